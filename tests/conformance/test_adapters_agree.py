@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from qiskit import QuantumCircuit
 
 from queuebit import Client
+from queuebit_braket import QueuebitDevice
 from queuebit_cirq import QueuebitSampler
 from queuebit_qiskit import QueuebitService, SamplerV2
 from queuebit_testing.local_platform import LocalPlatform, local_credential
@@ -69,6 +70,29 @@ def by_client(doors: Doors, circuit: list[Gate]) -> list[int]:
     return [counts.get("".join(map(str, reversed(outcome))), 0) for outcome in outcomes()]
 
 
+def by_braket(doors: Doors, circuit: list[Gate]) -> list[int]:
+    measured = [f"c[{place}] = measure q[{place}];" for place in range(QUBITS)]
+    with QueuebitDevice(client=doors.client) as device:
+        counts = device.run("\n".join([*braket_lines(circuit), *measured]), shots=SHOTS).result().measurement_counts
+    return [counts["".join(map(str, outcome))] for outcome in outcomes()]
+
+
+def by_braket_probability(doors: Doors, circuit: list[Gate]) -> list[int]:
+    with QueuebitDevice(client=doors.client) as device:
+        source = "\n".join([*braket_lines(circuit), "#pragma braket result probability all", ""])
+        (shares,) = device.run(source, shots=SHOTS).result().values
+    return [round(SHOTS * share) for share in np.ravel(shares)]
+
+
+def braket_lines(circuit: list[Gate]) -> list[str]:
+    """As Braket's SDK writes circuits."""
+    lines = ["OPENQASM 3.0;", f"bit[{QUBITS}] c;", f"qubit[{QUBITS}] q;"]
+    for target, control, angle in circuit:
+        on = f"q[{target}];" if control == target else f"q[{control}], q[{target}];"
+        lines.append(f"{'' if control == target else 'ctrl @ '}ry({angle!r}) {on}")
+    return lines
+
+
 def by_cirq(doors: Doors, circuit: list[Gate]) -> list[int]:
     q = cirq.LineQubit.range(QUBITS)
     operations = [
@@ -108,7 +132,7 @@ def outcomes() -> Iterator[tuple[int, ...]]:
     return itertools.product((0, 1), repeat=QUBITS)
 
 
-@pytest.mark.parametrize("adapter", [by_client, by_cirq, by_pennylane, by_qiskit])
+@pytest.mark.parametrize("adapter", [by_client, by_braket, by_braket_probability, by_cirq, by_pennylane, by_qiskit])
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(circuit=gates.map(lambda it: [(0, 0, 0.6), (1, 0, 1.9), (2, 1, -2.3), *it]))
 def test_the_distribution_is_the_exact_one(

@@ -14,6 +14,7 @@ from queuebit_quantum import (
     Backend,
     Basis,
     CircuitError,
+    DoesNotFit,
     Outcome,
     WorkItem,
     bases,
@@ -108,7 +109,10 @@ def _estimates(backend: Backend, item: Item, run: _Run) -> Iterator[Estimate]:
 
 def _outcome(backend: Backend, run: _Run) -> Outcome:
     circuit = parse(run.source, parameters=run.parameters or {}, measured=run.basis is None)
-    compiled = backend.compile(circuit if run.basis is None else measured_in(circuit, run.basis), seed=1)
+    try:
+        compiled = backend.compile(circuit if run.basis is None else measured_in(circuit, run.basis), seed=1)
+    except DoesNotFit as error:
+        raise CircuitError(str(error), code="does_not_fit") from error
     work = WorkItem(compiled, run.shots, run.seed, run.memory)
     (outcome,) = backend.collect(backend.submit([work], new_key()))
     if not isinstance(outcome, Outcome):

@@ -1,0 +1,10 @@
+OPENQASM 3.0;
+bit[2] b;
+qubit[2] q;
+ry(0.6) q[0];
+ctrl @ U(0.1, 0.2, 0.3) q[0], q[1];
+gphase(0.3);
+ecr q[0], q[1];
+ms(0.1, 0.2, 0.3) q[0], q[1];
+b[0] = measure q[0];
+b[1] = measure q[1];
