@@ -8,7 +8,7 @@ from pathlib import Path
 import cirq
 import pytest
 
-from queuebit import Client
+from queuebit import Client, Refused, Sweep
 from queuebit.credentials import find
 from queuebit_cirq import QueuebitSampler
 from queuebit_testing.embedded import EmbeddedStack
@@ -53,3 +53,32 @@ def test_the_example_of_pennylane_descends_with_a_job_for_each_gradient(capsys: 
     assert energies[-1] < energies[0]
     number, jobs, _, amount, currency = shown[-1].split()
     assert (number, jobs, float(amount) > 0, currency) == ("7", "jobs", True, "USD")
+
+
+@pytest.mark.usefixtures("in_home")
+def test_the_example_of_braket_has_its_results_and_price(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "braket" / "results.py"))
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].endswith("on aer")
+    assert shown[1] == "expectation z(q[0]) @ z(q[1]): 1.0"
+    assert float(shown[2].removeprefix("variance x(q[0]): ")) > 0.97
+    assert shown[3].startswith("probability all: [0.")
+    assert float(shown[-1].split()[3]) > 0
+
+
+def test_a_sweep_with_result_pragmas_has_them_for_each_item_and_pays_for_each_basis(
+    stack: EmbeddedStack, tenant: str
+) -> None:
+    source = (
+        "input float turn; qubit[2] q; bit b; ry(turn) q[0]; b = measure q[0];\n"
+        "#pragma braket result expectation z(q[0])\n#pragma braket result expectation x(q[0]) @ y(q[1])\n"
+    )
+    with Client(find(stack.home, tenant)) as client:
+        result = client.submit(Sweep(source, {"turn": [0.0, 3.141592653589793]}), shots=100).result(60)
+        found = [[value.value for it in item.results or () for value in it.values or ()] for item in result.items]
+        assert [values[0] for values in found] == [1, -1]
+        assert [item.shots for item in result.items] == [200, 200]
+        with pytest.raises(Refused, match="item 0: its circuit has result pragmas, and it has observables"):
+            client.submit(Sweep(source, {"turn": [0.0]}, ["ZZ"]), shots=100).result(60)
+        with pytest.raises(Refused, match="line 3, column 1: a state vector cannot be returned"):
+            client.submit("qubit q;\nx q;\n#pragma braket result state_vector\n", shots=100).result(60)

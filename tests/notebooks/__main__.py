@@ -31,7 +31,6 @@ _BILLED = 30
 _BUDGET = "1000000"
 _SHOTS = 100_000_000
 """Of one job: a kernel matrix is one, and has thousands of runs."""
-_MOST_JOBS = 10_000
 _BACKENDS = "[stack.aer]\nrun_seconds = 600\n\n[stack.ibm]\nrun_seconds = 600\n"
 """Time for the simulations of one job: cut circuits are hundreds of noisy runs."""
 _TENANT, _PROJECT = "demo", "playground"
@@ -128,7 +127,8 @@ def _spent(client: Client) -> tuple[int, Decimal]:
     while True:
         balance = next(row for row in client.balances() if row["name"] == _PROJECT)
         if not Decimal(str(balance["held"])) or time.monotonic() > deadline:
-            return len(client.charges(limit=_MOST_JOBS)), Decimal(str(balance["spent"]))
+            jobs = sum(int(str(row["jobs"])) for row in client.charges(project=_PROJECT))
+            return jobs, Decimal(str(balance["spent"]))
         time.sleep(0.1)
 
 

@@ -98,10 +98,9 @@ class QueuebitDevice(JobSeries):
 
     def tracker(self) -> Tracker:
         """A context whose tasks' costs are added up: `with device.tracker() as tracker: …`."""
-        return Tracker(self)
+        return Tracker(self, self._is_simulator)
 
-    def is_simulator(self, backend: str) -> bool:
-        """Whether a backend is an ideal simulator, and no device and none that is emulated."""
+    def _is_simulator(self, backend: str) -> bool:
         return self._client.device(backend).kind == "simulator"
 
 

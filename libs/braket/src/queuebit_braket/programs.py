@@ -35,11 +35,11 @@ def program_of(given: object, inputs: Mapping[str, float] | None = None) -> Prog
     """
     if isinstance(given, str):
         return Program(_marked(given), {**(inputs or {})})
-    kinds = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(given).__mro__}
-    if "braket.Circuit" in kinds:
+    kinds = {kind.__name__ for kind in type(given).__mro__ if kind.__module__.startswith("braket.")}
+    if "Circuit" in kinds:
         written = _written(given)
         return Program(_marked(written.source), _inputs(written, inputs), _result_types(given))
-    if "braket.Program" in kinds and isinstance(getattr(given, "source", None), str):
+    if "Program" in kinds and isinstance(getattr(given, "source", None), str):
         return Program(_marked(given.source), _inputs(given, inputs))  # type: ignore[attr-defined]  # as just seen
     raise InvalidInput(
         f"a value of type {type(given).__name__} is no program: give a circuit of Braket, or OpenQASM 3 as text or "

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 from queuebit import Job
+from queuebit.series import JobSeries
 
 __all__ = ["Tracker"]
-
-
-class Tracked(Protocol):
-    """A device."""
-
-    @property
-    def jobs(self) -> Sequence[Job]:
-        """Its jobs, oldest first."""
-        ...
-
-    def is_simulator(self, backend: str) -> bool:
-        """Whether a backend is an ideal simulator."""
-        ...
 
 
 class Tracker:
     """The tasks that a device is handed while this context is open."""
 
-    def __init__(self, device: Tracked) -> None:
+    def __init__(self, device: JobSeries, is_simulator: Callable[[str], bool]) -> None:
+        """Made by `QueuebitDevice.tracker`; `is_simulator` says so of a backend by its name."""
         self._device = device
+        self._is_simulator = is_simulator
         self._begin: int | None = None
         self._end: int | None = None
 
@@ -69,6 +59,6 @@ class Tracker:
         found = Decimal(0)
         for job in self._jobs:
             charge, backend = job.charge(), job.status().backend
-            if backend is not None and self._device.is_simulator(backend) == simulators:
+            if backend is not None and self._is_simulator(backend) == simulators:
                 found += charge.amount
         return found

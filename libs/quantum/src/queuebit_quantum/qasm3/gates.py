@@ -109,10 +109,11 @@ class Gates:
         if known is not None:
             return known
         if name in STANDARD:
+            marked = ", or a line `#pragma braket gates` for gates of Amazon Braket" if braket_gates.knows(name) else ""
             raise self._source_map.error(
                 node,
                 f"gate {name!r} is not defined: it is one of stdgates.inc, which the program does not include",
-                'include "stdgates.inc"; before it',
+                f'include "stdgates.inc"; before it{marked}',
                 "undefined",
             )
         if braket_gates.knows(name):

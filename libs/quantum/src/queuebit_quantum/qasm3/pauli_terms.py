@@ -15,9 +15,9 @@ from queuebit_quantum.qasm3.pragmas import Matrix
 
 __all__ = ["Terms", "added", "decomposed", "multiplied", "named", "squared", "written"]
 
-String: TypeAlias = frozenset[tuple[int, str]]
+_String: TypeAlias = frozenset[tuple[int, str]]
 """A letter of X, Y and Z for each of some qubits."""
-Terms: TypeAlias = Mapping[String, float]
+Terms: TypeAlias = Mapping[_String, float]
 
 _MOST_TERMS = 1_000
 """Terms of one observable: those of a Hermitian matrix on four qubits, and more."""
@@ -51,7 +51,7 @@ def decomposed(matrix: Matrix, qubits: Sequence[int]) -> Terms:
         )
     if len(qubits) > _MOST_QUBITS:
         raise UnlocatedError(f"a matrix on {len(qubits)} qubits", f"at most {_MOST_QUBITS} qubits", "too_large")
-    found: dict[String, float] = {}
+    found: dict[_String, float] = {}
     for letters in product("IXYZ", repeat=len(qubits)):
         pauli = np.eye(1)
         for letter in letters:
@@ -64,7 +64,7 @@ def decomposed(matrix: Matrix, qubits: Sequence[int]) -> Terms:
 
 def multiplied(parts: Sequence[Terms], coefficient: float) -> Terms:
     """A tensor product of observables of different qubits."""
-    found: dict[String, float] = {frozenset(): coefficient}
+    found: dict[_String, float] = {frozenset(): coefficient}
     for part in parts:
         _require(len(found) * len(part))
         found = {one | two: a * b for one, a in found.items() for two, b in part.items()}
@@ -73,7 +73,7 @@ def multiplied(parts: Sequence[Terms], coefficient: float) -> Terms:
 
 def added(parts: Iterable[Terms]) -> Terms:
     """A sum of observables."""
-    found: dict[String, float] = {}
+    found: dict[_String, float] = {}
     for part in parts:
         for string, factor in part.items():
             found[string] = found.get(string, 0.0) + factor
@@ -84,7 +84,7 @@ def added(parts: Iterable[Terms]) -> Terms:
 def squared(terms: Terms) -> Terms:
     """The square of an observable: pairs of strings that do not commute cancel one another."""
     _require(len(terms), _MOST_SQUARED)
-    found: dict[String, float] = {}
+    found: dict[_String, float] = {}
     for (one, a), (two, b) in product(terms.items(), repeat=2):
         string, quarters = _times(dict(one), dict(two))
         if quarters % 2 == 0:
@@ -103,11 +103,11 @@ def written(terms: Terms, width: int) -> PauliSum:
     return found
 
 
-def _string(qubits: Sequence[int], letters: Iterable[str]) -> String:
+def _string(qubits: Sequence[int], letters: Iterable[str]) -> _String:
     return frozenset((qubit, letter) for qubit, letter in zip(qubits, letters, strict=True) if letter != "I")
 
 
-def _times(one: dict[int, str], two: dict[int, str]) -> tuple[String, int]:
+def _times(one: dict[int, str], two: dict[int, str]) -> tuple[_String, int]:
     """The product of two strings, and its phase in quarter turns, from 0 to 3."""
     found, quarters = {**one, **two}, 0
     for qubit in one.keys() & two.keys():
