@@ -19,6 +19,7 @@ import pytest
 from queuebit_stack.child import Backoff
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
+from queuebit_stack.log_mark import LogLost
 from queuebit_stack.overview import overview
 from queuebit_stack.place import Place
 from queuebit_stack.ports import is_free
@@ -152,6 +153,60 @@ def test_an_executor_that_never_gets_ready_is_replaced_while_the_stack_starts(ho
     supervisor = Supervisor(home, {}, [bus, broken])
     supervisor.run(lambda: None, steps(lambda _: written(home).state == "up"), follow=follow)
     assert supervisor.children[-1].spec == mended
+
+
+GATED = FAKE.replace("503 if sick", "503 if sick or waiting").replace(
+    "class Handler",
+    """
+import threading
+gate = int(os.environ.get("QUEUEBIT_BUS_GATE_FD", -1))
+waiting = [gate] if gate >= 0 else []
+def wait():
+    assert len(os.read(gate, 1)) == 1
+    waiting.clear()
+if waiting:
+    threading.Thread(target=wait, daemon=True).start()
+class Handler""",
+)
+
+
+def test_services_start_while_the_bus_is_prepared_and_wait_at_the_gate(home: Home) -> None:
+    prepared = threading.Event()
+    specs = [fake(home, NATS), *(replace(fake(home, name, at, GATED), gated=True) for name, at in (("a", 1), ("b", 2)))]
+    supervisor = Supervisor(home, {}, specs)
+
+    def waits(it: Supervisor) -> bool:
+        seen = [child.seen for child in it.children[1:]]
+        return all(look.answered and not look.ready for look in seen)
+
+    def kill(it: Supervisor) -> bool:
+        os.kill(it.children[1].identity.pid, signal.SIGKILL)  # type: ignore[union-attr]
+        return True
+
+    def waits_again(it: Supervisor) -> bool:
+        return it.children[1].restarts == 1 and waits(it)
+
+    def finish(_: Supervisor) -> bool:
+        prepared.set()
+        return True
+
+    def restarted(it: Supervisor) -> bool:
+        return it.up and it.children[1].restarts == 2
+
+    supervisor.run(
+        lambda: None if prepared.wait(20) else pytest.fail("nothing waits"),
+        steps(waits, kill, waits_again, finish, is_up, kill, restarted),
+    )
+
+
+def test_a_log_that_was_lost_ends_the_start_before_any_service_connects(home: Home) -> None:
+    def lost() -> None:
+        raise LogLost(home, "the log is gone")
+
+    supervisor = Supervisor(home, {}, [fake(home, NATS), replace(fake(home, "broker", 1, GATED), gated=True)])
+    with pytest.raises(LogLost):
+        supervisor.run(lost, steps(is_up))
+    assert written(home).state == "down"
 
 
 def test_a_bus_that_was_started_again_is_laid_out_again_until_that_succeeds(home: Home) -> None:

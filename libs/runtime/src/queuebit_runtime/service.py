@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from queuebit_contracts.topology import Topology, topology
 from queuebit_kernel import Fault
 from queuebit_runtime.bus import Bus
+from queuebit_runtime.gate import opened
 from queuebit_runtime.health import Health, HealthServer
 from queuebit_runtime.log import JetStreamLog
 from queuebit_runtime.provision import assert_topology
@@ -120,6 +121,8 @@ class Service:
     async def _start(self) -> None:
         for step in self.first:
             await step()
+        if self.settings.gate_fd is not None:
+            await opened(self.settings.gate_fd)
         await self.bus.connect()
         await assert_topology(self.bus.client, self.topology, self.name)
         for step in self.connected:

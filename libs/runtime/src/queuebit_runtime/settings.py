@@ -24,5 +24,7 @@ class BusSettings(BaseSettings):
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=0, ge=0, le=65535)
     """Port of `/healthz` and `/readyz`; 0 takes any free one."""
+    gate_fd: int | None = Field(default=None, ge=3)
+    """A descriptor: the service connects once it has read one byte of it. Without one, it connects at once."""
     snapshots_dir: Path | None = None
     """Folder for snapshots of views. Without one, a start reads the log from the beginning."""

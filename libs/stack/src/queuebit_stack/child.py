@@ -9,6 +9,7 @@ from pathlib import Path
 from subprocess import Popen
 
 from queuebit_stack import ports
+from queuebit_stack.gate import NAMED_BY, Gate
 from queuebit_stack.probe import Look
 from queuebit_stack.process import Identity, end, kill_session, last_words, launch, rotate, shorten
 from queuebit_stack.process_specs import Spec
@@ -41,10 +42,17 @@ class Child:
     other process can listen on its port, and clients that connect meanwhile wait for the new process.
     """
 
-    def __init__(self, spec: Spec, log: Path) -> None:
-        """Open the port of a process that inherits its socket; raise `Stop` if the port is taken."""
+    def __init__(self, spec: Spec, log: Path, gate: Gate | None = None) -> None:
+        """Open the port of a process that inherits its socket; raise `Stop` if the port is taken.
+
+        Args:
+            spec: what to start.
+            log: the file that it writes to.
+            gate: where it waits, if it is one that connects to the bus.
+        """
         self.spec = spec
         self.log = log
+        self._gate = gate
         self.identity: Identity | None = None
         self.restarts = 0
         self.reason = ""
@@ -130,10 +138,13 @@ class Child:
             self._listening.close()
 
     def _launch(self) -> Popen[bytes]:
-        if self._listening is None or self.spec.inherits is None:
-            return launch(self.spec.argv, self.spec.env, self.log)
-        number = self._listening.fileno()
-        return launch(self.spec.argv, {**self.spec.env, self.spec.inherits.named_by: str(number)}, self.log, [number])
+        inherited: dict[str, int] = {}
+        if self._listening is not None and self.spec.inherits is not None:
+            inherited[self.spec.inherits.named_by] = self._listening.fileno()
+        if self.spec.gated and self._gate is not None and (gate := self._gate.descriptor) is not None:
+            inherited[NAMED_BY] = gate
+        env = {**self.spec.env, **{name: str(number) for name, number in inherited.items()}}
+        return launch(self.spec.argv, env, self.log, [*inherited.values()])
 
     def _keep_log_short(self) -> None:
         with suppress(OSError):  # a full disk is reported elsewhere

@@ -64,8 +64,11 @@ class Spec:
     look: Callable[[], Look]
     """Ask for its health."""
     wave: int = 0
-    """Processes start when the wave before is ready, so that the ones a first job needs do not share the processor."""
+    """Processes start when the wave before is ready, so that the ones a first job needs do not share the processor.
+    While the bus is not prepared, it suffices that the wave before answers."""
     inherits: Inherits | None = None
+    gated: bool = False
+    """Whether it connects to the bus, but not before the supervisor lets it."""
     version: str = ""
     """What it runs; a process of another version is started afresh."""
 
@@ -147,6 +150,7 @@ def _service(home: Home, ports: Mapping[str, int], name: str, own: Mapping[str, 
         f"http://127.0.0.1:{ports['http' if name == GATEWAY else name]}",
         partial(look, ports[name]),
         wave=1 if name in _FIRST else 2,
+        gated=True,
     )
 
 

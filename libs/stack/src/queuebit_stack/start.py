@@ -29,6 +29,10 @@ __all__ = ["Background", "advances", "announce", "append_to", "in_background", "
 
 _Rows = list[dict[str, object]]
 
+_TICK_S = 0.05
+_LOOK_S = 0.5
+"""How often all processes are asked for their health: while they start, they need the processor themselves."""
+
 
 def supervise(
     home: Home, ports: dict[str, int], say: Callable[[str], None], draw: Callable[[Supervisor], None] | None = None
@@ -45,6 +49,9 @@ def supervise(
         Stop: the stack cannot be started.
     """
     Stack("starting", ports, {}, Running.of(Identity.of(os.getpid()))).save(home)
+    from queuebit_stack.connection import quick_start
+
+    quick_start()
     from queuebit_stack.executors import FollowStacks
     from queuebit_stack.nats_server import keep_log_mark
     from queuebit_stack.process_specs import NATS, process_specs
@@ -121,21 +128,23 @@ class Background:
         """
         began = time.monotonic()
         deadline = began + START_S
+        look_at = began
         rows: _Rows = []
         ready: list[str] = []  # the newest first: older ones may not fit
         ended, code = 0, 0
-        while not ended and time.monotonic() < deadline:
+        while not ended and (now := time.monotonic()) < deadline:
             stack = Stack.load(self.home)
-            before, rows = rows, overview(self.home, stack) if stack is not None and stack.processes else []
-            if advances(before, rows):
-                deadline = time.monotonic() + START_S
-            if stack is not None and stack.state == "up":
-                return rows
-            names = [str(row["service"]) for row in rows if row["ready"]]
-            ready = [*(name for name in names if name not in ready), *(name for name in ready if name in names)]
-            if rows:
+            up = stack is not None and stack.state == "up"
+            if stack is not None and stack.processes and (up or now >= look_at):
+                before, rows, look_at = rows, overview(self.home, stack), now + _LOOK_S
+                if advances(before, rows):
+                    deadline = now + START_S
+                names = [str(row["service"]) for row in rows if row["ready"]]
+                ready = [*(name for name in names if name not in ready), *(name for name in ready if name in names)]
                 report(_progress(rows, ready))
-            time.sleep(0.1)
+            if up:
+                return rows
+            time.sleep(_TICK_S)
             ended, code = os.waitpid(self.supervisor, os.WNOHANG)
         raise self._failed(rows, code if ended else None, time.monotonic() - began)
 

@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 
 from queuebit_stack.child import Child
 from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.gate import Gate
 from queuebit_stack.home import Home
 from queuebit_stack.log_files import stamped
 from queuebit_stack.log_mark import LogLost
@@ -46,8 +47,8 @@ class Supervisor:
 
     def __init__(self, home: Home, ports: Mapping[str, int], specs: Sequence[Spec]) -> None:
         self._home = home
-        self._ports = dict(ports)
-        self.children = [Child(spec, home.log_file(spec.name)) for spec in specs]
+        self._ports, self._gate = dict(ports), Gate()
+        self.children = [Child(spec, home.log_file(spec.name), self._gate) for spec in specs]
         self._stopping = False
         self._news: SimpleQueue[None] = SimpleQueue()
         """An entry makes the next tick come at once. A signal handler may put one; an `Event` has a lock, so that a
@@ -84,8 +85,8 @@ class Supervisor:
 
     @property
     def up(self) -> bool:
-        """Whether every process is ready."""
-        return all(child.seen.ready for child in self.children)
+        """Whether every process is ready, and none is being replaced."""
+        return not self._leaving and all(child.seen.ready for child in self.children)
 
     @property
     def _state(self) -> str:
@@ -102,8 +103,8 @@ class Supervisor:
         """Start all processes and keep them running until `stop`, SIGTERM, SIGINT, or the end of the home.
 
         Args:
-            prepare: called after each start of the bus, the first time before other processes start: a server that
-                was killed, or whose disk was full, may have lost streams and consumers.
+            prepare: called after each start of the bus, the first time before any process may connect to it: a server
+                that was killed, or whose disk was full, may have lost streams and consumers.
             show: called at every tick.
             keep: called every few seconds, and before the bus ends: saves the last sequence of the log.
             settle: called once, as soon as the broker is ready; the stack is up when it is done. If it raises `Stop`,
@@ -119,10 +120,11 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: self._news.put(None))
         pool = ThreadPoolExecutor(4, thread_name_prefix="health")
         try:
-            self._start(prepare)
+            self._start_wave(0)
+            self._record("starting")
             while not self._stopped_at_tick() and self._at_home():
                 self._tick(pool)
-                self._prepare_again(pool, prepare)
+                self._prepare(pool, prepare)
                 self._keep(pool, keep)
                 self._settle(pool, settle)
                 self._follow(pool, follow)
@@ -143,31 +145,24 @@ class Supervisor:
             end(group)
         for child in children:
             child.finish()
+        self._gate.close()
         self._save(Stack("down", self._ports, {}))
 
     def _stopped_at_tick(self) -> bool:
         """Wait for the next tick; return whether it is the last."""
         with suppress(Empty):
-            self._news.get(timeout=_CALM_TICK_S if self._was_up and self.up and not self._leaving else _TICK_S)
+            self._news.get(timeout=_CALM_TICK_S if self._was_up and self.up else _TICK_S)
         return self._stopping
 
     def _at_home(self) -> bool:
         return _identity(self._home.root) == self._folder
 
-    def _start(self, prepare: Callable[[], None]) -> None:
-        self._start_wave(0)
-        self._record("starting")
-        prepare()
-        self._prepared = self._bus
-        self._start_wave(1)
-        self._record("starting")
-
     @property
     def _bus(self) -> Identity | None:
         return next((child.identity for child in self.children if child.spec.name == NATS), None)
 
-    def _prepare_again(self, pool: ThreadPoolExecutor, prepare: Callable[[], None]) -> None:
-        """Prepare a restarted bus; repeat until it succeeds."""
+    def _prepare(self, pool: ThreadPoolExecutor, prepare: Callable[[], None]) -> None:
+        """Prepare a started bus, and open the gate; of a restarted bus, repeat it until it succeeds."""
         if self._preparing is None:
             if (bus := self._bus) is not None and bus != self._prepared:
                 self._preparing = bus, pool.submit(prepare)
@@ -176,7 +171,8 @@ class Supervisor:
             self._preparing = None
             if (error := done.exception()) is None:
                 self._prepared = bus
-            elif isinstance(error, Stop) and not isinstance(error, LogLost):
+                self._gate.open()
+            elif isinstance(error, Stop) and not isinstance(error, LogLost) and self._prepared is not None:
                 self._complain(str(error))
             else:
                 raise error
@@ -248,7 +244,7 @@ class Supervisor:
         now = time.monotonic()
         changed = [child.tend(now) or child.ask(pool, now) for child in self.children]
         started = [child for child in self.children if child.spec.wave <= self._wave]
-        settled = all(child.seen.ready for child in started) or now - self._wave_began > _WAVE_S
+        settled = all(self._settles(child) for child in started) or now - self._wave_began > _WAVE_S
         if settled and len(started) < len(self.children):
             self._start_wave(self._wave + 1)
             changed.append(True)
@@ -260,6 +256,10 @@ class Supervisor:
             changed.append(True)
         if any(changed) or self._written is None or self._written != _identity(self._home.stack_file):
             self._record(self._state)
+
+    def _settles(self, child: Child) -> bool:
+        """Whether the next wave need not wait for it."""
+        return child.seen.ready or (self._gate.closed and (child.seen.answered or child.spec.name == NATS))
 
     def _can_recover(self, nats: Child, now: float) -> bool:
         """Whether a restart can help: a server whose disk was full stays unhealthy after space is freed."""
