@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import shutil
+import signal
+import subprocess
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from queuebit import (
     AsyncClient,
     Batch,
+    Client,
     Conflict,
     InvalidInput,
     Item,
@@ -232,3 +239,39 @@ def test_a_token_never_crosses_the_network_in_clear(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("QUEUEBIT_TOKEN", "qbt_x")
     with pytest.raises(InvalidInput, match="https://"):
         AsyncClient(url="http://queuebit.example.com")
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_a_sidecar_gives_a_program_the_gateway_without_credentials(
+    stack: EmbeddedStack, tenant: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "s.sock"
+    words = ("sidecar", "--socket", str(path), "--key", "fn-1", "--tenant", tenant, "--user", "me")
+    process = subprocess.Popen(stack.argv(*words), stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"export QUEUEBIT_URL=unix://{path}\n"
+        first, second = curl(path), curl(path)
+        assert (first["state"], first["job"]) == ("completed", second["job"])
+        monkeypatch.setenv("QUEUEBIT_URL", f"unix://{path}")
+        with Client() as client:
+            job = client.submit(BELL, shots=10, key="beside")
+            assert sum(job.result(timeout=20).counts.values()) == 10
+            assert job.receipt().job == job.id
+            assert (client.credential.tenant, client.credential.user, client.credential.seed) == (tenant, "me", "")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+        assert not path.exists()
+    finally:
+        process.kill()
+        process.wait()
+    tokens = stack.ask("token", "list", "--tenant", tenant, "--user", "me")
+    assert first["delegation"] in {it["delegation"] for it in tokens if it["ended"]}
+
+
+def curl(path: Path) -> dict[str, Any]:
+    """Submit a job and wait for it."""
+    words = ["curl", "-sS", "--unix-socket", str(path), "http://localhost/v1/jobs?shots=20", "-H", "Prefer: wait=20"]
+    words += ["-H", "Content-Type: text/x-openqasm", "--data-binary", BELL]
+    found: dict[str, Any] = json.loads(subprocess.run(words, capture_output=True, check=True, timeout=30).stdout)
+    return found

@@ -21,62 +21,23 @@ from queuebit_contracts.subjects import of_tenant, stored, subject_of
 from queuebit_runtime.keys import new_seed
 from queuebit_testing.build import submitted
 
-JSON = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{"a": 12}'
-SSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-
-
-def problem(status: int, code: str, more: bytes = b"") -> bytes:
-    body = json.dumps({"code": code, "detail": "why", "reasons": [{"code": code, "text": "why"}]}).encode()
-    head = f"HTTP/1.1 {status} X\r\ncontent-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
-    return head.encode() + more + b"\r\n" + body
-
-
-def chunked(*pieces: bytes) -> bytes:
-    return b"".join(b"%x\r\n%b\r\n" % (len(it), it) for it in pieces)
+from .scripted_gateway import JSON, SSE, Script, chunked, problem, scripted
 
 
 def frame(sequence: int, key: str) -> bytes:
     return b"id: %d\nevent: job.submitted\ndata: %b\n\n" % (sequence, submitted(key).to_bytes())
 
 
-class Script:
-    """Answers requests in turn; None closes the connection instead. Keeps the heads of the requests."""
-
-    def __init__(self, *answers: bytes | None) -> None:
-        self.answers = [*answers]
-        self.heads: list[str] = []
-        self.url = ""
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while self.answers:
-                self.heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
-                answer = self.answers.pop(0)
-                if answer is None:
-                    break
-                writer.write(answer)
-                if answer.startswith(SSE):
-                    await writer.drain()
-                    break
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-
 @asynccontextmanager
 async def serving(
     *answers: bytes | None, seed: str = "", token: str = ""
 ) -> AsyncIterator[tuple[Script, HttpTransport]]:
-    script = Script(*answers)
-    server = await asyncio.start_server(script.serve, "127.0.0.1", 0)
-    script.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    transport = HttpTransport(Credential(script.url, "acme", "ann", seed, "p", token=token))
-    try:
-        yield script, transport
-    finally:
-        await transport.close()
-        server.close()
+    async with scripted(*answers) as script:
+        transport = HttpTransport(Credential(script.url, "acme", "ann", seed, "p", token=token))
+        try:
+            yield script, transport
+        finally:
+            await transport.close()
 
 
 async def test_a_connection_is_used_again_and_replaced_if_it_was_closed() -> None:
@@ -194,11 +155,11 @@ async def test_a_stream_that_is_refused_raises_as_a_request() -> None:
 async def test_who_asks_is_in_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(JSON, seed=new_seed()) as (script, transport):
         await transport.get("/v1/jobs", state=["a", "b"], after=None)
-        assert script.heads[0].startswith("GET /v1/jobs?state=a&state=b HTTP/1.1\r\n")
+        assert script.heads[0].startswith("get /v1/jobs?state=a&state=b http/1.1\r\n")
         assert 'signature-input: queuebit=("@method" "@authority" "@path" "@query")' in script.heads[0]
     async with serving(JSON, token="qbt_1") as (script, transport):
         await transport.get("/v1/me")
-        assert "authorization: Bearer qbt_1\r\n" in script.heads[0]
+        assert "authorization: bearer qbt_1\r\n" in script.heads[0]
 
 
 async def test_what_has_no_address_is_refused_with_the_way_on() -> None:

@@ -39,6 +39,7 @@ def build() -> ArgumentParser:
     _documents(words)
     _checking(words)
     _delegating(words)
+    _sidecar(words)
     _tenants(words.group("tenant", "tenants, projects, users and tokens"))
     _operating(words)
     return parser
@@ -192,6 +193,16 @@ def _delegating(words: Group) -> None:
     )
     console.add_argument("--url", dest="gateway", metavar="URL", help="of the gateway (that of the home's stack)")
     console.add_argument("--no-open", action="store_true", help="only print the address")
+
+
+def _sidecar(words: Group) -> None:
+    text = "a gateway on a Unix socket, for a program that has no credentials; Ctrl-C ends it"
+    sidecar = words.command("sidecar", "sidecar:sidecar", text, client=True)
+    sidecar.add_argument("--socket", metavar="PATH", help="where to listen (sidecar.sock in the home)")
+    sidecar.add_argument(
+        "--key", metavar="K", help="how keys of jobs begin that have none: an equal request is the same job"
+    )
+    sidecar.add_argument("--scope", choices=_SCOPES, default="submit", metavar="SCOPE", help="what it may do (submit)")
 
 
 def _money(tenant: Group) -> None:

@@ -41,12 +41,12 @@ class Delegated:
     """A secret: who has it acts as the user, within the scope, until it expires."""
 
 
-def proof_for(credential: Credential, key: str, *, scope: str, project: str | None, now: float) -> str:
-    """A JWT by which the user lets one key act, signed with the user's own.
+def proof_for(credential: Credential, key: str | None, *, scope: str, project: str | None, now: float) -> str:
+    """A JWT by which the user lets one key act, once, signed with the user's own.
 
     Args:
         credential: of the user.
-        key: the public half of the key.
+        key: the public half of the key; None for one that the gateway makes.
         scope: the widest scope that the key may have.
         project: the only project that it may submit to; None for any.
         now: seconds since 1970.
@@ -60,7 +60,7 @@ def proof_for(credential: Credential, key: str, *, scope: str, project: str | No
         "exp": issued + _PROOF_S,
         "jti": secrets.token_hex(16),
         "scope": scope,
-        "cnf": {"nkey": key},
+        **({"cnf": {"nkey": key}} if key else {}),
         **({"project": project} if project else {}),
     }
     signed = f"{_part({'alg': 'EdDSA', 'typ': 'JWT'})}.{_part(claims)}"

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from ssl import SSLContext, SSLError
+from pathlib import Path
+from ssl import SSLContext, SSLError, create_default_context
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from queuebit.errors import InvalidInput, Unreachable
 
-__all__ = ["Answer", "HttpConnections", "Origin", "origin_of"]
+__all__ = ["Answer", "HttpConnections", "Origin", "origin_of", "tls_for"]
 
 _HEAD_BYTES: Final = 65_536
 _MOST_IDLE: Final = 8
@@ -37,6 +38,10 @@ class Origin:
     secure: bool = False
     unix: bool = False
 
+    def target(self, path: str) -> str:
+        """What a request for a path of the gateway has in its first line."""
+        return path if self.unix else self.path + path
+
 
 def origin_of(url: str) -> Origin:
     """Read an address: `https://name`, `http://name:port` or `unix:///path`.
@@ -57,6 +62,22 @@ def origin_of(url: str) -> Origin:
             url, parts.netloc, parts.hostname, port or (443 if secure else 80), parts.path.rstrip("/"), secure
         )
     raise InvalidInput(f"{url} is no address of a gateway: give https://NAME, http://NAME:PORT or unix:///PATH")
+
+
+def tls_for(origin: Origin, ca_file: Path | None) -> SSLContext | None:
+    """The TLS context for an address; None if it has no TLS. With `ca_file`, only that authority is trusted.
+
+    Raises:
+        InvalidInput: the file cannot be used.
+    """
+    if not origin.secure:
+        return None
+    try:
+        return create_default_context(cafile=None if ca_file is None else str(ca_file))
+    except OSError as error:
+        raise InvalidInput(
+            f"{ca_file} cannot be used as the authority's certificate: {error.strerror or error}"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

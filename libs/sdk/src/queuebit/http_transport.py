@@ -6,13 +6,12 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from random import uniform
-from ssl import create_default_context
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from queuebit.credentials import Credential
 from queuebit.errors import InvalidInput, Unreachable
-from queuebit.http_connection import Answer, HttpConnections, Origin, origin_of
+from queuebit.http_connection import Answer, HttpConnections, Origin, origin_of, tls_for
 from queuebit.http_errors import PACED, code_of, error_of
 from queuebit.http_events import LiveEvents
 from queuebit.http_signatures import signature_headers
@@ -45,7 +44,7 @@ class HttpTransport:
         """
         self.credential = credential
         self._origin = _safe(origin_of(credential.url), credential)
-        self._connections = HttpConnections(self._origin, _tls(self._origin, credential))
+        self._connections = HttpConnections(self._origin, tls_for(self._origin, credential.ca_file))
         self._clock = SystemClock()
         self._live: set[LiveEvents] = set()
 
@@ -84,7 +83,7 @@ class HttpTransport:
         while True:
             try:
                 answer = await self._connections.send(
-                    method, self._origin_path(target), self._signed(method, target, body, headers), body, _ASK_S
+                    method, self._origin.target(target), self._signed(method, target, body, headers), body, _ASK_S
                 )
                 if answer.status < 400:
                     return answer
@@ -130,10 +129,7 @@ class HttpTransport:
         await self._connections.close()
 
     def _stream(self, target: str, headers: Mapping[str, str], timeout: float) -> Any:  # an async generator
-        return self._connections.stream(self._origin_path(target), self._signed("GET", target, b"", headers), timeout)
-
-    def _origin_path(self, target: str) -> str:
-        return target if self._origin.unix else self._origin.path + target
+        return self._connections.stream(self._origin.target(target), self._signed("GET", target, b"", headers), timeout)
 
     def _signed(self, method: str, target: str, body: bytes, headers: Mapping[str, str] | None) -> dict[str, str]:
         given = {**(headers or {})}
@@ -141,7 +137,7 @@ class HttpTransport:
             given["authorization"] = f"Bearer {self.credential.token}"
         elif self.credential.seed:
             now = int(self._clock.now().timestamp())
-            path = self._origin_path(target)
+            path = self._origin.target(target)
             given |= signature_headers(self.credential.seed, method, self._origin.host, path, body, now)
         return given
 
@@ -150,15 +146,6 @@ def _safe(origin: Origin, credential: Credential) -> Origin:
     if credential.token and not (origin.secure or origin.unix or origin.name in LOOPBACK):
         raise InvalidInput(f"{origin.url} must begin with https://: a token may cross the network only encrypted")
     return origin
-
-
-def _tls(origin: Origin, credential: Credential) -> Any:  # of ssl, if the address wants it
-    if not origin.secure:
-        return None
-    try:
-        return create_default_context(cafile=None if credential.ca_file is None else str(credential.ca_file))
-    except OSError as error:
-        raise InvalidInput(f"{credential.ca_file} cannot be used as the authority's certificate: {error}") from error
 
 
 def _query(given: Mapping[str, object]) -> str:
