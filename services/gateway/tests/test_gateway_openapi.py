@@ -85,6 +85,18 @@ async def test_problems_are_as_it_says(app: ASGIApp, path: str) -> None:
     jsonschema.validate(answer.json(), answered("/v1/jobs/{job}", "get", 422 if "?" in path else 404))
 
 
+def test_each_event_that_a_webhook_sends_has_its_schema() -> None:
+    whole = document()
+    assert {"job.submitted", "job.completed", "job.sealed", "account.settled"} <= whole["webhooks"].keys()
+    assert not any(it.startswith("tenant.") for it in whole["webhooks"])
+    event = submitted("k1")
+    (content,) = whole["webhooks"]["job.submitted"]["post"]["requestBody"]["content"].values()
+    schema = {**content["schema"], "components": whole["components"]}
+    jsonschema.validate(json.loads(event.to_bytes()), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"type": "qb.job.submitted.v1"}, schema)
+
+
 async def test_it_is_served_with_a_page(app: ASGIApp) -> None:
     assert (await send(app, "GET", "/openapi.json")).json() == json.loads(text())
     page = await send(app, "GET", "/docs")

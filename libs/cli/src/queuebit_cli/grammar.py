@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from math import inf
 from typing import NoReturn
 
-__all__ = ["DOCUMENT", "LINES", "Group", "Help", "Parser", "lifetime", "names", "number", "seconds", "whole"]
+__all__ = ["DOCUMENT", "LINES", "Group", "Help", "Parser", "lifetime", "names", "number", "overlap", "seconds", "whole"]
 
 DOCUMENT = "JSON for programs instead of text for people"
 LINES = "JSON for programs: one object per line"
@@ -111,6 +111,11 @@ def lifetime(text: str) -> int:
     if found := re.fullmatch(r"([1-9][0-9]{0,5})([smh])", text):
         return int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
     raise ArgumentTypeError(f"{text!r} is not a time: write it like 90s, 15m or 12h")
+
+
+def overlap(text: str) -> int:
+    """A time as `lifetime` reads it, or none: 0."""
+    return 0 if text == "0" else lifetime(text)
 
 
 def number(least: int, most: int | None = None) -> Callable[[str], int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
-from queuebit_cli.grammar import DOCUMENT, LINES, Group, Help, Parser, lifetime, names, number, seconds, whole
+from queuebit_cli.grammar import DOCUMENT, LINES, Group, Help, Parser, lifetime, names, number, overlap, seconds, whole
 
 __all__ = ["build"]
 
@@ -147,11 +147,50 @@ def _reading(words: Group) -> None:
     events = words.group("events", "what happens")
     events.command("follow", "queries:follow", "print the tenant's events as they are stored", client=True, json=LINES)
 
-    webhooks = words.group("webhooks", "events as signed requests")
+    _webhooks(words.group("webhooks", "events as signed requests"))
+
+
+def _webhooks(webhooks: Group) -> None:
+    add = webhooks.command("add", "endpoints:add", "have the tenant's events sent to a URL", client=True)
+    add.add_argument("to", metavar="TARGET", help="such as https://example.com/hook")
+    _types(add)
+    add.add_argument("--description", default="", metavar="TEXT", help="for people")
+    add.add_argument("--handshake", action="store_true", help="ask the receiver first, as CloudEvents has it")
+    webhooks.command("list", "endpoints:list_all", "list webhooks", client=True)
+    for word, text in (
+        ("show", "show all about a webhook"),
+        ("remove", "send nothing more, and forget it"),
+        ("test", "send a test event now, and show what came of it"),
+        ("deliveries", "list its newest deliveries"),
+        ("replay", "send an event again, or a range of events"),
+        ("enable", "use it again after the receiver answered 410"),
+        ("rotate", "give it a new secret"),
+    ):
+        command = webhooks.command(word, f"endpoints:{word}", text, client=True)
+        command.add_argument("webhook", metavar="ID", help="its id, or the beginning of it")
+        if word == "deliveries":
+            command.add_argument("--limit", type=number(1, 100), default=20, metavar="N", help="how many (20)")
+        if word == "replay":
+            command.add_argument(
+                "n", nargs="?", type=number(1), metavar="N", help="one event, as `deliveries` shows it"
+            )
+            command.add_argument("--after", type=number(0), metavar="N", help="a range: the events after this one")
+            command.add_argument("--until", type=number(1), metavar="N", help="up to this one (the newest)")
+        if word == "enable":
+            command.add_argument("--skip-missed", action="store_true", help="only what is stored from now on")
+        if word == "rotate":
+            command.add_argument(
+                "--overlap", type=overlap, default=86_400, metavar="TIME",
+                help="how long the secret before is good, too: such as 15m, 24h or 0 (24h)",
+            )  # fmt: skip
     text = "send events of the tenant's jobs to a URL, signed, until Ctrl-C: to try a receiver"
     listen = webhooks.command("listen", "webhooks:listen", text, client=True, json=LINES, anywhere=False)
     listen.add_argument("--forward-to", required=True, metavar="URL", help="such as http://127.0.0.1:8000/hook")
-    listen.add_argument(
+    _types(listen)
+
+
+def _types(parser: ArgumentParser) -> None:
+    parser.add_argument(
         "--types", type=names, default=(), metavar="T", help="only these, such as job.completed,job.failed"
     )
 

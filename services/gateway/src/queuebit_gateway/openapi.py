@@ -19,6 +19,7 @@ from queuebit_gateway.operations import DIGEST, OPERATIONS, Operation
 from queuebit_gateway.problems import PROBLEM, TITLES
 from queuebit_gateway.schemas import ProblemAnswer
 from queuebit_gateway.submissions import SignedBody, SubmitBody
+from queuebit_gateway.webhooks.kinds import KINDS, events_of, section
 
 __all__ = ["DOCUMENT", "document", "main", "text"]
 
@@ -40,6 +41,7 @@ def document() -> _Json:
     models: set[type[BaseModel]] = {ProblemAnswer}
     for it in OPERATIONS:
         models |= {model for model in (it.answer, *it.bodies.values(), *_IN_ANY) if isinstance(model, type)}
+    models |= {event for kind in KINDS for event in events_of(kind)}
     ordered = sorted(models, key=lambda it: it.__name__)
     _, schemas = models_json_schema([(it, "serialization") for it in ordered], ref_template=_SCHEMAS + "{model}")
     paths: dict[str, _Json] = {}
@@ -51,6 +53,7 @@ def document() -> _Json:
         "servers": [{"url": "/"}],
         "security": [{"token": []}, {"signature": []}],
         "paths": dict(sorted(paths.items())),
+        "webhooks": section(_SCHEMAS),
         "components": {
             "schemas": dict(sorted(schemas["$defs"].items())),
             "responses": {str(status): _problem(title) for status, title in TITLES.items()},

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -15,6 +15,7 @@ from queuebit_gateway.answers import listed, object_of, plain
 from queuebit_gateway.bodies import Body, read
 from queuebit_gateway.callers import Caller, CallerOf, require
 from queuebit_gateway.problems import Problem
+from queuebit_gateway.webhooks.kinds import known_kind
 from queuebit_gateway.webhooks.records import Delivery, Webhook
 from queuebit_gateway.webhooks.retries import Verdict
 from queuebit_gateway.webhooks.service import Webhooks
@@ -25,7 +26,7 @@ from queuebit_runtime.addresses import BadTarget
 __all__ = ["Enabling", "EventRange", "NewWebhook", "Rotation", "WebhookRoutes"]
 
 _LARGEST: Final = 1 << 62
-_Type = Annotated[str, StringConstraints(pattern=r"^(job|account|tenant)\.[a-z_]{1,40}$")]
+_Type = Annotated[str, StringConstraints(max_length=60), AfterValidator(known_kind)]
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 

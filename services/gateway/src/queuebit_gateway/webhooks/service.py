@@ -155,8 +155,8 @@ class Webhooks:
                 raise Problem(
                     409,
                     "webhook_rotating",
-                    "the secret before this one is still in use: a third cannot be, for so long",
-                    "wait until `former_until`, or rotate with `overlap_s` 0, which ends all earlier secrets at once",
+                    "the secret before this one is still good: wait until it ends, or rotate with an overlap of 0, "
+                    "which ends all earlier secrets at once",
                 )
             return rotated(it, now=now, overlap_s=overlap_s)
 
@@ -216,7 +216,7 @@ class Webhooks:
 
 def _usable(webhook: Webhook) -> Webhook:
     if webhook.disabled is not None:
-        why = f"the webhook is disabled: {webhook.disabled}"
+        why = f"the webhook is disabled, because {webhook.disabled}: enable it first"
         raise Problem(409, "webhook_disabled", why, "`POST /v1/webhooks/{id}:enable` uses it again")
     return webhook
 
