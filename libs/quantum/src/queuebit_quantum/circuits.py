@@ -88,7 +88,7 @@ def asked_results(source: str, limits: Limits | None = None) -> tuple[ResultType
     """
     limits = limits or Limits()
     tokens = read(source, limits)
-    if tokens.version == 2 or not tokens.braket:
+    if tokens.version == 2 or not tokens.braket or "result" not in source:
         return ()
     from queuebit_quantum.qasm3 import load_unbound
 

@@ -65,7 +65,9 @@ class Source:
     @cached_property
     def braket(self) -> bool:
         """Whether a pragma of Amazon Braket is in the source: then it is read as Braket reads it."""
-        return any((one.text, two.text) == ("pragma", "braket") for one, two in pairwise(self.tokens))
+        return "braket" in self.text and any(
+            (one.text, two.text) == ("pragma", "braket") for one, two in pairwise(self.tokens)
+        )
 
     @cached_property
     def physical(self) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from openqasm3 import ast
 from qiskit.circuit.library import UnitaryGate
@@ -26,6 +27,8 @@ _MOST_TERMS = 2_000
 _MOST_UNITARY_QUBITS = 4
 _UNITARY_COST = 64
 """Operations counted for a gate that a compiler must make from a matrix."""
+_OPERAND_COST = 64
+"""Operations counted for each qubit that a pragma names: a parser reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,12 @@ class _Asked:
     qubits: tuple[int, ...] = ()
 
 
+@lru_cache(maxsize=1_024)
+def _operand(text: str) -> Node:
+    (statement,) = tree(Source(f"barrier {text};")).statements
+    return statement.qubits[0]
+
+
 class BraketPragmas(Subroutines):
     """Pragmas of Amazon Braket. The parser refuses them inside blocks."""
 
@@ -46,6 +55,8 @@ class BraketPragmas(Subroutines):
         self.announced: Node | None = None
         """A verbatim pragma whose box comes next."""
         self._asked: list[_Asked] = []
+        self._terms = 0
+        """Pauli strings of the results until now."""
         self.simple[ast.Pragma] = self._pragma
 
     def results(self) -> tuple[ResultType, ...]:
@@ -70,6 +81,7 @@ class BraketPragmas(Subroutines):
     def _pragma(self, node: Node, scope: Scope) -> None:
         match read_pragma(node.command):
             case Result() as result:
+                self.costs.spend(_OPERAND_COST * result.operand_count, node)
                 self._ask(node, result, scope)
             case Unitary() as gate:
                 self._unitary(node, gate, scope)
@@ -82,6 +94,7 @@ class BraketPragmas(Subroutines):
         if result.kind == "probability":
             every = tuple(range(self.num_qubits))
             qubits = every if result.operands is None else self._distinct(result.operands, scope)
+            self._count(1)
             self._asked.append(_Asked(node, result.kind, qubits=qubits))
             return
         observables = tuple(self._observables(result.terms, scope))
@@ -92,6 +105,7 @@ class BraketPragmas(Subroutines):
                 "samples are of a product of x, y and z: other observables are measured in several bases",
                 "their expectation or variance",
             )
+        self._count(sum(map(len, observables)) * (2 if result.kind == "variance" else 1))
         self._asked.append(_Asked(node, result.kind, observables))
 
     def _observables(self, terms: Sequence[Term], scope: Scope) -> Iterable[Terms]:
@@ -121,7 +135,7 @@ class BraketPragmas(Subroutines):
 
     def _result_type(self, asked: _Asked) -> ResultType:
         squares = tuple(map(squared, asked.observables)) if asked.kind == "variance" else ()
-        found = ResultType(
+        return ResultType(
             asked.kind,
             asked.node.command.split(None, 2)[2].strip(),
             tuple(written(it, self.num_qubits) for it in asked.observables),
@@ -129,15 +143,13 @@ class BraketPragmas(Subroutines):
             asked.qubits,
             self.num_qubits,
         )
-        self._terms += sum(map(len, found.needs))
-        if self._terms > _MOST_TERMS:
-            raise self.source_map.error(
-                asked.node, f"the results have {self._terms:,} Pauli strings", f"at most {_MOST_TERMS:,}", "too_large"
-            )
-        return found
 
-    _terms = 0
-    """Pauli strings of the results until now."""
+    def _count(self, terms: int) -> None:
+        self._terms += terms
+        if self._terms > _MOST_TERMS:
+            raise UnlocatedError(
+                f"the results have {self._terms:,} Pauli strings", f"at most {_MOST_TERMS:,}", "too_large"
+            )
 
     # ------------------------------------------------------------------------------------------------------ qubits
 
@@ -159,8 +171,8 @@ class BraketPragmas(Subroutines):
     def _distinct(self, operands: Sequence[str], scope: Scope) -> tuple[int, ...]:
         """The qubits that texts name, each once."""
         try:
-            (statement,) = tree(Source(f"barrier {', '.join(operands)};")).statements
-            found = [qubit for it in statement.qubits for qubit in self.expressions.qubits(it, scope).indices]
+            nodes = [_operand(text) for text in operands]
+            found = [qubit for it in nodes for qubit in self.expressions.qubits(it, scope).indices]
         except CircuitError as error:  # its place is that in the text of the pragma
             raise UnlocatedError(error.message, error.expected, error.code) from error
         if len(set(found)) < len(found):

@@ -5,7 +5,6 @@ The grammar is that of Braket's documentation, with factors and sums of observab
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,8 @@ Matrix: TypeAlias = NDArray[np.complex128]
 _Element = TypeVar("_Element")
 _TOKEN = re.compile(r'(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?:im)?|\$?\w+|"[^"]*"|\S')
 _NUMBER = re.compile(r"\d|\.\d")
+_LARGEST = 1e100
+"""The square of a larger number, which errors have, may not be finite."""
 _STATES = {
     "state_vector": "a state vector",
     "density_matrix": "a density matrix",
@@ -61,6 +62,12 @@ class Result:
     terms: tuple[Term, ...] = ()
     operands: tuple[str, ...] | None = None
     """Of a probability; None: all qubits."""
+
+    @property
+    def operand_count(self) -> int:
+        """How many qubits it names."""
+        factors = [factor for term in self.terms for factor in term.factors]
+        return len(self.operands or ()) + sum(len(factor.operands or ()) for factor in factors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +230,8 @@ class _Reader:
             value = complex(text.replace("im", "j"))
         except ValueError:
             raise UnlocatedError(f"{text[:40]!r} is not a number", "a number such as 0.5 or 1im") from None
-        if not math.isfinite(abs(value)):
-            raise UnlocatedError(f"{text[:40]!r} is too large", "a finite number", "parameter")
+        if not abs(value) <= _LARGEST:
+            raise UnlocatedError(f"{text[:40]!r} is too large", f"a number of at most {_LARGEST:g}", "parameter")
         return sign * value
 
     def _real(self) -> float:
