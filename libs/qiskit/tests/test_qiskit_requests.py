@@ -20,7 +20,7 @@ from qiskit.quantum_info import Operator, SparseObservable
 
 from queuebit import InvalidInput, Item, NotFound, Refused
 from queuebit.errors import Reason
-from queuebit_qiskit import EstimatorOptions, JobRefused, QueuebitService, SamplerOptions, SamplerV2
+from queuebit_qiskit import EstimatorOptions, EstimatorV2, JobRefused, QueuebitService, SamplerOptions, SamplerV2
 from queuebit_qiskit.circuits import source_of, sources_of, terms_of
 from queuebit_qiskit.errors import as_qiskit_errors
 from queuebit_qiskit.estimation import estimator_items, shots_for
@@ -89,6 +89,13 @@ def test_a_register_that_a_result_cannot_hold_is_refused_before_it_costs(name: s
     with pytest.raises(InvalidInput, match=f"named '{name}': rename it"):
         sampler_items([SamplerPub.coerce(circuit, 1)])
     assert circuit_items([circuit], 1)[1][0]["registers"] == [[name, 1]], "results of `backend.run` can"
+
+
+def test_libraries_find_the_defaults_where_qiskits_own_primitives_have_them() -> None:
+    with QueuebitService(local_credential(), transport=LocalPlatform()) as service:
+        backend = service.backend("aer")
+        assert EstimatorV2(backend, {"default_precision": 0.1}).default_precision == 0.1
+        assert SamplerV2(backend, {"default_shots": 7}).default_shots == 7
 
 
 def test_shots_and_precisions_of_numpy_are_plain_in_the_notes() -> None:

@@ -13,8 +13,10 @@ from queuebit.transport import Message
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.intake import ERR_MALFORMED, ERR_TOO_FAST
 from queuebit_contracts.job import JobSubmitted, Signature
+from queuebit_contracts.program import PROGRAM, read_program
 from queuebit_contracts.subjects import stored, subject_of
 from queuebit_contracts.tenants import Project, Tenant
+from queuebit_contracts.wire import INLINE_LIMIT
 from queuebit_gateway.bodies import DEPTH
 from queuebit_gateway.callers import Caller
 from queuebit_gateway.submissions import EVENT
@@ -152,6 +154,20 @@ async def test_a_circuit_alone_is_a_body_and_the_query_has_the_rest(app: ASGIApp
     assert (answer.status, answer.json()["code"]) == (422, "invalid_body")
     answer = await send(app, "POST", "/v1/jobs", headers=source, body=b"\xff")
     assert (answer.status, answer.json()["code"]) == (422, "bad_source")
+
+
+@pytest.mark.parametrize("caller", [replace(ANN, signer=signer, project="main")])
+async def test_a_circuit_with_result_pragmas_is_an_item_of_a_program(app: ASGIApp, bus: LogBus) -> None:
+    source = "qubit q;\nx q;\n#pragma braket result expectation z(q)\n"
+    body = json.dumps({"circuit": source}).encode()
+    answer = await send(app, "POST", "/v1/jobs", headers=PLAIN, body=body)
+    event = decode(bus.relayed[-1])
+    assert isinstance(event, JobSubmitted)
+    assert (answer.status, event.data.circuit.media_type) == (202, PROGRAM)
+    assert read_program((event.data.circuit.inline or "").encode()).circuits[0].inline == source
+    large = json.dumps({"circuit": "//" + "x" * INLINE_LIMIT + f"\n{source}"}).encode()
+    refused = await send(app, "POST", "/v1/jobs", headers=PLAIN, body=large)
+    assert (refused.status, refused.json()["code"]) == (413, "payload_too_large")
 
 
 async def test_without_a_delegated_key_nothing_can_be_signed(app: ASGIApp, bus: LogBus) -> None:

@@ -116,6 +116,11 @@ class SamplerV2(_Primitive, BaseSamplerV2):  # type: ignore[misc]  # Qiskit has 
         _Primitive.__init__(self, mode)
         self.options = options_of(SamplerOptions, options)
 
+    @property
+    def default_shots(self) -> int:
+        """As `options.default_shots`; libraries ask Qiskit's own samplers for it."""
+        return self.options.default_shots
+
     def run(
         self,
         pubs: Iterable[SamplerPubLike],
@@ -161,6 +166,11 @@ class EstimatorV2(_Primitive, BaseEstimatorV2):  # type: ignore[misc]  # as abov
         """Create an estimator; arguments as for `SamplerV2`."""
         _Primitive.__init__(self, mode)
         self.options = options_of(EstimatorOptions, options)
+
+    @property
+    def default_precision(self) -> float:
+        """As `options.default_precision`; libraries ask Qiskit's own estimators for it."""
+        return self.options.default_precision
 
     def run(
         self,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from queuebit.payloads import Payloads
     from queuebit_contracts.program import Program
 
-__all__ = ["Batch", "Draft", "Item", "Sweep", "content_of", "draft_of"]
+__all__ = ["Batch", "Draft", "Item", "Sweep", "asks_for_results", "content_of", "draft_of"]
 
 _INLINE_BYTES = 256 * 1024
 """Source that a program carries itself; the circuits beyond it are stored one by one."""
@@ -93,6 +93,11 @@ class Draft:
             raise InvalidInput(f"the program cannot be sent: {error}") from error
 
 
+def asks_for_results(source: bytes) -> bool:
+    """Whether pragmas of a source ask for results besides counts: then it is sent as an item of a program."""
+    return _RESULT.search(source) is not None
+
+
 def draft_of(
     circuit: object, parameters: Mapping[Any, Any] | None, observables: Sequence[object], outputs: Sequence[str] | None
 ) -> Draft | None:
@@ -131,7 +136,7 @@ async def content_of(
     draft = draft_of(circuit, parameters, observables, outputs)
     if draft is None:
         source = read_source(circuit)
-        if not _RESULT.search(source):
+        if not asks_for_results(source):
             return source, CIRCUIT
         draft = _draft([Item(source.decode())], ("counts",))  # results of pragmas are those of a program's item
     circuits, room = [], _INLINE_BYTES

@@ -6,10 +6,11 @@ import json
 
 from queuebit.errors import QueuebitError
 from queuebit.payloads import Payloads
+from queuebit.programs import asks_for_results
 from queuebit.transport import Transport
 from queuebit_contracts.intake import ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_TOO_FAST
-from queuebit_contracts.program import CIRCUIT
-from queuebit_contracts.wire import Payload
+from queuebit_contracts.program import CIRCUIT, PROGRAM, Item, Program
+from queuebit_contracts.wire import INLINE_LIMIT, Payload
 from queuebit_gateway.problems import Problem
 from queuebit_kernel import digest
 from queuebit_planning.limits import MAX_SOURCE_BYTES
@@ -56,6 +57,8 @@ class Relay:
 def reference_of(circuit: str | Payload) -> tuple[Payload, bytes | None]:
     """The reference of a circuit, and its content if that has to be stored: the reference does not include it.
 
+    A source that asks for results by pragmas is a program of one item.
+
     Raises:
         Problem: it is too large.
     """
@@ -64,6 +67,12 @@ def reference_of(circuit: str | Payload) -> tuple[Payload, bytes | None]:
     content = circuit.encode()
     require_size(content)
     payload = describe(content, CIRCUIT)
+    if asks_for_results(content):
+        if payload.inline is None:
+            text = f"a circuit of {len(content):,} bytes asks for results by pragmas: it may have {INLINE_LIMIT:,}"
+            raise Problem(413, "payload_too_large", text, "store it, and send a program that refers to it")
+        content = Program(circuits=(payload,), items=(Item(),)).content()
+        payload = describe(content, PROGRAM)
     return payload, content if payload.inline is None else None
 
 
