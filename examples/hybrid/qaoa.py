@@ -37,13 +37,13 @@ def main(client: Client, points: int = 4, shots: int = 500) -> int:
     grid = [(pi * i / points, pi * j / points) for i in range(1, points) for j in range(1, points)]
     circuits = [Item(CIRCUIT, {"gamma": gamma, "beta": beta}) for gamma, beta in grid]
     with client.session(name="qaoa", max_cost="1.00") as session:
-        results = session.map(circuits, key="qaoa", shots=shots, seed=1).results()
-        cost = session.cost()
+        found = session.map(circuits, key="qaoa", shots=shots, seed=1)
+    results = found.results()
     means = [sum(cut_of(bits) * n for bits, n in it.counts.items()) / shots for it in results]
     best = max(range(len(grid)), key=means.__getitem__)
     likely = sorted(results[best].counts, key=results[best].counts.__getitem__, reverse=True)[:10]
     cut = max(likely, key=cut_of)
-    print(f"cut {cut} with {cut_of(cut)} of {len(EDGES)} edges; {cost.jobs} jobs for {cost.charged}")
+    print(f"cut {cut} with {cut_of(cut)} of {len(EDGES)} edges; {len(found)} jobs for {found.charged}")
     return cut_of(cut)
 
 

@@ -22,6 +22,7 @@ WORDS = {
     "account": ("poison", "main", "jpoison"),
     "tenant": ("poison", "main"),
     "delegation": ("poison", "dpoison"),
+    "session": ("poison", "spoison"),
     "config": ("poison",),
     "backend": ("aer",),
     "proof": ("main",),

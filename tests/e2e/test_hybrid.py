@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from examples.hybrid import handler, qaoa, vqe
 
-from queuebit import Client, Money, Refused, Workflow
+from queuebit import Client, InvalidInput, Money, Refused, Session, SessionCost, Workflow
 from queuebit.credentials import find
 from queuebit_testing.build import BELL
 from queuebit_testing.embedded import EmbeddedStack
@@ -71,27 +73,59 @@ def test_a_killed_script_run_again_pays_nothing_twice(
     assert energy == pytest.approx(vqe.GROUND, abs=0.05)
 
 
-def test_a_session_stays_below_what_it_may_cost(stack: EmbeddedStack, tenant: str) -> None:
+def settled(session: Session) -> SessionCost:
+    """The cost of a session once nothing is held for its jobs."""
+    until(lambda: session.cost().held is None)
+    return session.cost()
+
+
+def until(true: Callable[[], bool]) -> None:
+    while not true():  # the test's own time limit ends this
+        time.sleep(0.1)
+
+
+def balance(client: Client, what: str) -> Decimal:
+    (row,) = (it for it in client.balances() if it["kind"] == "account")
+    return Decimal(str(row[what]))
+
+
+def test_a_session_adds_up_what_its_jobs_cost_and_closes(stack: EmbeddedStack, tenant: str) -> None:
     with Client(find(stack.home, tenant)) as client:
-        with client.session(backend="aer") as session:
+        with client.session(backend="aer", name="sums") as session:
             found = session.map([BELL, "no circuit", BELL], seed=1)
             assert isinstance(found[1], Refused)
             assert found[0] != found[2]
-            cost = session.cost()
-        assert (cost.charged, cost.held, cost.jobs) == (found.charged, None, 2)
-        assert {it["job"] for it in client.jobs(tag=session.name)} == {*found.jobs}
+            cost = settled(session)
+        assert (cost.charged, cost.jobs, cost.left) == (found.charged, 2, None)
+        assert {it["job"] for it in client.jobs(tag="sums")} == {*found.jobs}
+        (row,) = client.sessions(session=session.id)
+        assert (row["state"], row["reason"], row["label"]) == ("closed", "asked", "sums")
+        late = client.submit(BELL, backend="aer", session=session.id)
+        with pytest.raises(Refused, match="is closed"):
+            late.result(30)
 
+
+def test_a_cap_stops_every_program_of_its_session(stack: EmbeddedStack, tenant: str) -> None:
+    with Client(find(stack.home, tenant)) as client, Client(find(stack.home, tenant)) as other:
         hold = client.submit(BELL, backend="aer").until(("accepted",), 30).data.hold.money
-        most = Money(hold.amount * Decimal("1.5"))
-        with client.session(backend="aer", max_cost=most) as capped:
-            outcomes = capped.map([BELL] * 4)
-            spent = capped.cost()
-            assert (spent.charged or Money.zero()) + (spent.held or Money.zero()) <= most
-            assert [type(it).__name__ for it in outcomes].count("Result") == spent.jobs >= 1
-        with client.session(backend="aer", max_cost=Money(hold.amount / 2)) as poor:
-            with pytest.raises(Refused) as refused:
-                poor.submit(BELL).result(30)
-            assert [it.code for it in refused.value.reasons] == ["max_cost_exceeded"]
+        until(lambda: balance(client, "held") == 0)
+        before, cap = balance(client, "left"), Money(hold.amount * Decimal("1.5"))
+        with client.session(backend="aer", max_cost=cap, key="shared") as session:
+            joined = other.session(backend="aer", max_cost=cap, key="shared")
+            assert balance(client, "left") == before - cap.amount, "the cap is a hold"
+            outcomes = [*session.map([BELL] * 3), *joined.map([BELL] * 3)]
+            refused = [it for it in outcomes if isinstance(it, Refused)]
+            assert {it.reasons[0].code for it in refused} == {"session_cap"}
+            assert len(refused) == len(outcomes) - session.cost().jobs
+            charged = settled(session).charged or Money.zero()
+            assert Money.zero() < charged <= cap
+            assert joined.id == session.id
+            assert balance(client, "left") == before - cap.amount, "what no job used is still held"
+        until(lambda: balance(client, "left") == before - charged.amount)
+        with pytest.raises(Refused, match="the session would hold"):
+            client.session(max_cost=1000).open()
+        with pytest.raises(InvalidInput, match=r"is closed \(asked\)"):
+            client.session(backend="aer", max_cost=cap, key="shared").submit(BELL)
 
 
 def test_a_grid_of_angles_is_paid_once(stack: EmbeddedStack, tenant: str, capsys: pytest.CaptureFixture[str]) -> None:

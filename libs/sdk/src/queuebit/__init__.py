@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from queuebit.programs import Batch, Item, Sweep
     from queuebit.records import Estimate, ItemResult, Receipt, Result, ResultValue, Status, Step, Table
     from queuebit.session import AsyncSession
-    from queuebit.session_ledger import SessionCost
+    from queuebit.session_requests import SessionCost, SessionTerms
     from queuebit.sync import Client, Job
     from queuebit.sync_session import Session
     from queuebit.transport import Message, Reply, Transport
@@ -68,7 +68,8 @@ _WHERE = {
     "Result": "records",
     "ResultValue": "records",
     "Session": "sync_session",
-    "SessionCost": "session_ledger",
+    "SessionCost": "session_requests",
+    "SessionTerms": "session_requests",
     "Status": "records",
     "Step": "records",
     "StillRunning": "errors",
@@ -110,6 +111,7 @@ __all__ = [
     "ResultValue",
     "Session",
     "SessionCost",
+    "SessionTerms",
     "Status",
     "Step",
     "StillRunning",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from queuebit.credentials import Credential, is_http
+from queuebit.permissions import permitted
 from queuebit.queries import ask
 from queuebit.transport import Transport, over_nats
 
@@ -12,9 +13,12 @@ if TYPE_CHECKING:  # loaded when used: a query then starts in half the time
     from queuebit.devices import Device
     from queuebit.log_client import LogClient
     from queuebit.payloads import Payloads
-    from queuebit.records import Table
+    from queuebit.records import Row, Table
+    from queuebit_contracts.session import CloseSession, OpenSession
 
 __all__ = ["Access", "BusAccess", "access_of"]
+
+_ASK_S = 15.0
 
 
 class Access(Protocol):
@@ -41,13 +45,27 @@ class Access(Protocol):
         """Read a backend; raises as `devices.read_device`."""
         ...
 
+    async def open_session(self, request: OpenSession) -> Row:
+        """Open a session, or say how it would open; its row, as `session_document` says it.
+
+        Raises:
+            Refused: for all reasons.
+            Unreachable: the broker does not answer; the same request can be sent again.
+        """
+        ...
+
+    async def close_session(self, request: CloseSession) -> Row:
+        """Close a session; raises as `open_session`."""
+        ...
+
 
 class BusAccess:
     """Over the bus."""
 
-    def __init__(self, transport: Transport, tenant: str) -> None:
+    def __init__(self, transport: Transport, credential: Credential) -> None:
         self.transport = transport
-        self._tenant = tenant
+        self._credential = credential
+        self._tenant = credential.tenant
 
     def log(self) -> LogClient:
         from queuebit.log_client import LogClient
@@ -69,6 +87,22 @@ class BusAccess:
 
         return await read_device(self.log(), Payloads(self.transport, PLATFORM), name)
 
+    async def open_session(self, request: OpenSession) -> Row:
+        return await self._session("open", request)
+
+    async def close_session(self, request: CloseSession) -> Row:
+        return await self._session("close", request)
+
+    async def _session(self, verb: str, request: OpenSession | CloseSession) -> Row:
+        from queuebit.session_requests import session_document
+        from queuebit_contracts.session import SessionAnswer
+        from queuebit_contracts.subjects import sessions
+
+        body = request.model_dump_json(exclude_none=True).encode()
+        with permitted(self._credential, f"{verb} sessions"):
+            reply = await self.transport.request(sessions(verb, self._tenant), body, timeout=_ASK_S)
+        return session_document(SessionAnswer.model_validate_json(reply.body))
+
 
 def access_of(credential: Credential, transport: Transport | None) -> Access:
     """The access to the address of a credential, or over a transport; it connects when first used."""
@@ -76,4 +110,4 @@ def access_of(credential: Credential, transport: Transport | None) -> Access:
         from queuebit.http_access import HttpAccess
 
         return HttpAccess(credential)
-    return BusAccess(transport or over_nats(credential), credential.tenant)
+    return BusAccess(transport or over_nats(credential), credential)

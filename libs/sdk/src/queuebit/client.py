@@ -89,6 +89,7 @@ class AsyncClient:
         seed: int | None = None,
         tags: Sequence[str] = (),
         label: str | None = None,
+        session: str | None = None,
         parameters: Mapping[Any, Any] | None = None,
         observables: Sequence[object] = (),
         outputs: Sequence[str] | None = None,
@@ -107,6 +108,7 @@ class AsyncClient:
             seed: seed of the simulation; default: derived from the job's id.
             tags: names for the bill, at most 8; the job also counts against the budget of each tag that has one.
             label: a display name; default: the name of the file or of Qiskit's circuit.
+            session: the id of an open session; `Client.session` opens one, and submits to it.
             parameters: values for the `input`s that the circuit declares, by name.
             observables: estimate these, such as "ZZ" or {"XI": 0.5, "ZZ": 1}, instead of returning counts.
             outputs: any of `counts`, `memory` (shot by shot) and `quasi` (shares with standard errors).
@@ -131,6 +133,7 @@ class AsyncClient:
             max_cost=max_cost,
             seed=seed,
             tags=tags,
+            session=session,
         )
 
     async def map(
@@ -158,18 +161,49 @@ class AsyncClient:
         return await map_circuits(self.submit, circuits, concurrency, key, timeout, report, options)
 
     def session(
-        self, *, backend: str | None = None, max_cost: Amount | None = None, name: str | None = None
+        self,
+        *,
+        backend: str | None = None,
+        max_cost: Amount | None = None,
+        name: str | None = None,
+        max_idle: int | None = None,
+        max_age: int | None = None,
+        project: str | None = None,
+        key: str | None = None,
     ) -> AsyncSession:
-        """Jobs that belong together, as `async with client.session(...) as session`; sends no request.
+        """Jobs that belong together, as `async with client.session(...) as session`; sends no request yet.
 
         Args:
-            backend: where its jobs run; default: as for `submit`.
-            max_cost: the most that its jobs may cost together; this client enforces it, and stops no other program.
-            name: the tag of its jobs; default: a new one.
+            backend: where all its jobs run, before other jobs; default: each as for `submit`, without priority.
+            max_cost: the most that its jobs and its idle time may cost together, from any program: it is held when the
+                session opens.
+            name: the tag of its jobs; default: the session's id.
+            max_idle: it closes after so many seconds without a job; default: 300.
+            max_age: it closes after so many seconds; default: 28,800, at most a day.
+            project: the project that pays; default: the credential's.
+            key: the same key and arguments are the same session in every program; default: a new session.
         """
         from queuebit.session import AsyncSession
 
-        return AsyncSession(self, backend, max_cost, name)
+        return AsyncSession(
+            self,
+            backend=backend,
+            max_cost=max_cost,
+            name=name,
+            max_idle=max_idle,
+            max_age=max_age,
+            project=project,
+            key=key,
+        )
+
+    async def sessions(self, *, session: str | None = None, limit: int = 50) -> Table:
+        """Sessions of the tenant that are open, or closed within a day, the newest first, with what they cost.
+
+        Args:
+            session: only this one.
+            limit: how many, up to 10,000.
+        """
+        return await self._ask("sessions", session=session, limit=whole_number("limit", limit, 1, _MOST_ROWS))
 
     def job(self, job: str) -> AsyncJob:
         """A job by its full id; sends no request.

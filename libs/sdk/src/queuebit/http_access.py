@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from queuebit.credentials import Credential
 from queuebit.http_log import HttpLog, HttpPayloads
 from queuebit.http_queries import ask_http, device_over_http
+from queuebit.http_sessions import close_over_http, open_over_http
 from queuebit.http_transport import HttpTransport
 from queuebit.loop import Loop
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from queuebit.devices import Device
     from queuebit.log_client import LogClient
     from queuebit.payloads import Payloads
-    from queuebit.records import Table
+    from queuebit.records import Row, Table
+    from queuebit_contracts.session import CloseSession, OpenSession
 
 __all__ = ["HttpAccess", "identified"]
 
@@ -38,6 +40,12 @@ class HttpAccess:
 
     async def device(self, name: str) -> Device:
         return await device_over_http(self.transport, name)
+
+    async def open_session(self, request: OpenSession) -> Row:
+        return await open_over_http(self.transport, request)
+
+    async def close_session(self, request: CloseSession) -> Row:
+        return await close_over_http(self.transport, request)
 
 
 def identified(credential: Credential) -> Credential:

@@ -14,7 +14,7 @@ from queuebit.http_transport import HttpTransport
 from queuebit.records import Row, Table
 from queuebit.waiting import WAITING
 
-__all__ = ["ask_http", "device_over_http"]
+__all__ = ["ask_http", "device_over_http", "row_of"]
 
 _MOST: Final = 1_000
 _LISTS: Final[Mapping[str, str]] = {"backends": "backends", "charges": "charges", "balances": "budgets", "slo": "slo"}
@@ -38,6 +38,13 @@ async def ask_http(http: HttpTransport, question: str, **asked: object) -> Table
             states = [state for state, name in WAITING.items() if name == question]
             found = await http.get("/v1/jobs:waiting", state=",".join(states), job=asked.get("job"))
             return Table(found["data"])
+        case "sessions":
+            if (session := asked.get("session")) is None:
+                return _table((await http.get("/v1/sessions", limit=asked.get("limit")))["data"])
+            try:
+                return Table([row_of(await http.get(f"/v1/sessions/{session}"))])
+            except NotFound:
+                return Table()
         case name if name in _LISTS:
             return _table((await http.get(f"/v1/{_LISTS[name]}", project=asked.get("project")))["data"])
     raise InvalidInput(f"this cannot be asked over HTTP ({question}): use a credential with the address of the bus")
@@ -72,10 +79,10 @@ async def _jobs(http: HttpTransport, asked: Mapping[str, Any]) -> Table:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    return Table(_row(it) for it in rows)
+    return Table(row_of(it) for it in rows)
 
 
-def _row(given: Mapping[str, Any]) -> Row:
+def row_of(given: Mapping[str, Any]) -> Row:
     """A row as a service gives it: amounts as texts beside one currency, and truth values as 0 and 1."""
     row: Row = {}
     for name, value in given.items():

@@ -1,19 +1,21 @@
-"""Sessions: jobs that share a tag, a backend and the most that they may cost together."""
+"""Sessions: jobs that share priority on a backend, and the most that they may cost together."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from secrets import token_hex
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from queuebit.amounts import money_of
-from queuebit.errors import InvalidInput, Reason, Refused
+from queuebit.errors import InvalidInput, NotFound, QueuebitError
 from queuebit.inputs import plain_name
 from queuebit.mapping import Mapped, Progress, map_circuits
-from queuebit.session_ledger import SessionCost, SessionLedger
-from queuebit_kernel import Money
+from queuebit.session_requests import SessionCost, SessionTerms, closing, cost_of, opening, terms_of
+from queuebit_contracts.session import session_id
 
 if TYPE_CHECKING:
     from queuebit.amounts import Amount
@@ -24,52 +26,114 @@ __all__ = ["AsyncSession"]
 
 
 class AsyncSession:
-    """Jobs that belong together. Use it as `async with client.session(...) as session`."""
+    """Jobs that belong together, as `async with client.session(...) as session`.
 
-    def __init__(self, client: AsyncClient, backend: str | None, max_cost: Amount | None, name: str | None) -> None:
-        self.name = plain_name("session", f"session-{token_hex(6)}" if name is None else name)
+    Entering the block opens the session; so does the first job, without a block. Leaving the block closes it. A program
+    that ends without that leaves it open until it is idle for `max_idle` seconds, or `max_age` old.
+    """
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        *,
+        backend: str | None = None,
+        max_cost: Amount | None = None,
+        name: str | None = None,
+        max_idle: int | None = None,
+        max_age: int | None = None,
+        project: str | None = None,
+        key: str | None = None,
+    ) -> None:
+        key = token_hex(12) if key is None else key
+        self.id = session_id(client.credential.tenant, key)
+        """Its id. Another program with the same key and arguments has the same session."""
+        self.name = self.id if name is None else plain_name("session", name)
         """The tag of its jobs."""
         self.backend = backend
         self.max_cost = None if max_cost is None else money_of(max_cost)
+        self.terms: SessionTerms | None = None
+        """What the platform opened; None before."""
         self._client = client
-        self._ledger = SessionLedger()
+        self._request = partial(
+            opening,
+            client.credential,
+            key=key,
+            project=project,
+            label=name or "",
+            backend=backend,
+            max_cost=max_cost,
+            max_idle=max_idle,
+            max_age=max_age,
+        )
+        self._project = project
         self._turn = asyncio.Lock()
         self._closed = False
+        """Takes no more jobs."""
+        self._ended = False
+        """The platform has closed it at the request of this object."""
 
-    async def __aenter__(self) -> AsyncSession:
+    async def __aenter__(self) -> Self:
+        await self.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        if error is None:
+            await self.close()
+        else:
+            with suppress(QueuebitError):  # the error of the block says more; the session closes when it is idle
+                await self.close()
 
-    def close(self) -> None:
-        """Take no more jobs; those that are submitted continue."""
+    async def quote(self) -> SessionTerms:
+        """What the session would be, with the price of its idle time; opens nothing.
+
+        Raises:
+            Refused: it would not be opened, with every reason.
+        """
+        return terms_of(await self._client._access.open_session(self._request(dry_run=True)))
+
+    async def open(self) -> SessionTerms:
+        """Open it, unless it is open, and hold `max_cost`.
+
+        Raises:
+            InvalidInput: it is closed.
+            Refused: for all reasons, such as that the account has less than `max_cost` left.
+            Unreachable: the broker does not answer.
+        """
+        async with self._turn:
+            if self.terms is None and not self._closed:
+                self.terms = terms_of(await self._client._access.open_session(self._request()))
+                self._closed = self.terms.closed is not None
+            if self._closed or self.terms is None:
+                why = f" ({self.terms.closed})" if self.terms and self.terms.closed else ""
+                raise InvalidInput(f"session {self.name} is closed{why}: open a new one")
+            return self.terms
+
+    async def close(self) -> None:
+        """Close it: what of `max_cost` no job uses goes back. Jobs that are submitted continue.
+
+        Raises:
+            Unreachable: the broker does not answer; the session closes when it is idle.
+        """
         self._closed = True
+        if self.terms is not None and self.terms.closed is None and not self._ended:
+            await self._client._access.close_session(closing(self._client.credential, self.id))
+            self._ended = True
 
     async def submit(self, circuit: object, **options: Any) -> AsyncJob:
-        """Submit a job; the arguments are those of `AsyncClient.submit`.
+        """Submit a job of the session; the arguments are those of `AsyncClient.submit`.
 
-        With the session's `max_cost` it waits until the job is admitted, which is refused if it could cost more than
-        is left.
+        The platform refuses it if it could cost more than is left, also if other programs submit to the session.
 
         Raises:
             InvalidInput: the session is closed, or the job cannot be sent.
-            Refused: nothing is left; nothing was sent.
+            Refused: the session cannot be opened.
         """
-        if self._closed:
-            raise InvalidInput(f"session {self.name} is closed: open a new one")
-        options = {"backend": self.backend, **options, "tags": [*options.get("tags", ()), self.name]}
-        if self.max_cost is None:
-            job = await self._client.submit(circuit, **options)
-            self._ledger.enter(job)
-            return job
-        async with self._turn:
-            most = _lower(await self._left(self.max_cost), options.get("max_cost"))
-            job = await self._client.submit(circuit, **{**options, "max_cost": most})
-            await self._ledger.admit(job, most)
-        return job
+        await self.open()
+        tags = [*options.pop("tags", ()), self.name]
+        options = {"backend": self.backend, "project": self._project, **options, "tags": tags}
+        return await self._client.submit(circuit, **options, session=self.id)
 
     async def map(
         self,
@@ -85,28 +149,13 @@ class AsyncSession:
         return await map_circuits(self.submit, circuits, concurrency, key, timeout, report, options)
 
     async def cost(self) -> SessionCost:
-        """What the jobs of this object cost so far, and what is held for them."""
-        return await self._ledger.cost()
+        """What it costs so far, as the platform counts it; after its end for a day.
 
-    async def _left(self, most: Money) -> Money:
-        """What is left; bills are read only where the holds leave no room for another job like the largest."""
-        left = self._ledger.left_of(most)
-        if not self._ledger.fits_another(left):
-            await self._ledger.read_bills()
-            left = self._ledger.left_of(most)
-        if left.amount <= 0:
-            text = (
-                f"session {self.name} may cost {most}, which is charged or held: wait for its jobs, or open a new one"
-            )
-            raise Refused([Reason("session_cost", text)])
-        return left
-
-
-def _lower(left: Money, asked: Amount | None) -> Money:
-    """What a job may cost: no more than is left, and no more than was asked for."""
-    most = left if asked is None else money_of(asked)
-    if most.currency != left.currency:
-        raise InvalidInput(
-            f"max_cost is in {most.currency}, and that of the session in {left.currency}: give one currency"
-        )
-    return min(left, most, key=lambda it: it.amount)
+        Raises:
+            NotFound: it was never opened, or closed more than a day ago.
+            Unreachable: the broker does not answer.
+        """
+        rows = await self._client.sessions(session=self.id)
+        if not rows:
+            raise NotFound(f"session {self.id} is not open, and did not close today: see its jobs with their tag")
+        return cost_of(rows[0])

@@ -50,6 +50,7 @@ def submission(
     max_cost: Amount | None,
     seed: int | None,
     tags: Sequence[str] = (),
+    session: str | None = None,
     sign: Callable[[Json], Signature] | None = None,
 ) -> JobSubmitted:
     """Build the event, signed with the credential, or by `sign`. Names of backends ignore case.
@@ -77,6 +78,7 @@ def submission(
         max_cost=None if max_cost is None else WireAmount.of(money_of(max_cost)),
         seed=None if seed is None else whole_number("seed", seed, 0),
         tags=_tags(tags),
+        session=None if session is None else plain_name("session", session),
         proof=UNSIGNED,
     )
     content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})
@@ -91,13 +93,16 @@ def submission(
 
 
 def content_digest(asked: Submission) -> str:
-    """A digest of everything requested, without signature and label: equal digests mean the same job."""
-    return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude={"proof", "label"}))
+    """A digest of everything requested, without signature, label and session: equal digests mean the same job.
+
+    A job that an earlier session paid is found again, and not paid by another.
+    """
+    return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude={"proof", "label", "session"}))
 
 
 def work_digest(asked: Submission) -> str:
     """A digest of what is run: as `content_digest`, without the key, and without tags and the highest cost."""
-    without = {"proof", "label", "key", "job", "tags", "max_cost"}
+    without = {"proof", "label", "key", "job", "tags", "max_cost", "session"}
     return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude=without))
 
 

@@ -147,6 +147,7 @@ class Client:
         seed: int | None = None,
         tags: Sequence[str] = (),
         label: str | None = None,
+        session: str | None = None,
         parameters: Mapping[Any, Any] | None = None,
         observables: Sequence[object] = (),
         outputs: Sequence[str] | None = None,
@@ -163,6 +164,7 @@ class Client:
             seed=seed,
             tags=tags,
             label=label,
+            session=session,
             parameters=parameters,
             observables=observables,
             outputs=outputs,
@@ -184,12 +186,33 @@ class Client:
         return self._loop.run(work)
 
     def session(
-        self, *, backend: str | None = None, max_cost: Amount | None = None, name: str | None = None
+        self,
+        *,
+        backend: str | None = None,
+        max_cost: Amount | None = None,
+        name: str | None = None,
+        max_idle: int | None = None,
+        max_age: int | None = None,
+        project: str | None = None,
+        key: str | None = None,
     ) -> Session:
-        """Jobs that belong together."""
+        """Jobs that belong together, with priority on a backend and the most that they may cost."""
         from queuebit.sync_session import Session
 
-        return Session(self._client.session(backend=backend, max_cost=max_cost, name=name), self._loop)
+        session = self._client.session(
+            backend=backend,
+            max_cost=max_cost,
+            name=name,
+            max_idle=max_idle,
+            max_age=max_age,
+            project=project,
+            key=key,
+        )
+        return Session(session, self._loop)
+
+    def sessions(self, *, session: str | None = None, limit: int = 50) -> Table:
+        """Sessions that are open, or closed within a day: what they cost, and what is left."""
+        return self._loop.run(self._client.sessions(session=session, limit=limit))
 
     def job(self, job: str) -> Job:
         """A job by its full id."""

@@ -18,6 +18,7 @@ from queuebit_gateway.jobs import StatusBody
 from queuebit_gateway.pages import MOST_ROWS
 from queuebit_gateway.plans import PlanBody
 from queuebit_gateway.schemas import JobAnswer, JobsAnswer, ObjectAnswer, ResultAnswer, RowsAnswer, StatesAnswer
+from queuebit_gateway.sessions import CloseBody, SessionBody
 from queuebit_gateway.submissions import EVENT, CancelBody, SignedBody, SubmitBody
 from queuebit_gateway.waits import UNTIL
 from queuebit_gateway.webhooks.routes import Enabling, EventRange, NewWebhook, Rotation
@@ -38,6 +39,13 @@ _WAIT: Final[Mapping[str, _Schema]] = {
     "until": {"type": "string", "enum": [*UNTIL], "description": "What to wait for; `completed` is any end."},
 }
 _KEY: Final = {"Idempotency-Key": {"type": "string", "maxLength": 128, "description": "The key of the job."}}
+_SESSION_KEY: Final = {
+    "Idempotency-Key": {
+        "type": "string",
+        "maxLength": 128,
+        "description": "Of the session; required with `proof`.",
+    }
+}
 _FIELDS: Final[Mapping[str, _Schema]] = {
     name: {**schema, "description": "With a body of text/x-openqasm: as in the JSON body."}
     for name, schema in (
@@ -227,6 +235,20 @@ OPERATIONS: Final = (
     Operation(
         "POST", "/v1/delegations/{delegation}:revoke", "revoke_delegation", "End a delegated key.",
         bodies={_JSON: RevokeBody}, body_required=False, problems=(403, 404),
+    ),
+    Operation(
+        "POST", "/v1/sessions", "open_session", "Open a session: the same key is the same session.",
+        statuses=(200, 201), parameters=_SESSION_KEY, bodies={_JSON: SessionBody}, body_required=False,
+        problems=(403, 409),
+    ),
+    _rows(
+        "sessions", "list_sessions", "Sessions that are open, or closed within a day: cost, hold, and what is left.",
+        {"limit": _PAGE["limit"]},
+    ),
+    Operation("GET", "/v1/sessions/{session}", "session", "One session, and what it costs so far.", problems=(404,)),
+    Operation(
+        "POST", "/v1/sessions/{session}:close", "close_session", "Close a session; what no job uses goes back.",
+        bodies={_JSON: CloseBody}, body_required=False, problems=(403, 404),
     ),
     Operation("GET", "/v1/webhooks", "list_webhooks", "The tenant's webhooks.", RowsAnswer, problems=(403,)),
     Operation(

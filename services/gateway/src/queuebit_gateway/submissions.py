@@ -57,6 +57,8 @@ class SubmitBody(Body):
     """Refuse the job if it could cost more."""
     seed: int | None = Field(default=None, ge=0, lt=2**53)
     tags: tuple[str, ...] = Field(default=(), max_length=8)
+    session: str | None = None
+    """The open session that it belongs to."""
 
 
 class SignedBody(Body):
@@ -146,6 +148,7 @@ class Submissions:
             max_cost=asked.max_cost.money if asked.max_cost else None,
             seed=asked.seed,
             tags=asked.tags,
+            session=asked.session,
             sign=caller.signer,
         )
 

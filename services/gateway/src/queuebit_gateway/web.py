@@ -26,6 +26,7 @@ from queuebit_gateway.money import Money
 from queuebit_gateway.paths import by_path
 from queuebit_gateway.plans import Plans
 from queuebit_gateway.platform import Platform
+from queuebit_gateway.sessions import Sessions
 from queuebit_gateway.settings import Settings
 from queuebit_gateway.streams import Past, Streams
 from queuebit_gateway.submissions import Submissions
@@ -76,6 +77,7 @@ def web_app(
         Tenants(tenants, limited),
         Audit(platform, limited),
         DelegatedKeys(platform, limited),
+        Sessions(platform, limited, tenants),
         Trust(settings.trust_file, limited),
     )
     streams = Streams(streaming.hub, streaming.past, platform, limited).routes() if streaming else []

@@ -1,0 +1,177 @@
+"""Sessions: open, list and close them. The broker decides; the gateway relays what the user signs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from queuebit.errors import Reason, Refused
+from queuebit.records import Row
+from queuebit.session_requests import session_document
+from queuebit_contracts.job import Signature
+from queuebit_contracts.session import (
+    DEFAULT_AGE_S,
+    DEFAULT_IDLE_S,
+    MAX_AGE_S,
+    CloseSession,
+    OpenSession,
+    SessionAnswer,
+    session_id,
+)
+from queuebit_contracts.subjects import sessions
+from queuebit_contracts.tenants import Tenant
+from queuebit_contracts.wire import Amount, Name
+from queuebit_gateway.answers import listed, money, object_of
+from queuebit_gateway.bodies import Body, read
+from queuebit_gateway.callers import Caller, CallerOf, paying_project, require
+from queuebit_gateway.pages import limit_of
+from queuebit_gateway.platform import Platform
+from queuebit_gateway.problems import Problem
+from queuebit_kernel import InvalidId, new_key, require_token
+
+__all__ = ["CloseBody", "SessionBody", "Sessions"]
+
+_ANSWER_S: Final = 15.0
+_AMOUNTS: Final = ("cap", "charged", "held", "left", "idle_price", "idle_cost")
+_STATUS_OF: Final = {"unknown_session": 404, "role_forbids": 403, "scope_forbids": 403, "session_key_used": 409}
+
+
+class SessionBody(Body):
+    """A session. With a token the gateway signs it; any other caller signs `OpenSession` and sends its `proof`."""
+
+    project: Name | None = None
+    """The project that pays; absent: that of the delegation, or the tenant's only one."""
+    label: str = Field(default="", max_length=200)
+    backend: Name | None = None
+    """The only backend of its jobs, where they run before others."""
+    cap: Amount | None = None
+    """The most that its jobs and its idle time may cost together; held while it is open."""
+    max_idle_s: int = Field(default=DEFAULT_IDLE_S, ge=1, le=MAX_AGE_S)
+    max_age_s: int = Field(default=DEFAULT_AGE_S, ge=1, le=MAX_AGE_S)
+    dry_run: bool = False
+    """Say how it would open, with the price of its idle time; open nothing."""
+    proof: Signature | None = None
+
+
+class CloseBody(Body):
+    """The signature of the request to close, from a caller without a token."""
+
+    proof: Signature | None = None
+
+
+class Sessions:
+    """The addresses under `/v1/sessions`."""
+
+    def __init__(self, platform: Platform, caller_of: CallerOf, tenants: Mapping[str, Tenant]) -> None:
+        self._platform = platform
+        self._caller_of = caller_of
+        self._tenants = tenants
+
+    def routes(self) -> list[Route]:
+        """The routes."""
+        return [
+            Route("/v1/sessions", self._open, methods=["POST"]),
+            Route("/v1/sessions", self._list),
+            Route("/v1/sessions/{session}:close", self._close, methods=["POST"]),
+            Route("/v1/sessions/{session}", self._one),
+        ]
+
+    async def _open(self, request: Request) -> Response:
+        caller = await self._caller_of(request)
+        require(caller, "member", "open sessions")
+        asked = await read(request, SessionBody)
+        key = request.headers.get("idempotency-key") or new_key()
+        fields = {
+            **asked.model_dump(exclude={"proof"}),
+            "tenant": caller.tenant,
+            "project": asked.project or paying_project(caller, self._tenants),
+            "session": session_id(caller.tenant, key),
+            "key": key,
+        }
+        if not fields["project"]:
+            raise Problem(422, "unknown_project", "no project is named, and the tenant has several", "name `project`")
+        row = await self._asked(caller, "open", OpenSession, fields, asked.proof)
+        headers = {} if asked.dry_run else {"location": f"/v1/sessions/{row['session']}"}
+        return object_of(_with_money(row), as_of=None, status=200 if asked.dry_run else 201, headers=headers)
+
+    async def _close(self, request: Request) -> Response:
+        caller = await self._caller_of(request)
+        require(caller, "member", "close sessions")
+        asked, fields = await read(request, CloseBody), {"tenant": caller.tenant, "session": _named(request)}
+        await self._asked(caller, "close", CloseSession, fields, asked.proof)
+        return await self._state(caller, fields["session"])
+
+    async def _list(self, request: Request) -> Response:
+        caller, limit = await self._caller_of(request), limit_of(request)
+        found = await self._platform.ask(caller.tenant, "sessions", limit=limit)
+        return listed(request, [_with_money(it) for it in found.rows], as_of=_as_of(found.rows))
+
+    async def _one(self, request: Request) -> Response:
+        return await self._state(await self._caller_of(request), _named(request))
+
+    async def _state(self, caller: Caller, session: str) -> Response:
+        found = await self._platform.ask(caller.tenant, "sessions", session=session)
+        if not found.rows:
+            raise _unknown(session)
+        return object_of(_with_money(found.rows[0]), as_of=_as_of(found.rows))
+
+    async def _asked(
+        self,
+        caller: Caller,
+        verb: str,
+        kind: type[OpenSession | CloseSession],
+        fields: Mapping[str, object],
+        proof: Signature | None,
+    ) -> Row:
+        """Send a request that the user signed, or that the key of the caller's token signs; raise its refusal."""
+        unsigned = kind.model_validate({**fields, "proof": {"key": "", "signature": ""}})
+        if proof is None and caller.signer is not None:
+            proof = caller.signer(unsigned.model_dump(mode="json", exclude_none=True, exclude={"proof"}))
+        if proof is None:
+            step = f"sign the canonical JSON of `{kind.__name__}` without `proof`, and send `proof`; or use a token"
+            raise Problem(422, "unsigned", "a request without a token needs a signed request to the broker", step)
+        body = unsigned.model_copy(update={"proof": proof}).model_dump_json(exclude_none=True).encode()
+        subject = sessions(verb, caller.tenant)
+        reply = await self._platform.transport.request(subject, body, timeout=_ANSWER_S)
+        answer = SessionAnswer.model_validate_json(reply.body)
+        if answer.session is None:
+            raise _refused([Reason(it.code, it.text) for it in answer.errors])
+        return session_document(answer)
+
+
+def _with_money(row: Row) -> dict[str, object]:
+    """A row with amounts of money in the place of texts and a currency."""
+    kept = {name: value for name, value in row.items() if name not in ("currency", "sequence")}
+    return kept | {name: money(row[name], row["currency"]) for name in _AMOUNTS if name in row}
+
+
+def _as_of(rows: list[Row]) -> int | None:
+    return max((int(str(it["sequence"])) for it in rows), default=None)
+
+
+def _named(request: Request) -> str:
+    name: str = request.path_params["session"]
+    try:
+        return require_token(name, "session")
+    except InvalidId as error:
+        raise _unknown(name) from error
+
+
+def _refused(reasons: list[Reason]) -> Problem | Refused:
+    if (status := _STATUS_OF.get(reasons[0].code)) is None:
+        return Refused(reasons)
+    return Problem(status, reasons[0].code, "; ".join(it.text for it in reasons), reasons=reasons)
+
+
+def _unknown(name: str) -> Problem:
+    return Problem(
+        404,
+        "unknown_session",
+        f"there is no session {name[:80]!r} that is open, or closed today",
+        "`GET /v1/sessions` lists them",
+    )
