@@ -91,6 +91,22 @@ async def test_an_unknown_key_id_is_asked_for_and_not_in_a_row(sets: FetchedKeyS
         assert len(server.requests) == 2
 
 
+async def test_a_known_key_waits_for_no_request_that_an_invented_id_caused(clock: Clock) -> None:
+    async with serving() as server:
+        sets = FetchedKeySets((), clock, timeout_s=2)
+        await sets.keys(server.url, OLD.key_id("ES256"))
+        server.answer = b""
+        clock.now += 31
+        invented = asyncio.ensure_future(sets.keys(server.url, "invented"))
+        while len(server.requests) < 2:
+            await asyncio.sleep(0)
+        async with asyncio.timeout(0.5):
+            assert [*await sets.keys(server.url, OLD.key_id("ES256"))] == OLD.jwks("ES256")["keys"]
+        assert not invented.done()
+        server.released.set()
+        await invented
+
+
 async def test_known_keys_are_used_for_a_day_without_the_issuer(sets: FetchedKeySets, clock: Clock) -> None:
     async with serving() as server:
         await sets.keys(server.url, None)

@@ -166,3 +166,29 @@ async def test_endpoints_of_a_removed_tenant_end_and_are_removed(world: World) -
     await world.store(submitted("k1"), submitted("k2", tenant="evil"))
     await world.receivers.until([2], f"{URL}/evil")
     assert world.receivers.sequences() == []
+
+
+async def test_endpoints_created_at_once_by_several_gateways_have_places_of_their_own(world: World) -> None:
+    two = await world.open("two")
+    urls = [f"{URL}/{number}" for number in range(8)]
+    wanted = [(gate, url) for gate in (world.gates[0], two) for url in urls]
+    await asyncio.gather(*(gate.webhooks.create("acme", "ann", url, (), "") for gate, url in wanted))
+    assert len({it.slot for it in world.kept.endpoints}) == len(world.kept.endpoints) == 16
+    await world.store(submitted("k1"))
+    async with asyncio.timeout(5):
+        while len(world.receivers.taken) < 16:
+            world.receivers.changed.clear()
+            await world.receivers.changed.wait()
+    assert sorted(url for url, _ in world.receivers.taken) == sorted([*urls, *urls])
+
+
+async def test_a_removed_endpoint_is_not_brought_back_by_what_its_gateway_had_to_store(world: World) -> None:
+    made = await added(world)
+    two = await world.open("two")
+    await two.webhooks.delete("acme", made.id)
+    await world.store(submitted("k1"))
+    await world.receivers.until([1])
+    again = await two.webhooks.create("acme", "ann", f"{URL}/again", (), "")
+    await world.pass_time(2)
+    assert [it.id for it in world.kept.endpoints] == [again.id]
+    assert world.gates[0].owning.number == 0

@@ -45,6 +45,11 @@ class _Entry:
     fetched: float = float("-inf")
     asked: float = float("-inf")
 
+    def serves(self, key_id: str | None, now: float) -> bool:
+        """Whether the keys are fresh, and one of them has this id."""
+        known = key_id is None or any(it.get("kid") == key_id for it in self.keys)
+        return known and now - self.fetched <= _FRESH_S
+
 
 class FetchedKeySets:
     """Key sets by address. Concurrent requests for one of them are one request."""
@@ -71,11 +76,13 @@ class FetchedKeySets:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def keys(self, url: str, key_id: str | None) -> _Keys:
+        entry = self._entry(url)
+        if entry.serves(key_id, self._now()):  # without waiting for a request that an invented key id caused
+            return entry.keys
         async with self._locks.setdefault(url, asyncio.Lock()):
             entry = self._entry(url)
             now = self._now()
-            known = key_id is None or any(it.get("kid") == key_id for it in entry.keys)
-            if (now - entry.fetched > _FRESH_S or not known) and now - entry.asked > _PAUSE_S:
+            if not entry.serves(key_id, now) and now - entry.asked > _PAUSE_S:
                 entry.asked = now
                 try:
                     entry.keys, entry.fetched = await self._fetch(url), now
