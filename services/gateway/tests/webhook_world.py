@@ -106,7 +106,9 @@ class Kept:
 
     async def of(self, tenant: str) -> list[Entry]:
         self._reach()
-        return [it for it in self.written.values() if len(it.key) == 2 and it.key[0] == tenant]
+        found = [it for it in self.written.values() if len(it.key) == 2 and it.key[0] == tenant]
+        await asyncio.sleep(0)  # others write meanwhile
+        return found
 
     async def entry(self, tenant: str, slot: int) -> Entry:
         self._reach()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from collections.abc import Awaitable, Callable
@@ -43,6 +44,7 @@ class Webhooks:
         self._end = end
         self._origin = origin
         self._testing: set[str] = set()
+        self._creating = asyncio.Lock()
 
     async def of(self, tenant: str) -> list[Webhook]:
         """The endpoints of a tenant, oldest first."""
@@ -63,33 +65,23 @@ class Webhooks:
         """Create an endpoint; it gets the events that are stored from now on."""
         self._parts.sender.check(url)
         per_minute = await self._permitted(url) if handshake else None
-        for _ in range(_TRIES):
-            slots = {int(it.key[1]): it for it in await self._kept.of(tenant)}
-            slot = next((it for it in range(1, MOST + 1) if it not in slots or not slots[it].body), None)
-            if slot is None:
-                raise Problem(409, "too_many_webhooks", f"a tenant has at most {MOST} webhooks", "delete one first")
-            webhook = Webhook(
-                id=f"wh_{secrets.token_hex(8)}",
-                tenant=tenant,
-                slot=slot,
-                url=url,
-                types=types,
-                description=description,
-                created_at=self._parts.now,
-                created_by=user,
-                position=await self._end(),
-                handshake=handshake,
-                per_minute=per_minute,
-                owner=self._parts.leases.owner if self._parts.leases.valid else "",
+        async with self._creating:
+            return await self._placed(
+                Webhook(
+                    id=f"wh_{secrets.token_hex(8)}",
+                    tenant=tenant,
+                    slot=0,
+                    url=url,
+                    types=types,
+                    description=description,
+                    created_at=self._parts.now,
+                    created_by=user,
+                    position=await self._end(),
+                    handshake=handshake,
+                    per_minute=per_minute,
+                    owner=self._parts.leases.owner if self._parts.leases.valid else "",
+                )
             )
-            try:
-                revision = await self._kept.put(webhook, slots[slot].revision if slot in slots else 0)
-            except Stale:
-                continue
-            if webhook.owner:
-                self._owning.run(webhook, revision)
-            return webhook
-        raise _busy("other webhooks are being created")
 
     async def delete(self, tenant: str, webhook: str) -> None:
         """Remove an endpoint. This gateway sends nothing more; another one stops when it looks next.
@@ -182,6 +174,23 @@ class Webhooks:
             return identifier, await self._parts.send(found, identifier, json.dumps(event).encode())
         finally:
             self._testing.discard(webhook)
+
+    async def _placed(self, new: Webhook) -> Webhook:
+        """Store a new endpoint in the first free slot of its tenant, and deliver for it."""
+        for _ in range(_TRIES):
+            slots = {int(it.key[1]): it for it in await self._kept.of(new.tenant)}
+            slot = next((it for it in range(1, MOST + 1) if it not in slots or not slots[it].body), None)
+            if slot is None:
+                raise Problem(409, "too_many_webhooks", f"a tenant has at most {MOST} webhooks", "delete one first")
+            placed = new.model_copy(update={"slot": slot})
+            try:
+                revision = await self._kept.put(placed, slots[slot].revision if slot in slots else 0)
+            except Stale:  # another gateway took the slot
+                continue
+            if placed.owner:
+                self._owning.run(placed, revision)
+            return placed
+        raise _busy("other webhooks are being created")
 
     async def _permitted(self, url: str) -> int | None:
         """Ask an endpoint for permission; return how many requests in a minute it allows, None for any number."""
