@@ -12,12 +12,15 @@ from queuebit_proof.envelope import Opened, entry_of, open_envelope, seal
 from queuebit_proof.errors import (
     CheckpointInvalid,
     EnvelopeInvalid,
+    GroupFault,
+    GroupInvalid,
     KeysUnsafe,
     LogCorrupt,
     ProofFault,
     ReceiptInvalid,
     TrustInvalid,
 )
+from queuebit_proof.group import MAX_GROUP_JOBS, Member, VerifiedGroup, build_group, is_group, verify_group
 from queuebit_proof.keys import KeyRing
 from queuebit_proof.merkle import Tree, leaf_hash, verify_consistency, verify_inclusion
 from queuebit_proof.receipt import Receipt, issue, to_tlog_proof
@@ -39,6 +42,7 @@ from queuebit_proof.verifier import CHECKS, Check, Verified, verify
 
 __all__ = [
     "CHECKS",
+    "MAX_GROUP_JOBS",
     "PREDICATE_TYPE",
     "SALT_BYTES",
     "ChargeLine",
@@ -46,10 +50,13 @@ __all__ = [
     "Checkpoint",
     "CheckpointInvalid",
     "EnvelopeInvalid",
+    "GroupFault",
+    "GroupInvalid",
     "JobRecord",
     "KeyRing",
     "KeysUnsafe",
     "LogCorrupt",
+    "Member",
     "Opened",
     "ProofFault",
     "Reason",
@@ -63,9 +70,12 @@ __all__ = [
     "TrustRoot",
     "UsageLine",
     "Verified",
+    "VerifiedGroup",
     "b64",
+    "build_group",
     "build_statement",
     "entry_of",
+    "is_group",
     "issue",
     "job_of",
     "leaf_hash",
@@ -80,5 +90,6 @@ __all__ = [
     "verify",
     "verify_checkpoint",
     "verify_consistency",
+    "verify_group",
     "verify_inclusion",
 ]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from queuebit_kernel import Fault, Settle
 
 __all__ = [
     "CheckpointInvalid",
     "EnvelopeInvalid",
+    "GroupFault",
+    "GroupInvalid",
     "KeysUnsafe",
     "LogCorrupt",
     "ProofFault",
@@ -24,7 +28,8 @@ class ProofFault(Fault):
     ├── EnvelopeInvalid    a statement does not have both valid signatures
     ├── CheckpointInvalid  a tree head does not have both valid signatures, or belongs to another log
     ├── LogCorrupt         files of the log differ from its checkpoint
-    └── ReceiptInvalid     a receipt failed a check
+    ├── ReceiptInvalid     a receipt failed a check
+    └── GroupInvalid       the receipts of a group are not whole and unaltered
     """
 
     code = "proof"
@@ -73,3 +78,28 @@ class ReceiptInvalid(ProofFault):
     def __init__(self, check: str, text: str) -> None:
         super().__init__(text)
         self.check = check
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFault:
+    """A fault in the document of a group."""
+
+    kind: str
+    """`missing`, `altered`, `foreign`, `doubled`, `totals`, or `form` if the document cannot be read."""
+    job: str
+    """Empty if the fault is of the whole document."""
+    text: str
+
+
+class GroupInvalid(ProofFault):
+    """The document of a group is not whole and unaltered.
+
+    Attributes:
+        faults: all faults that were found.
+    """
+
+    code = "group_invalid"
+
+    def __init__(self, faults: tuple[GroupFault, ...]) -> None:
+        super().__init__("; ".join(f"{it.kind}: {it.job or 'the document'}: {it.text}" for it in faults[:3]))
+        self.faults = faults
