@@ -92,7 +92,7 @@ class Question(Wire):
     by: tuple[Literal["hour", "day", "project", "user", "backend", "tag"], ...] = Field(default=("day",), max_length=2)
     """Of activity: what its sums are grouped by."""
     days: int = Field(default=30, ge=1, le=366)
-    """Of activity: only of jobs that were submitted in the last days."""
+    """Of activity and groups: only of jobs that were submitted in the last days."""
     states: tuple[Name, ...] = ()
     """Of jobs: only those in one of these states; empty means all."""
     backend: Name | None = None
@@ -100,7 +100,7 @@ class Question(Wire):
     """Of jobs: only those that this user submitted and the broker accepted."""
     tag: Name | None = None
     session: Name | None = None
-    """Of sessions: only this one."""
+    """Of sessions, and of groups: only this one. Of jobs: only its jobs."""
     label: str | None = Field(default=None, max_length=200)
     """Of jobs: only those whose label begins so."""
     since: Moment | None = None

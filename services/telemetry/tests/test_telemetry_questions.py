@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from queuebit_contracts.account import AccountHeld, Hold
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import Charge, Correction, JobCorrected, JobRejected, Rejection, Usage
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import event_name
-from queuebit_contracts.wire import Reason
+from queuebit_contracts.wire import Amount, Reason
 from queuebit_telemetry.adapters import ClickHouse
 from queuebit_telemetry.policy import Ratio
 from queuebit_telemetry.queries import COUNTS
@@ -184,6 +185,35 @@ async def test_activity_adds_up_by_what_is_asked(clickhouse: ClickHouse, life_of
     (hour,) = {it[:13] for it in await sums("hour")}
     assert hour == events[0].time.isoformat()[:13]
     assert await sums("day", after=datetime.now(UTC) + timedelta(days=1)) == {}
+
+
+async def test_groups_are_the_jobs_with_a_tag_or_of_a_session(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+    position, since = await clickhouse.position(), datetime.now(UTC) - timedelta(days=2)
+    lives = [life_of("acme", f"j{n}") for n in range(4)]
+    lives[0][0] = altered(lives[0][0], tags=("h2", "paper"), session="s1")
+    lives[1][0] = altered(lives[1][0], tags=("h2",))
+    hold = Hold(tenant="acme", account="main", job="j2", amount=Amount(amount="0.25"))
+    lives[2] = [altered(lives[2][0], session="s1"), lives[2][1], AccountHeld(source="qb/test", data=hold)]
+    evil = life_of("evil", "j9")
+    events = [*(it for life in lives for it in life), altered(evil[0], tags=("h2",)), *evil[1:]]
+    await clickhouse.append(rows_of(events), position.generation, "LOG>0")
+
+    async def groups(after: datetime = since, **asked: Any) -> dict[str, tuple[object, ...]]:
+        found = await clickhouse.groups("acme", Question(**asked), after)
+        shown = ("jobs", "states", "charged", "held", "sealed")
+        return {f"{it['kind']} {it['name']}": tuple(it[name] for name in shown) for it in found}
+
+    bill, both = "0.100000000000000001", "0.200000000000000002"
+    h2: tuple[object, ...] = (2, {"completed": 2}, {"USD": both}, {}, 2)
+    s1 = (2, {"accepted": 1, "completed": 1}, {"USD": bill}, {"USD": "0.25"}, 1)
+    paper: tuple[object, ...] = (1, {"completed": 1}, {"USD": bill}, {}, 1)
+    assert await groups() == {"session s1": s1, "tag h2": h2, "tag paper": paper}
+    assert await groups(tag="h2") == {"tag h2": h2}
+    assert await groups(session="s1") == {"session s1": s1}
+    assert len(await groups(limit=1)) == 1
+    assert await groups(after=datetime.now(UTC) + timedelta(days=1)) == {}
+    assert [it["job"] for it in await clickhouse.jobs("acme", Question(session="s1"))] == ["j2", "j0"]
+    assert [it["job"] for it in await clickhouse.jobs("acme", Question(tag="h2"))] == ["j1", "j0"]
 
 
 async def test_a_corrected_bill_is_charged_once_with_its_delta(clickhouse: ClickHouse, life_of: LifeOf) -> None:

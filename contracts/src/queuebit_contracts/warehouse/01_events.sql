@@ -24,6 +24,9 @@ CREATE TABLE IF NOT EXISTS events
     generation LowCardinality(String),
 
     label String MATERIALIZED if(type = 'qb.job.submitted.v1', JSONExtractString(data, 'label'), ''),
+    tags Array(LowCardinality(String)) MATERIALIZED
+        if(type = 'qb.job.submitted.v1', JSONExtract(data, 'tags', 'Array(String)'), []),
+    session String MATERIALIZED if(type = 'qb.job.submitted.v1', JSONExtractString(data, 'session'), ''),
     shots UInt64 MATERIALIZED if(type = 'qb.job.submitted.v1', JSONExtractUInt(data, 'shots'), 0),
     user LowCardinality(String) MATERIALIZED
         if(type IN ('qb.job.accepted.v1', 'qb.job.rejected.v1'), JSONExtractString(data, 'user'), ''),

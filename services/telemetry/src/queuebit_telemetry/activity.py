@@ -22,7 +22,7 @@ _TAGS: Final = """
 INNER JOIN (
     SELECT job AS tagged, arrayJoin(if(empty(tags), [''], tags)) AS tag
     FROM (
-        SELECT job, JSONExtract(argMax(data, seq), 'tags', 'Array(String)') AS tags
+        SELECT job, argMax(events.tags, seq) AS tags
         FROM events
         WHERE tenant = {tenant:String} AND type = 'qb.job.submitted.v1'
         GROUP BY job)

@@ -30,6 +30,7 @@ from queuebit_runtime.rows import Row
 from queuebit_runtime.stream_state import count_messages, stream_state
 from queuebit_telemetry.activity import MOST_ROWS, activity
 from queuebit_telemetry.errors import NoTables, OtherGeneration, Refused, Unsound, WrongSchema
+from queuebit_telemetry.groups import GROUPS, MOST_GROUPS, group_document
 from queuebit_telemetry.policy import Counts, Durations, Ratio
 from queuebit_telemetry.queries import (
     CHARGES,
@@ -156,6 +157,12 @@ class ClickHouse:
     async def charges(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
         return [_json(row) for row in await self._query(CHARGES, tenant=tenant, project=question.project or "")]
 
+    async def groups(self, tenant: str, question: Question, since: datetime) -> list[dict[str, JsonValue]]:
+        wanted = {name: getattr(question, name) or "" for name in ("project", "tag", "session")}
+        limit = min(question.limit, MOST_GROUPS)
+        rows = await self._query(GROUPS, tenant=tenant, since=_seconds(since), limit=limit, **wanted)
+        return [group_document(row) for row in rows]
+
     async def activity(self, tenant: str, question: Question, since: datetime) -> list[dict[str, JsonValue]]:
         rows = await self._query(activity(question.by), tenant=tenant, since=_seconds(since), limit=MOST_ROWS)
         return [_json(row) for row in rows]
@@ -278,7 +285,7 @@ def _faults() -> Iterator[None]:
 
 def _conditions(question: Question) -> dict[str, str | float | list[str]]:
     """The parameters of a question about jobs."""
-    names = ("project", "job", "backend", "user", "tag", "label")
+    names = ("project", "job", "backend", "user", "tag", "session", "label")
     return {
         **{name: getattr(question, name) or "" for name in names},
         **_period(question),

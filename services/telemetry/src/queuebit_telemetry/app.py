@@ -22,6 +22,7 @@ from queuebit_runtime.view import Fold, View
 from queuebit_telemetry.adapters import ClickHouse, LogHead
 from queuebit_telemetry.backlog import Backlog
 from queuebit_telemetry.fact_lists import LISTS, listed
+from queuebit_telemetry.groups import AnswerGroups
 from queuebit_telemetry.handlers import AnswerActivity, AnswerLevels, KeepSpans
 from queuebit_telemetry.routes import Handler, queries, spans
 from queuebit_telemetry.settings import Settings
@@ -61,6 +62,7 @@ class Telemetry(Service):
             "charges": self._warehouse.charges,
             "slo": levels,
             "activity": AnswerActivity(self._warehouse, clock),
+            "groups": AnswerGroups(self._warehouse, clock),
             **{name: partial(listed, self._warehouse, name) for name in LISTS},
         }
         turn = asyncio.Semaphore(_AT_ONCE)

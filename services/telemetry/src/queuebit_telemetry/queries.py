@@ -53,7 +53,8 @@ WHERE tenant = {tenant:String} AND type = 'qb.job.submitted.v1'
     AND ({project:String} = '' OR project = {project:String})
     AND ({job:String} = '' OR job = {job:String})
     AND startsWith(label, {label:String})
-    AND ({tag:String} = '' OR has(JSONExtract(data, 'tags', 'Array(String)'), {tag:String}))
+    AND ({tag:String} = '' OR has(tags, {tag:String}))
+    AND ({session:String} = '' OR session = {session:String})
     AND stored_at >= toDateTime64({since:Float64}, 6, 'UTC')
     AND ({until:Float64} = 0 OR stored_at < toDateTime64({until:Float64}, 6, 'UTC'))
     AND ({user:String} = '' OR job IN (
