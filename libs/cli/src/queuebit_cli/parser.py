@@ -90,7 +90,7 @@ def _jobs(words: Group) -> None:
 
     jobs = words.command("jobs", "jobs:jobs", "the newest jobs", client=True)
     jobs.add_argument("--project", metavar="P", help="of this project alone")
-    jobs.add_argument("--tag", metavar="T", help="with this tag alone, such as the name of a session")
+    _group(jobs, "only the jobs")
     jobs.add_argument("--limit", type=number(1), default=50, metavar="N", help="how many (50)")
 
     job = words.group("job", "show, explain, watch or cancel one job, or get its result")
@@ -111,6 +111,13 @@ def _jobs(words: Group) -> None:
         if word == "result":
             command.add_argument("--timeout", type=seconds, default=0.0, metavar="S", help="wait so long for it (0)")
             command.add_argument("--output", metavar="FILE", help="also write the counts there, as JSON")
+
+
+def _group(command: ArgumentParser, what: str) -> None:
+    kinds = command.add_mutually_exclusive_group()
+    kinds.add_argument("--tag", metavar="T", help=f"{what} with this tag")
+    kinds.add_argument("--session", metavar="S", help=f"{what} of the session with this id")
+    kinds.add_argument("--workflow", metavar="W", help=f"{what} of the workflow with this name")
 
 
 def _checking(words: Group) -> None:
@@ -137,9 +144,10 @@ def _reading(words: Group) -> None:
 
     receipt = words.group("receipt", "receipts that verify offline")
     get = receipt.command("get", "receipts:get", "write a job's receipt to a file", client=True)
-    get.add_argument("receipt", metavar="ID", help=_JOB)
-    get.add_argument("--output", metavar="FILE", help="where (ID.receipt.json)")
-    verify = receipt.command("verify", "receipts:verify", "verify a receipt", client=True)
+    get.add_argument("receipt", nargs="?", metavar="ID", help=_JOB)
+    _group(get, "all receipts of the jobs")
+    get.add_argument("--output", metavar="FILE", help="where (ID.receipt.json, NAME.receipts.json)")
+    verify = receipt.command("verify", "receipts:verify", "verify a receipt, or those of a group", client=True)
     verify.add_argument("receipt", metavar="FILE|ID", help=f"a file, or for a job {_JOB}")
     verify.add_argument("--trust", metavar="FILE", help="the trust document (trust.json of the home)")
     verify.add_argument("--result", metavar="FILE", help="compare this result too, from `qb job result --output FILE`")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Unreachable,
     )
     from queuebit.events import LoggedEvent, UnknownEvent
+    from queuebit.group import AsyncGroup, GroupReceipt
     from queuebit.job import AsyncJob
     from queuebit.mapping import Mapped, Progress
     from queuebit.programs import Batch, Item, Sweep
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from queuebit.session import AsyncSession
     from queuebit.session_requests import SessionCost, SessionTerms
     from queuebit.sync import Client, Job
+    from queuebit.sync_group import Group
     from queuebit.sync_session import Session
     from queuebit.transport import Message, Reply, Transport
     from queuebit.workflow import Workflow, step
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "AsyncClient": "client",
+    "AsyncGroup": "group",
     "AsyncJob": "job",
     "AsyncSession": "session",
     "Batch": "programs",
@@ -53,6 +56,8 @@ _WHERE = {
     "InvalidInput": "errors",
     "Item": "programs",
     "ItemResult": "records",
+    "Group": "sync_group",
+    "GroupReceipt": "group",
     "Job": "sync",
     "JobFailed": "errors",
     "Mapped": "mapping",
@@ -84,6 +89,7 @@ _WHERE = {
 
 __all__ = [
     "AsyncClient",
+    "AsyncGroup",
     "AsyncJob",
     "AsyncSession",
     "Batch",
@@ -91,6 +97,8 @@ __all__ = [
     "Conflict",
     "Credential",
     "Estimate",
+    "Group",
+    "GroupReceipt",
     "InvalidInput",
     "Item",
     "ItemResult",

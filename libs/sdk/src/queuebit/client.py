@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # event classes are imported where they are used: a query the
     from queuebit.amounts import Amount
     from queuebit.devices import Device
     from queuebit.events import LoggedEvent
+    from queuebit.group import AsyncGroup
     from queuebit.job import AsyncJob
     from queuebit.log_client import LogClient
     from queuebit.mapping import Mapped, Progress
@@ -223,15 +224,41 @@ class AsyncClient:
         """
         return self.job(await meant(self, prefix))
 
-    async def jobs(self, *, project: str | None = None, tag: str | None = None, limit: int = 50) -> Table:
+    async def jobs(
+        self, *, project: str | None = None, tag: str | None = None, session: str | None = None, limit: int = 50
+    ) -> Table:
         """The newest jobs of the tenant.
 
         Args:
             project: only jobs of this project.
-            tag: only jobs with this tag, such as the name of a session.
+            tag: only jobs with this tag.
+            session: only jobs of the session with this id.
             limit: how many, up to 10,000.
         """
-        return await self._ask("jobs", project=project, tag=tag, limit=whole_number("limit", limit, 1, _MOST_ROWS))
+        most = whole_number("limit", limit, 1, _MOST_ROWS)
+        return await self._ask("jobs", project=project, tag=tag, session=session, limit=most)
+
+    async def groups(self, *, project: str | None = None, days: int = 30, limit: int = 50) -> Table:
+        """Tags and sessions of jobs, the newest first: jobs by state, `charged` and `held` by currency.
+
+        Args:
+            project: only jobs of this project.
+            days: only jobs that were submitted in the last days, up to 366.
+            limit: how many groups, up to 1,000.
+        """
+        window, most = whole_number("days", days, 1, 366), whole_number("limit", limit, 1, 1_000)
+        return await self._ask("groups", project=project, days=window, limit=most)
+
+    def group(self, name: str, *, kind: str = "tag") -> AsyncGroup:
+        """The jobs with a tag, of a session (its id) or of a workflow (its name); sends no request.
+
+        Args:
+            name: of the tag, session or workflow.
+            kind: `tag`, `session` or `workflow`.
+        """
+        from queuebit.group import AsyncGroup
+
+        return AsyncGroup(kind, name, self.credential.tenant, self._ask, self.job)
 
     async def backends(self) -> Table:
         """The backends, with price and quality."""
@@ -326,7 +353,7 @@ class AsyncClient:
         return follow(self._transport, self.credential.tenant, None if job is None else plain_name("job", job))
 
     async def _ask(self, question: str, **asked: object) -> Table:
-        for name in ("project", "tag"):
+        for name in ("project", "tag", "session"):
             if asked.get(name) is not None:
                 plain_name(name, asked[name])
         return await self._access.ask(question, **asked)

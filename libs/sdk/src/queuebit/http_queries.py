@@ -25,6 +25,10 @@ async def ask_http(http: HttpTransport, question: str, **asked: object) -> Table
     match question:
         case "jobs":
             return await _jobs(http, asked)
+        case "groups":
+            names = ("project", "tag", "session", "days", "limit")
+            rows = (await http.get("/v1/groups", **{name: asked.get(name) for name in names}))["data"]
+            return Table({**it, **{name: _by_currency(it[name]) for name in ("charged", "held")}} for it in rows)
         case "plan":
             body = json.dumps({name: it for name, it in asked.items() if it is not None}).encode()
             answer = await http.send("POST", "/v1/plans", body, {"content-type": "application/json"})
@@ -69,13 +73,17 @@ async def _jobs(http: HttpTransport, asked: Mapping[str, Any]) -> Table:
     rows, after, missing = Table(), None, int(asked["limit"])
     while missing > 0:
         limit = min(missing, _MOST)
-        filters = {name: asked.get(name) for name in ("project", "tag", "backend", "user", "label")}
+        filters = {name: asked.get(name) for name in ("project", "tag", "session", "backend", "user", "label")}
         page = await http.get("/v1/jobs", **filters, limit=limit, after=after)
         rows += _table(page["data"])
         missing, after = missing - len(page["data"]), page["next"]
         if after is None or not page["data"]:
             break
     return rows
+
+
+def _by_currency(amounts: list[dict[str, str]]) -> dict[str, str]:
+    return {it["currency"]: it["amount"] for it in amounts}
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:

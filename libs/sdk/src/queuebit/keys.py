@@ -18,8 +18,10 @@ class KeySpace:
     which concurrency may change, has no influence on their keys.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, tag: str | None = None) -> None:
+        """Begin a piece of work; jobs that take their keys from it have the tag, too."""
         self._name = name
+        self.tag = tag
         self._numbers: dict[str, Iterator[int]] = {}
 
     def key(self, content: str) -> str:

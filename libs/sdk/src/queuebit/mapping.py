@@ -76,7 +76,9 @@ async def map_circuits(
     """As `AsyncClient.map`; `submit` is that of a client or a session."""
     wanted = [*circuits]
     workers = whole_number("concurrency", concurrency, 1, _MOST_AT_ONCE)
-    keys = active_keys() if key is None else KeySpace(f"map\n{one_line('key', key, 128)}")
+    keys = active_keys()
+    if key is not None:
+        keys = KeySpace(f"map\n{one_line('key', key, 128)}", tag=None if keys is None else keys.tag)
     run = _Run(submit, timeout, report or (lambda _: None), options, len(wanted))
     with keyed(keys):
         await run.all(enumerate(wanted), min(workers, len(wanted)))

@@ -15,7 +15,7 @@ from queuebit.payloads import Payloads
 from queuebit.permissions import permitted
 from queuebit.programs import content_of
 from queuebit.records import ENDS
-from queuebit.submission import content_digest, label_of, same_submission, submission, work_digest
+from queuebit.submission import content_digest, label_of, same_submission, submission, with_tag, work_digest
 from queuebit.watch import Watch
 from queuebit_contracts import subjects
 from queuebit_contracts.job import JobSubmitted, Submission
@@ -49,10 +49,11 @@ class Sender:
         with permitted(self.credential, "submit jobs"):
             content, media_type = await content_of(self.payloads, circuit, *program)
         label = label_of(circuit) if label is None else label
-        build = partial(submission, self.credential, describe(content, media_type), label=label, **options)
+        build = partial(submission, self.credential, describe(content, media_type), label=label)
         if key is None and (keys := active_keys()) is not None:
-            return await self._send_keyed(build, content, keys)
-        return (await self._send(build(key=key), content))[0]
+            tags = with_tag(options.pop("tags", ()), keys.tag)
+            return await self._send_keyed(partial(build, tags=tags, **options), content, keys)
+        return (await self._send(build(key=key, **options), content))[0]
 
     async def _send(
         self, event: JobSubmitted, content: bytes, same: Callable[[Submission], str] = content_digest

@@ -24,7 +24,7 @@ from queuebit_contracts.wire import Payload
 from queuebit_kernel import Json, digest_of, event_id, job_id, new_key
 from queuebit_runtime.trace_context import current_traceparent
 
-__all__ = ["annotations_of", "content_digest", "label_of", "same_submission", "submission", "work_digest"]
+__all__ = ["annotations_of", "content_digest", "label_of", "same_submission", "submission", "with_tag", "work_digest"]
 
 _LONGEST_KEY, _LONGEST_TEXT, _MOST_TAGS = 128, 200, 8
 
@@ -132,6 +132,12 @@ async def same_submission(
             "use a new key, or submit exactly what was submitted first"
         )
     return first
+
+
+def with_tag(tags: Sequence[str], tag: str | None) -> Sequence[str]:
+    """The tags of a job and that of its workflow, while there is room for it."""
+    given = [tags] if isinstance(tags, str) else [*tags]
+    return given if tag is None or tag in given or len(given) >= _MOST_TAGS else [*given, tag]
 
 
 def _tags(tags: Sequence[str]) -> tuple[str, ...] | None:

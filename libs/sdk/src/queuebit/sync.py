@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from queuebit.events import LoggedEvent
     from queuebit.job import AsyncJob
     from queuebit.mapping import Mapped, Progress
+    from queuebit.sync_group import Group
     from queuebit.sync_session import Session
     from queuebit_contracts.catalog import AnyEvent
     from queuebit_kernel import Money
@@ -222,9 +223,21 @@ class Client:
         """A job by its full id, a recent one by a prefix of its id, or the newest: `latest`."""
         return Job(self._loop.run(self._client.find(prefix)), self._loop)
 
-    def jobs(self, *, project: str | None = None, tag: str | None = None, limit: int = 50) -> Table:
+    def jobs(
+        self, *, project: str | None = None, tag: str | None = None, session: str | None = None, limit: int = 50
+    ) -> Table:
         """The newest jobs of the tenant."""
-        return self._loop.run(self._client.jobs(project=project, tag=tag, limit=limit))
+        return self._loop.run(self._client.jobs(project=project, tag=tag, session=session, limit=limit))
+
+    def groups(self, *, project: str | None = None, days: int = 30, limit: int = 50) -> Table:
+        """Tags and sessions of jobs, the newest first."""
+        return self._loop.run(self._client.groups(project=project, days=days, limit=limit))
+
+    def group(self, name: str, *, kind: str = "tag") -> Group:
+        """The jobs with a tag, of a session or of a workflow."""
+        from queuebit.sync_group import Group
+
+        return Group(self._client.group(name, kind=kind), self._loop)
 
     def backends(self) -> Table:
         """The backends, with price and quality."""

@@ -45,7 +45,8 @@ class Workflow:
         """Open a workflow; this reads and sends nothing.
 
         Args:
-            name: steps of the same name, version and inputs are the same only within a workflow of one name.
+            name: steps of the same name, version and inputs are the same only within a workflow of one name. It is also
+                a tag of the jobs, see `Client.group`.
             store: the folder for what steps returned; default: `workflows` in the home.
         """
         self.name = plain_name("workflow", name)
@@ -111,7 +112,7 @@ def _decorated(function: Callable[..., Any] | None, workflow: Workflow | None, n
         call = kind.called(args, inputs)
         if (kept := call.read()) is not NOT_STORED:
             return kept
-        with keyed(KeySpace(call.key)):
+        with keyed(KeySpace(call.key, tag=call.workflow)):
             return call.write(function(*args, **inputs))
 
     @functools.wraps(function)
@@ -119,7 +120,7 @@ def _decorated(function: Callable[..., Any] | None, workflow: Workflow | None, n
         call = kind.called(args, inputs)
         if (kept := call.read()) is not NOT_STORED:
             return kept
-        with keyed(KeySpace(call.key)):
+        with keyed(KeySpace(call.key, tag=call.workflow)):
             return call.write(await function(*args, **inputs))
 
     return run_async if inspect.iscoroutinefunction(function) else run
@@ -127,6 +128,7 @@ def _decorated(function: Callable[..., Any] | None, workflow: Workflow | None, n
 
 @dataclass(frozen=True, slots=True)
 class _Call:
+    workflow: str
     store: StepStore
     step: str
     key: str
@@ -156,4 +158,6 @@ class _Step:
             for name, value in bound.arguments.items()
             if not isinstance(value, AsyncClient | Client)
         }
-        return _Call(workflow.store, self.name, step_key(workflow.name, self.name, self.version, counted))
+        return _Call(
+            workflow.name, workflow.store, self.name, step_key(workflow.name, self.name, self.version, counted)
+        )

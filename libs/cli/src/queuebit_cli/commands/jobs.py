@@ -10,9 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from queuebit.errors import QueuebitError
+from queuebit.errors import NotFound, QueuebitError
 from queuebit_cli.circuits import circuit_of
 from queuebit_cli.connecting import ask, client_of
+from queuebit_cli.groups import group_in, total_line
 from queuebit_cli.output import Output
 from queuebit_cli.progress import run
 from queuebit_cli.render_tables import job_rows, plan_rows
@@ -31,6 +32,7 @@ _WITHOUT_BACKEND = (
     "without --backend a job goes to the cheapest simulator that fits; name a device to run on it "
     "(a project's default_kind changes this)"
 )
+_TOTAL_DAYS = 366
 _NONE_FITS = "no backend here can run this circuit: see the reasons"
 _ENDED = {"completed": "had completed", "failed": "had failed", "rejected": "had been rejected"}
 
@@ -52,13 +54,22 @@ def plan(args: Namespace, out: Output) -> Exit:
 def jobs(args: Namespace, out: Output) -> Exit:
     """The newest jobs."""
 
-    async def newest(client: AsyncClient) -> list[Row]:
-        rows = await client.jobs(project=args.project, tag=args.tag, limit=args.limit)
-        reasons = await client.waiting(states=[str(row["state"]) for row in rows])
-        return [{**row, "waiting": reasons.get(str(row["job"]))} for row in rows]
+    group = group_in(args)
 
-    rows = ask(args, out, "asking the warehouse", newest)
+    async def newest(client: AsyncClient) -> tuple[list[Row], Row | None]:
+        tag = args.tag or args.workflow
+        rows = await client.jobs(project=args.project, tag=tag, session=args.session, limit=args.limit)
+        reasons = await client.waiting(states=[str(row["state"]) for row in rows])
+        total = None
+        if group is not None and rows and not out.as_json:
+            with suppress(NotFound):  # its jobs are older
+                total = await client.group(group[1], kind=group[0]).summary(days=_TOTAL_DAYS)
+        return [{**row, "waiting": reasons.get(str(row["job"]))} for row in rows], total
+
+    rows, total = ask(args, out, "asking the warehouse", newest)
     out.rows(rows, none="no jobs yet: qb submit FILE.qasm --wait", shown=job_rows)
+    if total is not None:
+        out.say(total_line(total))
     return Exit.DONE
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from queuebit.errors import JobFailed, NotFound, Refused, StillRunning
 from queuebit.receipt_files import read_receipt, read_result_digest, read_trust
 from queuebit_cli.connecting import ask
+from queuebit_cli.groups import amounts_text, count_of, group_in, verify_group_file
 from queuebit_cli.output import Output
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import require_place, write_private
@@ -27,16 +28,18 @@ _WAIT_S = 10.0
 
 
 def get(args: Namespace, out: Output) -> Exit:
-    """Write a job's receipt to a file."""
+    """Write a job's receipt, or all receipts of a group, to a file."""
+    group = group_in(args)
+    if (group is None) is (args.receipt is None):
+        raise Stop(Exit.USAGE, "name one job, or a group: --tag T, --session S or --workflow W")
     if args.output:
         require_place(Path(args.output))
+    if group is not None:
+        return _get_group(args, out, *group)
     receipt, _ = _fetched(args, out, with_result=False)
     job, content = receipt.job, receipt.content
-    target, trust = Path(args.output or f"{job}.receipt.json"), Home(args.home).trust_file
-    try:
-        write_private(target.absolute(), content.decode())
-    except OSError as error:
-        raise Stop(Exit.USAGE, f"{target} cannot be written: {error.strerror}") from error
+    target = Path(args.output or f"{job}.receipt.json")
+    _write(target, content)
     place = {"revision": receipt.revision, "supersedes": receipt.supersedes}
     out.document({"job": job, "file": str(target), "bytes": len(content), **place})
     if receipt.supersedes:
@@ -44,14 +47,41 @@ def get(args: Namespace, out: Output) -> Exit:
             f"this is the newest receipt, of correction {receipt.revision} of the bill; it supersedes the statement"
         )
         out.say(f"  {receipt.supersedes}")
+    _say_written(args, out, target)
+    return Exit.DONE
+
+
+def _get_group(args: Namespace, out: Output, kind: str, name: str) -> Exit:
+    text = f"collecting the receipts of {kind} {name}"
+    found = ask(args, out, text, lambda client: client.group(name, kind=kind).receipt(_WAIT_S))
+    target = Path(args.output or f"{name}.receipts.json")
+    _write(target, found.content)
+    size, without = len(found.content), [*found.without]
+    rows = {"kind": kind, "name": name, "jobs": found.jobs, "without": without, "charged": {**found.charged}}
+    out.document({**rows, "file": str(target), "bytes": size})
+    out.say(f"{count_of(found.jobs)} of {kind} {name}: {amounts_text(found.charged)} charged")
+    if without:
+        out.say(f"{count_of(len(without))} without a receipt yet: ask again when they have ended")
+    _say_written(args, out, target)
+    return Exit.DONE
+
+
+def _write(target: Path, content: bytes) -> None:
+    try:
+        write_private(target.absolute(), content.decode())
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{target} cannot be written: {error.strerror}") from error
+
+
+def _say_written(args: Namespace, out: Output, target: Path) -> None:
+    trust = Home(args.home).trust_file
     out.say(f"{target} is written; together with {trust} anybody can verify it, offline:")
     out.say(f"  qb receipt verify {quote(str(target))} --trust {quote(str(trust))}")
-    return Exit.DONE
 
 
 def verify(args: Namespace, out: Output) -> Exit:
     """Verify a receipt: a file offline, or a job's from the stack; optionally also against a result."""
-    from queuebit_proof import ReceiptInvalid, TrustInvalid, TrustRoot
+    from queuebit_proof import ReceiptInvalid, TrustInvalid, TrustRoot, is_group
     from queuebit_proof import verify as check
 
     path = Path(args.receipt)
@@ -59,6 +89,8 @@ def verify(args: Namespace, out: Output) -> Exit:
     trust = read_trust(Path(args.trust) if args.trust else Home(args.home).trust_file)
     if path.is_file():
         content, job = read_receipt(path), None
+        if is_group(content):
+            return verify_group_file(args, out, path, trust)
     else:
         try:
             receipt, stored = _fetched(args, out, with_result=result is None)

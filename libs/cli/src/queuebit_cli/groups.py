@@ -1,0 +1,76 @@
+"""Groups of jobs on the command line: which one is meant, its totals, and its receipts."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from queuebit.errors import InvalidInput
+from queuebit_cli.output import Output
+from queuebit_stack.errors import Exit, Stop
+
+__all__ = ["amounts_text", "count_of", "group_in", "total_line", "verify_group_file"]
+
+_KINDS: Final = ("tag", "session", "workflow")
+
+
+def group_in(args: Namespace) -> tuple[str, str] | None:
+    """Kind and name of the group that the arguments name."""
+    return next(((kind, name) for kind in _KINDS if (name := getattr(args, kind)) is not None), None)
+
+
+def count_of(jobs: int) -> str:
+    """A number of jobs in words."""
+    return "1 job" if jobs == 1 else f"{jobs:,} jobs"
+
+
+def amounts_text(amounts: Mapping[str, str]) -> str:
+    """Amounts by currency; `0.00` if there is none."""
+    return " + ".join(f"{amount} {currency}" for currency, amount in amounts.items()) or "0.00"
+
+
+def total_line(row: Mapping[str, Any]) -> str:
+    """Jobs by state and money of a whole group, also of its jobs that a list leaves out."""
+    states = ", ".join(f"{number:,} {state}" for state, number in row["states"].items())
+    held = f", {amounts_text(row['held'])} held" if row["held"] else ""
+    money = f"{amounts_text(row['charged'])} charged{held}"
+    return f"{row['kind']} {row['name']}: {count_of(row['jobs'])} ({states}), {money}"
+
+
+def verify_group_file(args: Namespace, out: Output, path: Path, trust: bytes) -> Exit:
+    """Verify a file with the receipts of a group."""
+    from queuebit_proof import GroupInvalid, TrustInvalid, TrustRoot, verify_group
+
+    if args.result:
+        raise Stop(Exit.USAGE, "a result belongs to one job: leave out --result, or verify the receipt of that job")
+    try:
+        found = verify_group(_content(path), TrustRoot.parse(trust))
+    except TrustInvalid as error:
+        out.document({"verified": False, "check": "trust", "text": str(error)})
+        raise Stop(Exit.JOB_FAILED, f"not verified: {error}") from error
+    except GroupInvalid as error:
+        faults = [{"fault": it.kind, "job": it.job, "text": it.text} for it in error.faults]
+        out.document({"verified": False, "check": "group", "text": str(error), "faults": faults})
+        for line in out.lines(faults, fit=True):
+            out.say(line)
+        raise Stop(Exit.JOB_FAILED, f"not verified: {len(faults)} faults in the receipts of the group") from error
+    group = {"kind": found.kind, "name": found.name, "tenant": found.tenant, "made_at": found.made_at}
+    without = [*found.without]
+    out.document(
+        {"verified": True, **group, "receipts": len(found.receipts), "without": without, "charged": {**found.charged}}
+    )
+    out.say(f"ok  {len(found.receipts):,} receipts of {found.kind} {found.name} of tenant {found.tenant}: all verify")
+    out.say("ok  none is missing, altered, or of another group, by the manifest that was made " + found.made_at)
+    out.say(f"ok  {amounts_text(found.charged)} charged: the sum over the signed statements")
+    if without:
+        out.say(f"{count_of(len(without))} had no receipt when it was made: {', '.join(without[:5])}")
+    return Exit.DONE
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes().removesuffix(b"\n")
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
