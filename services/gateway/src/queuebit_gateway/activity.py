@@ -11,13 +11,13 @@ from starlette.routing import Route
 from queuebit.records import Row
 from queuebit_gateway.answers import listed, money
 from queuebit_gateway.callers import CallerOf
+from queuebit_gateway.pages import days_of
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.problems import Problem
 
 __all__ = ["Activity"]
 
 _BY: Final = ("hour", "day", "project", "user", "backend", "tag")
-_MOST_DAYS: Final = 366
 
 
 class Activity:
@@ -36,10 +36,7 @@ class Activity:
         by = tuple(request.query_params.get("by", "day").split(","))
         if not 1 <= len(by) <= 2 or not {*by}.issubset(_BY) or len({*by}) < len(by):
             raise Problem(422, "bad_group", f"by is one or two of {', '.join(_BY)}, with a comma between them")
-        days = request.query_params.get("days", "30")
-        if not (days.isascii() and days.isdigit() and len(days) < 4 and 1 <= int(days) <= _MOST_DAYS):
-            raise Problem(422, "bad_days", f"days is a whole number from 1 to {_MOST_DAYS}")
-        found = await self._platform.ask(caller.tenant, "activity", by=by, days=int(days))
+        found = await self._platform.ask(caller.tenant, "activity", by=by, days=days_of(request))
         return listed(request, [_row(it) for it in found.rows], as_of=found.as_of)
 
 

@@ -11,12 +11,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from queuebit.documents import amount_document, counts_document, status_document
-from queuebit.queries import ask
 from queuebit.records import Result, Row
 from queuebit.results import items_of
 from queuebit.waiting import WAITING
 from queuebit_contracts.catalog import Decoded
-from queuebit_contracts.job import JobCorrected, JobMetered, JobSealed
+from queuebit_contracts.job import JobCorrected, JobMetered
 from queuebit_contracts.wire import Name, UnknownEvent
 from queuebit_gateway.answers import listed, money, object_of, raw
 from queuebit_gateway.bodies import Body, read
@@ -24,6 +23,7 @@ from queuebit_gateway.callers import Caller, CallerOf
 from queuebit_gateway.pages import MOST_ROWS, cursor_of, job_filters, name_of, preference, states_of
 from queuebit_gateway.platform import History, Platform
 from queuebit_gateway.problems import Problem
+from queuebit_gateway.receipts import receipt_in
 from queuebit_gateway.waits import signals_of, target_of, wait_for
 
 __all__ = ["Jobs", "StatusBody", "job_row"]
@@ -103,12 +103,9 @@ class Jobs:
 
     async def _receipt(self, request: Request) -> Response:
         _, history, _ = await self._awaited(request, "sealed")
-        seals = [it.event.data for it in history.entries if isinstance(it.event, JobSealed)]
-        if not seals:
+        if (receipt := await receipt_in(self._platform, history)) is None:
             raise _not_yet(history, "sealed")
-        seal = max(seals, key=lambda it: it.revision or 0)
-        (row,) = await ask(self._platform.transport, seal.tenant, "receipt", job=seal.job, revision=seal.revision)
-        return raw(str(row["receipt"]).encode() + b"\n", _RECEIPT, as_of=history.sequence)
+        return raw(receipt + b"\n", _RECEIPT, as_of=history.sequence)
 
     async def _circuit(self, request: Request) -> Response:
         caller = await self._caller_of(request)

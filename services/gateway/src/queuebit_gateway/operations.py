@@ -15,9 +15,18 @@ from queuebit_contracts.program import CIRCUIT, PROGRAM
 from queuebit_gateway.backends import MOST_CALIBRATIONS
 from queuebit_gateway.delegations import RevokeBody
 from queuebit_gateway.jobs import StatusBody
-from queuebit_gateway.pages import MOST_ROWS
+from queuebit_gateway.pages import MOST_DAYS, MOST_ROWS
 from queuebit_gateway.plans import PlanBody
-from queuebit_gateway.schemas import JobAnswer, JobsAnswer, ObjectAnswer, ResultAnswer, RowsAnswer, StatesAnswer
+from queuebit_gateway.schemas import (
+    GroupAnswer,
+    GroupsAnswer,
+    JobAnswer,
+    JobsAnswer,
+    ObjectAnswer,
+    ResultAnswer,
+    RowsAnswer,
+    StatesAnswer,
+)
 from queuebit_gateway.sessions import CloseBody, SessionBody
 from queuebit_gateway.submissions import EVENT, CancelBody, SignedBody, SubmitBody
 from queuebit_gateway.waits import UNTIL
@@ -84,10 +93,11 @@ _AUDIT: Final[Mapping[str, _Schema]] = {
     "author": {"type": "string", "maxLength": 200, "description": "Only changes by this author."},
 }
 _CALIBRATIONS: Final = {"type": "integer", "minimum": 1, "maximum": MOST_CALIBRATIONS, "description": "Rows of a page."}
+_DAYS: Final = {"type": "integer", "minimum": 1, "maximum": MOST_DAYS, "description": "How far back."}
 _LIST: Final[Mapping[str, _Schema]] = {
     "state": {"type": "string", "description": f"Only jobs in these states, with commas between: {', '.join(STATES)}."},
     **_PROJECT,
-    **{name: {**_NAME, "description": f"Only jobs of this {name}."} for name in ("backend", "user", "tag")},
+    **{name: {**_NAME, "description": f"Only jobs of this {name}."} for name in ("backend", "user", "tag", "session")},
     "label": {"type": "string", "maxLength": 200, "description": "Only jobs whose label begins so."},
     **_PAGE,
     "from": {**_TIME, "description": "Only jobs submitted then or later."},
@@ -126,6 +136,11 @@ def _job(what: str, name: str, summary: str, *problems: int, **more: object) -> 
 def _backend(what: str, name: str, summary: str, *problems: int, **more: object) -> Operation:
     path = f"/v1/backends/{{backend}}{what}"
     return Operation("GET", path, name, summary, problems=(404, *problems), **more)  # type: ignore[arg-type]  # fields by name
+
+
+def _grouped(what: str, name: str, summary: str, **more: object) -> Operation:
+    path = f"/v1/groups/{{kind}}/{{name}}{what}"
+    return Operation("GET", path, name, summary, problems=(404, 422), **more)  # type: ignore[arg-type]  # fields by name
 
 
 def _rows(path: str, name: str, summary: str, parameters: Mapping[str, _Schema], *problems: int) -> Operation:
@@ -221,10 +236,19 @@ OPERATIONS: Final = (
         "GET", "/v1/activity", "activity", "Sums over jobs, by hour, day, project, user, backend or tag.", RowsAnswer,
         parameters={
             "by": {"type": "string", "description": "One or two, with a comma between."},
-            "days": {"type": "integer", "minimum": 1, "maximum": 366, "description": "How far back."},
+            "days": _DAYS,
         },
         problems=(422,),
     ),
+    Operation(
+        "GET", "/v1/groups", "list_groups", "Tags and sessions of jobs, the newest first.", GroupsAnswer,
+        parameters={
+            **_PROJECT, "tag": _LIST["tag"], "session": _LIST["session"], "limit": _PAGE["limit"], "days": _DAYS,
+        },
+        problems=(422,),
+    ),
+    _grouped("", "group", "Jobs by state, what they cost, and when.", answer=GroupAnswer, parameters={"days": _DAYS}),
+    _grouped("/receipt", "group_receipt", "The receipts of its jobs, with a manifest.", answer={"type": "object"}),
     _rows("incidents", "list_incidents", "Jobs and calibrations that failed, by the time at which they did.", _PAGE),
     _rows("audit", "list_changes", "Who changed what, newest first; for admins.", {**_AUDIT, **_PAGE}, 403),
     _rows("dead-letters", "list_dead_letters", "The tenant's messages that could not be handled; for admins.", {}, 403),

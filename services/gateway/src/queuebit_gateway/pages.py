@@ -12,12 +12,25 @@ from queuebit_contracts.lifecycle import STATES
 from queuebit_gateway.problems import Problem
 from queuebit_kernel import InvalidId, from_base64url, require_token, rfc3339, to_base64url
 
-__all__ = ["MOST_ROWS", "cursor_of", "job_filters", "limit_of", "name_of", "page_of", "preference", "states_of"]
+__all__ = [
+    "MOST_DAYS",
+    "MOST_ROWS",
+    "cursor_of",
+    "days_of",
+    "job_filters",
+    "limit_of",
+    "name_of",
+    "page_of",
+    "preference",
+    "states_of",
+]
 
 MOST_ROWS: Final = 1_000
 _USUAL_ROWS: Final = 50
+MOST_DAYS: Final = 366
+_USUAL_DAYS: Final = 30
 _LONGEST_WAIT_S: Final = 60
-_NAMES: Final = ("project", "backend", "user", "tag")
+_NAMES: Final = ("project", "backend", "user", "tag", "session")
 
 
 def limit_of(request: Request, usual: int = _USUAL_ROWS, most: int = MOST_ROWS) -> int:
@@ -32,6 +45,14 @@ def page_of(request: Request) -> Mapping[str, object]:
     """The fields of a question about facts: their time, and where the page begins."""
     moments = {field: _moment(request, name) for name, field in (("from", "since"), ("to", "until"))}
     return {**moments, "before": _place(request.query_params.get("after"))}
+
+
+def days_of(request: Request) -> int:
+    """How many days back the sums over jobs go."""
+    days = _number(request.query_params.get("days", str(_USUAL_DAYS)))
+    if days is None or not 1 <= days <= MOST_DAYS:
+        raise Problem(422, "bad_days", f"days is a whole number from 1 to {MOST_DAYS}")
+    return days
 
 
 def name_of(request: Request, parameter: str) -> str | None:

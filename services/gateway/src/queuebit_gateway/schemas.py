@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from queuebit_contracts.wire import Amount, Reason
 
 __all__ = [
+    "GroupAnswer",
+    "GroupsAnswer",
     "JobAnswer",
     "JobRow",
     "JobsAnswer",
@@ -106,6 +108,37 @@ class RowsAnswer(_Answer):
     """A list."""
 
     data: list[dict[str, JsonValue]]
+    next: str | None
+    as_of_seq: int | None
+
+
+class _Group(_Answer):
+    """The jobs with a tag, of a session or of a workflow."""
+
+    kind: str
+    name: str
+    jobs: int
+    states: dict[str, int]
+    """The number of jobs by state."""
+    sealed: int
+    charged: list[Amount]
+    held: list[Amount]
+    """On hold for its jobs."""
+    first_at: str
+    last_at: str
+    """The newest submission or end."""
+
+
+class GroupAnswer(_Group):
+    """One group."""
+
+    as_of_seq: int | None
+
+
+class GroupsAnswer(_Answer):
+    """Groups, the newest first."""
+
+    data: list[_Group]
     next: str | None
     as_of_seq: int | None
 

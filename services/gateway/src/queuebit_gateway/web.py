@@ -18,6 +18,7 @@ from queuebit_gateway.backends import Backends
 from queuebit_gateway.callers import CallerOf
 from queuebit_gateway.delegations import DelegatedKeys
 from queuebit_gateway.explanations import Explanations
+from queuebit_gateway.groups import Groups
 from queuebit_gateway.guard import Guard
 from queuebit_gateway.hub import Hub
 from queuebit_gateway.jobs import Jobs
@@ -33,6 +34,7 @@ from queuebit_gateway.submissions import Submissions
 from queuebit_gateway.tenants import Tenants
 from queuebit_gateway.trust import Trust
 from queuebit_gateway.webhooks.routes import WebhookRoutes
+from queuebit_kernel import SystemClock
 
 __all__ = ["Streaming", "web_app"]
 
@@ -74,6 +76,7 @@ def web_app(
         Backends(platform, limited),
         Money(platform, limited),
         Activity(platform, limited),
+        Groups(platform, limited, SystemClock()),
         Tenants(tenants, limited),
         Audit(platform, limited),
         DelegatedKeys(platform, limited),
