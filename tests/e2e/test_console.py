@@ -90,6 +90,9 @@ def test_a_person_follows_a_job_from_the_list_to_its_proof(
     assert page.get_by_role("img", name="2 qubits, 4 operations").is_visible()
     # 6: what it cost, to the last digit
     page.get_by_text(f"{job['charge']['amount']} USD").first.wait_for()
+    bill = page.get_by_role("table", name="Lines of the bill").inner_text()
+    assert "Seconds" in bill
+    assert not {"task", "shot", "second", "qubit_second"} & {*bill.split()}, "each component is named once, by its unit"
     # 7: that all of this is true
     page.get_by_role("status").get_by_text("Valid", exact=True).wait_for()
     assert page.locator(".checks li.good").count() == 6

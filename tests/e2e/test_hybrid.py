@@ -70,6 +70,10 @@ def test_a_killed_script_run_again_pays_nothing_twice(
 
         assert vqe.main(client, Workflow("unbroken", store=tmp_path / "unbroken"), rounds=1) == energy
         assert len(paid(client, "unbroken")) == len({*before, *after})
+        group = client.group("unbroken", kind="workflow")
+        verified = group.receipt(30).verify(stack.home / "trust.json")
+        assert {it.receipt.job for it in verified.receipts} == paid(client, "unbroken")
+        assert group.summary()["charged"] == verified.charged
     assert energy == pytest.approx(vqe.GROUND, abs=0.05)
 
 

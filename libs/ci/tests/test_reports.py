@@ -43,6 +43,15 @@ def test_markdown_is_one_table_with_failures_first_under_a_marker() -> None:
     assert "| 3 |" in rows[3], "what did not change is shown once"
 
 
+def test_a_note_about_what_was_not_checked_names_the_circuits() -> None:
+    skipped = Check("esp", "skipped", "not checked: the plan has no success probability")
+    some = tuple(CircuitReport(f"{it}.qasm", "sha256:1", (skipped,)) for it in "ab")
+    many = tuple(CircuitReport(f"c{it}.qasm", "sha256:1", (skipped,)) for it in range(7))
+    assert "success probability (`a.qasm`, `b.qasm`)." in markdown(Report(some))
+    assert "`c4.qasm` and 2 more)." in markdown(Report(many))
+    assert "Total-cost: not checked." in markdown(REPORT), "a check of the whole change names none"
+
+
 def test_markdown_of_other_people_has_no_meaning() -> None:
     text = markdown(REPORT)
     assert "<b>" not in text

@@ -12,6 +12,7 @@ from queuebit.documents import event_document
 from queuebit.errors import Reason
 from queuebit.records import Status, Step
 from queuebit_cli.commands import jobs
+from queuebit_cli.commands.tokens import token_rows
 from queuebit_cli.main import main
 from queuebit_cli.output import Output
 from queuebit_cli.render_jobs import count_rows, describe, event_line, exit_of
@@ -211,9 +212,27 @@ def test_people_read_durations_shares_and_amounts() -> None:
     (late,) = job_rows([{"job": "j", "charge": "0.00", "currency": "USD", "provisional": 1}])
     assert late["charge"] == "0.00 USD, until its usage is final"
     (plan,) = plan_rows([{"backend": "x", "qpu_us": 6100, "esp_ppm": 983657, "calibration_age_s": 864000}])
-    assert (plan["runs"], plan["success"], plan["calibrated"]) == ("6 ms", "98.37%", "10 days ago")
+    assert (plan["runs"], plan["success"], plan["calibrated"]) == ("6 ms", "98.37%", "10 d ago")
     (level,) = slo_rows([{"name": "x", "target": 0.99, "actual": 0.5}])
     assert (level["target"], level["actual"], level["kept"]) == ("99%", "50%", False)
+
+
+@pytest.mark.parametrize(
+    ("age_s", "text"),
+    [(0, "0 s"), (59.9, "59 s"), (60, "1 min"), (7_199, "1 h"), (86_399, "23 h"), (172_000, "1 d"), (864_000, "10 d")],
+)
+def test_the_age_of_a_calibration_is_rounded_as_the_console_rounds_it(age_s: float, text: str) -> None:
+    """As `age` in `console/core/format.js`: the largest unit, rounded down."""
+    (plan,) = plan_rows([{"backend": "x", "calibration_age_s": age_s}])
+    assert plan["calibrated"] == f"{text} ago"
+
+
+def test_the_end_of_a_token_says_who_or_what_ended_it() -> None:
+    row = {"delegation": "d1", "user": "ann", "scope": "read", "project": None, "issuer": None, "subject": "ann"}
+    ended = [None, "ann revoked it", "user ann was removed"]
+    rows = token_rows([{**row, "expires_at": "2026-01-01T00:00:00.000000Z", "ended": it} for it in ended])
+    assert [it["ended"] for it in rows] == ended
+    assert len({it["until"] for it in rows}) == 1
 
 
 def test_tables_fit_a_terminal_of_120_columns() -> None:

@@ -10,6 +10,7 @@ from types import TracebackType
 
 import pytest
 
+from queuebit import Sweep
 from queuebit.errors import StillRunning
 from queuebit.records import Result, Status
 from queuebit_cli import connecting
@@ -139,3 +140,17 @@ def test_a_plan_ends_with_what_to_do(
 def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(Platform("submitted"), ["-", "-"], monkeypatch) == 2
     assert "give `-` once" in capsys.readouterr().err
+
+
+def test_a_plan_takes_a_sweep_and_observables_as_a_submission_does(
+    bell: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bindings = tmp_path / "bindings.json"
+    bindings.write_text('{"theta": [0, 0.5, 1]}')
+    words = [str(bell), "--sweep", str(bindings), "--observable", "Z"]
+    platform = Platform("submitted")
+    assert run(platform, [*words, "--json"], monkeypatch) == 0
+    monkeypatch.setattr("queuebit_cli.connecting.client_of", lambda _: platform)
+    assert main(["plan", *words, "--json"]) == 0
+    assert isinstance(platform.planned[0], Sweep)
+    assert platform.planned == [circuit for circuit, _ in platform.asked]

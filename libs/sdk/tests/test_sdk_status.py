@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from queuebit.log_client import Entry
 from queuebit.status import status_of
+from queuebit_contracts.job import JobAccepted, JobSubmitted
+from queuebit_contracts.program import PROGRAM
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_testing.build import accepted, submitted
 
@@ -12,3 +14,21 @@ def test_an_event_of_an_unknown_type_changes_nothing() -> None:
     asked, known = submitted(), [Entry(submitted(), 1), Entry(accepted(), 2)]
     later = UnknownEvent("qb.job.praised.v1", "qb.job.acme.j1.praised", b'{"type": "qb.job.praised.v1"}')
     assert status_of(asked.data, [*known, Entry(later, 3)]) == status_of(asked.data, known)
+
+
+def test_a_job_of_several_items_says_how_many_and_all_their_shots() -> None:
+    asked, decided = submitted(), accepted()
+    circuit = asked.data.circuit.model_copy(update={"media_type": PROGRAM})
+    program = asked.model_copy(update={"data": asked.data.model_copy(update={"circuit": circuit})})
+    profile = decided.data.profile.model_copy(update={"items": 3, "shots": 6_000})
+    agreed = decided.model_copy(update={"data": decided.data.model_copy(update={"profile": profile})})
+
+    def steps(*events: JobSubmitted | JobAccepted) -> list[str]:
+        return [it.detail for it in status_of(asked.data, [Entry(it, n) for n, it in enumerate(events, 1)]).steps]
+
+    first, second = steps(program, agreed)
+    assert first.startswith("1000 shots for each item on ")
+    assert second.endswith("held; 3 items, 6,000 shots together")
+    one, held = steps(asked, decided)
+    assert one.startswith("1000 shots on ")
+    assert held.endswith("held")

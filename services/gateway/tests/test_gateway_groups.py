@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +10,14 @@ from starlette.types import ASGIApp
 
 from queuebit_contracts.job import JobSealed, Seal
 from queuebit_gateway.groups import MOST_RECEIPTS
-from queuebit_proof import (
-    SALT_BYTES,
-    ChargeLine,
-    JobRecord,
-    KeyRing,
-    TileLog,
-    build_statement,
-    entry_of,
-    issue,
-    seal,
-    sign_checkpoint,
-    verify_group,
-)
+from queuebit_proof import verify_group
 from queuebit_testing.build import submitted
 from queuebit_testing.memory import MemoryLog
+from queuebit_testing.receipts import issued, new_ring
 
 from .asgi import send
 from .conftest import Bus
 
-NOW = datetime(2026, 11, 29, tzinfo=UTC)
 DIGEST = "sha256:" + "0" * 64
 ROW = {
     "kind": "tag",
@@ -79,25 +65,13 @@ async def test_what_is_no_group_is_refused(app: ASGIApp, bus: Bus, path: str, st
     assert (answer.status, answer.json()["code"]) == (status, code)
 
 
-def receipt_of(job: str, ring: KeyRing, log: TileLog) -> bytes:
-    record = JobRecord(
-        tenant="acme", project="main", job=job, outcome="completed", request_digest=DIGEST, software="queuebit",
-        submitted_at=NOW, finished_at=NOW, result_digest=DIGEST,
-        charges=(ChargeLine("shots", "1", "0.30", "0.30", "USD"),),
-    )  # fmt: skip
-    statement = build_statement(record, salt=secrets.token_bytes(SALT_BYTES))
-    index = log.append([entry_of(statement)])
-    checkpoint = sign_checkpoint(log.head(ring.origin), ring, NOW)
-    return issue(seal(statement, ring), leaf_index=index, inclusion=log.inclusion(index), checkpoint=checkpoint)
-
-
 async def test_a_group_has_one_receipt_that_verifies_offline(
     app: ASGIApp, bus: Bus, log: MemoryLog, tmp_path: Path
 ) -> None:
-    ring = KeyRing.open(tmp_path / "keys", "queuebit.example/log", NOW)
+    ring = new_ring(tmp_path)
     mine = submitted("k1")
     job = mine.data.job
-    receipt = receipt_of(job, ring, TileLog(tmp_path / "log"))
+    receipt = issued(ring, job, amount="0.30")[job]
     data = Seal(tenant="acme", job=job, statement=DIGEST, leaf_index=0, tree_size=1, text="{}")
     await log.append(mine)
     await log.append(JobSealed(source="qb/test", data=data))

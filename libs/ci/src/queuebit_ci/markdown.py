@@ -15,6 +15,8 @@ MARKER = "<!-- queuebit-ci -->"
 _MOST = 60_000
 """Characters; the systems of code review take 65,536."""
 _MOST_ROWS = 200
+_NAMED = 5
+"""Circuits that a note names."""
 _HEAD = ("circuit", "cost up to", "success", "depth", "2q gates", "distribution", "result")
 _NONE = "-"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~$@!])")
@@ -100,9 +102,19 @@ def _method(report: Report) -> Iterator[str]:
         yield f"Distributions: {report.tested} tested, false alarms at most {rate} (exact test, Holm's correction)."
     if report.charged is not None:
         yield f"This run paid {report.charged}."
-    skipped = {f"{it.rule}: {it.text}" for _, it in report.everything() if it.state == "skipped"}
-    for text in sorted(skipped):
-        yield _text(text[0].upper() + text[1:]) + "."
+    yield from _skipped(report)
+
+
+def _skipped(report: Report) -> Iterator[str]:
+    """What was not checked, once for all circuits of which the same is to be said."""
+    circuits: dict[str, list[str]] = {}
+    for path, it in report.everything():
+        if it.state == "skipped":
+            circuits.setdefault(f"{it.rule}: {it.text}", []).extend([path] if path else [])
+    for text, paths in sorted(circuits.items()):
+        named = ", ".join(f"`{_code(it)}`" for it in paths[:_NAMED])
+        more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+        yield _text(text[0].upper() + text[1:]) + (f" ({named}{more})" if named else "") + "."
 
 
 def _text(text: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from pathlib import Path
 
-__all__ = ["STANDARD_INPUT", "circuit_of"]
+__all__ = ["STANDARD_INPUT", "circuit_of", "is_batch", "program_in"]
 
 STANDARD_INPUT = "-"
 
@@ -23,3 +24,23 @@ def circuit_of(file: str) -> Path | str:
         read_source(Path(file))
         return Path(file)
     return source_of(sys.stdin.buffer.read(MAX_SOURCE_BYTES + 1), "standard input").decode()
+
+
+def is_batch(file: str) -> bool:
+    """Whether a file names several circuits."""
+    from queuebit.program_files import BATCH
+
+    return file.endswith(BATCH)
+
+
+def program_in(file: str, args: Namespace) -> object:
+    """What to run: a circuit, a batch, or a circuit with the sweep, observables and outputs of the arguments.
+
+    Raises:
+        InvalidInput: it cannot be run.
+    """
+    from queuebit.program_files import program_of
+
+    source = Path(file) if is_batch(file) else circuit_of(file)
+    bindings = Path(args.sweep) if args.sweep else None
+    return program_of(source, bindings=bindings, observables=args.observable, outputs=args.outputs or ())

@@ -18,6 +18,7 @@ exit codes:  0 done, 1 a job failed or a check did not hold, 2 bad usage,
 
 
 _ANYWHERE = "where to run; default: the cheapest ideal simulator that fits (or of the project's default kind)"
+_FILE = "OpenQASM 2 or 3, or a batch (.json); `-` is standard input"
 _ROLES = ("viewer", "member", "admin")
 _SCOPES = ("read", "submit", "admin")
 _JOB = "its id, a prefix of its id, or `latest`"
@@ -59,14 +60,8 @@ def _stack(words: Group) -> None:
 
 def _submit(words: Group) -> None:
     submit = words.command("submit", "submit:submit", "submit a job for each file", client=True, json=LINES)
-    submit.add_argument(
-        "files", nargs="+", metavar="FILE", help="OpenQASM 2 or 3, or a batch (.json); `-` is standard input"
-    )
-    submit.add_argument("--sweep", metavar="FILE", help='bindings of its inputs, as JSON: {"theta": [0, 0.1]}')
-    submit.add_argument(
-        "--observable", action="append", default=[], metavar="ZZ", help='estimate it; or a sum: {"XI": 0.5, "ZZ": 1}'
-    )
-    submit.add_argument("--outputs", type=names, metavar="LIST", help="of counts, memory, quasi (counts)")
+    submit.add_argument("files", nargs="+", metavar="FILE", help=_FILE)
+    _program(submit)
     submit.add_argument("--project", metavar="P", help="the project that pays (the credential's project)")
     submit.add_argument("--shots", type=whole, default=1000, metavar="N", help="how often to run it (1000)")
     submit.add_argument("--backend", metavar="B", help=_ANYWHERE)
@@ -82,9 +77,18 @@ def _submit(words: Group) -> None:
     submit.add_argument("--timeout", type=seconds, metavar="S", help="wait no longer; the job continues")
 
 
+def _program(command: ArgumentParser) -> None:
+    command.add_argument("--sweep", metavar="FILE", help='bindings of its inputs, as JSON: {"theta": [0, 0.1]}')
+    command.add_argument(
+        "--observable", action="append", default=[], metavar="ZZ", help='estimate it; or a sum: {"XI": 0.5, "ZZ": 1}'
+    )
+    command.add_argument("--outputs", type=names, metavar="LIST", help="of counts, memory, quasi (counts)")
+
+
 def _jobs(words: Group) -> None:
     plan = words.command("plan", "jobs:plan", "cost and expected quality of a job, before it runs", client=True)
-    plan.add_argument("file", metavar="FILE", help="OpenQASM 2 or 3; `-` is standard input")
+    plan.add_argument("file", metavar="FILE", help=_FILE)
+    _program(plan)
     plan.add_argument("--shots", type=whole, default=1000, metavar="N", help="how often it would run (1000)")
     plan.add_argument("--project", metavar="P", help="the project that would pay (the credential's project)")
 

@@ -24,7 +24,7 @@ __all__ = [
     "took",
 ]
 
-_DAY_S = 86_400
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _LABEL = 20
 
 
@@ -173,7 +173,13 @@ def took(value: object) -> str | None:
 
 
 def _age(value: object) -> str | None:
-    return _when(lambda s: f"{s / 3600:.0f} h ago" if s < 2 * _DAY_S else f"{s / _DAY_S:.0f} days ago", value)
+    """The largest unit, rounded down, as the console says it."""
+
+    def text(seconds: float) -> str:
+        size, unit = next((it for it in _UNITS if seconds >= it[0]), (1, "s"))
+        return f"{max(0, int(seconds)) // size} {unit} ago"
+
+    return _when(text, value)
 
 
 def day_and_time(value: object) -> str:

@@ -76,14 +76,15 @@ class JobEvents:
     async def until(self, events: Collection[str], timeout: float | None = None) -> AnyEvent:
         """As `AsyncJob.until`."""
         budget = WaitBudget(asyncio.get_running_loop().time, timeout)
-        await self._watch.start(events)
-        look, pause = self._missed(events), FIRST_LOOK_S
+        ends = ENDS if _before_end(events) else ()
+        await self._watch.start({*events, *ends})
+        look, pause = self._missed({*events, *ends}), FIRST_LOOK_S
         while True:
             changes = self._signal.changes
             try:
-                if (event := self._received(events) or await self._first(look)) is not None:
+                if (event := self._received(events) or await self._first(look & {*events})) is not None:
                     return event
-                if pause > FIRST_LOOK_S:
+                if ends and (self._received(ends) or await self._first(look & {*ends}) or pause > FIRST_LOOK_S):
                     await self._require_possible(events)
                 budget.answered()
             except Unreachable as error:
@@ -96,7 +97,7 @@ class JobEvents:
             try:
                 async with asyncio.timeout(left):
                     await self._signal.wait(changes)
-                look = self._missed(events)
+                look = self._missed({*events, *ends})
             except TimeoutError:
                 look, pause = set(events), min(pause * 2, _LAST_LOOK_S)
 
@@ -157,9 +158,8 @@ class JobEvents:
         return next((self._event(name) for name in events if name in self._known), None)
 
     async def _require_possible(self, events: Collection[str]) -> None:
-        """Raise if the job has ended, and only its bill and its receipt can follow."""
-        before_end = {*ENDS}.isdisjoint(events) and {*STATES}.issuperset(events)
-        if before_end and (status := await self.status()).ended and await self._first(events) is None:
+        """Raise if the job has ended without any of these events, which come before the end."""
+        if (status := await self.status()).ended and await self._first(events) is None:
             if status.state == "completed":
                 raise NotFound(f"job {self.id} is completed, and was never {' or '.join(events)}")
             raise await self.no_result()
@@ -169,3 +169,8 @@ class JobEvents:
         if isinstance(event, UnknownEvent):
             raise NotFound(f"{event.subject} holds a {event.type}: upgrade queuebit to read it")
         return event
+
+
+def _before_end(events: Collection[str]) -> bool:
+    """Whether all of these events come before the end of a job, if they come."""
+    return {*ENDS}.isdisjoint(events) and {*STATES}.issuperset(events)

@@ -26,8 +26,10 @@ from queuebit_contracts.job import (
     JobStarted,
     JobSubmitted,
     JobUsageReported,
+    Profile,
     Submission,
 )
+from queuebit_contracts.program import PROGRAM
 from queuebit_contracts.subjects import event_name
 from queuebit_contracts.usage import is_final
 from queuebit_contracts.wire import UnknownEvent
@@ -98,14 +100,23 @@ def _evolve(status: Status, event: Decoded) -> Status:
             return status
 
 
+def _size(profile: Profile) -> str:
+    """How much a program is, after the other details."""
+    if profile.items is None:
+        return ""
+    items = "1 item" if profile.items == 1 else f"{profile.items:,} items"
+    return f"; {items}, {profile.shots or 0:,} shots together"
+
+
 def _step(event: AnyEvent) -> Step:
     match event:
         case JobSubmitted():
             wanted = event.data.backend or "the default kind of backend"
             under = f", by delegation {event.data.proof.delegation}" if event.data.proof.delegation else ""
-            detail = f"{event.data.shots} shots on {wanted}, project {event.data.project}{under}"
+            each = " for each item" if event.data.circuit.media_type == PROGRAM else ""
+            detail = f"{event.data.shots} shots{each} on {wanted}, project {event.data.project}{under}"
         case JobAccepted():
-            detail = f"up to {event.data.hold.amount} {event.data.hold.currency} held"
+            detail = f"up to {event.data.hold.amount} {event.data.hold.currency} held{_size(event.data.profile)}"
         case JobRejected():
             detail = ", ".join(reason.code for reason in event.data.reasons)
         case JobPlaced() | JobStarted() | JobCompleted() | JobFailed():

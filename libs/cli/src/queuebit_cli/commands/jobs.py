@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from queuebit.errors import NotFound, QueuebitError
-from queuebit_cli.circuits import circuit_of
+from queuebit_cli.circuits import program_in
 from queuebit_cli.connecting import ask, client_of
 from queuebit_cli.groups import group_in, total_line
 from queuebit_cli.output import Output
@@ -39,7 +39,7 @@ _ENDED = {"completed": "had completed", "failed": "had failed", "rejected": "had
 
 def plan(args: Namespace, out: Output) -> Exit:
     """Cost, duration and expected quality of a job on every backend."""
-    circuit = circuit_of(args.file)
+    circuit = program_in(args.file, args)
     rows = ask(
         args, out, "asking the executors", lambda client: client.plan(circuit, shots=args.shots, project=args.project)
     )

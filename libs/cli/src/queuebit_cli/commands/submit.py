@@ -10,7 +10,7 @@ from pathlib import Path
 from queuebit.bulk import BulkSubmission, Outcome, Wanted
 from queuebit.documents import outcome_document
 from queuebit.records import ENDS
-from queuebit_cli.circuits import STANDARD_INPUT, circuit_of
+from queuebit_cli.circuits import STANDARD_INPUT, is_batch, program_in
 from queuebit_cli.connecting import client_of
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
@@ -56,7 +56,6 @@ def submit(args: Namespace, out: Output) -> Exit:
 
 def _wanted(args: Namespace) -> list[Wanted]:
     from queuebit.amounts import money_of
-    from queuebit.program_files import BATCH, program_of
 
     options = {
         "shots": args.shots,
@@ -67,14 +66,10 @@ def _wanted(args: Namespace) -> list[Wanted]:
         "seed": args.seed,
         "tags": args.tag,
     }
-    bindings = Path(args.sweep) if args.sweep else None
     wanted = []
     for file, key in zip(args.files, _keys(args.files, args.key), strict=True):
-        batch = file.endswith(BATCH)
-        source = Path(file) if batch else circuit_of(file)
-        program = program_of(source, bindings=bindings, observables=args.observable, outputs=args.outputs or ())
-        label = args.label or (Path(file).name if batch else None)
-        wanted.append(Wanted(program, {**options, "key": key, "label": label}))
+        label = args.label or (Path(file).name if is_batch(file) else None)
+        wanted.append(Wanted(program_in(file, args), {**options, "key": key, "label": label}))
     return wanted
 
 

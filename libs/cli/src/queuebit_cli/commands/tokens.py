@@ -23,7 +23,7 @@ from queuebit_stack.stack import running_stack
 if TYPE_CHECKING:
     from queuebit.delegating import Delegated
 
-__all__ = ["console", "token"]
+__all__ = ["console", "token", "token_rows"]
 
 _CONSOLE_S = 8 * 3600
 
@@ -75,7 +75,7 @@ def _list(args: Namespace, out: Output) -> Exit:
     from queuebit.delegating import delegations
 
     rows = ask(args, out, "asking the broker", delegations)
-    out.rows(rows, none="no token of this tenant is valid: `qb token` makes one", shown=_shown)
+    out.rows(rows, none="no token of this tenant is valid: `qb token` makes one", shown=token_rows)
     return Exit.DONE
 
 
@@ -106,7 +106,8 @@ def _delegated(
     )
 
 
-def _shown(rows: Sequence[Row]) -> list[Row]:
+def token_rows(rows: Sequence[Row]) -> list[Row]:
+    """Delegated keys for people."""
     return [
         {
             "token": row["delegation"],
@@ -115,7 +116,8 @@ def _shown(rows: Sequence[Row]) -> list[Row]:
             "project": row["project"],
             "from": row["issuer"] or "own token",
             "subject": row["subject"],
-            "until": (row["ended"] and "revoked") or moment(row["expires_at"]),
+            "until": moment(row["expires_at"]),
+            "ended": row["ended"],
         }
         for row in rows
     ]

@@ -82,7 +82,7 @@ function Bill({ metered, corrected }) {
   const currency = charge.currency;
   return html`
     ${lines.length > 0 && html`<${Table} caption="Lines of the bill" rows=${lines} columns=${[
-      { name: "Price", cell: (it) => html`${it.price}<br /><span class="quiet">${it.component}</span>` },
+      { name: "Price", key: "price" },
       { name: "Consumed", num: true, cell: (it) => html`${it.consumed}<br /><span class="quiet">${it.unit}</span>` },
       { name: "Billed", num: true, less: "wide-only", key: "billed" }, { name: "Unit price", num: true, key: "unit_price" },
       { name: "Amount", num: true, cell: (it) => money({ amount: it.amount, currency }) },
