@@ -18,9 +18,9 @@ def test_the_policy_of_the_page_about_ci_needs_no_project_that_a_new_stack_does_
 
 def test_commands_of_the_page_about_the_gateway_have_their_values() -> None:
     lines = [it[4:] for it in (DOCS / "gateway.md").read_text().splitlines() if it.startswith("    ")]
-    known = {"HOME"}
+    known = {"HOME", "INVOCATION_ID"}  # of every shell, and of a unit of systemd
     for line in lines:
-        known |= set(re.findall(r"^([A-Z]+)=", line))
-        used = set(re.findall(r"\$\{?([A-Z]+)", re.sub(r"^([A-Z]+)=", "", line)))
+        known |= set(re.findall(r"^([A-Z_]+)=", line))
+        used = set(re.findall(r"\$\{?([A-Z_]+)", re.sub(r"^([A-Z_]+)=", "", line)))
         assert used <= known, f"{line}: nothing before it sets {', '.join(sorted(used - known))}"
     assert not [it for it in lines if '"..."' in it]

@@ -85,7 +85,7 @@ async def test_a_group_has_one_receipt_that_verifies_offline(
     assert (found.kind, found.name, found.without, found.charged) == ("tag", "h2", ("j2",), {"USD": "0.30"})
 
 
-async def test_a_large_group_is_told_where_its_receipt_comes_from(app: ASGIApp, bus: Bus) -> None:
+async def test_the_receipt_of_a_large_group_is_refused_with_the_command_that_makes_it(app: ASGIApp, bus: Bus) -> None:
     rows: list[dict[str, Any]] = [{"job": f"j{n}", "state": "started"} for n in range(MOST_RECEIPTS + 1)]
     bus.answers["qb.query.acme.jobs"] = lambda _: {"rows": rows}
     answer = await send(app, "GET", "/v1/groups/session/s1/receipt")

@@ -22,8 +22,7 @@ from queuebit_runtime.view import Fold, View
 from queuebit_telemetry.adapters import ClickHouse, LogHead
 from queuebit_telemetry.backlog import Backlog
 from queuebit_telemetry.fact_lists import LISTS, listed
-from queuebit_telemetry.groups import AnswerGroups
-from queuebit_telemetry.handlers import AnswerActivity, AnswerLevels, KeepSpans
+from queuebit_telemetry.handlers import AnswerActivity, AnswerGroups, AnswerLevels, KeepSpans
 from queuebit_telemetry.routes import Handler, queries, spans
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.sink import Sink

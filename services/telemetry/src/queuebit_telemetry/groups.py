@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from pydantic import JsonValue
 
-from queuebit_contracts.query import Question
-from queuebit_kernel import Clock, Money, rfc3339
+from queuebit_kernel import Money, rfc3339
 
-__all__ = ["GROUPS", "MOST_GROUPS", "AnswerGroups", "group_document"]
+__all__ = ["GROUPS", "MOST_GROUPS", "group_document"]
 
 MOST_GROUPS: Final = 1_000
 
@@ -75,27 +73,6 @@ LIMIT {limit:UInt32}
 """
 """The groups with the newest submissions and ends first. Only jobs that were submitted since a time count: the query
 reads small columns of their submissions, and of the events of the jobs that are in a group."""
-
-
-class Warehouse(Protocol):
-    """What answers."""
-
-    async def groups(self, tenant: str, question: Question, since: datetime) -> list[dict[str, JsonValue]]:
-        """Raises `Unavailable` when the warehouse does not answer."""
-        ...
-
-
-class AnswerGroups:
-    """The groups of one tenant, from the first whole day of the question on."""
-
-    def __init__(self, warehouse: Warehouse, clock: Clock) -> None:
-        self._warehouse = warehouse
-        self._clock = clock
-
-    async def __call__(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
-        """One row for each tag and session; raises `Unavailable` when the warehouse does not answer."""
-        today = self._clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
-        return await self._warehouse.groups(tenant, question, today - timedelta(days=question.days - 1))
 
 
 def group_document(row: Mapping[str, Any]) -> dict[str, JsonValue]:  # columns of any type

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -20,7 +20,7 @@ from queuebit_telemetry.policy import Level, Ratio, levels
 from queuebit_telemetry.ports import Analytics, Log, Sums, Traces
 from queuebit_telemetry.spans import Span, read_spans
 
-__all__ = ["AnswerActivity", "AnswerLevels", "KeepSpans"]
+__all__ = ["AnswerActivity", "AnswerGroups", "AnswerLevels", "KeepSpans"]
 
 
 _MANY = 32
@@ -94,8 +94,24 @@ class AnswerActivity:
 
     async def __call__(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
         """One row for each group and currency; raises `Unavailable` when the warehouse does not answer."""
-        today = self._clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
-        return await self._sums.activity(tenant, question, today - timedelta(days=question.days - 1))
+        return await self._sums.activity(tenant, question, _first_day(question, self._clock))
+
+
+class AnswerGroups:
+    """What the jobs of each tag and session of one tenant did and cost, from the first whole day of the question on."""
+
+    def __init__(self, sums: Sums, clock: Clock) -> None:
+        self._sums = sums
+        self._clock = clock
+
+    async def __call__(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
+        """The newest groups first; raises `Unavailable` when the warehouse does not answer."""
+        return await self._sums.groups(tenant, question, _first_day(question, self._clock))
+
+
+def _first_day(question: Question, clock: Clock) -> datetime:
+    today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=question.days - 1)
 
 
 class KeepSpans:

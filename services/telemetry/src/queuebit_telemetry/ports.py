@@ -113,6 +113,10 @@ class Sums(Protocol):
         """Sums over one tenant's jobs that were submitted since a moment, by the fields of the question."""
         ...
 
+    async def groups(self, tenant: str, question: Question, since: datetime) -> list[dict[str, JsonValue]]:
+        """One row for each tag and session of these jobs."""
+        ...
+
 
 class Facts(Protocol):
     """Single facts; raises `Unavailable` when there is no answer."""
