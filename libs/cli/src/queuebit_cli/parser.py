@@ -40,6 +40,7 @@ def build() -> ArgumentParser:
     _documents(words)
     _checking(words)
     _delegating(words)
+    _sessions(words.group("session", "sessions: priority, and a cap that is a hold"))
     _sidecar(words)
     _tenants(words.group("tenant", "tenants, projects, users and tokens"))
     _operating(words)
@@ -71,6 +72,7 @@ def _submit(words: Group) -> None:
     submit.add_argument(
         "--tag", action="append", default=[], metavar="T", help="name for the bill and its budget; may be repeated"
     )
+    submit.add_argument("--session", metavar="ID", help="an open session that it belongs to: see `qb session`")
     submit.add_argument("--seed", type=whole, metavar="N", help="seed of the simulation (from the job's id)")
     submit.add_argument("--label", metavar="TEXT", help="a display name (the file's name)")
     submit.add_argument("--wait", action="store_true", help="wait for results, charges and receipts")
@@ -220,6 +222,22 @@ def _tenants(tenant: Group) -> None:
     tenant.command("remove", "tenancy:remove", "its users can no longer log in", "TENANT")
     _money(tenant)
     _people(tenant)
+
+
+def _sessions(session: Group) -> None:
+    opened = session.command("open", "sessions:open_", "open a session, and hold its cap", client=True)
+    opened.add_argument("--backend", metavar="B", help="where all its jobs run, before others (any, without priority)")
+    opened.add_argument("--max-cost", metavar="M", help="its cap: what its jobs and idle time cost at most (none)")
+    opened.add_argument("--max-idle", type=lifetime, metavar="TIME", help="it closes after this without a job (5m)")
+    opened.add_argument("--max-age", type=lifetime, metavar="TIME", help="it closes at this age, at most 24h (8h)")
+    opened.add_argument("--project", metavar="P", help="the project that pays (the credential's)")
+    opened.add_argument("--name", metavar="TEXT", help="a display name")
+    opened.add_argument("--key", metavar="K", help="idempotency key: the same key and content is the same session")
+    opened.add_argument("--dry-run", action="store_true", help="show the price of idle time, and open nothing")
+    listed = session.command("list", "sessions:list_", "those that are open, or closed within a day", client=True)
+    listed.add_argument("--limit", type=number(1), default=50, metavar="N", help="how many (50)")
+    session.command("show", "sessions:show", "what one costs, and what is left", "SESSION", client=True)
+    session.command("close", "sessions:close", "close one; its jobs continue", "SESSION", client=True)
 
 
 def _delegating(words: Group) -> None:

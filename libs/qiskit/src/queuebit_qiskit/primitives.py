@@ -72,8 +72,8 @@ class _Primitive:
         if self._context is not None:
             self._context.require_open()
         chosen = options if max_cost is None else replace(options, max_cost=max_cost)
-        tags = () if self._context is None else (self._context.session_id,)
-        job = self._backend.service.submit(self._backend, request, chosen, tags)
+        session = None if self._context is None else self._context.session
+        job = self._backend.service.submit(self._backend, request, chosen, session)
         return PrimitiveJob(self._backend.service, job, self._backend.name, request.kind, request.notes)
 
     def _quote(self, request: Request, options: Options) -> Quote:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
-from queuebit import Client, Credential, Job, NotFound, Transport
+from queuebit import Client, Credential, Job, NotFound, Session, Transport
 from queuebit.records import ENDS
 from queuebit_qiskit.backend import QueuebitBackend
 from queuebit_qiskit.errors import as_qiskit_errors
@@ -141,7 +141,10 @@ class QueuebitService:
                 continue
         return found
 
-    def submit(self, backend: QueuebitBackend, request: Request, options: Options, tags: Sequence[str] = ()) -> Job:
-        """Send a request as one job; raises as `queuebit.Client.submit`."""
+    def submit(
+        self, backend: QueuebitBackend, request: Request, options: Options, session: Session | None = None
+    ) -> Job:
+        """Send a request as one job, of a session if there is one; raises as `queuebit.Client.submit`."""
+        send = self.client.submit if session is None else session.submit
         with as_qiskit_errors():
-            return self.client.submit(request.program(), backend=backend.name, **request.arguments(options, tags))
+            return send(request.program(), backend=backend.name, **request.arguments(options))

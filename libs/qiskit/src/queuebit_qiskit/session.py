@@ -1,18 +1,22 @@
-"""`Session` and `Batch` as contexts: the platform has neither, so that they only name and close.
+"""`Session` and `Batch` as contexts over a session of the platform, which the first job opens.
 
-The jobs of a context have its id as a tag, so that the bill can be read by it. They have no priority, and a context
-costs nothing while it is idle. `Batch` and `Session` differ in name only.
+The jobs of a `Session` run before others on its backend; those of a `Batch` have no priority. Both may have a cap: it
+is held while they are open. The jobs have the session's id as a tag.
 """
 
 from __future__ import annotations
 
 from contextvars import ContextVar, Token
-from secrets import token_hex
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from queuebit import InvalidInput
 from queuebit_qiskit.backend import QueuebitBackend
+from queuebit_qiskit.errors import as_qiskit_errors
+
+if TYPE_CHECKING:
+    import queuebit
+    from queuebit.amounts import Amount
 
 __all__ = ["Batch", "Session", "active"]
 
@@ -25,13 +29,37 @@ def active() -> Session | None:
 
 
 class Session:
-    """A context for jobs that belong together."""
+    """A context for jobs that belong together, with priority on a backend."""
 
-    kind: ClassVar[str] = "session"
+    _priority: ClassVar[bool] = True
 
-    def __init__(self, backend: QueuebitBackend) -> None:
-        self.session_id = f"{self.kind}-{token_hex(6)}"
-        """The tag of its jobs."""
+    def __init__(
+        self,
+        backend: QueuebitBackend,
+        *,
+        max_cost: Amount | None = None,
+        max_idle: int | None = None,
+        max_time: int | None = None,
+        project: str | None = None,
+    ) -> None:
+        """Prepare; sends no request.
+
+        Args:
+            backend: where its jobs run.
+            max_cost: the most that its jobs and its idle time may cost together; held while it is open.
+            max_idle: it closes after so many seconds without a job; default: 300.
+            max_time: it closes after so many seconds; default: eight hours.
+            project: the project that pays; default: the credential's.
+        """
+        self._session = backend.service.client.session(
+            backend=backend.name if self._priority else None,
+            max_cost=max_cost,
+            max_idle=max_idle,
+            max_age=max_time,
+            project=project,
+        )
+        self.session_id = self._session.id
+        """Its id, and the tag of its jobs."""
         self._backend = backend
         self._open = True
         self._token: Token[Session | None] | None = None
@@ -45,15 +73,24 @@ class Session:
     ) -> None:
         if self._token is not None:
             _active.reset(self._token)
-        self.close()
+        self._open = False
+        with as_qiskit_errors():
+            self._session.__exit__(kind, error, trace)
+
+    @property
+    def session(self) -> queuebit.Session:
+        """The session of the platform: `cost()`, `quote()` and `terms`."""
+        return self._session
 
     def backend(self) -> QueuebitBackend:
         """Where its jobs run."""
         return self._backend
 
     def close(self) -> None:
-        """Take no more jobs; jobs that are submitted continue."""
+        """Take no more jobs; jobs that are submitted continue, and what of the cap no job uses goes back."""
         self._open = False
+        with as_qiskit_errors():
+            self._session.close()
 
     def require_open(self) -> None:
         """Raise `InvalidInput` if the context is closed."""
@@ -62,6 +99,6 @@ class Session:
 
 
 class Batch(Session):
-    """A context for independent jobs. Several pubs of one call are one job without it."""
+    """A context for independent jobs, without priority. Several pubs of one call are one job without it."""
 
-    kind = "batch"
+    _priority = False

@@ -48,7 +48,7 @@ class Request:
             raise InvalidInput(_NOTHING[self.kind])
         return Batch(with_usual_shots(self.items, self.shots), self.outputs, annotation(self.kind, self.notes))
 
-    def arguments(self, options: Options, tags: Sequence[str] = ()) -> dict[str, Any]:
+    def arguments(self, options: Options) -> dict[str, Any]:
         """The other arguments of `queuebit.Client.submit`."""
         return {
             "shots": self.shots,
@@ -57,5 +57,5 @@ class Request:
             "seed": options.seed,
             "project": options.project,
             "purpose": options.purpose,
-            "tags": [*options.tags, *tags],
+            "tags": [*options.tags],
         }

@@ -132,7 +132,8 @@ class AsyncSession:
         """
         await self.open()
         tags = [*options.pop("tags", ()), self.name]
-        options = {"backend": self.backend, "project": self._project, **options, "tags": tags}
+        project = options.pop("project", None) or self._project
+        options = {"backend": self.backend, **options, "project": project, "tags": tags}
         return await self._client.submit(circuit, **options, session=self.id)
 
     async def map(

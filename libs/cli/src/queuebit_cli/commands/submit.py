@@ -65,6 +65,7 @@ def _wanted(args: Namespace) -> list[Wanted]:
         "max_cost": None if args.max_cost is None else money_of(args.max_cost, "--max-cost"),
         "seed": args.seed,
         "tags": args.tag,
+        "session": args.session,
     }
     wanted = []
     for file, key in zip(args.files, _keys(args.files, args.key), strict=True):
