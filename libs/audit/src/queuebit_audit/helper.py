@@ -105,7 +105,7 @@ def second_process() -> Iterator[Helper]:
 
 def serve() -> None:
     """Answer calls on standard input until there are no more."""
-    calls, results = sys.stdin.buffer, sys.stdout.buffer
+    calls, results = sys.stdin.buffer, open(1, "wb", closefd=False)  # noqa: SIM115  # sys.stdout.buffer may be unbuffered
     gc.disable()  # the parent's reasons
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, and so the calls
     while length := calls.read(_LENGTH):
