@@ -46,6 +46,7 @@ def services_document() -> dict[str, Any]:  # JSON
         queuebit_broker.routes.queries(handler, side_by_side=1),
         queuebit_broker.routes.tenancy(handler),
         queuebit_broker.routes.delegations(handler, side_by_side=1),
+        queuebit_broker.routes.revocations(handler, side_by_side=1),
         queuebit_broker.routes.session_requests(handler, side_by_side=1),
         queuebit_broker.routes.routes(handler, handler),
         queuebit_scheduler.routes.queries(handler, handler, handler),

@@ -15,7 +15,7 @@ from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.holding import Holding
 from queuebit_broker.key_sets import FetchedKeySets
 from queuebit_broker.profiles import Profiles
-from queuebit_broker.routes import delegations, queries, routes, session_requests, tenancy
+from queuebit_broker.routes import delegations, queries, revocations, routes, session_requests, tenancy
 from queuebit_broker.session_requests import KeepSessions
 from queuebit_broker.settings import Settings
 from queuebit_broker.state import World
@@ -80,6 +80,7 @@ def create_app() -> Service:
     key_sets = FetchedKeySets(settings.private_issuer_hosts, monotonic)
     keys = DelegateKeys(log=service.log, follower=view, world=world, key_sets=key_sets, clock=clock)
     service.include(delegations(keys, side_by_side=_QUERIES_AT_ONCE))
+    service.include(revocations(keys, side_by_side=_QUERIES_AT_ONCE))
     service.include(session_requests(sessions, side_by_side=_QUERIES_AT_ONCE))
     service.work.append(sessions.run)
     service.include(routes(admit, CancelJobs(service.log, view, world)))

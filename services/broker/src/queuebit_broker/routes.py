@@ -24,7 +24,7 @@ from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Tenant, request_of
 from queuebit_runtime.tenant_limiter import PLACES, TenantLimiter
 
-__all__ = ["delegations", "queries", "routes", "session_requests", "tenancy"]
+__all__ = ["delegations", "queries", "revocations", "routes", "session_requests", "tenancy"]
 
 _ROOM = 1 << 20
 """Bytes of waiting requests of one tenant for delegated keys, or about sessions."""
@@ -95,7 +95,7 @@ def queries(answers: Answers, *, side_by_side: int) -> NatsRouter:
 
 
 def delegations(keys: DelegateKeys, *, side_by_side: int) -> NatsRouter:
-    """Requests for delegated keys, and to end them; brokers share them."""
+    """Requests for delegated keys; brokers share them."""
     router = NatsRouter(
         middlewares=[Replies(_not_granted, turns=TenantLimiter(side_by_side, _ROOM), exclude_none=True)]
     )
@@ -110,6 +110,15 @@ def delegations(keys: DelegateKeys, *, side_by_side: int) -> NatsRouter:
     async def on_delegate(tenant: Tenant, request: DelegateRequest) -> DelegationAnswer:
         """Grant a short-lived key in exchange for a proof."""
         return await keys.delegate(tenant, request)
+
+    return router
+
+
+def revocations(keys: DelegateKeys, *, side_by_side: int) -> NatsRouter:
+    """Requests to end delegated keys: they wait for no exchange whose issuer is slow."""
+    router = NatsRouter(
+        middlewares=[Replies(_not_granted, turns=TenantLimiter(side_by_side, _ROOM), exclude_none=True)]
+    )
 
     @router.subscriber(
         identity("revoke"), queue="broker", max_workers=SIDE_BY_SIDE, decoder=request_of(RevokeRequest), title="revoke"
