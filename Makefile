@@ -78,6 +78,7 @@ provision: setup ## create streams, buckets and durables on URL with the provisi
 	$(PY) -m queuebit_runtime.provision $(URL) $(SEED)
 
 bench: setup ## measure everything the project promises, beside the bare limits and Celery: ONLY=peer; ONLY=history HISTORY="1000 100000"
+	@$(PY) -m compileall -q $(SOURCES) # PYTHONDONTWRITEBYTECODE would let each process compile what was changed
 	$(PY) -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(HISTORY),--history $(HISTORY))
 
 fuzz: setup ## random programs against independent interpreters: SEED=1 PROGRAMS=2000
