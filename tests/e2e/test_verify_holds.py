@@ -8,13 +8,16 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from queuebit import Client
+from queuebit import Client, Unreachable
 from queuebit.credentials import find
 from queuebit_testing.build import BELL
 from queuebit_testing.embedded import EmbeddedStack
@@ -45,6 +48,38 @@ def test_durables_that_the_bus_lost_are_created_again(own: EmbeddedStack, circui
     assert {it["state"] for it in after} == {"completed"}
     assert all(it["holds"] for it in _verdicts(own).values())
     assert {it.name for it in _durables(own)} >= before
+
+
+def test_sessions_that_close_while_broker_and_metering_are_killed_close_once(own: EmbeddedStack) -> None:
+    """With a price for idle time: each end is one batch, and each charge follows it."""
+    book = own.home / "pricebook.toml"
+    text = book.read_text()
+    assert 'per_task = "0.001"' in text
+    book.write_text(text.replace('per_task = "0.001"', 'per_task = "0.001"\nper_session_idle_second = "0.001"', 1))
+    for name in ("broker", "metering"):
+        own.kill(name)
+    own.until(ready=True)
+    with Client(find(own.home, "demo")) as client:
+        before = _left(client)
+        sessions = [client.session(backend="aer", max_cost="0.10", max_idle=number + 1) for number in range(6)]
+        assert {str(it.open().idle_price) for it in sessions} == {"0.001 USD"}
+        jobs = [it.submit(BELL) for it in sessions[:3]]
+        for name in ("metering", "broker"):
+            own.kill(name)
+            for session in sessions:
+                with suppress(Unreachable):  # the next round asks again, or it closes when it is idle
+                    session.close()
+            own.until(ready=True)
+        for job in jobs:
+            job.charge(60)
+        while any(it["state"] == "open" or it["held"] != "0.00" for it in client.sessions()):
+            time.sleep(0.1)  # the test's own time limit ends this
+        rows = [{name: str(it[name]) for name in ("state", "charged", "idle_cost")} for it in client.sessions()]
+        assert [it["state"] for it in rows] == ["closed"] * len(sessions)
+        assert max(Decimal(it["charged"]) for it in rows) <= Decimal("0.10")
+        assert any(it["idle_cost"] != "None" for it in rows)
+        assert _left(client) == before - sum(Decimal(it["charged"]) for it in rows)
+    assert all(it["holds"] for it in _verdicts(own).values())
 
 
 async def test_messages_of_members_break_no_invariant(own: EmbeddedStack, circuits: Path) -> None:
@@ -82,6 +117,11 @@ def test_the_warehouse_is_rebuilt_from_the_log(own: EmbeddedStack) -> None:
     after = own.ask("sql", ROWS)
     assert before == after[: len(before)]
     assert len(before) > 20 * 9
+
+
+def _left(client: Client) -> Decimal:
+    (row,) = (it for it in client.balances() if it["kind"] == "account")
+    return Decimal(str(row["left"]))
 
 
 def _verdicts(stack: EmbeddedStack) -> dict[str, dict[str, Any]]:

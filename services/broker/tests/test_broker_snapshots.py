@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from queuebit_broker import session_events
 from queuebit_broker.adapters import folding
 from queuebit_broker.state import World
 from queuebit_contracts.account import AccountHeld, Hold
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.directory import changes
+from queuebit_contracts.job import Signature
+from queuebit_contracts.session import Session, budget_of
 from queuebit_contracts.tenants import parse_tenants
 from queuebit_contracts.wire import Amount
-from queuebit_kernel import Malformed
+from queuebit_kernel import Malformed, Money
 from queuebit_runtime.intake import Undecided
 from queuebit_runtime.view import Raw
 from queuebit_testing.build import funded, held, released
@@ -35,12 +38,29 @@ BUDGETED = AccountHeld(
         budgets=("tenant", "user:ann"),
     ),
 )
+SESSION = Session(
+    tenant="acme",
+    project="main",
+    session="s1",
+    user="ann",
+    key="k",
+    cap=Amount(amount="0.50"),
+    max_idle_s=60,
+    max_age_s=600,
+    opened_at=datetime(2026, 1, 1, tzinfo=UTC),
+    expires_at=datetime(2026, 1, 1, 0, 10, tzinfo=UTC),
+    proof=Signature(key="u", signature="s"),
+)
 EVENTS: list[AnyEvent] = [
     *changes(World().directory, parse_tenants(TENANTS), "test"),
     *registrations(),
     funded("10.00"),
     funded("3.50", account="side"),
     BUDGETED,
+    session_events.opened(SESSION),
+    session_events.cap_held(SESSION, Amount(amount="0.50"), ["tenant"]),
+    AccountHeld(source="t", data=BUDGETED.data.model_copy(update={"job": "j4", "budgets": (budget_of("s1"),)})),
+    session_events.released(SESSION, Money.of("0.50")),
     *(held(f"j{number}") for number in range(2, 5)),
     *(released(f"j{number}") for number in range(1, 4)),
 ]
