@@ -125,6 +125,23 @@ def test_a_person_who_pays_sees_where_money_and_quality_are(
     assert log == []
 
 
+def test_an_admin_ends_a_key_and_finds_it_in_the_audit(stack: EmbeddedStack, chromium: Browser, folder: Path) -> None:
+    del folder  # the team exists
+    log: list[str] = []
+    page = open_as(stack, chromium, "me", log)
+    made = stack.ask("token", "--tenant", TEAM, "--user", "eve")
+    page.goto("/console/admin")
+    row = page.locator("tr", has_text=made["delegation"][:10]).first
+    row.get_by_role("button", name="Revoke").click()
+    row.get_by_text("me revoked it").wait_for()
+    page.get_by_text("delegation revoked").first.wait_for()
+    page.get_by_text("viewer with 1 key").wait_for()
+    page.goto("/console/oncall")
+    page.get_by_text("Every message of this tenant was handled").wait_for()
+    page.locator("tr", has_text="aer").get_by_text("answers").first.wait_for()
+    assert log == []
+
+
 def test_a_viewer_reads_jobs_and_no_keys_and_a_stranger_nothing(
     stack: EmbeddedStack, chromium: Browser, folder: Path
 ) -> None:
@@ -133,6 +150,8 @@ def test_a_viewer_reads_jobs_and_no_keys_and_a_stranger_nothing(
     page = open_as(stack, chromium, "eve", log)
     page.goto("/console/admin")
     page.get_by_text("Users and their keys are shown to admins").wait_for()
+    page.goto("/console/oncall")
+    page.get_by_text("Dead letters are shown to admins").wait_for()
     assert log == []
     page.get_by_role("button", name="Sign out").click()
     page.get_by_label("Or paste one").fill("qbt_nonsense")

@@ -3,7 +3,7 @@
 import { html, render, useEffect, useErrorBoundary, useRef } from "./vendor/htm-preact.js";
 import { adoptToken, forgetToken, keepToken, live, token, useData, useLiveState } from "./core/live.js";
 import { go, href, interceptLinks, useRoute } from "./core/router.js";
-import { Failure } from "./ui/parts.js";
+import { Dialog, Facts, Failure } from "./ui/parts.js";
 import { Jobs } from "./pages/jobs.js";
 import { Job } from "./pages/job.js";
 import { Fleet, OnCall } from "./pages/operations.js";
@@ -120,10 +120,7 @@ function App() {
     <main id="main" ref=${main} tabindex="-1">
       ${View ? html`<${Page} View=${View} key=${page + id} id=${id} query=${query} me=${me} />` : html`<div class="head"><h1>There is no such page</h1></div><p><a href=${href("/")}>Overview</a></p>`}
     </main>
-    <dialog ref=${help} aria-label="Keys" onClick=${(event) => event.target === help.current && help.current.close()}>
-      <div class="sheet"><header><h2>Keys</h2><button class="plain" onClick=${() => help.current.close()}>Close</button></header>
-        <dl class="facts">${KEYS.map(([key, what]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${what}</dd></div>`)}</dl></div>
-    </dialog>`;
+    <${Dialog} of=${help} label="Keys" tools=${html`<h2>Keys</h2>`}><${Facts} of=${KEYS.map(([key, what]) => [html`<kbd>${key}</kbd>`, what])} /><//>`;
 }
 
 adoptToken();

@@ -1,14 +1,12 @@
 // Every view is a URL: the path says which page, the query says what it shows.
 
 import { useEffect, useState } from "../vendor/htm-preact.js";
+import { withQuery } from "./live.js";
 
 const BASE = "/console";
 const listeners = new Set();
 
-export const href = (path, query = {}) => {
-  const kept = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "" && value != null));
-  return `${BASE}${path}${kept.size ? `?${kept}` : ""}`;
-};
+export const href = (path, query = {}) => withQuery(BASE + path, query);
 
 /** `{page, id, query}` of an address. */
 export function parseRoute(pathname, search) {
@@ -25,9 +23,7 @@ export function go(address, { replace = false } = {}) {
 
 /** Change parts of the query; the history gets no entry for each letter of a search. */
 export function setQuery(changes) {
-  const { query } = currentRoute();
-  const next = new URLSearchParams(Object.entries({ ...query, ...changes }).filter(([, value]) => value));
-  go(location.pathname + (next.size ? `?${next}` : ""), { replace: true });
+  go(withQuery(location.pathname, { ...currentRoute().query, ...changes }), { replace: true });
 }
 
 export function useRoute() {

@@ -2,8 +2,7 @@
 
 import { html, useEffect, useMemo, useState } from "../vendor/htm-preact.js";
 import { getBytes, getText, readStream, useData, useNow } from "../core/live.js";
-import { ENDED, eventName, phases } from "../core/rows.js";
-import { between, count, decimal, duration, money, ppm, shortDigest, sum, units } from "../core/format.js";
+import { between, count, decimal, duration, ENDED, eventName, money, phases, ppm, shortDigest, sum, units } from "../core/rows.js";
 import { readTrust, verifyReceipt } from "../proof/receipt.js";
 import { exactDistribution, MOST_QUBITS, readQasm } from "../quantum/circuit.js";
 import { CircuitDrawing, Histogram, Topology } from "../ui/drawings.js";
@@ -268,7 +267,7 @@ export function Job({ id, me }) {
         <${Share} path="/v1/jobs/${it.job}" python=${`job = client.job("${it.job}")\nprint(job.status())\nprint(job.result().counts)`}
           sql=${`SELECT seq, event_time, type, data FROM events\nWHERE job = ${sqlText(it.job)} ORDER BY seq`} /></div></div>
     <${Facts} of=${[
-      ["Job", html`<code>${it.job}</code> <${Copy} text=${it.job} label="Copy id" />`], ["Backend", it.backend], ["Project", it.project],
+      ["Job", html`<code>${it.job}</code> <${Copy} text=${it.job} label="Copy id" />`], ["Backend", it.backend], ["Project", it.project], ["Session", of.submitted?.session],
       ["User", (of.accepted || of.rejected)?.user], ["Shots", count(it.shots)], ["Charge", html`<${Sum} of=${it.charge} />`],
       ["Receipt", it.sealed ? html`entry ${of.sealed?.leaf_index ?? "…"} of the log` : "not issued yet"],
     ]} />

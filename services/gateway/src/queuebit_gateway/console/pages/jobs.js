@@ -2,8 +2,7 @@
 
 import { html, useCallback, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact.js";
 import { getJson, live, useData, useLive, useNow, withQuery } from "../core/live.js";
-import { fold, isId, isJobEvent, matches } from "../core/rows.js";
-import { ago, count, duration } from "../core/format.js";
+import { ago, count, duration, fold, isId, isJobEvent, matches } from "../core/rows.js";
 import { go, href, setQuery } from "../core/router.js";
 import { CsvButton, Empty, Failure, LongTable, Share, sqlText, State, Sum } from "../ui/parts.js";
 
@@ -154,7 +153,7 @@ export function Jobs({ query }) {
         <select value=${filters.backend} onChange=${(event) => setQuery({ backend: event.target.value })}>
           <option value="">Any backend</option>${(backends.data?.data || []).map((it) => html`<option value=${it.backend}>${it.backend}</option>`)}</select></label>
       ${anyFilter && html`<button type="button" class="plain" onClick=${() => setQuery(Object.fromEntries(FILTERS.map((it) => [it, ""])))}>Clear</button>`}
-      <${Saved} query=${new URLSearchParams(Object.entries(filters).filter(([, value]) => value)).toString()} />
+      <${Saved} query=${withQuery("", filters).slice(1)} />
     </form>
     ${jobs.problem && html`<${Failure} problem=${jobs.problem} retry=${jobs.reload} />`}
     ${!jobs.problem && !jobs.loading && total === 0

@@ -2,8 +2,7 @@
 
 import { html, useState } from "../vendor/htm-preact.js";
 import { useData, useNow } from "../core/live.js";
-import { eventName, isJobEvent } from "../core/rows.js";
-import { age, ago, count, duration, percent, ppm } from "../core/format.js";
+import { age, ago, count, duration, eventName, isJobEvent, percent, ppm } from "../core/rows.js";
 import { href } from "../core/router.js";
 import { Choice, Empty, Facts, Figure, Loaded, Panel, Share, sqlText, State, Table, When } from "../ui/parts.js";
 import { Bars, micro, share, Topology } from "../ui/drawings.js";

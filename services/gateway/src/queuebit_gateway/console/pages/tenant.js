@@ -2,7 +2,7 @@
 
 import { html, useEffect, useMemo, useState } from "../vendor/htm-preact.js";
 import { getJson, useData, withQuery } from "../core/live.js";
-import { age, count, decimal, percent, ppm, rounded, units } from "../core/format.js";
+import { age, count, decimal, percent, ppm, rounded, units } from "../core/rows.js";
 import { href, setQuery } from "../core/router.js";
 import { Act, Bar, Choice, Copy, CsvButton, Empty, Facts, Figure, Loaded, Panel, Share, State, Sum, Table, When } from "../ui/parts.js";
 import { Bars, Heat } from "../ui/drawings.js";

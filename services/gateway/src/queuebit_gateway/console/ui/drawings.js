@@ -1,7 +1,7 @@
 // Numbers as charts, circuits as people draw them, and devices as maps. Each is SVG or a table, and has its numbers as a table too.
 
 import { html, useMemo, useState } from "../vendor/htm-preact.js";
-import { compact, count, percent } from "../core/format.js";
+import { compact, count, percent } from "../core/rows.js";
 import { columns } from "../quantum/circuit.js";
 import { Choice, Table } from "./parts.js";
 

@@ -2,10 +2,7 @@
 
 import { html, useCallback, useEffect, useLayoutEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { request } from "../core/live.js";
-import { csv, moment, money, rounded } from "../core/format.js";
-import { scrollTo, windowOf } from "../core/rows.js";
-
-export { html };
+import { csv, moment, money, rounded, scrollTo, windowOf } from "../core/rows.js";
 
 const TONE = {
   completed: "good", failed: "bad", rejected: "bad", "calibration failed": "bad", "no answer": "bad", answers: "good", active: "good",
@@ -92,6 +89,12 @@ export const Choice = ({ name, label, options, value, onChange }) => html`
       <label class=${key === value ? "on" : ""}><input type="radio" name=${name} checked=${key === value} onChange=${() => onChange(key)} />${text}</label>`)}
   </div>`;
 
+/** A dialog, which a click beside it closes; `of` is a ref to it, and `tools` are what it begins with. */
+export const Dialog = ({ of, label, tools, children }) => html`
+  <dialog ref=${of} aria-label=${label} onClick=${(event) => event.target === of.current && of.current.close()}>
+    <div class="sheet"><header>${tools}<button class="plain" onClick=${() => of.current.close()}>Close</button></header>${children}</div>
+  </dialog>`;
+
 const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
 export const sqlText = (text) => `'${String(text).replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 
@@ -107,17 +110,12 @@ export function Share({ path, python, sql }) {
   const text = forms.find(([name]) => name === shown)[1];
   return html`
     <button class="plain" onClick=${() => dialog.current.showModal()}>As code</button>
-    <dialog ref=${dialog} aria-label="This view as code" onClick=${(event) => event.target === dialog.current && dialog.current.close()}>
-      <div class="sheet">
-        <header>
-          <div class="choice" role="tablist" aria-label="Form">
-            ${forms.map(([name]) => html`<button role="tab" aria-selected=${name === shown} class=${name === shown ? "on" : ""} onClick=${() => setShown(name)}>${name}</button>`)}
-          </div>
-          <${Copy} text=${text} /><button class="plain" onClick=${() => dialog.current.close()}>Close</button>
-        </header>
-        <pre tabindex="0" role="region" aria-label=${shown}>${text}</pre>
-      </div>
-    </dialog>`;
+    <${Dialog} of=${dialog} label="This view as code" tools=${html`
+      <div class="choice" role="tablist" aria-label="Form">
+        ${forms.map(([name]) => html`<button role="tab" aria-selected=${name === shown} class=${name === shown ? "on" : ""} onClick=${() => setShown(name)}>${name}</button>`)}
+      </div><${Copy} text=${text} />`}>
+      <pre tabindex="0" role="region" aria-label=${shown}>${text}</pre>
+    <//>`;
 }
 
 const ROW = 32;
@@ -128,10 +126,10 @@ const cellOf = (row) => (it) => html`<td class=${kind(it)}>${it.cell ? it.cell(r
 /**
  * `columns`: `{key, name, num, less, cell(row), text(row)}`, where `less` says on which screens it is left out; `rows`: any objects.
  */
-export const Table = ({ caption, columns, rows, rowKey, shown = false }) => html`
+export const Table = ({ caption, columns, rows, rowKey }) => html`
   <div class="scroll" tabindex="0" role="region" aria-label=${caption}>
     <table>
-      <caption class=${shown ? "" : "hidden"}>${caption}</caption>
+      <caption class="hidden">${caption}</caption>
       <thead><tr>${columns.map(headOf)}</tr></thead>
       <tbody>${rows.map((row, at) => html`
         <tr key=${rowKey ? rowKey(row) : at}>${columns.map(cellOf(row))}</tr>`)}
