@@ -82,6 +82,7 @@ class Stub:
             "/v1/dead-letters": {"data": [DEAD_LETTER]},
             "/v1/delegations": {"data": DELEGATIONS},
             "/v1/audit": {"data": CHANGES, "next": None},
+            "/v1/sessions": {"data": [SESSION, {**SESSION, "session": "sold", "label": "old", "state": "closed"}]},
         }
         fixed = [Route(path, self._fixed(content)) for path, content in answers.items()]
         live = [
@@ -276,3 +277,9 @@ CHANGES = [
         "text": "wrong angle",
     },
 ]  # fmt: skip
+SESSION = {
+    "session": "s1", "label": "tuning", "project": "main", "backend": "emulated-ibm-manila", "state": "open",
+    **{name: {"amount": amount, "currency": "USD"} for name, amount in
+       {"cap": "20.00", "held": "3.60", "charged": "4.40", "left": "12.00"}.items()},
+    "expires_at": "2026-11-29T19:00:00Z",
+}  # fmt: skip

@@ -24,7 +24,7 @@ PAGES = {
     f"jobs/{name_of(1)}": "Bill",
     "fleet": "emulated-ibm-manila",
     "fleet/emulated-ibm-manila": "since the one before",
-    "billing": "Budgets",
+    "billing": "tuning",
     "admin": "wrong angle",
 }
 

@@ -104,10 +104,18 @@ function Budgets({ rows }) {
   ]} />`;
 }
 
+const Sessions = ({ rows }) => html`<${Panel} title="Open sessions" wide><${Table} caption="Open sessions" rows=${rows} rowKey=${(it) => it.session} columns=${[
+  { name: "Session", cell: (it) => html`${it.label || it.session.slice(0, 10)}<br /><span class="quiet">${it.project}, ${it.backend || "any backend"}</span>` },
+  ...["Cap", "Charged", "Left"].map((name) => ({ name, num: true, cell: (it) => html`<${Sum} of=${it[name.toLowerCase()]} />` })),
+  { name: "Until", cell: (it) => html`<${When} at=${it.expires_at} />` },
+]} /><//>`;
+
 export function Billing({ query }) {
   const by = BY.some(([key]) => key === query.by) ? query.by : "project";
   const budgets = useData("/v1/budgets", { on: moved });
   const activity = useData(`/v1/activity?by=${by}`, { on: moved });
+  const sessions = useData("/v1/sessions", { on: moved, every: 30_000 });
+  const open = (sessions.data?.data || []).filter((it) => it.state === "open");
   const rows = [...(activity.data?.data || [])].sort((a, b) => (by === "day" ? b.day.localeCompare(a.day) : compare(b.charge, a.charge)));
   const total = rows.filter((it) => it.charge).reduce((found, it) => found + units(it.charge.amount), 0n);
   const columns = [
@@ -125,6 +133,7 @@ export function Billing({ query }) {
     <div class="grid">
       <${Panel} title="Budgets" hint="A job holds the most that it may cost until it is billed" wide>
         <${Loaded} of=${budgets}>${({ data }) => (data.length ? html`<${Budgets} rows=${data} />` : html`<${Empty} next="qb tenant fund TENANT PROJECT 100">No project has a budget.<//>`)}<//><//>
+      ${open.length > 0 && html`<${Sessions} rows=${open} />`}
       <${Panel} title="Charges" hint="Last 30 days" wide tools=${html`<${Choice} name="by" label="Group by" options=${BY} value=${by} onChange=${(value) => setQuery({ by: value })} /><${CsvButton} name="charges-by-${by}" columns=${columns.slice(0, -1)} rows=${() => rows} />`}>
         <${Loaded} of=${activity}>${() => (rows.length ? html`<${Table} caption="Charges by ${by}" rows=${rows} rowKey=${(it) => `${it[by]}${it.charge?.currency}`} columns=${columns} />` : html`<${Empty} next="qb submit bell.qasm --wait">Nothing was charged yet.<//>`)}<//><//>
     </div>`;

@@ -182,8 +182,9 @@ const CONTROLLED = {
   crx: [1, "rx"], cry: [1, "ry"], crz: [1, "rz"], csx: [1, "sx"], ccx: [2, "x"], ccz: [2, "z"],
 };
 const COMPOSED = {
-  swap: (a, b) => [["cx", a, b], ["cx", b, a], ["cx", a, b]],
-  cswap: (c, a, b) => [["cx", b, a], ["ccx", c, a, b], ["cx", b, a]],
+  swap: ([a, b], none) => [["cx", none, a, b], ["cx", none, b, a], ["cx", none, a, b]],
+  cswap: ([c, a, b], none) => [["cx", none, b, a], ["ccx", none, c, a, b], ["cx", none, b, a]],
+  rzz: ([a, b], angle) => [["cx", [], a, b], ["rz", angle, b], ["cx", [], a, b]],
 };
 
 class State {
@@ -210,16 +211,7 @@ class State {
   }
 
   run(name, params, qubits) {
-    if (COMPOSED[name]) {
-      for (const [gate, ...at] of COMPOSED[name](...qubits)) this.run(gate, [], at);
-      return true;
-    }
-    if (name === "rzz") {
-      this.run("cx", [], qubits);
-      this.run("rz", params, [qubits[1]]);
-      this.run("cx", [], qubits);
-      return true;
-    }
+    if (COMPOSED[name]) return COMPOSED[name](qubits, params).every(([gate, given, ...at]) => this.run(gate, given, at));
     const [controls, base] = CONTROLLED[name] || [0, name];
     const gate = ONE[base];
     if (!gate || qubits.length !== controls + 1 || params.length !== gate.length || new Set(qubits).size !== qubits.length) return false;
