@@ -8,6 +8,7 @@ import { Act, Bar, Choice, Copy, CsvButton, Empty, Facts, Figure, Loaded, Panel,
 import { Bars, Heat } from "../ui/drawings.js";
 
 const DAY = 86_400_000;
+const EVERY_MS = 10_000; // what no stream has
 const isEnd = (it) => ["job.metered", "job.sealed", "job.corrected"].includes(it.name);
 const dayOf = (time) => new Date(Math.floor(time / DAY) * DAY).toISOString().slice(0, 10);
 const usual = (rows) => rows.find((it) => it.charge)?.charge.currency || "USD";
@@ -114,7 +115,7 @@ export function Billing({ query }) {
   const by = BY.some(([key]) => key === query.by) ? query.by : "project";
   const budgets = useData("/v1/budgets", { on: moved });
   const activity = useData(`/v1/activity?by=${by}`, { on: moved });
-  const sessions = useData("/v1/sessions", { on: moved, every: 30_000 });
+  const sessions = useData("/v1/sessions", { on: moved, every: EVERY_MS });
   const open = (sessions.data?.data || []).filter((it) => it.state === "open");
   const rows = [...(activity.data?.data || [])].sort((a, b) => (by === "day" ? b.day.localeCompare(a.day) : compare(b.charge, a.charge)));
   const total = rows.filter((it) => it.charge).reduce((found, it) => found + units(it.charge.amount), 0n);
@@ -149,7 +150,7 @@ const WHAT = { viewer: "reads jobs, bills and receipts", member: "submits and ca
 const ended = (it) => it.ended || (Date.parse(it.expires_at) < Date.now() ? "expired" : "");
 
 function DelegatedKeys({ me }) {
-  const keys = useData("/v1/delegations", { on: (it) => it.name.startsWith("delegation.") });
+  const keys = useData("/v1/delegations", { every: EVERY_MS });
   return html`<${Loaded} of=${keys}>${({ data }) => html`<${Table} caption="Delegated keys" rows=${data} rowKey=${(it) => it.delegation} columns=${[
     { name: "Acts for", cell: (it) => html`${it.user}<br /><code class="quiet">${it.delegation.slice(0, 10)}</code>` },
     { name: "Scope", cell: (it) => html`${it.scope}${it.project && html` <span class="quiet">in ${it.project}</span>`}` },
@@ -161,7 +162,7 @@ function DelegatedKeys({ me }) {
 }
 
 const KINDS = [["", "All"], ["user", "Users"], ["delegation", "Keys"], ["project", "Projects"], ["limits", "Limits"], ["config", "Documents"], ["issuer", "Issuers"], ["money", "Money"], ["cancellation", "Cancelled jobs"]];
-const isAudited = (it) => /^(tenant|delegation)\.|^job\.cancelled$|^account\.funded$/.test(it.name);
+const isAudited = (it) => /^tenant\.|^job\.cancelled$|^account\.funded$/.test(it.name);
 const AUDIT_SQL = `SELECT seq, event_time, type, JSONExtractString(data, 'by') AS by, data FROM events
 WHERE type LIKE 'qb.tenant.%' OR type LIKE 'qb.delegation.%'
   OR type IN ('qb.account.funded.v1', 'qb.job.cancelled.v1')
@@ -170,7 +171,7 @@ ORDER BY seq DESC`;
 /** Facts about who may do what, newest first; each page begins after the last row of the one before. */
 function Audit({ kind, author }) {
   const path = withQuery("/v1/audit", { kind, author });
-  const first = useData(path, { on: isAudited });
+  const first = useData(path, { on: isAudited, every: EVERY_MS });
   const [older, setOlder] = useState({ rows: [] });
   useEffect(() => setOlder({ rows: [] }), [path]);
   const next = older.rows.length ? older.next : first.data?.next;
@@ -179,7 +180,7 @@ function Audit({ kind, author }) {
     setOlder({ rows: [...older.rows, ...page.data], next: page.next });
   };
   return html`
-    <${Panel} title="Audit" hint="Who changed what, newest first" wide tools=${html`
+    <${Panel} title="Audit" hint="Newest first" wide tools=${html`
       <label><span class="hidden">Author</span><input type="search" placeholder="Author" value=${author} onChange=${(event) => setQuery({ author: event.target.value })} /></label>
       <${Share} path=${path} sql=${AUDIT_SQL} />`}>
       <${Choice} name="kind" label="Kind of change" options=${KINDS} value=${kind} onChange=${(value) => setQuery({ kind: value })} />
@@ -189,7 +190,7 @@ function Audit({ kind, author }) {
             { name: "By", cell: (it) => it.by || "–" },
             { name: "Change", cell: (it) => html`${it.event.replace(/^tenant\.(?=.*_)/, "").replace(/[._]/, " ")} ${it.event.startsWith("job.") ? html`<a href=${href(`/jobs/${it.about}`)}><code>${it.about.slice(0, 10)}</code></a>` : html`<strong>${it.about}</strong>`}${it.text && html`<br /><span class="quiet">${it.text}</span>`}` },
           ]} />`
-        : html`<${Empty}>No change is of this kind and by this author.<//>`)}<//>
+        : html`<${Empty}>There is no such change.<//>`)}<//>
       ${next && html`<button onClick=${more}>Older</button>`}
     <//>`;
 }
@@ -212,7 +213,7 @@ export function Admin({ me, query }) {
             { name: "Public keys", cell: (it) => it.keys.map((key) => html`<div><code title=${key}>${key.slice(0, 16)}…</code> <${Copy} text=${key} /></div>`) },
           ]} />`
         : html`<${Empty}>Users and their keys are shown to admins; you are a ${me.role}.<//>`)}<//><//>
-      <${Panel} title="Delegated keys" hint="Short-lived keys that act for a user" wide><${DelegatedKeys} me=${me} /><//>
+      <${Panel} title="Delegated keys" wide><${DelegatedKeys} me=${me} /><//>
       ${me.role === "admin" && html`<${Audit} kind=${query.kind || ""} author=${query.author || ""} />`}
     </div>
     <p class="quiet">Users, roles and limits change with <code>qb tenant</code> or <code>qb apply</code>.</p>`;
