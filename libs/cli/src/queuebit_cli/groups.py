@@ -55,7 +55,8 @@ def verify_group_file(args: Namespace, out: Output, path: Path, trust: bytes) ->
         out.document({"verified": False, "check": "group", "text": str(error), "faults": faults})
         for line in out.lines(faults, fit=True):
             out.say(line)
-        raise Stop(Exit.JOB_FAILED, f"not verified: {len(faults)} faults in the receipts of the group") from error
+        found_text = "1 fault" if len(faults) == 1 else f"{len(faults):,} faults"
+        raise Stop(Exit.JOB_FAILED, f"not verified: {found_text} in the receipts of the group") from error
     group = {"kind": found.kind, "name": found.name, "tenant": found.tenant, "made_at": found.made_at}
     without = [*found.without]
     out.document(
