@@ -90,6 +90,13 @@ async def test_a_block_opens_and_closes_and_its_jobs_name_the_session(ann: Crede
             await session.submit(BELL)
 
 
+async def test_a_text_is_one_tag_of_a_job_of_a_session_too(ann: Credential) -> None:
+    bus = SessionBus()
+    async with AsyncClient(ann, transport=bus) as client, client.session(name="h2") as session:
+        await session.submit(BELL, tags="mine")
+    assert [it.tags for it in submitted_all(bus)] == [("mine", "h2")]
+
+
 async def test_the_price_of_idle_time_is_shown_before_anything_is_opened(ann: Credential) -> None:
     bus = SessionBus()
     async with AsyncClient(ann, transport=bus) as client:

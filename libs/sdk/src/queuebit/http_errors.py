@@ -27,7 +27,7 @@ def error_of(answer: Answer, url: str) -> QueuebitError:
     reasons = [Reason(str(it["code"]), str(it["text"])) for it in document.get("reasons", ())]
     match answer.status:
         case 401:
-            text = f"{url} rejects this token: {detail or 'it says not why'}; ask the operator for a new one"
+            text = f"{url} rejects this token: {detail or 'it gives no reason'}; ask the operator for a new one"
             return Refused([Reason("forbidden", text)])
         case 403 if code == "forbidden":
             return Forbidden(reasons)

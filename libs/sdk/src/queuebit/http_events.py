@@ -1,4 +1,4 @@
-"""Live events over server-sent events: one stream for each wish, resumed where it broke."""
+"""Live events over server-sent events: one stream for each subscription, resumed where it broke."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class LiveEvents:
                 if self._started is not None and not self._started.done():
                     self._started.set_exception(error)
                     return
-                if not isinstance(error, Unreachable):  # the rights have ended: a look at the log will say so
+                if not isinstance(error, Unreachable):  # the rights have ended: the next read of the log says why
                     _logger.warning("no further events: %s", error)
                     self._on_gap()
                 failures += 1

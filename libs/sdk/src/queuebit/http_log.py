@@ -134,7 +134,7 @@ class HttpPayloads(Payloads):
 
 
 def _passes(error: QueuebitError) -> bool:
-    """Whether a repeated request may not meet this refusal."""
+    """Whether the same request may succeed later."""
     return isinstance(error, Unreachable) or (isinstance(error, Refused) and error.reasons[0].code in _PASSING)
 
 

@@ -15,6 +15,7 @@ from queuebit.errors import InvalidInput, NotFound, QueuebitError
 from queuebit.inputs import plain_name
 from queuebit.mapping import Mapped, Progress, map_circuits
 from queuebit.session_requests import SessionCost, SessionTerms, closing, cost_of, opening, terms_of
+from queuebit.submission import tags_of
 from queuebit_contracts.session import session_id
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class AsyncSession:
             Refused: the session cannot be opened.
         """
         await self.open()
-        tags = [*options.pop("tags", ()), self.name]
+        tags = [*tags_of(options.pop("tags", ())), self.name]
         project = options.pop("project", None) or self._project
         options = {"backend": self.backend, **options, "project": project, "tags": tags}
         return await self._client.submit(circuit, **options, session=self.id)

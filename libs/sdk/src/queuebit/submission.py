@@ -24,7 +24,16 @@ from queuebit_contracts.wire import Payload
 from queuebit_kernel import Json, digest_of, event_id, job_id, new_key
 from queuebit_runtime.trace_context import current_traceparent
 
-__all__ = ["annotations_of", "content_digest", "label_of", "same_submission", "submission", "with_tag", "work_digest"]
+__all__ = [
+    "annotations_of",
+    "content_digest",
+    "label_of",
+    "same_submission",
+    "submission",
+    "tags_of",
+    "with_tag",
+    "work_digest",
+]
 
 _LONGEST_KEY, _LONGEST_TEXT, _MOST_TAGS = 128, 200, 8
 
@@ -134,16 +143,20 @@ async def same_submission(
     return first
 
 
+def tags_of(tags: Sequence[str]) -> list[str]:
+    """The tags; a text is one tag."""
+    return [tags] if isinstance(tags, str) else [*tags]
+
+
 def with_tag(tags: Sequence[str], tag: str | None) -> Sequence[str]:
     """The tags of a job and that of its workflow, while there is room for it."""
-    given = [tags] if isinstance(tags, str) else [*tags]
+    given = tags_of(tags)
     return given if tag is None or tag in given or len(given) >= _MOST_TAGS else [*given, tag]
 
 
 def _tags(tags: Sequence[str]) -> tuple[str, ...] | None:
     """Each tag once, as they were given; None where there is none."""
-    given = [tags] if isinstance(tags, str) else tags
-    named = tuple(dict.fromkeys(plain_name("tag", it) for it in given))
+    named = tuple(dict.fromkeys(plain_name("tag", it) for it in tags_of(tags)))
     if len(named) > _MOST_TAGS:
         raise InvalidInput(f"{len(named)} tags are too many: give at most {_MOST_TAGS}")
     return named or None
