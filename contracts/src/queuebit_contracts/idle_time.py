@@ -1,7 +1,7 @@
 """The time in which an open session has no job: what a session that holds priority is charged for.
 
-Pure, and the only home of the rule: the broker, which closes idle sessions and states the time, and readers of the log
-fold the same facts to the same time.
+Pure, and the only home of the rule: the broker, which closes idle sessions and states the time, folds it from the log,
+and so can every reader.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ __all__ = ["IdleTime"]
 class IdleTime:
     """Of one session: idle from its opening, except while a job of it waits or runs.
 
-    A job counts from the hold of its money until it ends or its hold is released without it. All times are those at
-    which the log stored the facts. A fact that comes again changes nothing, and a time before an earlier one adds
-    nothing.
+    A job counts from the hold of its money until it ends or its hold is released without it. All times come
+    from the log. A fact that comes again changes nothing, and a time before an earlier one adds nothing.
     """
 
     since: datetime
