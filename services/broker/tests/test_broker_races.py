@@ -10,6 +10,7 @@ from nats.aio.client import Client
 
 from queuebit_broker.adapters import folding
 from queuebit_broker.handlers import AdmitJob
+from queuebit_broker.holding import Holding
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.state import World
 from queuebit_contracts import subjects
@@ -69,14 +70,16 @@ async def test_two_brokers_racing_for_the_last_cent_never_overdraw(
         )
         views.append(asyncio.create_task(view.run()))
         await view.caught_up.wait()
+        log = await stack.log("broker")
         admit = AdmitJob(
-            log=await stack.log("broker"),
+            log=log,
             follower=view,
             world=world,
             profiles=Profiles(office.executors, world),
             tariff=office.tariff,
             clock=office.clock,
             max_source_bytes=1000,
+            holding=Holding(log, view, world),
         )
         brokers.append(admit)
     await asyncio.gather(*(decide(admit, admission) for admission in pending for admit in brokers))

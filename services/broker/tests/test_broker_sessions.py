@@ -9,6 +9,7 @@ import pytest
 
 from queuebit_broker.answers import Answers
 from queuebit_broker.profiles import Profiles
+from queuebit_broker.session_rows import session_row
 from queuebit_contracts.account import AccountHeld, AccountReleased, Hold, Release
 from queuebit_contracts.directory import Directory
 from queuebit_contracts.job import JobAccepted, JobRejected
@@ -315,3 +316,11 @@ async def test_a_row_says_what_is_left(rich: Office) -> None:
     assert (row["cap"], row["held"], row["charged"], row["idle_price"]) == ("5.00", "3.20", "0.00", "0.001")
     assert Decimal(str(row["left"])) == Decimal("1.80") - Decimal(str(row["idle_cost"]))
     assert (await answers.sessions("evil", Question())).rows == ()
+
+
+async def test_the_amounts_of_a_session_without_a_cap_are_in_the_currency_of_the_prices(rich: Office) -> None:
+    session = (await opened(rich, cap=None)).session
+    known = rich.world.sessions.find("acme", session)
+    assert known is not None
+    row = session_row(rich.world, known, rich.clock.now(), "EUR")
+    assert (row["currency"], row["held"], row["charged"]) == ("EUR", "0.00", "0.00")

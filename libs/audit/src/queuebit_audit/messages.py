@@ -272,15 +272,8 @@ def _exact(amount: Amount) -> Decimal:
 _decimal = lru_cache(4096)(Decimal)
 """Accounts have few different amounts: equal ones are one object."""
 
-_WHOLE = (
-    *get_args(TenantEvent),
-    DelegationGranted,
-    DelegationRevoked,
-    SessionOpened,
-    SessionClosed,
-    SessionMetered,
-)
-"""Classes of few events, which are kept."""
+_WHOLE = (*get_args(TenantEvent), DelegationGranted, DelegationRevoked, SessionOpened, SessionClosed, SessionMetered)
+"""Classes whose events are kept whole: there are few."""
 
 _READERS: Mapping[type[AnyEvent], Callable[[Any, _Place], object]] = {
     JobSubmitted: _submitted,

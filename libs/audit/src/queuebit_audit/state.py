@@ -102,8 +102,10 @@ class History:
         known.take(event, fact.sequence)
         if isinstance(event, SessionOpened):
             data, proof = event.data, event.data.proof
-            named = proof.delegation and Delegated(data.tenant, proof.delegation, data.project, data.opened_at)
-            may = self._may_submit(data.tenant, proof.key) or self._delegated(proof.key, named or None)
+            delegated = None
+            if proof.delegation:
+                delegated = Delegated(data.tenant, proof.delegation, data.project, data.opened_at)
+            may = self._may_submit(data.tenant, proof.key) or self._delegated(proof.key, delegated)
             if not is_signed(data) or (self.knows_tenants and not self.given_up and not may):
                 who = f"no user of {data.tenant} who may submit"
                 self.unauthorised.append((fact.subject, f"sequence {fact.sequence} opens what {who} has signed"))

@@ -107,7 +107,7 @@ class Answers:
         """Sessions that are open, or closed within a day, the newest first; or one of them."""
         now = self._clock.now()
         known = [it for it in self._world.sessions.of(tenant) if question.session in (None, it.session.session)]
-        rows = [session_row(self._world, it, now) for it in known[: question.limit]]
+        rows = [session_row(self._world, it, now, self._tariff.currency) for it in known[: question.limit]]
         return Answer(rows=tuple(rows))
 
     def _balance(self, kind: str, name: str, limit: Money, held: Money, spent: Money) -> _Row:

@@ -11,7 +11,7 @@ from queuebit_broker.following import follow, follow_author
 from queuebit_broker.grants import KeysOf, grant, trusted_issuers
 from queuebit_broker.ports import EventLog, Follower, KeySets
 from queuebit_broker.proofs import Proof, read_proof
-from queuebit_broker.requests import signature_holds
+from queuebit_broker.requests import NOT_SIGNED, signature_holds
 from queuebit_broker.state import World
 from queuebit_contracts import subjects
 from queuebit_contracts.delegation import (
@@ -116,7 +116,7 @@ class DelegateKeys:
         """Who may end the key; or why the request may not."""
         signed = canonical(request.model_dump(mode="json", exclude={"proof"}))
         if request.tenant != tenant or not signature_holds(signed, request.proof):
-            return Reason(code="bad_proof", text="the signature does not match the request: sign it and send it again")
+            return NOT_SIGNED
         known = self._world.delegations.find(tenant, request.delegation)
         if known is not None and known.delegation.key == request.proof.key:
             return known.delegation.user

@@ -43,7 +43,7 @@ class AdmitJob:
         tariff: Tariff,
         clock: Clock,
         max_source_bytes: int,
-        holding: Holding | None = None,
+        holding: Holding,
     ) -> None:
         self._log = log
         self._follower = follower
@@ -52,7 +52,7 @@ class AdmitJob:
         self._tariff = tariff
         self._clock = clock
         self._max_source_bytes = max_source_bytes
-        self._holding = holding or Holding(log, follower, world)
+        self._holding = holding
 
     async def __call__(
         self, event: JobSubmitted, *, body: bytes, subject: str, sequence: int, redelivered: bool, first: bool = False

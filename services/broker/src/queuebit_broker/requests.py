@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
 import orjson
 
 from queuebit_broker.snapshot import Request
 from queuebit_contracts.job import Signature, Submission
 from queuebit_contracts.subjects import parse
+from queuebit_contracts.wire import Reason
 from queuebit_kernel import InvalidId, Json, Malformed, canonical, digest, require_token
 from queuebit_runtime.keys import ALGORITHMS, ED25519
 
-__all__ = ["address", "read_request", "signature_holds", "signed_bytes"]
+__all__ = ["NOT_SIGNED", "address", "read_request", "signature_holds", "signed_bytes"]
+
+NOT_SIGNED: Final = Reason(code="bad_proof", text="the signature does not match the request: sign it and send it again")
+"""Why a request that its author did not sign is refused."""
 
 
 def address(subject: str) -> tuple[str, str]:

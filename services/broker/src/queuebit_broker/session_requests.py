@@ -15,7 +15,7 @@ from queuebit_broker.following import follow, follow_author
 from queuebit_broker.holding import Facts, Holding
 from queuebit_broker.money_rules import budgets_of
 from queuebit_broker.ports import EventLog, Follower
-from queuebit_broker.requests import signature_holds
+from queuebit_broker.requests import NOT_SIGNED, signature_holds
 from queuebit_broker.rules import unknown_key
 from queuebit_broker.session_rules import Opening, about_closing, due, ended, opened
 from queuebit_broker.sessions import KnownSession
@@ -44,7 +44,7 @@ __all__ = ["KeepSessions"]
 _log = logging.getLogger(__name__)
 
 _EVERY_S: Final = 1.0
-"""How often open sessions are looked at."""
+"""Between two checks of which open sessions are due."""
 
 
 class KeepSessions:
@@ -93,7 +93,7 @@ class KeepSessions:
         await follow(self._log, self._follower, aggregate.everything)
         await follow_author(self._log, self._follower, self._world, tenant, request.proof)
         if request.tenant != tenant or not signature_holds(signed_part(request), request.proof):
-            return _no("bad_proof", "the signature does not match the request: sign it and send it again")
+            return SessionAnswer(errors=(NOT_SIGNED,))
         session, end = await self._recorded(aggregate)
         if session is None:
             return _no("unknown_session", f"tenant {tenant} has no session {request.session}: see `qb session list`")
@@ -216,7 +216,7 @@ class KeepSessions:
         session, end = await self._recorded(aggregate)
         asked = request.model_copy(update={"dry_run": False})
         if not signature_holds(signed_part(request), request.proof):
-            return _no("bad_proof", "the signature does not match the request: sign it and send it again")
+            return SessionAnswer(errors=(NOT_SIGNED,))
         author = self._author(request.tenant, request.proof, self._clock.now())
         own = session is not None and isinstance(author, Authority) and author.user == session.user
         if session is None or not own or signed_part(request_of(session)) != signed_part(asked):

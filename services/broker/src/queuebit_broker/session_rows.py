@@ -15,10 +15,17 @@ from queuebit_kernel import Money, rfc3339
 __all__ = ["session_row"]
 
 
-def session_row(world: World, known: KnownSession, now: datetime) -> dict[str, JsonValue]:
-    """What a session is, what it costs by now, and what of its cap is left."""
+def session_row(world: World, known: KnownSession, now: datetime, priced_in: str) -> dict[str, JsonValue]:
+    """What a session is, what it costs by now, and what of its cap is left.
+
+    Args:
+        world: what the log says.
+        known: the session.
+        now: the time.
+        priced_in: the currency of the prices, and so of all its amounts if it has no cap.
+    """
     session, end = known.session, known.end
-    currency = session.cap.currency if session.cap else _currency(world, session.tenant, session.project)
+    currency = session.cap.currency if session.cap else priced_in
     counted = world.accounts.committed(session.tenant, budget_of(session.session), currency)
     charged = end.idle_hold.money if end and end.idle_hold else None
     idle = idle_cost(known, now) if end is None else charged
@@ -51,8 +58,3 @@ def session_row(world: World, known: KnownSession, now: datetime) -> dict[str, J
         "closed_at": rfc3339(end.closed_at) if end else None,
         "sequence": world.sequence,
     }
-
-
-def _currency(world: World, tenant: str, project: str) -> str:
-    """The currency of an account, which has one."""
-    return next(iter(world.account(tenant, project).funded), "USD")

@@ -9,6 +9,7 @@ from typing import Final
 
 from queuebit_broker.accounts import OpenHold
 from queuebit_broker.eligibility import Tariff
+from queuebit_broker.requests import NOT_SIGNED
 from queuebit_broker.rules import about_author, about_backend, about_project
 from queuebit_broker.sessions import KnownSession
 from queuebit_contracts.backend import Registration
@@ -81,7 +82,7 @@ def _about_request(request: OpenSession, name: str, world: Opening) -> Iterator[
     tenant = world.directory.tenant.get(name)
     project = tenant.project.get(request.project) if tenant else None
     if not world.signed or request.tenant != name:
-        yield Reason(code="bad_proof", text="the signature does not match the request: sign it and send it again")
+        yield NOT_SIGNED
     if request.session != session_id(request.tenant, request.key):
         text = f"session {request.session} does not follow from its key: derive it as the contract of OpenSession says"
         yield Reason(code="bad_proof", text=text)

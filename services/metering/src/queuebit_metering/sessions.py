@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from decimal import Decimal
 
 from queuebit_contracts.account import AccountSettled, Settlement
 from queuebit_contracts.billing import Charge, ChargeLine
@@ -10,7 +11,7 @@ from queuebit_contracts.session import SessionBill, SessionClosed, SessionEnd, S
 from queuebit_contracts.wire import Amount
 from queuebit_kernel import Stale, event_id
 from queuebit_metering.errors import Overcharged, PriceLost
-from queuebit_pricing import IDLE, UNITS, PriceBook, Unpriced, idle_charge, plain
+from queuebit_pricing import IDLE, UNITS, IdleCharge, PriceBook, Unpriced, idle_charge, plain
 from queuebit_runtime.log import EventLog
 from queuebit_runtime.trace_context import current_traceparent
 
@@ -64,24 +65,29 @@ def bill_session(end: SessionEnd, book: PriceBook) -> SessionBill | None:
             f"session {end.session} was idle for {end.idle_s} s, for which {hold} is held, and price {price.id!r} says "
             "otherwise: the price was altered; restore its old terms, restart metering, then replay this"
         )
-    line = ChargeLine(
-        price=price.id,
-        component=IDLE,
-        unit=UNITS["second"],
-        consumed=str(end.idle_s),
-        billed=str(rated.seconds),
-        unit_price=plain(unit),
-        amount=plain(rated.amount),
-    )
     return SessionBill(
         tenant=end.tenant,
         session=end.session,
         project=end.project,
         idle_s=end.idle_s,
-        charge=Charge(amount=hold.text(), currency=hold.currency, jbu="0", lines=(line,)),
+        charge=Charge(
+            amount=hold.text(), currency=hold.currency, jbu="0", lines=(_line(price.id, unit, end.idle_s, rated),)
+        ),
         price_book=book.digest,
         hold=end.idle_hold,
         closed_at=end.closed_at,
+    )
+
+
+def _line(price: str, unit: Decimal, idle_s: int, rated: IdleCharge) -> ChargeLine:
+    return ChargeLine(
+        price=price,
+        component=IDLE,
+        unit=UNITS["second"],
+        consumed=str(idle_s),
+        billed=str(rated.seconds),
+        unit_price=plain(unit),
+        amount=plain(rated.amount),
     )
 
 
