@@ -61,7 +61,9 @@ def services_document() -> dict[str, Any]:  # JSON
         queuebit_provenance.routes.queries(handler),
         queuebit_telemetry.routes.spans(handler),
         queuebit_telemetry.routes.queries(
-            dict.fromkeys(("jobs", "charges", "slo", "activity", *LISTS), handler), asyncio.Semaphore(1), side_by_side=1
+            dict.fromkeys(("jobs", "charges", "bills", "slo", "activity", *LISTS), handler),
+            asyncio.Semaphore(1),
+            side_by_side=1,
         ),
     )
     description = "What the services consume and answer. The executor of the stack `aer` stands for all executors."

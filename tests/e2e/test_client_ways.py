@@ -31,6 +31,7 @@ from queuebit import (
     StillRunning,
     Unreachable,
 )
+from queuebit.charge_exports import FORMS
 from queuebit.credentials import Credential, load
 from queuebit.devices import Device
 from queuebit.records import Table
@@ -175,7 +176,7 @@ def _ageless(rows: Table) -> Table:
     return Table({name: it for name, it in row.items() if name != "calibration_age_s"} for row in rows)
 
 
-async def tables(client: AsyncClient) -> tuple[list[Table], Device]:
+async def tables(client: AsyncClient) -> tuple[list[Table], list[bytes], Device]:
     async with client as it:
         rows: list[Table] = [
             await it.jobs(tag="page"),
@@ -186,7 +187,8 @@ async def tables(client: AsyncClient) -> tuple[list[Table], Device]:
             _ageless(await it.plan(BELL, shots=10)),
             _ageless(await it.backends()),
         ]
-        return rows, await it.device("emulated-ibm-torino")
+        files = [b"".join([page async for page in it.export_charges(form, project="main")]) for form in FORMS]
+        return rows, files, await it.device("emulated-ibm-torino")
 
 
 async def test_events_come_once_in_order(client: AsyncClient, way: str) -> None:

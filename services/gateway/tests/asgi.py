@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,13 @@ async def send(
     pieces = [body] if isinstance(body, bytes) else [*body]
     sent: list[Message] = []
 
+    complete = False
+
     async def receive() -> Message:
+        nonlocal complete
+        if complete:  # the client stays until it has its answer
+            await asyncio.Event().wait()
+        complete = len(pieces) <= 1
         piece = pieces.pop(0) if pieces else b""
         return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
 

@@ -171,3 +171,26 @@ async def test_reasons_of_waits_are_those_of_the_states_asked_for(app: ASGIApp, 
 async def test_a_payload_is_asked_for_by_its_whole_reference(app: ASGIApp, path: str, code: str) -> None:
     answer = await send(app, "GET", f"/v1/payloads/{path}")
     assert (answer.status, answer.json()["code"]) == (422, code)
+
+
+async def test_an_export_asks_for_the_callers_bills_alone_page_by_page(app: ASGIApp, bus: Bus) -> None:
+    data = {"tenant": "acme", "project": "main", "job": "j1", "price_book": "sha256:0"}
+    charge = {"amount": "0.30", "currency": "USD", "jbu": "1", "lines": []}
+    bill = {
+        "sequence": 7,
+        "at": "2026-11-01T00:00:00Z",
+        "type": "qb.job.metered.v1",
+        "data": {**data, "charge": charge},
+    }
+    bus.answers["qb.query.acme.bills"] = lambda it: {"rows": [] if "before" in it else [bill]}
+    answer = await send(app, "GET", "/v1/exports/charges?format=jsonl&project=main&from=2026-11-01T00:00:00Z")
+    assert answer.headers["content-disposition"] == 'attachment; filename="charges.jsonl"'
+    assert json.loads(answer.body)["amount"] == "0.30"
+    assert [it.get("before") for _, it in bus.asked] == [None, 7]
+    assert {(it["project"], it["since"]) for _, it in bus.asked} == {("main", "2026-11-01T00:00:00.000000Z")}
+
+
+async def test_an_export_that_cannot_begin_is_a_problem(app: ASGIApp, bus: Bus) -> None:
+    bus.answers["qb.query.acme.bills"] = lambda _: {"error": {"code": "busy", "text": "later"}}
+    assert (await send(app, "GET", "/v1/exports/charges")).status == 429
+    assert (await send(app, "GET", "/v1/exports/charges?format=xlsx")).json()["code"] == "bad_format"

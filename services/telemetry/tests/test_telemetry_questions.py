@@ -252,3 +252,25 @@ async def test_counters_are_those_of_the_rows(clickhouse: ClickHouse, life_of: L
     by_projection = await client.query(COUNTS, parameters=values, settings={"force_optimize_projection_name": "levels"})
     by_rows = await client.query(COUNTS, parameters=values, settings={"optimize_use_projections": 0})
     assert by_projection.result_rows == by_rows.result_rows
+
+
+async def test_bills_come_in_pages_with_what_is_known_of_their_jobs(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+    position = await clickhouse.position()
+    events = [*life_of("acme", "j1"), *life_of("acme", "j2"), *life_of("evil", "j3")]
+    metered = next(it for it in events if event_name(it.type) == "metered").data
+    whose: dict[str, Any] = {name: getattr(metered, name) for name in ("tenant", "project", "job", "backend", "usage")}
+    moved = Charge(amount="-0.05", currency="USD", jbu="0")
+    whose |= {"charge": metered.charge, "delta": moved, "price_book": metered.price_book}
+    corrected = Correction(**whose, revision=1, report=1, reason="fewer shots", final=True)
+    await clickhouse.append(
+        rows_of([*events, JobCorrected(source="qb/test", data=corrected)]), position.generation, "LOG>0"
+    )
+    newest, *rest = await clickhouse.bills("acme", Question())
+    assert (newest["type"], newest["job"], newest["user"]) == ("qb.job.corrected.v1", "j1", "ann")
+    assert newest["before"] == newest["first"] == metered.model_dump(mode="json", exclude_none=True)
+    assert [(it["job"], "before" in it) for it in rest] == [("j2", False), ("j1", False)]
+    (last,) = await clickhouse.bills("acme", Question(before=int(str(rest[0]["sequence"])), limit=1))
+    assert (last["sequence"], last["label"]) == (rest[1]["sequence"], "j1.qasm")
+    assert await clickhouse.bills("acme", Question(project="other")) == []
+    assert await clickhouse.bills("acme", Question(since=datetime.now(UTC) + timedelta(days=1))) == []
+    assert [it["job"] for it in await clickhouse.bills("evil", Question())] == ["j3"]

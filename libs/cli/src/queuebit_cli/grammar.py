@@ -6,11 +6,25 @@ import re
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from math import inf
 from typing import NoReturn
 
-__all__ = ["DOCUMENT", "LINES", "Group", "Help", "Parser", "lifetime", "names", "number", "overlap", "seconds", "whole"]
+__all__ = [
+    "DOCUMENT",
+    "LINES",
+    "Group",
+    "Help",
+    "Parser",
+    "lifetime",
+    "moment",
+    "names",
+    "number",
+    "overlap",
+    "seconds",
+    "whole",
+]
 
 DOCUMENT = "JSON for programs instead of text for people"
 LINES = "JSON for programs: one object per line"
@@ -116,6 +130,15 @@ def lifetime(text: str) -> int:
 def overlap(text: str) -> int:
     """A time as `lifetime` reads it, or none: 0."""
     return 0 if text == "0" else lifetime(text)
+
+
+def moment(text: str) -> datetime:
+    """A time or a date; without a zone it is in UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a time: write it like 2026-11-01 or 2026-11-01T12:00:00Z") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def number(least: int, most: int | None = None) -> Callable[[str], int]:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
-from queuebit_cli.grammar import DOCUMENT, LINES, Group, Help, Parser, lifetime, names, number, overlap, seconds, whole
+from queuebit_cli.grammar import (
+    DOCUMENT,
+    LINES,
+    Group,
+    Help,
+    Parser,
+    lifetime,
+    moment,
+    names,
+    number,
+    overlap,
+    seconds,
+    whole,
+)
 
 __all__ = ["build"]
 
@@ -146,6 +159,11 @@ def _reading(words: Group) -> None:
     charges = words.command("charges", "queries:charges", "list charges", client=True)
     charges.add_argument("--project", metavar="P", help="of this project alone")
     charges.add_argument("--limit", type=number(1), default=50, metavar="N", help="how many (50)")
+    charges.add_argument(
+        "--export", nargs=2, metavar=("FORM", "FILE"), help="write every charge and correction: csv, jsonl or focus"
+    )
+    charges.add_argument("--from", type=moment, dest="since", metavar="TIME", help="with --export: 2026-11-01, in UTC")
+    charges.add_argument("--to", type=moment, dest="until", metavar="TIME", help="with --export: before this time")
     words.command("slo", "queries:slo", "list service levels", client=True)
 
     receipt = words.group("receipt", "receipts that verify offline")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from queuebit.credentials import Credential, is_http
@@ -58,6 +60,10 @@ class Access(Protocol):
         """Close a session; raises as `open_session`."""
         ...
 
+    def export(self, form: str, **wanted: str | None) -> AsyncGenerator[bytes, None]:
+        """Charges as a file, piece by piece; `project`, `since` and `until` limit it."""
+        ...
+
 
 class BusAccess:
     """Over the bus."""
@@ -102,6 +108,11 @@ class BusAccess:
         with permitted(self._credential, f"{verb} sessions"):
             reply = await self.transport.request(sessions(verb, self._tenant), body, timeout=_ASK_S)
         return session_document(SessionAnswer.model_validate_json(reply.body))
+
+    def export(self, form: str, **wanted: str | None) -> AsyncGenerator[bytes, None]:
+        from queuebit.charge_exports import exported
+
+        return exported(partial(self.ask, "bills"), form, **wanted)
 
 
 def access_of(credential: Credential, transport: Transport | None) -> Access:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from queuebit.access import access_of
 from queuebit.credentials import Credential, choose, load
+from queuebit.errors import InvalidInput
 from queuebit.finding import meant
 from queuebit.inputs import plain_name, whole_number
 from queuebit.permissions import permitted
@@ -17,6 +19,7 @@ from queuebit.records import Table
 from queuebit.transport import Transport
 from queuebit.waiting import WAITING, reasons_of, waiting_reasons
 from queuebit.watch import Watch
+from queuebit_kernel import rfc3339
 
 if TYPE_CHECKING:  # event classes are imported where they are used: a query then starts in half the time
     from queuebit.amounts import Amount
@@ -301,6 +304,35 @@ class AsyncClient:
             limit: how many rows, up to 10,000.
         """
         return await self._ask("charges", project=project, limit=whole_number("limit", limit, 1, _MOST_ROWS))
+
+    def export_charges(
+        self,
+        form: str = "csv",
+        *,
+        project: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> AsyncGenerator[bytes, None]:
+        """Every charge and correction as a file, piece by piece, newest first; amounts are exact decimals.
+
+        Args:
+            form: `csv`, `jsonl`, or `focus`: CSV with the columns of FOCUS 1.2.
+            project: only charges to this project.
+            since: only what was charged at this time or later.
+            until: only what was charged before this time.
+
+        Raises:
+            InvalidInput: there is no such form, or a time has no zone.
+        """
+        from queuebit.charge_exports import FORMS
+
+        if form not in FORMS:
+            raise InvalidInput(f"charges are not exported as {form}: use one of {', '.join(FORMS)}")
+        if any(it is not None and it.tzinfo is None for it in (since, until)):
+            raise InvalidInput("a time of an export needs a time zone, such as datetime(2026, 11, 1, tzinfo=UTC)")
+        wanted = None if project is None else plain_name("project", project)
+        begin, end = (None if it is None else rfc3339(it) for it in (since, until))
+        return self._access.export(form, project=wanted, since=begin, until=end)
 
     async def balances(self, *, project: str | None = None) -> Table:
         """What accounts and budgets have left: `limit`, `held`, `spent` and `left`, as the broker holds money by them.

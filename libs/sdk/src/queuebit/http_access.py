@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,10 @@ class HttpAccess:
 
     async def close_session(self, request: CloseSession) -> Row:
         return await close_over_http(self.transport, request)
+
+    def export(self, form: str, **wanted: str | None) -> AsyncGenerator[bytes, None]:
+        period = {"from": wanted.get("since"), "to": wanted.get("until"), "project": wanted.get("project")}
+        return self.transport.download("/v1/exports/charges", format=form, **period)
 
 
 def identified(credential: Credential) -> Credential:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from random import uniform
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -96,6 +97,15 @@ class HttpTransport:
                 pause = min(pause * 2, 1.0)
                 await asyncio.sleep(pause)
 
+    async def download(self, path: str, **query: object) -> AsyncGenerator[bytes, None]:
+        """The body at an address, piece by piece; raises as `get`."""
+        async with aclosing(self._stream(path + _query(query), {}, _ASK_S)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, bytes):
+                    yield piece
+                elif piece.status != 200:
+                    raise error_of(piece, self._origin.url)
+
     async def request(
         self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
     ) -> Reply:
@@ -128,7 +138,7 @@ class HttpTransport:
             await self._live.pop().stop()
         await self._connections.close()
 
-    def _stream(self, target: str, headers: Mapping[str, str], timeout: float) -> Any:  # an async generator
+    def _stream(self, target: str, headers: Mapping[str, str], timeout: float) -> AsyncGenerator[bytes | Answer, None]:
         return self._connections.stream(self._origin.target(target), self._signed("GET", target, b"", headers), timeout)
 
     def _signed(self, method: str, target: str, body: bytes, headers: Mapping[str, str] | None) -> dict[str, str]:

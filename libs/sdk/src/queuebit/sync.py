@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -254,6 +255,17 @@ class Client:
     def charges(self, *, project: str | None = None, limit: int = 50) -> Table:
         """Charges, newest first."""
         return self._loop.run(self._client.charges(project=project, limit=limit))
+
+    def export_charges(
+        self,
+        form: str = "csv",
+        *,
+        project: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[bytes]:
+        """Every charge and correction as a file, piece by piece."""
+        return self._loop.each(self._client.export_charges(form, project=project, since=since, until=until))
 
     def balances(self, *, project: str | None = None) -> Table:
         """What accounts and budgets have left."""

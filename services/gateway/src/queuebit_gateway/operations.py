@@ -9,6 +9,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from queuebit.charge_exports import FORMS
 from queuebit_contracts.auditing import AUDITED
 from queuebit_contracts.lifecycle import STATES
 from queuebit_contracts.program import CIRCUIT, PROGRAM
@@ -224,6 +225,16 @@ OPERATIONS: Final = (
     _backend("/target", "backend_target", "What a compiler needs."),
     _rows("budgets", "list_budgets", "What accounts and budgets have left.", _PROJECT),
     _rows("charges", "list_charges", "Sums of charges by project.", _PROJECT),
+    Operation(
+        "GET", "/v1/exports/charges", "export_charges", "Every charge and correction of a period, as a file.", _TEXT,
+        media_type="text/csv", problems=(422,),
+        parameters={
+            **_PROJECT,
+            "format": {"type": "string", "enum": [*FORMS], "description": "`focus`: CSV as FOCUS 1.2 has it."},
+            "from": {**_TIME, "description": "Only what was charged then or later."},
+            "to": {**_TIME, "description": "Only what was charged before."},
+        },
+    ),
     _rows("slo", "list_levels", "Service levels: objectives and values.", {}),
     Operation(
         "GET", "/v1/events", "events", "Events of the tenant, in the order of the log.", _TEXT,

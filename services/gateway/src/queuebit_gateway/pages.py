@@ -19,6 +19,7 @@ __all__ = [
     "days_of",
     "job_filters",
     "limit_of",
+    "moment_of",
     "name_of",
     "page_of",
     "preference",
@@ -43,7 +44,7 @@ def limit_of(request: Request, usual: int = _USUAL_ROWS, most: int = MOST_ROWS) 
 
 def page_of(request: Request) -> Mapping[str, object]:
     """The fields of a question about facts: their time, and where the page begins."""
-    moments = {field: _moment(request, name) for name, field in (("from", "since"), ("to", "until"))}
+    moments = {field: moment_of(request, name) for name, field in (("from", "since"), ("to", "until"))}
     return {**moments, "before": _place(request.query_params.get("after"))}
 
 
@@ -99,7 +100,8 @@ def states_of(request: Request) -> list[str]:
     return states
 
 
-def _moment(request: Request, parameter: str) -> str | None:
+def moment_of(request: Request, parameter: str) -> str | None:
+    """A parameter that is a time; None if it is absent or empty."""
     if not (text := request.query_params.get(parameter)):
         return None
     try:

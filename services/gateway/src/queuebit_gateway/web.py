@@ -18,6 +18,7 @@ from queuebit_gateway.backends import Backends
 from queuebit_gateway.callers import CallerOf
 from queuebit_gateway.delegations import DelegatedKeys
 from queuebit_gateway.explanations import Explanations
+from queuebit_gateway.exports import Exports
 from queuebit_gateway.groups import Groups
 from queuebit_gateway.guard import Guard
 from queuebit_gateway.hub import Hub
@@ -75,6 +76,7 @@ def web_app(
         Plans(platform, limited),
         Backends(platform, limited),
         Money(platform, limited),
+        Exports(platform, limited),
         Activity(platform, limited),
         Groups(platform, limited, SystemClock()),
         Tenants(tenants, limited),

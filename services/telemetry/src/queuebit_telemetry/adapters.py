@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,8 @@ from queuebit_telemetry.errors import NoTables, OtherGeneration, Refused, Unsoun
 from queuebit_telemetry.groups import GROUPS, MOST_GROUPS, group_document
 from queuebit_telemetry.policy import Counts, Durations, Ratio
 from queuebit_telemetry.queries import (
+    BILLED,
+    BILLS,
     CHARGES,
     COUNTS,
     EVENTS_OF,
@@ -57,6 +60,9 @@ _UNREADABLE = (
     *(zlib.error, ZstdError),
 )
 """Errors of the driver after an answer that is damaged or not from ClickHouse: it trusts all bytes."""
+
+_BILLS = 200
+"""Of one answer: with the bills before them they stay well below the largest message."""
 
 _ONE_PART = {"async_insert": 0, "max_insert_threads": 1}
 """An insert is acknowledged when it is stored, and stored as a whole."""
@@ -162,6 +168,20 @@ class ClickHouse:
         limit = min(question.limit, MOST_GROUPS)
         rows = await self._query(GROUPS, tenant=tenant, since=_seconds(since), limit=limit, **wanted)
         return [group_document(row) for row in rows]
+
+    async def bills(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
+        """What was charged and corrected, newest first; a correction has the bill before it, and the first one."""
+        found = await self._query(
+            BILLS,
+            tenant=tenant,
+            project=question.project or "",
+            before=question.before or 0,
+            limit=min(question.limit, _BILLS),
+            **_period(question),
+        )
+        billed = await self._query(BILLED, tenant=tenant, jobs=[*{str(it["job"]) for it in found} - {""}])
+        about = {it["job"]: it for it in billed}
+        return [_json(_bill(row, about.get(row["job"], {}))) for row in found]
 
     async def activity(self, tenant: str, question: Question, since: datetime) -> list[dict[str, JsonValue]]:
         rows = await self._query(activity(question.by), tenant=tenant, since=_seconds(since), limit=MOST_ROWS)
@@ -298,6 +318,13 @@ def _period(question: Question) -> dict[str, float]:
     """From when on and until when, in seconds; 0 for no limit."""
     moments = {"since": question.since, "until": question.until}
     return {name: moment.timestamp() if moment else 0.0 for name, moment in moments.items()}
+
+
+def _bill(row: dict[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:  # values as the driver reads them
+    earlier = [json.loads(data) for seq, data in about.get("bills", ()) if seq < row["sequence"]]
+    known = {name: about.get(name, "") for name in ("user", "label")}
+    bill = {**row, "data": json.loads(row["data"]), **known, "tags": about.get("tags", [])}
+    return bill | ({"before": earlier[-1], "first": earlier[0]} if earlier else {})
 
 
 def _fits(row: Mapping[str, object], question: Question) -> bool:

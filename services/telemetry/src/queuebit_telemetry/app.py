@@ -59,6 +59,7 @@ class Telemetry(Service):
         handlers: dict[str, _Rows] = {
             "jobs": self._warehouse.jobs,
             "charges": self._warehouse.charges,
+            "bills": self._warehouse.bills,
             "slo": levels,
             "activity": AnswerActivity(self._warehouse, clock),
             "groups": AnswerGroups(self._warehouse, clock),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
+    "BILLED",
+    "BILLS",
     "CHARGES",
     "COUNTS",
     "EVENTS_OF",
@@ -125,6 +127,33 @@ GROUP BY project, currency
 ORDER BY project, currency
 """
 """Exact sums over the events themselves, idle time of sessions included: money never comes from a derived table."""
+
+BILLS: Final = """
+SELECT seq AS sequence, stored_at AS at, type, job, data
+FROM events
+WHERE tenant = {tenant:String} AND type IN ('qb.job.metered.v1', 'qb.job.corrected.v1', 'qb.session.metered.v1')
+    AND ({project:String} = '' OR JSONExtractString(data, 'project') = {project:String})
+    AND ({before:UInt64} = 0 OR seq < {before:UInt64})
+    AND stored_at >= toDateTime64({since:Float64}, 6, 'UTC')
+    AND ({until:Float64} = 0 OR stored_at < toDateTime64({until:Float64}, 6, 'UTC'))
+ORDER BY seq DESC
+LIMIT 1 BY seq
+LIMIT {limit:UInt32}
+"""
+"""Everything that was charged, and every correction, newest first."""
+
+BILLED: Final = """
+SELECT
+    job,
+    max(user) AS user,
+    argMinIf(label, seq, type = 'qb.job.submitted.v1') AS label,
+    argMinIf(JSONExtract(data, 'tags', 'Array(String)'), seq, type = 'qb.job.submitted.v1') AS tags,
+    arraySort(groupUniqArrayIf((seq, data), type IN ('qb.job.metered.v1', 'qb.job.corrected.v1'))) AS bills
+FROM events
+WHERE tenant = {tenant:String} AND job IN {jobs:Array(String)}
+GROUP BY job
+"""
+"""What bills do not say of their jobs, and all bills of each, oldest first."""
 
 COUNTS: Final = """
 SELECT

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from argparse import Namespace
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from queuebit.balances import with_balances
+from queuebit.charge_exports import FORMS
 from queuebit.errors import QueuebitError
 from queuebit.records import Table
 from queuebit_cli.connecting import ask, client_of
@@ -36,7 +38,9 @@ def balances(args: Namespace, out: Output) -> Exit:
 
 
 def charges(args: Namespace, out: Output) -> Exit:
-    """List charges and balances."""
+    """List charges and balances, or write all charges of a period to a file."""
+    if args.export:
+        return _exported(args, out)
 
     async def charged(client: AsyncClient) -> Table:
         rows = await client.charges(project=args.project, limit=args.limit)
@@ -45,6 +49,26 @@ def charges(args: Namespace, out: Output) -> Exit:
         return rows
 
     out.rows(ask(args, out, "asking the warehouse", charged), none="no charges yet", shown=charge_rows)
+    return Exit.DONE
+
+
+def _exported(args: Namespace, out: Output) -> Exit:
+    form, name = args.export
+    if form not in FORMS:
+        args.misused(f"charges are not exported as {form!r}: use one of {', '.join(FORMS)}")
+
+    path = Path(name)
+    part = path.with_name(f"{path.name}.part")
+    with part.open("wb") as file:
+
+        async def written(client: AsyncClient) -> int:
+            pages = client.export_charges(form, project=args.project, since=args.since, until=args.until)
+            return sum([file.write(page) async for page in pages])
+
+        size = ask(args, out, "asking the warehouse", written)
+    part.replace(path)  # a file with the name asked for is whole
+    out.document({"file": name, "format": form, "bytes": size})
+    out.say(f"{name}: {size:,} bytes")
     return Exit.DONE
 
 
