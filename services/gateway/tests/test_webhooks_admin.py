@@ -128,6 +128,8 @@ async def test_an_endpoint_gets_no_more_requests_in_a_minute_than_it_allowed(wor
     for number in (2, 3):
         await asyncio.sleep(0)
         assert len(world.receivers.taken) == number - 1
+        for worker, _ in world.gates[0].owning._running.values():
+            assert worker._pause() == 1, "the next one is sent as soon as the rate allows it"
         world.clock.advance(1)
         world.gates[0].wake()
         await world.receivers.until([*range(1, number + 1)])

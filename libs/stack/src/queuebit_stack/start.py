@@ -35,7 +35,7 @@ _LOOK_S = 0.5
 
 
 def supervise(
-    home: Home, ports: dict[str, int], say: Callable[[str], None], draw: Callable[[Supervisor], None] | None = None
+    home: Home, ports: dict[str, int], say: Callable[[str], None], draw: Callable[[Supervisor], None] = lambda _: None
 ) -> None:
     """Run the stack until this process gets a signal to end it; then end every process.
 
@@ -63,8 +63,7 @@ def supervise(
 
     def show(supervisor: Supervisor) -> None:
         announced(supervisor)
-        if draw is not None:
-            draw(supervisor)
+        draw(supervisor)
 
     home.jetstream.mkdir(mode=0o700, exist_ok=True)
     supervisor = Supervisor(home, ports, process_specs(home, ports))

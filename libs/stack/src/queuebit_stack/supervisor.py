@@ -107,8 +107,7 @@ class Supervisor:
                 that was killed, or whose disk was full, may have lost streams and consumers.
             show: called at every tick.
             keep: called every few seconds, and before the bus ends: saves the last sequence of the log.
-            settle: called once, as soon as the broker is ready; the stack is up when it is done. If it raises `Stop`,
-                its text is printed, and the stack goes on.
+            settle: called once the broker is ready; the stack is up when it is done. Its `Stop` is only printed.
             follow: called every few seconds once everything was started: returns the executors to run, if these
                 changed. It does not wait until everything is ready: an executor that always fails is replaced too.
 
@@ -121,7 +120,6 @@ class Supervisor:
         pool = ThreadPoolExecutor(4, thread_name_prefix="health")
         try:
             self._start_wave(0)
-            self._record("starting")
             while not self._stopped_at_tick() and self._at_home():
                 self._tick(pool)
                 self._prepare(pool, prepare)
@@ -239,6 +237,7 @@ class Supervisor:
         for child in sorted(self.children, key=lambda it: not is_executor(it.spec)):  # executors take longest
             if child.spec.wave == wave:
                 child.start(self._wave_began)
+        self._record(self._state)
 
     def _tick(self, pool: ThreadPoolExecutor) -> None:
         now = time.monotonic()
@@ -247,7 +246,6 @@ class Supervisor:
         settled = all(self._settles(child) for child in started) or now - self._wave_began > _WAVE_S
         if settled and len(started) < len(self.children):
             self._start_wave(self._wave + 1)
-            changed.append(True)
         for child in self.children:
             if child.spec.name == NATS and self._can_recover(child, now):
                 child.restart()

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from queuebit.errors import Reason, Refused
+from queuebit.errors import Reason
 from queuebit_contracts.delegation import DelegationAnswer, RevokeRequest
 from queuebit_contracts.job import Signature
 from queuebit_contracts.subjects import identity
@@ -15,7 +15,7 @@ from queuebit_gateway.bodies import Body, read
 from queuebit_gateway.callers import CallerOf
 from queuebit_gateway.pages import limit_of
 from queuebit_gateway.platform import Platform
-from queuebit_gateway.problems import Problem
+from queuebit_gateway.problems import Problem, refusal
 from queuebit_kernel import InvalidId, require_token
 
 __all__ = ["DelegatedKeys", "RevokeBody"]
@@ -68,16 +68,10 @@ class DelegatedKeys:
         reply = await self._platform.transport.request(subject, asked.encode(), timeout=_ANSWER_S)
         answer = DelegationAnswer.model_validate_json(reply.body)
         if answer.delegation is None:
-            raise _refused([Reason(it.code, it.text) for it in answer.errors])
+            raise refusal([Reason(it.code, it.text) for it in answer.errors], _STATUS_OF)
         return object_of(
             {**answer.delegation.model_dump(mode="json"), "ended": f"{caller.user} revoked it"}, as_of=None
         )
-
-
-def _refused(reasons: list[Reason]) -> Problem | Refused:
-    if (status := _STATUS_OF.get(reasons[0].code)) is None:
-        return Refused(reasons)
-    return Problem(status, reasons[0].code, "; ".join(it.text for it in reasons), reasons=reasons)
 
 
 def _unknown(name: str) -> Problem:

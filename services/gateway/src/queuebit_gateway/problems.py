@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from starlette.responses import Response
@@ -13,7 +14,7 @@ from queuebit.errors import Conflict, InvalidInput, NotFound, QueuebitError, Rea
 from queuebit_gateway.answers import encoded
 from queuebit_kernel import Fault, Malformed, Unavailable
 
-__all__ = ["PROBLEM", "TITLES", "Problem", "answer_of", "problem_of"]
+__all__ = ["PROBLEM", "TITLES", "Problem", "answer_of", "problem_of", "refusal"]
 
 PROBLEM: Final = "application/problem+json"
 
@@ -87,7 +88,7 @@ def problem_of(error: Exception) -> Problem:
         case StillRunning():
             return Problem(409, "still_running", str(error), "ask again later", retry_after_s=1, retryable=True)
         case Refused(reasons=reasons):
-            return _refused(reasons)
+            return refusal(reasons)
         case Malformed():
             return Problem(422, "malformed", str(error))
         case Unavailable() | QueuebitError() | Fault():
@@ -113,8 +114,14 @@ _STATUS_OF: Final = {"busy": 429, "unavailable": 503, "forbidden": 403, "interna
 """Statuses of refusals by services; any other code is a request that breaks a rule: 422."""
 
 
-def _refused(reasons: Sequence[Reason]) -> Problem:
+def refusal(reasons: Sequence[Reason], statuses: Mapping[str, int] = MappingProxyType({})) -> Problem:
+    """The problem that a refusal by a service is.
+
+    Args:
+        reasons: all of them; the first one decides the status.
+        statuses: further statuses by the code of a reason.
+    """
     first = reasons[0]
-    status = _STATUS_OF.get(first.code, 422)
+    status = {**_STATUS_OF, **statuses}.get(first.code, 422)
     detail = "; ".join(it.text for it in reasons)
     return Problem(status, first.code, detail, reasons=reasons, retry_after_s=1 if status in _RETRYABLE else None)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from queuebit.errors import Reason, Refused
+from queuebit.errors import Reason
 from queuebit.records import Row
 from queuebit.session_requests import session_document
 from queuebit_contracts.job import Signature
@@ -31,7 +31,7 @@ from queuebit_gateway.bodies import Body, read
 from queuebit_gateway.callers import Caller, CallerOf, paying_project, require
 from queuebit_gateway.pages import limit_of
 from queuebit_gateway.platform import Platform
-from queuebit_gateway.problems import Problem
+from queuebit_gateway.problems import Problem, refusal
 from queuebit_kernel import InvalidId, new_key, require_token
 
 __all__ = ["CloseBody", "SessionBody", "Sessions"]
@@ -140,7 +140,7 @@ class Sessions:
         reply = await self._platform.transport.request(subject, body, timeout=_ANSWER_S)
         answer = SessionAnswer.model_validate_json(reply.body)
         if answer.session is None:
-            raise _refused([Reason(it.code, it.text) for it in answer.errors])
+            raise refusal([Reason(it.code, it.text) for it in answer.errors], _STATUS_OF)
         return session_document(answer)
 
 
@@ -160,12 +160,6 @@ def _named(request: Request) -> str:
         return require_token(name, "session")
     except InvalidId as error:
         raise _unknown(name) from error
-
-
-def _refused(reasons: list[Reason]) -> Problem | Refused:
-    if (status := _STATUS_OF.get(reasons[0].code)) is None:
-        return Refused(reasons)
-    return Problem(status, reasons[0].code, "; ".join(it.text for it in reasons), reasons=reasons)
 
 
 def _unknown(name: str) -> Problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -68,8 +68,25 @@ def web_app(
         webhooks: makes the routes of webhooks; without it there are none.
     """
     limited = Limited(caller_of, settings.rate_per_s, settings.max_connections // 2)
+    streams = Streams(streaming.hub, streaming.past, platform, limited).routes() if streaming else []
+    hooks = webhooks(limited).routes() if webhooks else []
+    routes = [
+        *_reads_and_requests(settings, platform, limited, tenants),
+        *streams,
+        *hooks,
+        *further,
+        *reference.routes(),
+        *console.routes(),
+    ]
+    router = Router(by_path(routes), redirect_slashes=False, middleware=[Middleware(limited.counted)])
+    return Guard(router, hosts=settings.hosts, body_s=settings.head_s)
+
+
+def _reads_and_requests(
+    settings: Settings, platform: Platform, limited: Limited, tenants: Mapping[str, Tenant]
+) -> Iterator[Route]:
     jobs = Jobs(platform, limited)
-    handlers = (
+    for it in (
         jobs,
         Submissions(platform, jobs, limited, tenants),
         Explanations(platform, limited),
@@ -84,16 +101,5 @@ def web_app(
         DelegatedKeys(platform, limited),
         Sessions(platform, limited, tenants),
         Trust(settings.trust_file, limited),
-    )
-    streams = Streams(streaming.hub, streaming.past, platform, limited).routes() if streaming else []
-    hooks = webhooks(limited).routes() if webhooks else []
-    routes = [
-        *(route for it in handlers for route in it.routes()),
-        *streams,
-        *hooks,
-        *further,
-        *reference.routes(),
-        *console.routes(),
-    ]
-    router = Router(by_path(routes), redirect_slashes=False, middleware=[Middleware(limited.counted)])
-    return Guard(router, hosts=settings.hosts, body_s=settings.head_s)
+    ):
+        yield from it.routes()

@@ -167,12 +167,10 @@ def after_try(
         took_ms=outcome.took_ms,
         next_try_at=None if pause is None else now + pause,
     )
-    retries = tuple(it for it in webhook.retries if it.sequence != sequence)
-    if pause is not None:
-        retries += (Retry(sequence=sequence, tries=tries, due=now + pause),)
-    gone = outcome.verdict is Verdict.GONE
-    if gone:  # it is the first to be sent when the endpoint is enabled again
-        retries += (Retry(sequence=sequence, tries=tries, due=now),)
+    retries, gone = without(webhook, sequence).retries, outcome.verdict is Verdict.GONE
+    due = now if gone else delivery.next_try_at  # gone: it is the first to be sent when the endpoint is enabled again
+    if due is not None:
+        retries += (Retry(sequence=sequence, tries=tries, due=due),)
     return webhook.model_copy(
         update={
             "retries": retries,

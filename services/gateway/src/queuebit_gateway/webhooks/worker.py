@@ -180,9 +180,10 @@ class Worker:
     def _pause(self) -> float:
         if not self._parts.leases.valid:
             return _AGAIN_S
+        if (rest := self._not_before - self._parts.clock.monotonic()) > 0:
+            return min(_LOOK_S, rest)
         retry = next_due(self.webhook)
-        pause = _LOOK_S if retry is None else retry.due - self._parts.now
-        return max(0.0, min(_LOOK_S, max(pause, self._not_before - self._parts.clock.monotonic())))
+        return _LOOK_S if retry is None else max(0.0, min(_LOOK_S, retry.due - self._parts.now))
 
     async def _save(self, apart_s: float) -> None:
         now = self._parts.clock.monotonic()
