@@ -11,7 +11,7 @@ TESTS = ("contracts/tests/**/*.py", "libs/*/tests/**/*.py", "services/*/tests/**
 
 WITHOUT_LAWS = {
     "Access": "both implementations have the same cases on a running stack (test_client_ways.py)",
-    "Beats": "a part of Endpoints",
+    "Heartbeats": "a part of Endpoints",
     "CheckProofs": "one implementation; histories without proofs have none",
     "Connection": "an attribute that nats-py and chDB have; nothing is promised beyond it",
     "Encoder": "internal to the warehouse: each is compared with the engine's own output",

@@ -16,7 +16,7 @@ from queuebit_gateway.settings import Settings
 from queuebit_gateway.web import web_app
 from queuebit_gateway.webhooks.leases import Leases
 from queuebit_gateway.webhooks.owning import Owning
-from queuebit_gateway.webhooks.records import Outcome, Sign, Webhook
+from queuebit_gateway.webhooks.records import Heartbeat, Outcome, Webhook
 from queuebit_gateway.webhooks.retries import Verdict
 from queuebit_gateway.webhooks.routes import WebhookRoutes
 from queuebit_gateway.webhooks.sending import Permission
@@ -121,8 +121,8 @@ class Kept:
     async def free(self, webhook: Webhook, revision: int) -> None:
         self._write((webhook.tenant, str(webhook.slot)), b"", revision)
 
-    async def beat(self, name: str, sign: Sign | None, revision: int) -> int:
-        return self._write((name,), sign.model_dump_json().encode() if sign else b"", revision)
+    async def beat(self, name: str, heartbeat: Heartbeat | None, revision: int) -> int:
+        return self._write((name,), heartbeat.model_dump_json().encode() if heartbeat else b"", revision)
 
     def _write(self, key: tuple[str, ...], body: bytes, revision: int) -> int:
         self._reach()

@@ -55,7 +55,7 @@ class Groups:
         kind, name = _group_of(request)
         found = await self._ask(request, caller, **_filter(kind, name))
         if not found.rows:
-            raise _unknown(kind, name)
+            raise _unknown(kind, name, in_days=True)
         return object_of({**_document(found.rows[0]), "kind": kind}, as_of=found.as_of)
 
     async def _receipt(self, request: Request) -> Response:
@@ -107,13 +107,9 @@ def _filter(kind: str, name: str) -> dict[str, object]:
     return {"session" if kind == "session" else "tag": name}
 
 
-def _unknown(kind: str, name: str) -> Problem:
-    return Problem(
-        404,
-        "unknown_group",
-        f"no job belongs to {kind[:40]} {name[:40]} in this time",
-        "see `GET /v1/groups`, or give `days`",
-    )
+def _unknown(kind: str, name: str, *, in_days: bool = False) -> Problem:
+    detail = f"no job {'of this time ' if in_days else ''}belongs to {kind[:40]} {name[:40]}"
+    return Problem(404, "unknown_group", detail, f"see `GET /v1/groups`{', or give more `days`' if in_days else ''}")
 
 
 def _document(row: Row) -> dict[str, object]:

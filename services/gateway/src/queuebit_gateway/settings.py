@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     name: str = Field(default="", max_length=200)
     """Names it among the gateways of a bus, each of which needs its own; by default host and port."""
     webhook_lease_s: float = Field(default=10, ge=1, le=600)
-    """How long after its last sign of life other gateways deliver for its webhooks, in seconds."""
+    """How long after its last heartbeat other gateways deliver for its webhooks, in seconds."""
 
     @model_validator(mode="after")
     def _certificate_has_a_key(self) -> Settings:

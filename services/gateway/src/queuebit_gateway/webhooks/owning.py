@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from queuebit_gateway.webhooks.held import Held, Slots
-from queuebit_gateway.webhooks.leases import Beats
+from queuebit_gateway.webhooks.leases import Heartbeats
 from queuebit_gateway.webhooks.records import Webhook
 from queuebit_gateway.webhooks.store import Entry
 from queuebit_gateway.webhooks.worker import Parts, Worker
@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 _Key = tuple[str, int]  # tenant and slot
 
 
-class Endpoints(Slots, Beats, Protocol):
-    """Where endpoints and signs of life are kept; as `Store`."""
+class Endpoints(Slots, Heartbeats, Protocol):
+    """Where endpoints and heartbeats are kept; as `Store`."""
 
     async def all(self) -> list[Entry]:
         """All entries, in the order of their revisions."""
@@ -88,7 +88,7 @@ class Owning:
         self._looking = self._tasks.spawn(self._look(), "webhooks")
 
     async def round(self) -> None:
-        """Write a sign of life, read what others wrote, and take what is free. Raises `Unavailable`."""
+        """Write a heartbeat, read what others wrote, and take what is free. Raises `Unavailable`."""
         lapsed = not self._leases.valid
         await self._leases.beat()
         for it in await (self._kept.all() if lapsed else self._kept.after(self._seen)):

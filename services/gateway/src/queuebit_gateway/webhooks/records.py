@@ -12,10 +12,10 @@ __all__ = [
     "PARKED",
     "RECENT",
     "Delivery",
+    "Heartbeat",
     "Outcome",
     "Replay",
     "Retry",
-    "Sign",
     "Webhook",
     "after_try",
     "enabled",
@@ -37,15 +37,15 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Sign(_Record):
-    """A gateway's sign of life."""
+class Heartbeat(_Record):
+    """Says that a gateway runs, and for how long others take that as true."""
 
     owner: str
     """Names the process; endpoints name it as their owner."""
     name: str
     """Of the gateway, for people."""
     lease_s: float
-    """How long after this sign others take it for dead."""
+    """How long after this sign others deliver for its endpoints."""
 
 
 class Retry(_Record):

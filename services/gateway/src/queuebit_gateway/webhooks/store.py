@@ -1,4 +1,4 @@
-"""The bucket `WEBHOOKS`, which only gateways read and write: endpoints, and signs of life of gateways.
+"""The bucket `WEBHOOKS`, which only gateways read and write: endpoints, and heartbeats of gateways.
 
 An endpoint is the entry `<tenant>.<slot>`, a gateway the entry of its name; an empty entry is a free slot, or a gateway
 that has ended. Every write names the revision that it follows, so that of two writers one learns that it is late.
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from queuebit_contracts.topology import WEBHOOKS
-from queuebit_gateway.webhooks.records import Sign, Webhook
+from queuebit_gateway.webhooks.records import Heartbeat, Webhook
 from queuebit_kernel import Stale, Unavailable
 from queuebit_runtime.connection import Connection
 from queuebit_runtime.requests import Requests
@@ -41,9 +41,9 @@ class Entry(NamedTuple):
         return Webhook.model_validate_json(self.body) if self.body else None
 
     @property
-    def sign(self) -> Sign | None:
-        """The sign of life; None if the gateway has ended."""
-        return Sign.model_validate_json(self.body) if self.body else None
+    def heartbeat(self) -> Heartbeat | None:
+        """The heartbeat; None if the gateway has ended."""
+        return Heartbeat.model_validate_json(self.body) if self.body else None
 
 
 class Store:
@@ -76,9 +76,9 @@ class Store:
         """Remove an endpoint."""
         await self._write(f"{webhook.tenant}.{webhook.slot}", b"", revision)
 
-    async def beat(self, name: str, sign: Sign | None, revision: int) -> int:
+    async def beat(self, name: str, heartbeat: Heartbeat | None, revision: int) -> int:
         """Write that a gateway lives, or has ended; return the new revision."""
-        return await self._write(name, sign.model_dump_json().encode() if sign else b"", revision)
+        return await self._write(name, heartbeat.model_dump_json().encode() if heartbeat else b"", revision)
 
     async def _read(self, keys: str, position: int, newest: int | None) -> list[Entry]:
         found: dict[tuple[str, ...], Entry] = {}
