@@ -111,6 +111,7 @@ def test_one_is_added_and_its_secret_shown(gateway: Gateway, capsys: pytest.Capt
             {"after": 3, "until": 8},
             {"webhook": "wh_aa11", "after": 3, "until": 8},
         ),
+        (["replay", "aa11", "--after", "3"], ":replay", {"after": 3}, {"webhook": "wh_aa11", "after": 3, "until": 9}),
         (["enable", "aa"], ":enable", {"missed": True}, ONE),
         (["enable", "aa", "--skip-missed"], ":enable", {"missed": False}, ONE),
         (["rotate", "aa"], ":rotate", {"overlap_s": 86_400}, {**ONE, "secret": "whsec_y", "public_key": "whpk_x"}),

@@ -5,25 +5,24 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from queuebit.errors import InvalidInput
+from queuebit.group import GROUP_KINDS
 from queuebit_cli.output import Output
 from queuebit_stack.errors import Exit, Stop
 
 __all__ = ["amounts_text", "count_of", "group_in", "total_line", "verify_group_file"]
 
-_KINDS: Final = ("tag", "session", "workflow")
-
 
 def group_in(args: Namespace) -> tuple[str, str] | None:
     """Kind and name of the group that the arguments name."""
-    return next(((kind, name) for kind in _KINDS if (name := getattr(args, kind)) is not None), None)
+    return next(((kind, name) for kind in GROUP_KINDS if (name := getattr(args, kind)) is not None), None)
 
 
 def count_of(jobs: int) -> str:
     """A number of jobs in words."""
-    return "1 job" if jobs == 1 else f"{jobs:,} jobs"
+    return _count(jobs, "job")
 
 
 def amounts_text(amounts: Mapping[str, str]) -> str:
@@ -55,19 +54,25 @@ def verify_group_file(args: Namespace, out: Output, path: Path, trust: bytes) ->
         out.document({"verified": False, "check": "group", "text": str(error), "faults": faults})
         for line in out.lines(faults, fit=True):
             out.say(line)
-        found_text = "1 fault" if len(faults) == 1 else f"{len(faults):,} faults"
-        raise Stop(Exit.JOB_FAILED, f"not verified: {found_text} in the receipts of the group") from error
+        raise Stop(
+            Exit.JOB_FAILED, f"not verified: {_count(len(faults), 'fault')} in the receipts of the group"
+        ) from error
     group = {"kind": found.kind, "name": found.name, "tenant": found.tenant, "made_at": found.made_at}
     without = [*found.without]
     out.document(
         {"verified": True, **group, "receipts": len(found.receipts), "without": without, "charged": {**found.charged}}
     )
-    out.say(f"ok  {len(found.receipts):,} receipts of {found.kind} {found.name} of tenant {found.tenant}: all verify")
+    receipts = _count(len(found.receipts), "receipt")
+    out.say(f"ok  {receipts} of {found.kind} {found.name} of tenant {found.tenant}: all verify")
     out.say("ok  none is missing, altered, or of another group, by the manifest that was made " + found.made_at)
     out.say(f"ok  {amounts_text(found.charged)} charged: the sum over the signed statements")
     if without:
         out.say(f"{count_of(len(without))} had no receipt when it was made: {', '.join(without[:5])}")
     return Exit.DONE
+
+
+def _count(number: int, noun: str) -> str:
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _content(path: Path) -> bytes:

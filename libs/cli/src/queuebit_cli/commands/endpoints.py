@@ -5,26 +5,22 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from queuebit_cli.connecting import gateway_credential
 from queuebit_cli.output import Output
 from queuebit_cli.progress import run
 from queuebit_cli.render_webhooks import delivery_rows, detail_rows, webhook_rows
 from queuebit_stack.connection import quick_start
-from queuebit_stack.errors import Exit, Stop
-from queuebit_stack.home import Home
-from queuebit_stack.stack import running_stack
+from queuebit_stack.errors import Exit
 
 if TYPE_CHECKING:
-    from queuebit.credentials import Credential
     from queuebit.http_transport import HttpTransport
 
 __all__ = ["add", "deliveries", "enable", "list_all", "remove", "replay", "rotate", "show", "test"]
 
 _T = TypeVar("_T")
 _Json = dict[str, Any]  # JSON
-_MOST = (1 << 62) - 1
 
 
 def add(args: Namespace, out: Output) -> Exit:
@@ -98,7 +94,7 @@ def replay(args: Namespace, out: Output) -> Exit:
         found = _ask(args, out, lambda http: _act(http, args.webhook, f"/deliveries/{args.n}:replay", {}))
         out.say(f"event {args.n} is sent again")
     else:
-        wanted = {"after": args.after, "until": _MOST if args.until is None else args.until}
+        wanted = {"after": args.after} | ({} if args.until is None else {"until": args.until})
         found = _ask(args, out, lambda http: _act(http, args.webhook, ":replay", wanted))
         out.say(f"events after {found['after']} up to {found['until']} are sent again, before newer ones")
     out.document(found)
@@ -135,7 +131,7 @@ def _ask(args: Namespace, out: Output, question: Callable[[HttpTransport], Await
     quick_start()
     from queuebit.http_transport import HttpTransport
 
-    credential = _credential(args)
+    credential = gateway_credential(args)
 
     async def asked() -> _T:
         http = HttpTransport(credential)
@@ -145,19 +141,6 @@ def _ask(args: Namespace, out: Output, question: Callable[[HttpTransport], Await
             await http.close()
 
     return run(asked(), out, "asking the gateway")
-
-
-def _credential(args: Namespace) -> Credential:
-    """Who asks, at the gateway of `--url`, or that of the home's stack."""
-    from queuebit.credentials import choose, is_http
-
-    found = choose(args.home if args.home_named else None, args.tenant, args.user, url=args.url)
-    if is_http(found.url):
-        return found
-    port = None if args.url else running_stack(Home(args.home)).ports.get("http")
-    if port is None:
-        raise Stop(Exit.USAGE, "webhooks are kept by a gateway: give its address with --url https://NAME")
-    return replace(found, url=f"http://127.0.0.1:{port}", ca_file=None)
 
 
 async def _all(http: HttpTransport) -> list[_Json]:

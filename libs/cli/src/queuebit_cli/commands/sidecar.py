@@ -7,12 +7,10 @@ import signal
 from argparse import Namespace
 from pathlib import Path
 
-from queuebit.credentials import Credential, choose, is_http
 from queuebit.sidecar import Sidecar
+from queuebit_cli.connecting import gateway_credential
 from queuebit_cli.output import Output
 from queuebit_stack.errors import Exit
-from queuebit_stack.home import Home
-from queuebit_stack.stack import running_stack
 
 __all__ = ["sidecar"]
 
@@ -20,17 +18,8 @@ __all__ = ["sidecar"]
 def sidecar(args: Namespace, out: Output) -> Exit:
     """Serve until Ctrl-C or SIGTERM."""
     path = Path(args.socket).expanduser().absolute() if args.socket else args.home / "sidecar.sock"
-    asyncio.run(_serve(Sidecar(_credential(args), path, key=args.key, scope=args.scope), path, out))
+    asyncio.run(_serve(Sidecar(gateway_credential(args), path, key=args.key, scope=args.scope), path, out))
     return Exit.DONE
-
-
-def _credential(args: Namespace) -> Credential:
-    """Who asks, with the address of a gateway: by default that of the home's stack."""
-    credential = choose(args.home if args.home_named else None, args.tenant, args.user, url=args.url)
-    if is_http(credential.url):
-        return credential
-    gateway = f"http://127.0.0.1:{running_stack(Home(args.home)).ports['http']}"
-    return choose(args.home, args.tenant, args.user, url=args.url or gateway)
 
 
 async def _serve(sidecar: Sidecar, path: Path, out: Output) -> None:

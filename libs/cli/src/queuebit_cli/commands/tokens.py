@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from queuebit_cli.connecting import ask
+from queuebit_cli.connecting import ask, home_gateway
 from queuebit_cli.output import Output
 from queuebit_cli.render_tables import moment
 from queuebit_cli.tables import Row
@@ -18,7 +18,6 @@ from queuebit_contracts.issuers import LOOPBACK
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import write_private
 from queuebit_stack.home import Home
-from queuebit_stack.stack import running_stack
 
 if TYPE_CHECKING:
     from queuebit.delegating import Delegated
@@ -47,9 +46,7 @@ def token(args: Namespace, out: Output) -> Exit:
 
 def console(args: Namespace, out: Output) -> Exit:
     """Open the web console, logged in; the token is in the fragment of the address, which no server sees."""
-    base = (
-        args.gateway.rstrip("/") if args.gateway else f"http://127.0.0.1:{running_stack(Home(args.home)).ports['http']}"
-    )
+    base = args.gateway.rstrip("/") if args.gateway else home_gateway(args)
     parts = urlsplit(base)
     if parts.scheme not in ("http", "https") or (parts.scheme == "http" and parts.hostname not in LOOPBACK):
         raise Stop(Exit.USAGE, "--url must begin with https://: a token may cross the network only encrypted")
