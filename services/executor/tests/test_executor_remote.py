@@ -23,13 +23,13 @@ from queuebit_contracts.usage import is_final, quantities
 from queuebit_executor import events
 from queuebit_executor.answers import Refused, Submitted
 from queuebit_executor.errors import NotOwed, PluginFailed, UsagePending, VendorAway, VendorSilent
-from queuebit_executor.frames import Frame
 from queuebit_executor.instance import Instance
 from queuebit_executor.remote import RunRemotely
 from queuebit_executor.stated_usage import StateUsage
 from queuebit_executor.vendor import ChildVendor
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import FixedClock, Settle, Superseded, digest
+from queuebit_runtime.frames import Frame
 from queuebit_runtime.payloads import describe
 from queuebit_testing.memory import MemoryLog
 

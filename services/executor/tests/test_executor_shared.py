@@ -9,10 +9,11 @@ import pytest
 
 from queuebit_executor import compilation, worker
 from queuebit_executor.bound_circuit import BoundCircuit
-from queuebit_executor.frames import Frame, counted
+from queuebit_executor.frames import counted
 from queuebit_executor.shared_circuits import MAX_SHARED_BYTES, Place, SharedCircuits
 from queuebit_executor.worker import _answers
 from queuebit_quantum import open_backend, parse
+from queuebit_runtime.frames import Frame
 
 HEADER = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0], q[1]; '
 LONG = (HEADER + "z q[0]; " * 9_000 + "measure q -> c;").encode()

@@ -6,9 +6,9 @@ from typing import cast
 
 from queuebit_executor.answers import Refused
 from queuebit_executor.child_answers import read_body
-from queuebit_executor.frames import Frame
 from queuebit_executor.worker_pool import Borrowed
 from queuebit_executor.zygote_client import Child, ZygoteClient
+from queuebit_runtime.frames import Frame
 
 
 class Talkative:

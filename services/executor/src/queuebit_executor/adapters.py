@@ -15,13 +15,13 @@ from queuebit_executor.child_answers import read_as, read_body
 from queuebit_executor.child_worker import ChildWorker
 from queuebit_executor.errors import Garbled, VendorAway
 from queuebit_executor.fair_queue import FairQueue
-from queuebit_executor.frames import Frame
 from queuebit_executor.policy import slots_of
 from queuebit_executor.ports import Asker, CircuitWork, RunTimer, Turn
 from queuebit_executor.shared_circuits import Place, SharedCircuits
 from queuebit_executor.single_runs import SingleRuns
 from queuebit_executor.worker_pool import WorkerPool
 from queuebit_executor.zygote_client import ZygoteClient
+from queuebit_runtime.frames import Frame
 from queuebit_runtime.tasks import Tasks
 
 __all__ = ["ChildCircuits"]

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.results import ItemResult
 from queuebit_executor.answers import ItemRan, Ran, Refused
-from queuebit_executor.frames import Broken, Frame
 from queuebit_planning.limits import TRANSIENT
+from queuebit_runtime.frames import Broken, Frame
 
 __all__ = ["read_as", "read_body", "read_item", "read_ran"]
 

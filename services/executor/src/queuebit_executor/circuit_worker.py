@@ -10,11 +10,12 @@ from typing import Any
 import orjson
 
 from queuebit_executor.compilation import described, ready
-from queuebit_executor.frames import Frame, counted, parts
+from queuebit_executor.frames import counted, parts
 from queuebit_executor.refusals import answered, over_budget, refusal, too_large
 from queuebit_executor.returned import require_results
 from queuebit_planning.seeds import simulation_seed
 from queuebit_quantum import Backend, Failed, WorkItem, prepare
+from queuebit_runtime.frames import Frame
 
 __all__ = ["run_circuits"]
 

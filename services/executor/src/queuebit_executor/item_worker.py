@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from queuebit_executor.compilation import bound, compile_for, described, nanoseconds, ready, results_asked
-from queuebit_executor.frames import Frame, counted, parts
+from queuebit_executor.frames import counted, parts
 from queuebit_executor.refusals import MAX_RESULT_BYTES, answered, refusal, too_large
 from queuebit_executor.returned import require_results
 from queuebit_planning.seeds import simulation_seed
@@ -32,6 +32,7 @@ from queuebit_quantum import (
     prepare,
     shares,
 )
+from queuebit_runtime.frames import Frame
 
 __all__ = ["run_item", "run_items"]
 

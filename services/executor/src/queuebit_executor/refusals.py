@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from queuebit_executor.errors import BACKEND_ERROR, NOT_REACHABLE
-from queuebit_executor.frames import MAX_BYTES, Frame
 from queuebit_executor.returned import Unusable
 from queuebit_quantum import CircuitError, DoesNotFit, NotReachable
+from queuebit_runtime.frames import MAX_BYTES, Frame
 
 __all__ = ["MAX_RESULT_BYTES", "answered", "lacks_memory", "over_budget", "refusal", "too_large"]
 

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from typing import Any
 
 from queuebit_executor.compilation import bound, compile_for, described
-from queuebit_executor.frames import Frame
 from queuebit_executor.refusals import over_budget, refusal, too_large
 from queuebit_executor.returned import require_handle, require_measures, require_progress, require_results
 from queuebit_planning.seeds import simulation_seed
 from queuebit_quantum import Backend, Circuit, Failed, UnknownHandle, WorkItem
+from queuebit_runtime.frames import Frame
 
 __all__ = ["OPERATIONS", "answer"]
 

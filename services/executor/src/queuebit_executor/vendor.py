@@ -9,9 +9,9 @@ from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.answers import Collected, Refused, Submitted, Text, Used
 from queuebit_executor.child_answers import read_as
 from queuebit_executor.errors import BACKEND_ERROR, NOT_REACHABLE, PluginFailed, VendorAway
-from queuebit_executor.frames import Frame
 from queuebit_executor.worker_pool import WorkerPool
 from queuebit_planning.limits import TRANSIENT
+from queuebit_runtime.frames import Frame
 
 __all__ = ["ChildVendor"]
 

@@ -16,11 +16,9 @@ from typing import Any
 from queuebit_executor import remote_worker
 from queuebit_executor.circuit_worker import run_circuits
 from queuebit_executor.compilation import bound, circuit_of, compile_for, figures, nanoseconds
-from queuebit_executor.frames import Frame, pack, receive
 from queuebit_executor.item_worker import run_item, run_items
 from queuebit_executor.refusals import answered, lacks_memory
 from queuebit_executor.returned import require_described
-from queuebit_executor.sandbox import private_bytes
 from queuebit_executor.shared_circuits import MAX_SHARED_BYTES
 from queuebit_planning.fidelity import write_operations
 from queuebit_quantum import (
@@ -34,6 +32,8 @@ from queuebit_quantum import (
     write_circuit,
     write_compiled,
 )
+from queuebit_runtime.frames import Frame, pack, receive
+from queuebit_runtime.sandbox import private_bytes
 
 __all__ = ["serve"]
 

@@ -11,9 +11,9 @@ from typing import Any, Literal, TypeVar
 from queuebit_contracts.query import CircuitError
 from queuebit_executor.answers import Refused
 from queuebit_executor.fair_queue import FairQueue
-from queuebit_executor.frames import Broken, Frame
 from queuebit_executor.zygote_client import Child, ZygoteClient
 from queuebit_kernel import digest
+from queuebit_runtime.frames import Broken, Frame
 from queuebit_runtime.tasks import Tasks
 
 __all__ = ["Borrowed", "WorkerPool"]

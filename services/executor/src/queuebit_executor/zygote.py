@@ -20,7 +20,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from queuebit_executor.sandbox import adopt_orphans, bound, die_with_parent, end_others, enter_nowhere
+from queuebit_runtime.sandbox import adopt_orphans, bound, die_with_parent, end_others, enter_nowhere
 
 if TYPE_CHECKING:
     from queuebit_quantum import Backend

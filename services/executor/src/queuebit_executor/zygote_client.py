@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from queuebit_executor.errors import Garbled, Orphaned
-from queuebit_executor.frames import Frame, pack, read_frame
-from queuebit_executor.sandbox import clean_environment
 from queuebit_executor.zygote import END, ORDER
+from queuebit_runtime.frames import Frame, pack, read_frame
+from queuebit_runtime.sandbox import clean_environment
 
 __all__ = ["Child", "ZygoteClient", "ZygoteSettings"]
 

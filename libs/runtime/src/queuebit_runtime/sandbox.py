@@ -1,4 +1,4 @@
-"""Restricts a process that handles untrusted circuits.
+"""Restricts a process that runs what is not trusted, such as circuits.
 
 Its memory and files are limited, it ends with its parent, and it starts without secrets; but it runs as the same user.
 For hostile circuits, run executors in their own containers.
