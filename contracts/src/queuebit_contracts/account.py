@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-PURPOSES: Final = ("job", "session", "reservation", "program", "idle")
+PURPOSES: Final = ("job", "session", "reservation", "program", "hybrid", "idle")
 """The purpose of a hold. The list may grow: readers treat unknown purposes like any other."""
 
 

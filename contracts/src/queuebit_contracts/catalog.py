@@ -27,6 +27,17 @@ from queuebit_contracts.backend import BackendCalibrated, BackendCalibrationFail
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.config import ConfigApplied
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
+from queuebit_contracts.hybrid import (
+    HybridAccepted,
+    HybridCancelled,
+    HybridCompleted,
+    HybridFailed,
+    HybridMetered,
+    HybridRejected,
+    HybridStarted,
+    HybridStopRequested,
+    HybridSubmitted,
+)
 from queuebit_contracts.job import (
     JobAccepted,
     JobCancelled,
@@ -115,6 +126,7 @@ _ACCOUNT = "qb.account.{tenant}.{account}."
 _TENANT = "qb.tenant.{tenant}."
 _DELEGATION = "qb.delegation.{tenant}.{delegation}."
 _SESSION = "qb.session.{tenant}.{session}."
+_HYBRID = "qb.hybrid.{tenant}.{hybrid}."
 
 CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
     entry.type: entry
@@ -151,6 +163,15 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(SessionOpened, _SESSION + "opened", ("broker",)),
         Entry(SessionClosed, _SESSION + "closed", ("broker",)),
         Entry(SessionMetered, _SESSION + "metered", ("metering",)),
+        Entry(HybridSubmitted, _HYBRID + "submitted", ("client",)),
+        Entry(HybridAccepted, _HYBRID + "accepted", ("broker",)),
+        Entry(HybridRejected, _HYBRID + "rejected", ("broker",)),
+        Entry(HybridStarted, _HYBRID + "started", ("hybrid",)),
+        Entry(HybridStopRequested, _HYBRID + "stop_requested", ("broker",)),
+        Entry(HybridCompleted, _HYBRID + "completed", ("hybrid",)),
+        Entry(HybridFailed, _HYBRID + "failed", ("hybrid",)),
+        Entry(HybridCancelled, _HYBRID + "cancelled", ("broker", "hybrid")),
+        Entry(HybridMetered, _HYBRID + "metered", ("metering",)),
         Entry(ConfigApplied, "qb.config.stack.applied", ("broker",)),
         Entry(BackendRegistered, "qb.backend.{backend}.registered", ("executor",)),
         Entry(BackendCalibrated, "qb.backend.{backend}.calibrated", ("executor",)),

@@ -4,6 +4,7 @@ A tenant's account imports each subject that its users write to from another one
 this: they publish to the subject of the event and are answered by the stream, or refused by the intake.
 
     qb.job.<tenant>.<job>.submitted          qb.intake.job.<tenant>.<job>.submitted
+    qb.hybrid.<tenant>.<hybrid>.submitted    qb.intake.hybrid.<tenant>.<hybrid>.submitted
     qb.command.<tenant>.<job>.cancel         qb.intake.command.<tenant>.<job>.cancel
     $KV.PAYLOADS.<tenant>.<digest>.<chunk>   qb.intake.payload.<tenant>.<digest>.<chunk>
 """
@@ -34,7 +35,12 @@ ERR_TOO_FAST: Final = 90002
 ERR_OTHER_CONTENT: Final = 90003
 """`err_code` of a refusal: a payload is written once, and other content is stored under this name."""
 
-_ARRIVALS = {"qb.job.": "qb.intake.job.", "qb.command.": "qb.intake.command.", "$KV.PAYLOADS.": "qb.intake.payload."}
+_ARRIVALS = {
+    "qb.job.": "qb.intake.job.",
+    "qb.hybrid.": "qb.intake.hybrid.",
+    "qb.command.": "qb.intake.command.",
+    "$KV.PAYLOADS.": "qb.intake.payload.",
+}
 
 
 def author_of(arrived: str) -> str:

@@ -7,6 +7,7 @@ qb.command.<tenant>.<job>.<verb>              qb.query.<tenant>.<question>
 qb.tenant.<tenant>.<event>[.<project or user>]   qb.admin.tenants, qb.admin.usage
 qb.delegation.<tenant>.<delegation>.<event>   qb.identity.<tenant>.<verb>
 qb.session.<tenant>.<session>.<event>         qb.sessions.<tenant>.<verb>
+qb.hybrid.<tenant>.<hybrid>.<event>           qb.output.<tenant>.<hybrid>.<kind>.<number>
 qb.profile.<stack>                            qb.dead.<durable>.<sequence>
 qb.alive.<backend>   qb.config.stack.<event>   qb.replay.<durable>
 qb.trace.<service>                            qb.stored.<what follows qb.job. in the subject of a stored event>
@@ -46,10 +47,12 @@ __all__ = [
     "delegation",
     "event_name",
     "everything_of",
+    "hybrid",
     "identity",
     "job",
     "of_tenant",
     "origin",
+    "output",
     "parse",
     "profile",
     "proof",
@@ -102,7 +105,9 @@ class Address(NamedTuple):
 
 
 _PLACES = {
-    **dict.fromkeys(("job", "stored", "account", "command", "reservation", "delegation", "session"), (2, 3, 4, 5)),
+    **dict.fromkeys(
+        ("job", "stored", "account", "command", "reservation", "delegation", "session", "hybrid"), (2, 3, 4, 5)
+    ),
     **dict.fromkeys(("query", "tenant", "identity", "sessions"), (2, 0, 3, 4)),
     **dict.fromkeys(("profile", "alive", "replay", "trace", "dead"), (0, 2, 0, 3)),
 }
@@ -191,6 +196,16 @@ def delegation(tenant: str, delegation_id: str) -> Aggregate:
 def session(tenant: str, session_id: str) -> Aggregate:
     """The history of a session."""
     return Aggregate(f"qb.session.{require_token(tenant, 'tenant')}.{require_token(session_id, 'session')}")
+
+
+def hybrid(tenant: str, hybrid_id: str) -> Aggregate:
+    """The history of a hybrid job."""
+    return Aggregate(f"qb.hybrid.{require_token(tenant, 'tenant')}.{require_token(hybrid_id, 'hybrid job')}")
+
+
+def output(tenant: str, hybrid_id: str, kind: str, number: int) -> str:
+    """The subject of a chunk of what a hybrid job wrote: `logs` or `metrics`, numbered from 1."""
+    return Aggregate(hybrid(tenant, hybrid_id).prefix.replace("hybrid", "output", 1)).event(kind, str(number))
 
 
 def backend(name: str) -> Aggregate:

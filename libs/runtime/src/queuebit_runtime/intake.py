@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -20,6 +21,7 @@ import orjson
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.command import CancelJob
+from queuebit_contracts.hybrid import HybridSubmitted
 from queuebit_contracts.intake import (
     ARRIVALS,
     ERR_MALFORMED,
@@ -72,7 +74,7 @@ _MAX_WHOLE = 2**53 - 1
 
 _PAYLOADS = "$KV.PAYLOADS."
 _CHUNK_NAME = re.compile(r"\$KV\.PAYLOADS\.[^.]+\.([0-9a-f]{64})\.(0|[1-9][0-9]?)")
-_Sent = TypeVar("_Sent", JobSubmitted, CancelJob)
+_Sent = TypeVar("_Sent", JobSubmitted, HybridSubmitted, CancelJob)
 _CHUNKS = -(-MAX_SOURCE_BYTES // CHUNK)
 
 
@@ -158,9 +160,12 @@ def read_write(arrived: str, body: bytes, traceparent: str | None = None) -> Wri
     match parse(subject):
         case Address("job", tenant, job, "submitted", ()):
             _require_sizes(_require(body, JobSubmitted))
-            headers |= expecting(0, _plain(tenant, job).everything)
+            headers |= expecting(0, _history(subjects.job, tenant, job).everything)
+        case Address("hybrid", tenant, hybrid, "submitted", ()):
+            _require_whole(_require(body, HybridSubmitted))
+            headers |= expecting(0, _history(subjects.hybrid, tenant, hybrid).everything)
         case Address("command", tenant, job, "cancel", ()):
-            _plain(tenant, job)
+            _history(subjects.command, tenant, job)
             headers["Nats-Msg-Id"] = event_id(tenant, _require(body, CancelJob).id)
         case Address("") if subject.startswith(_PAYLOADS):
             _require_chunk(subject, body)
@@ -183,9 +188,15 @@ def _require_sizes(submission: JobSubmitted) -> None:
         raise Malformed(f"data.shots and data.circuit.size may be at most {_MAX_WHOLE:,}: no larger number is signed")
 
 
-def _plain(tenant: str, job: str) -> subjects.Aggregate:
+def _require_whole(submission: HybridSubmitted) -> None:
+    asked = submission.data
+    if max(abs(asked.max_time_s), abs(asked.retries or 0), asked.file.size) > _MAX_WHOLE:
+        raise Malformed(f"numbers of data may be at most {_MAX_WHOLE:,}: no larger number is signed")
+
+
+def _history(of: Callable[[str, str], subjects.Aggregate], tenant: str, id_: str) -> subjects.Aggregate:
     try:
-        return subjects.job(tenant, job)
+        return of(tenant, id_)
     except InvalidId as error:
         raise Malformed(str(error)) from error
 
