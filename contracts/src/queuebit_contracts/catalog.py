@@ -163,7 +163,7 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(SessionOpened, _SESSION + "opened", ("broker",)),
         Entry(SessionClosed, _SESSION + "closed", ("broker",)),
         Entry(SessionMetered, _SESSION + "metered", ("metering",)),
-        Entry(HybridSubmitted, _HYBRID + "submitted", ("client",)),
+        Entry(HybridSubmitted, _HYBRID + "submitted", ("client", "broker")),
         Entry(HybridAccepted, _HYBRID + "accepted", ("broker",)),
         Entry(HybridRejected, _HYBRID + "rejected", ("broker",)),
         Entry(HybridStarted, _HYBRID + "started", ("hybrid",)),

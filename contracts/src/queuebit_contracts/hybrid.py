@@ -89,7 +89,7 @@ class HybridSubmission(Wire):
     max_cost: Amount | None = None
     """The most that its own time may cost; it is refused when its hold is higher."""
     session: Name | None = None
-    """The session that its own cost belongs to: its hold counts against the cap. Its jobs name their session themselves."""
+    """The session that pays for it: its hold counts against the cap. Its jobs are of the same session."""
     tags: tuple[Name, ...] | None = Field(default=None, max_length=8)
     """Words for the bill; it also counts against the budget of each tag that has one."""
     proof: Signature

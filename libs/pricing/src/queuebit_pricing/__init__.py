@@ -2,6 +2,7 @@
 
 from queuebit_pricing.billing import bill
 from queuebit_pricing.book import PriceBook, check, load, parse
+from queuebit_pricing.classical import CLASSICAL, CLASSICAL_SECOND, rate_time
 from queuebit_pricing.errors import BadPriceBook, Problem, Unpriced
 from queuebit_pricing.exact import plain
 from queuebit_pricing.idle import IDLE, IdleCharge, idle_charge
@@ -12,6 +13,8 @@ from queuebit_pricing.statement import UNITS, Line, Statement
 from queuebit_pricing.usage import Bounds, Usage
 
 __all__ = [
+    "CLASSICAL",
+    "CLASSICAL_SECOND",
     "IDLE",
     "UNITS",
     "BadPriceBook",
@@ -39,4 +42,5 @@ __all__ = [
     "plain",
     "quote",
     "rate",
+    "rate_time",
 ]

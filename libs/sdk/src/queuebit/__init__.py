@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from queuebit.events import LoggedEvent, UnknownEvent
     from queuebit.group import AsyncGroup, GroupReceipt
+    from queuebit.hybrid_jobs import AsyncHybridJob, HybridStatus, Metric
     from queuebit.job import AsyncJob
     from queuebit.mapping import Mapped, Progress
     from queuebit.programs import Batch, Item, Sweep
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from queuebit.session_requests import SessionCost, SessionTerms
     from queuebit.sync import Client, Job
     from queuebit.sync_group import Group
+    from queuebit.sync_hybrid import HybridJob
     from queuebit.sync_session import Session
     from queuebit.transport import Message, Reply, Transport
     from queuebit.workflow import Workflow, step
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "AsyncClient": "client",
     "AsyncGroup": "group",
+    "AsyncHybridJob": "hybrid_jobs",
     "AsyncJob": "job",
     "AsyncSession": "session",
     "Batch": "programs",
@@ -52,6 +55,8 @@ _WHERE = {
     "Conflict": "errors",
     "Credential": "credentials",
     "Estimate": "records",
+    "HybridJob": "sync_hybrid",
+    "HybridStatus": "hybrid_jobs",
     "LoggedEvent": "events",
     "InvalidInput": "errors",
     "Item": "programs",
@@ -62,6 +67,7 @@ _WHERE = {
     "JobFailed": "errors",
     "Mapped": "mapping",
     "Message": "transport",
+    "Metric": "hybrid_jobs",
     "Money": "records",
     "NotFound": "errors",
     "Progress": "mapping",
@@ -90,6 +96,7 @@ _WHERE = {
 __all__ = [
     "AsyncClient",
     "AsyncGroup",
+    "AsyncHybridJob",
     "AsyncJob",
     "AsyncSession",
     "Batch",
@@ -99,6 +106,8 @@ __all__ = [
     "Estimate",
     "Group",
     "GroupReceipt",
+    "HybridJob",
+    "HybridStatus",
     "InvalidInput",
     "Item",
     "ItemResult",
@@ -107,6 +116,7 @@ __all__ = [
     "LoggedEvent",
     "Mapped",
     "Message",
+    "Metric",
     "Money",
     "NotFound",
     "Progress",

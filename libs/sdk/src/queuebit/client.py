@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # event classes are imported where they are used: a query the
     from queuebit.devices import Device
     from queuebit.events import LoggedEvent
     from queuebit.group import AsyncGroup
+    from queuebit.hybrid_jobs import AsyncHybridJob
     from queuebit.job import AsyncJob
     from queuebit.log_client import LogClient
     from queuebit.mapping import Mapped, Progress
@@ -208,6 +209,69 @@ class AsyncClient:
             limit: how many, up to 10,000.
         """
         return await self._ask("sessions", session=session, limit=whole_number("limit", limit, 1, _MOST_ROWS))
+
+    async def run_hybrid(
+        self,
+        file: Path | str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        max_time: float = 600,
+        max_cost: Amount | None = None,
+        project: str | None = None,
+        purpose: str = "interactive",
+        label: str | None = None,
+        key: str | None = None,
+        retries: int = 0,
+        tags: Sequence[str] = (),
+    ) -> AsyncHybridJob:
+        """Have the platform run a Python file beside its backends, and return at once.
+
+        The file submits jobs with `Client()`, in your name: a key that only the platform's service has is granted to
+        it, for this project and until the file ends. It has no network but that.
+
+        Args:
+            file: a Python file; it declares its dependencies as PEP 723 says, and uses `queuebit.hybrid`.
+            parameters: what `queuebit.hybrid.parameters()` gives there; JSON.
+            max_time: seconds after which it is stopped.
+            max_cost: refuse it if its own time could cost more.
+            project: the project that pays; default: the credential's project.
+            purpose: required text about the use.
+            label: a display name; default: the name of the file.
+            key: idempotency key: the same key and content always means the same hybrid job.
+            retries: how often to run it again if the platform lost it; a `Workflow` keeps its finished steps.
+            tags: names for the bill, at most 8.
+
+        Raises:
+            InvalidInput: it cannot be sent.
+            Refused: you may not, or hybrid jobs cannot run there.
+            Conflict: the key names a hybrid job with other content.
+            Unreachable: the platform did not confirm; submit again with the same key.
+        """
+        from queuebit.hybrid_jobs import run_hybrid
+
+        return await run_hybrid(
+            self,
+            file,
+            parameters=parameters,
+            max_time=max_time,
+            max_cost=max_cost,
+            project=project,
+            purpose=purpose,
+            label=label,
+            key=key,
+            retries=retries,
+            tags=tags,
+        )
+
+    def hybrid_job(self, hybrid: str) -> AsyncHybridJob:
+        """A hybrid job by its id; sends no request.
+
+        Raises:
+            InvalidInput: no hybrid job has such an id.
+        """
+        from queuebit.hybrid_jobs import handle
+
+        return handle(self, hybrid)
 
     def job(self, job: str) -> AsyncJob:
         """A job by its full id; sends no request.

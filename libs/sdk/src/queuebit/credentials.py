@@ -33,6 +33,8 @@ class Credential:
     """CA certificate of the servers, if they use TLS and no public authority signed theirs."""
     token: str = field(default="", repr=False)
     """A bearer token in the place of the seed, for a gateway."""
+    delegation: str | None = None
+    """The delegation that the key comes from; None for the key of the user."""
 
     @property
     def inbox(self) -> str:
@@ -149,7 +151,8 @@ def load(path: Path) -> Credential:
         raise InvalidInput(f"{path} is not a credential: its seed is damaged; `qb tenant token new` creates a new one")
     url, tenant, user, seed = (str(fields[name]) for name in names)
     ca_file = path.parent / str(fields["ca_file"]) if "ca_file" in fields else None
-    return Credential(url, tenant, user, seed, str(fields.get("project", "")), ca_file)
+    delegation = str(fields["delegation"]) if "delegation" in fields else None
+    return Credential(url, tenant, user, seed, str(fields.get("project", "")), ca_file, delegation=delegation)
 
 
 def _at(credential: Credential, url: str | None) -> Credential:

@@ -117,7 +117,9 @@ class AsyncJob:
             tenant=self._credential.tenant, job=self.id, reason=one_line("reason", reason, 200), proof=UNSIGNED
         )
         content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})
-        request = draft.model_copy(update={"proof": proof_of(content, self._credential.seed)})
+        request = draft.model_copy(
+            update={"proof": proof_of(content, self._credential.seed, self._credential.delegation)}
+        )
         await self._watch.start(ENDS)
         with permitted(self._credential, "cancel jobs"):
             await self._log_client.append(CancelJob(source="qb/client", data=request))

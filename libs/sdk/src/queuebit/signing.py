@@ -14,11 +14,12 @@ UNSIGNED: Final = Signature(key="", signature="")
 """The proof of a request that is not signed yet: a proof is no part of what it signs."""
 
 
-def proof_of(content: Json, seed: str) -> Signature:
+def proof_of(content: Json, seed: str, delegation: str | None = None) -> Signature:
     """Sign the content of a request with a token's seed; the proof names its algorithm, and its key is its own id.
 
-    Without a seed it stays unsigned: the gateway signs it, with the delegated key that the request carries.
+    With the seed of a delegated key, it names the delegation. Without a seed it stays unsigned: the gateway signs it, with
+    the delegated key that the request carries.
     """
     if not seed:
         return UNSIGNED
-    return Signature(key=public_key(seed), signature=sign(seed, content), algorithm=ED25519)
+    return Signature(key=public_key(seed), signature=sign(seed, content), algorithm=ED25519, delegation=delegation)

@@ -92,12 +92,13 @@ def submission(
     )
     content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})
     digest = digest_of(content)
+    proof = sign(content) if sign else proof_of(content, credential.seed, credential.delegation)
     return JobSubmitted(
         id=event_id("qb.job.submitted.v1", credential.tenant, job, digest),
         source="qb/client",
         traceparent=current_traceparent(),
         provenanceid=digest,
-        data=draft.model_copy(update={"proof": sign(content) if sign else proof_of(content, credential.seed)}),
+        data=draft.model_copy(update={"proof": proof}),
     )
 
 

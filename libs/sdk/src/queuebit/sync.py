@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from queuebit.job import AsyncJob
     from queuebit.mapping import Mapped, Progress
     from queuebit.sync_group import Group
+    from queuebit.sync_hybrid import HybridJob
     from queuebit.sync_session import Session
     from queuebit_contracts.catalog import AnyEvent
     from queuebit_kernel import Money
@@ -215,6 +216,43 @@ class Client:
     def sessions(self, *, session: str | None = None, limit: int = 50) -> Table:
         """Sessions that are open, or closed within a day: what they cost, and what is left."""
         return self._loop.run(self._client.sessions(session=session, limit=limit))
+
+    def run_hybrid(
+        self,
+        file: Path | str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        max_time: float = 600,
+        max_cost: Amount | None = None,
+        project: str | None = None,
+        purpose: str = "interactive",
+        label: str | None = None,
+        key: str | None = None,
+        retries: int = 0,
+        tags: Sequence[str] = (),
+    ) -> HybridJob:
+        """Have the platform run a Python file beside its backends."""
+        from queuebit.sync_hybrid import HybridJob
+
+        work = self._client.run_hybrid(
+            file,
+            parameters,
+            max_time=max_time,
+            max_cost=max_cost,
+            project=project,
+            purpose=purpose,
+            label=label,
+            key=key,
+            retries=retries,
+            tags=tags,
+        )
+        return HybridJob(self._loop.run(work), self._loop)
+
+    def hybrid_job(self, hybrid: str) -> HybridJob:
+        """A hybrid job by its id."""
+        from queuebit.sync_hybrid import HybridJob
+
+        return HybridJob(self._client.hybrid_job(hybrid), self._loop)
 
     def job(self, job: str) -> Job:
         """A job by its full id."""

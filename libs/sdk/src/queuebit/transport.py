@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from queuebit.credentials import Credential
 
-__all__ = ["Message", "OnGap", "OnMessage", "Reply", "Transport", "Unsubscribe", "over_nats"]
+__all__ = ["RELAY", "Message", "OnGap", "OnMessage", "Reply", "Transport", "Unsubscribe", "over_nats"]
+
+
+RELAY = "relay://"
+"""How the address of a relay begins: the path of a socket, as inside of a hybrid job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,10 @@ class Transport(Protocol):
 
 def over_nats(credential: Credential) -> Transport:
     """A connection for a user, which opens when first used."""
+    if credential.url.startswith(RELAY):
+        from queuebit.relay_transport import RelayTransport
+
+        return RelayTransport(credential.url.removeprefix(RELAY))
     from queuebit.nats_transport import NatsTransport  # takes long to import
 
     return NatsTransport(credential.url, credential.seed, credential.inbox, ca_file=credential.ca_file)

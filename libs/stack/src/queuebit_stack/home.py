@@ -114,6 +114,11 @@ class Home:
         return self.root / "provenance"
 
     @property
+    def hybrid(self) -> Path:
+        """What running hybrid jobs have used so far."""
+        return self.root / "hybrid"
+
+    @property
     def snapshots(self) -> Path:
         """The folder for snapshots of services' views; they follow from the log, and may be deleted at any time."""
         return self.root / "snapshots"

@@ -24,6 +24,7 @@ DEFAULTS = {
     "telemetry": 7438,
     "gateway": 7439,
     "http": 7440,
+    "hybrid": 7441,
 }
 """The port of each process; of a service, its health port. `http` is where the gateway serves its users."""
 

@@ -38,7 +38,7 @@ NATS, WAREHOUSE, BROKER, GATEWAY = "nats-server", "warehouse", "broker", "gatewa
 _FIRST = (BROKER, "scheduler")
 _FIRST_STACK = "aer"
 """With these a first job can be accepted and run, while everything else is still starting."""
-_LATER = ("metering", "provenance", "telemetry", GATEWAY)
+_LATER = ("metering", "provenance", "telemetry", GATEWAY, "hybrid")
 _LONG = 200_000
 """Events of a long log. With a shorter one, a warehouse that starts first would only delay the first job."""
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
@@ -179,6 +179,8 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
                 "QUEUEBIT_TELEMETRY_WAREHOUSE_PASSWORD_FILE": str(home.warehouse_password),
                 **_objectives(home),
             }
+        case "hybrid":
+            return {"QUEUEBIT_HYBRID_DATA_DIR": str(home.hybrid), **_given("QUEUEBIT_HYBRID_UNSAFE")}
         case "gateway":
             return {
                 "QUEUEBIT_GATEWAY_PORT": str(ports["http"]),
@@ -186,6 +188,11 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
             }
         case _:
             return {}
+
+
+def _given(name: str) -> dict[str, str]:
+    """A variable of the environment that the operator may set for a service."""
+    return {name: os.environ[name]} if name in os.environ else {}
 
 
 def _objectives(home: Home) -> dict[str, str]:

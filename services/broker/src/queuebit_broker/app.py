@@ -13,9 +13,18 @@ from queuebit_broker.delegating import DelegateKeys
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.holding import Holding
+from queuebit_broker.hybrids import AdmitHybridJobs, CancelByKind, StopHybridJobs
 from queuebit_broker.key_sets import FetchedKeySets
 from queuebit_broker.profiles import Profiles
-from queuebit_broker.routes import delegations, queries, revocations, routes, session_requests, tenancy
+from queuebit_broker.routes import (
+    delegations,
+    hybrid_routes,
+    queries,
+    revocations,
+    routes,
+    session_requests,
+    tenancy,
+)
 from queuebit_broker.session_requests import KeepSessions
 from queuebit_broker.settings import Settings
 from queuebit_broker.state import World
@@ -83,7 +92,9 @@ def create_app() -> Service:
     service.include(revocations(keys, side_by_side=_QUERIES_AT_ONCE))
     service.include(session_requests(sessions, side_by_side=_QUERIES_AT_ONCE))
     service.work.append(sessions.run)
-    service.include(routes(admit, CancelJobs(service.log, view, world)))
+    cancel = CancelByKind(CancelJobs(service.log, view, world), StopHybridJobs(service.log, view, world))
+    service.include(routes(admit, cancel))
+    service.include(hybrid_routes(AdmitHybridJobs(service.log, view, world, tariff, clock, holding)))
     return service
 
 

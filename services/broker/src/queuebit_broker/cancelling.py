@@ -16,7 +16,7 @@ from queuebit_contracts.wire import Reason
 from queuebit_kernel import Stale, Superseded, Unavailable
 from queuebit_runtime.keys import ALGORITHMS, ED25519
 
-__all__ = ["CancelJobs"]
+__all__ = ["CancelJobs", "authority_for"]
 
 _ATTEMPTS = 8
 
@@ -44,7 +44,7 @@ class CancelJobs:
         tenant, job = address(subject)
         if event.data.proof.delegation is not None:
             await follow_author(self._log, self._follower, self._world, tenant, event.data.proof)
-        author = self._author(event, tenant, job, body)
+        author = authority_for(self._world, event, tenant, job, body)
         aggregate, after = subjects.job(tenant, job), 0
         for _ in range(_ATTEMPTS):
             history = await self._log.history(aggregate, reaching=after)
@@ -69,20 +69,6 @@ class CancelJobs:
             return
         raise Stale(f"job {job} moved {_ATTEMPTS} times while it was being cancelled")
 
-    def _author(self, event: CancelJob, tenant: str, job: str, body: bytes) -> Authority:
-        request, proof = event.data, event.data.proof
-        if (proof.algorithm or ED25519) not in ALGORITHMS:
-            raise Forbidden(f"no signature by {proof.algorithm!r} can be checked here: sign with {ED25519}")
-        if (request.tenant, request.job) != (tenant, job) or not signature_holds(signed_bytes(body), proof):
-            raise Forbidden("the request's signature or subject does not match its data: sign and send it again")
-        if isinstance(author := self._world.delegated(tenant, proof, event.time), Reason):
-            raise Forbidden(author.text)
-        known = self._world.directory.user(tenant, proof.key)
-        author = author or (Authority(*known) if known else None)
-        if author is None or author.role == "viewer":
-            raise Forbidden(f"key {proof.key[:8]}… is no member's of tenant {tenant}: ask an admin for the role")
-        return author
-
     def _owner(self, history: list[Stored], tenant: str, submitted: JobSubmitted) -> str | None:
         accepted = next((it.event for it in history if isinstance(it.event, JobAccepted)), None)
         if accepted is not None:
@@ -92,3 +78,23 @@ class CancelJobs:
             return delegated.user
         author = self._world.directory.user(tenant, proof.key)
         return author[0] if author else None
+
+
+def authority_for(world: World, event: CancelJob, tenant: str, job: str, body: bytes) -> Authority:
+    """Who asks to cancel, and what the key may do.
+
+    Raises:
+        Forbidden: the request is not proven, or its author may not cancel anything.
+    """
+    request, proof = event.data, event.data.proof
+    if (proof.algorithm or ED25519) not in ALGORITHMS:
+        raise Forbidden(f"no signature by {proof.algorithm!r} can be checked here: sign with {ED25519}")
+    if (request.tenant, request.job) != (tenant, job) or not signature_holds(signed_bytes(body), proof):
+        raise Forbidden("the request's signature or subject does not match its data: sign and send it again")
+    if isinstance(author := world.delegated(tenant, proof, event.time), Reason):
+        raise Forbidden(author.text)
+    known = world.directory.user(tenant, proof.key)
+    author = author or (Authority(*known) if known else None)
+    if author is None or author.role == "viewer":
+        raise Forbidden(f"key {proof.key[:8]}… is no member's of tenant {tenant}: ask an admin for the role")
+    return author

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from queuebit_broker.accounts import Account, counted
+from queuebit_broker.hybrid_policy import HybridRequest
 from queuebit_broker.money_rules import counts_against
 from queuebit_broker.session_rules import idle_cost
 from queuebit_broker.snapshot import Cap, Request
@@ -34,7 +35,7 @@ class Funds:
 
 def funds_of(
     world: World,
-    request: Request,
+    request: Request | HybridRequest,
     others: Sequence[Hold],
     delegated: Authority | Reason | None,
     now: datetime,
@@ -58,7 +59,9 @@ def funds_of(
     return Funds(available, _budgets(world, request, others, delegated, cap.budgets if cap else ()), cap)
 
 
-def _cap(world: World, request: Request, account: Account, others: Sequence[Hold], now: datetime) -> Cap | None:
+def _cap(
+    world: World, request: Request | HybridRequest, account: Account, others: Sequence[Hold], now: datetime
+) -> Cap | None:
     session = request.submission.session
     if session is None:
         return None
@@ -72,7 +75,7 @@ def _cap(world: World, request: Request, account: Account, others: Sequence[Hold
 
 def _budgets(
     world: World,
-    request: Request,
+    request: Request | HybridRequest,
     others: Sequence[Hold],
     delegated: Authority | Reason | None,
     reserved: Sequence[str],

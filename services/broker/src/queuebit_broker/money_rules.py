@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from queuebit_broker.eligibility import Candidate
 from queuebit_broker.snapshot import Request
+from queuebit_contracts.hybrid import HybridSubmission
 from queuebit_contracts.job import Submission
 from queuebit_contracts.tenants import Project, Tenant
 from queuebit_contracts.wire import Reason
@@ -14,7 +15,7 @@ from queuebit_kernel import Money
 __all__ = ["about_budgets", "about_cap", "about_currency", "about_money", "budgets_of", "counts_against"]
 
 
-def counts_against(asked: Submission, tenant: Tenant | None, user: str | None) -> list[str]:
+def counts_against(asked: Submission | HybridSubmission, tenant: Tenant | None, user: str | None) -> list[str]:
     """The names of the budgets that a job counts against, of those that its tenant has."""
     return budgets_of(asked.project, user, tenant, asked.tags or ())
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from faststream.nats import NatsRouter
 
 from queuebit_broker.answers import Answers
-from queuebit_broker.cancelling import CancelJobs
 from queuebit_broker.delegating import DelegateKeys
 from queuebit_broker.handlers import AdmitJob
+from queuebit_broker.hybrids import AdmitHybridJobs, Cancel
 from queuebit_broker.session_requests import KeepSessions
 from queuebit_broker.tenancy import ApplyTenants
 from queuebit_contracts import subjects
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.delegation import DelegateRequest, DelegationAnswer, RevokeRequest
+from queuebit_contracts.hybrid import HybridSubmitted
 from queuebit_contracts.job import JobSubmitted
 from queuebit_contracts.query import Answer, Question, TenantsAnswer, TenantsRequest
 from queuebit_contracts.session import CloseSession, OpenSession, SessionAnswer
@@ -24,13 +25,13 @@ from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Tenant, request_of
 from queuebit_runtime.tenant_limiter import PLACES, TenantLimiter
 
-__all__ = ["delegations", "queries", "revocations", "routes", "session_requests", "tenancy"]
+__all__ = ["delegations", "hybrid_routes", "queries", "revocations", "routes", "session_requests", "tenancy"]
 
 _ROOM = 1 << 20
 """Bytes of waiting requests of one tenant for delegated keys, or about sessions."""
 
 
-def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
+def routes(admit: AdmitJob, cancel: Cancel) -> NatsRouter:
     """The broker's subscribers."""
     router = NatsRouter()
 
@@ -50,9 +51,24 @@ def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
 
     @subscribes(router, "broker-commands", workers=PLACES)
     async def on_cancel(event: CancelJob, body: Body, subject: Subject, stored_at: StoredAt) -> None:
-        """End a job at its owner's request; its time is when the log stored it."""
+        """End a job, or a hybrid job, at its owner's request; its time is when the log stored it."""
         asked = event.model_copy(update={"time": stored_at or event.time})
         await cancel(asked, body=body, subject=subject)
+
+    return router
+
+
+def hybrid_routes(admit: AdmitHybridJobs) -> NatsRouter:
+    """Submissions of hybrid jobs."""
+    router = NatsRouter()
+
+    @subscribes(router, "broker-hybrids", workers=4)
+    async def on_hybrid(
+        event: HybridSubmitted, body: Body, subject: Subject, sequence: LogSequence, stored_at: StoredAt
+    ) -> None:
+        """Admit or refuse a hybrid job; its time is when the log stored it."""
+        asked = event.model_copy(update={"time": stored_at or event.time})
+        await admit(asked, body=body, subject=subject, sequence=sequence)
 
     return router
 

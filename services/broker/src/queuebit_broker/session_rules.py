@@ -15,6 +15,7 @@ from queuebit_broker.sessions import KnownSession
 from queuebit_contracts.backend import Registration
 from queuebit_contracts.delegations import Authority
 from queuebit_contracts.directory import Directory
+from queuebit_contracts.hybrid import HybridSubmission
 from queuebit_contracts.job import Submission
 from queuebit_contracts.session import CloseSession, OpenSession, Session, SessionEnd, session_id
 from queuebit_contracts.wire import Amount, Reason
@@ -139,7 +140,9 @@ def about_closing(request: CloseSession, session: Session, author: Authority | R
     return None
 
 
-def about_session(asked: Submission, author: Authority | Reason, known: KnownSession | None) -> Iterator[Reason]:
+def about_session(
+    asked: Submission | HybridSubmission, author: Authority | Reason, known: KnownSession | None
+) -> Iterator[Reason]:
     """Yield every reason why a submission may not belong to the session that it names."""
     name = asked.session
     if name is None:
@@ -158,7 +161,7 @@ def about_session(asked: Submission, author: Authority | Reason, known: KnownSes
     if asked.project != session.project:
         text = f"session {name} is of project {session.project}, and the job of {asked.project}: submit to the former"
         yield Reason(code="foreign_session", text=text)
-    if session.backend is not None and asked.backend != session.backend:
+    if isinstance(asked, Submission) and session.backend is not None and asked.backend != session.backend:
         text = f"the jobs of session {name} run on {session.backend}, and this one names {asked.backend or 'none'}: "
         yield Reason(code="session_backend", text=f"{text}name that backend, or submit without a session")
 

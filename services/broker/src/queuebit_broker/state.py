@@ -23,6 +23,7 @@ from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
 from queuebit_contracts.delegations import Authority, Delegations, Grant, authority_of
 from queuebit_contracts.directory import Directory, TenantEvent
+from queuebit_contracts.hybrid import is_hybrid
 from queuebit_contracts.job import Profile, Signature
 from queuebit_contracts.query import BackendEstimate, CircuitError
 from queuebit_contracts.session import SessionClosed, SessionOpened
@@ -113,6 +114,9 @@ class World:
             case AccountReleased():
                 self.accounts.take(event, sequence)
                 self.end(event.data.tenant, event.data.job, event.time)
+            case AccountSettled() if is_hybrid(event.data.job):  # its end itself is not read here
+                self.accounts.take(event, sequence)
+                self.sessions.ended(event.data.tenant, event.data.job, event.time)
             case AccountSettled() | AccountFunded() | AccountCorrected():
                 self.accounts.take(event, sequence)
             case _ if isinstance(event, TenantEvent):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from random import SystemRandom
 
+from queuebit.bus_transport import BusTransport
 from queuebit_contracts.delegations import Delegations
 from queuebit_contracts.directory import Directory
 from queuebit_contracts.subjects import DELEGATIONS, TENANTS
@@ -18,7 +19,6 @@ from queuebit_gateway.platform import Platform
 from queuebit_gateway.server import Server, listen_on, name_of
 from queuebit_gateway.settings import Settings
 from queuebit_gateway.tokens import Tokens
-from queuebit_gateway.transport import BusTransport
 from queuebit_gateway.web import Streaming, web_app
 from queuebit_gateway.webhooks.leases import Leases
 from queuebit_gateway.webhooks.owning import Owning

@@ -5,8 +5,9 @@ from __future__ import annotations
 from queuebit_kernel import SystemClock
 from queuebit_metering.bills import Bills
 from queuebit_metering.handlers import CorrectBill, MeterJob
-from queuebit_metering.routes import routes, sessions
 from queuebit_metering.sessions import MeterSession
+from queuebit_metering.hybrids import MeterHybridJobs
+from queuebit_metering.routes import hybrid_routes, routes, sessions
 from queuebit_metering.settings import Settings
 from queuebit_pricing import load
 from queuebit_runtime.paced import Paced
@@ -29,6 +30,7 @@ def create_app() -> Service:
     meter, correct = MeterJob(service.log, bills, book), CorrectBill(service.log, book)
     service.include(routes(meter, correct, workers=settings.workers))
     service.include(sessions(MeterSession(service.log, book)))
+    service.include(hybrid_routes(MeterHybridJobs(service.log, book)))
     service.work.append(bills.run)
     service.detail = lambda: {"price_book": book.version, "prices": book.digest}
     return service

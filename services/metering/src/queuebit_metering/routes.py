@@ -7,15 +7,18 @@ from typing import Annotated
 from faststream.nats import NatsRouter
 from pydantic import Field
 
+from queuebit_contracts.hybrid import HybridCancelled, HybridCompleted, HybridFailed
 from queuebit_contracts.job import Ended, JobUsageReported
 from queuebit_contracts.session import SessionClosed
 from queuebit_metering.handlers import CorrectBill, MeterJob
+from queuebit_metering.hybrids import MeterHybridJobs
 from queuebit_metering.sessions import MeterSession
 from queuebit_runtime.consumers import LogSequence, Redelivered, subscribes
 
-__all__ = ["routes", "sessions"]
+__all__ = ["hybrid_routes", "routes", "sessions"]
 
 _AnyEnd = Annotated[Ended, Field(discriminator="type")]
+_AnyHybridEnd = Annotated[HybridCompleted | HybridFailed | HybridCancelled, Field(discriminator="type")]
 
 
 def routes(meter: MeterJob, correct: CorrectBill, *, workers: int) -> NatsRouter:
@@ -42,6 +45,18 @@ def sessions(meter: MeterSession) -> NatsRouter:
     @subscribes(router, "metering-sessions", workers=1)
     async def on_closed(event: SessionClosed) -> None:
         """Bill the idle time of a session that closed."""
+        await meter(event)
+
+    return router
+
+
+def hybrid_routes(meter: MeterHybridJobs) -> NatsRouter:
+    """Hybrid jobs that ended."""
+    router = NatsRouter()
+
+    @subscribes(router, "metering-hybrids", workers=4)
+    async def on_hybrid_ended(event: _AnyHybridEnd) -> None:
+        """Bill the time of a hybrid job that ended."""
         await meter(event)
 
     return router

@@ -1,4 +1,4 @@
-"""The client library's port to the bus, over the gateway's own connection: it relays what tenants' users may send."""
+"""The port to the bus over the connection of a service that relays what tenants' users sign."""
 
 from __future__ import annotations
 

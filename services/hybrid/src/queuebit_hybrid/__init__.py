@@ -1,0 +1,1 @@
+"""Runs hybrid jobs: Python files of users, each in a bounded child."""

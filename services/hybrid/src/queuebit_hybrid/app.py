@@ -1,0 +1,40 @@
+"""Where the objects of the hybrid service meet."""
+
+from __future__ import annotations
+
+import os
+
+from queuebit.bus_transport import BusTransport
+from queuebit_hybrid.adapters import ChildRuns
+from queuebit_hybrid.answers import Answers
+from queuebit_hybrid.handlers import RunHybridJobs
+from queuebit_hybrid.keys import JobKeys
+from queuebit_hybrid.routes import queries, routes
+from queuebit_hybrid.running import Runner
+from queuebit_hybrid.settings import Settings
+from queuebit_hybrid.usage_file import UsageFiles
+from queuebit_runtime.payloads import KeyValuePayloads
+from queuebit_runtime.secrets import read_secret
+from queuebit_runtime.service import Service
+from queuebit_runtime.settings import BusSettings
+
+__all__ = ["create_app"]
+
+
+def create_app() -> Service:
+    """Build the service from its environment."""
+    settings, bus = Settings(), BusSettings()
+    service = Service("hybrid", bus)
+    runner = Runner(settings, JobKeys(read_secret(bus.seed_file)), BusTransport(service.bus), service.topology)
+    run = RunHybridJobs(
+        service.log,
+        KeyValuePayloads(service.bus),
+        ChildRuns(service.bus, runner),
+        UsageFiles(settings.data_dir),
+        f"hybrid-{os.getpid()}",
+    )
+    service.include(routes(run, workers=settings.slots))
+    service.include(queries(Answers(runner)))
+    service.ending.append(run.close)
+    service.detail = lambda: {"running": run.number, "isolated": int(runner.refusal() is None and not settings.unsafe)}
+    return service

@@ -1,0 +1,184 @@
+"""Runs each accepted hybrid job once, and appends exactly one end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+
+from queuebit_contracts import subjects
+from queuebit_contracts.hybrid import HybridAccepted, HybridStarted
+from queuebit_contracts.wire import Payload, Reason
+from queuebit_hybrid import events
+from queuebit_hybrid.errors import Refusal
+from queuebit_hybrid.policy import Begin, Cancel, Fail, Finish, Over, next_step, outcome
+from queuebit_hybrid.ports import EventLog, PayloadStore, Running, Runs
+from queuebit_hybrid.state import HybridJob, job_of
+from queuebit_hybrid.usage_file import UsageFiles
+from queuebit_kernel import Fault, Stale, Superseded, Unavailable
+from queuebit_runtime.payloads import Missing
+from queuebit_runtime.stored import Stored, known_events
+
+__all__ = ["RunHybridJobs"]
+
+_log = logging.getLogger(__name__)
+
+_LOOK_S = 1.0
+"""Between two looks at the job's history while it runs, and two writes of what it has used."""
+
+_JSON = "application/json"
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A job's history."""
+
+    job: HybridJob
+    last: int
+    """Sequence of its newest event."""
+    started_at: HybridStarted | None
+
+
+class RunHybridJobs:
+    """Runs what is delivered.
+
+    A message stays in hand while its job runs. Is this process lost, then another gets the message, and finds in the
+    history that the job was started: it reports it as lost, or runs it again if its user asked for that. Is only the
+    connection lost, the same process gets it again, and waits for what it runs.
+    """
+
+    def __init__(self, log: EventLog, payloads: PayloadStore, runs: Runs, files: UsageFiles, service: str) -> None:
+        self._log = log
+        self._payloads = payloads
+        self._runs = runs
+        self._files = files
+        self._service = service
+        self._running: dict[tuple[str, str], asyncio.Future[None]] = {}
+        self._attempts: set[Running] = set()
+        self._closing = False
+
+    @property
+    def number(self) -> int:
+        """How many run."""
+        return len(self._attempts)
+
+    def close(self) -> None:
+        """End all children: this process is about to end, and their jobs are lost with it."""
+        self._closing = True
+        for attempt in self._attempts:
+            attempt.stop()
+
+    async def __call__(self, event: HybridAccepted, sequence: int) -> None:
+        """Run a hybrid job to its end.
+
+        Raises:
+            Superseded: it has ended.
+            Unavailable: the log does not answer, or this process ends.
+        """
+        name = event.data.tenant, event.data.hybrid
+        if (known := self._running.get(name)) is not None:
+            await asyncio.shield(known)
+            return
+        mine = self._running[name] = asyncio.get_running_loop().create_future()
+        try:
+            await self._run(event, sequence)
+        finally:
+            del self._running[name]
+            mine.set_result(None)
+
+    async def _run(self, event: HybridAccepted, sequence: int) -> None:
+        it = event.data
+        seen = await self._history(event, sequence)
+        before = self._files.read(it.tenant, it.hybrid)
+        match next_step(seen.job, before.usage):
+            case Over():
+                self._files.forget(it.tenant, it.hybrid)
+                raise Superseded(f"hybrid job {it.hybrid} has ended")
+            case Begin(number, left_s):
+                attempt = self._runs.attempt(it, before)
+                await self._attempt(event, attempt, number, left_s, seen)
+            case Fail() | Cancel() as how:
+                await self._end(event, how, seen)
+
+    async def _attempt(self, event: HybridAccepted, attempt: Running, number: int, left_s: float, seen: _Seen) -> None:
+        """Run one attempt, and append its end."""
+        it = event.data
+        if self._closing:
+            raise Unavailable("this process is about to end")
+        try:
+            source = (await self._payloads.get(it.tenant, it.file)).decode()
+        except (Missing, UnicodeDecodeError):
+            text = "its file is not stored, or is no UTF-8 text: submit it again"
+            await self._end(event, Fail(Reason(code="file_missing", text=text)), seen)
+            return
+        begun = events.started(event, number, self._service)
+        last = await self._log.append(begun, after=seen.last, guard=subjects.hybrid(it.tenant, it.hybrid).everything)
+        seen = _Seen(job_of([event, begun]), last, begun)
+        self._attempts.add(attempt)
+        following = asyncio.ensure_future(self._follow(event, attempt, seen))
+        try:
+            how: Fail | Cancel | Finish = Finish()
+            try:
+                measured = await attempt.run(source, left_s)
+            except Refusal as refusal:
+                how = Fail(Reason(code=refusal.reason, text=str(refusal)))
+            else:
+                how = outcome(measured, seen.job.stop, it.terms)
+        finally:
+            following.cancel()
+            self._attempts.discard(attempt)
+            self._files.write(it.tenant, it.hybrid, attempt.progress())
+        if self._closing:
+            raise Unavailable(f"hybrid job {it.hybrid} was lost: its process ends")
+        result = attempt.result if isinstance(how, Finish) else None
+        stored = None if result is None else await self._payloads.put(it.tenant, result, _JSON)
+        await self._end(event, how, seen, stored)
+
+    async def _follow(self, event: HybridAccepted, attempt: Running, seen: _Seen) -> None:
+        """While it runs: note what it has used, and stop it if its user asks, or if its end is in the log."""
+        it, stopped = event.data, False
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            self._files.write(it.tenant, it.hybrid, attempt.progress())
+            with suppress(Fault):  # the bus is away; the child may not need it now
+                now = await self._history(event, seen.last)
+                seen.job, seen.last = now.job, now.last
+            if not stopped and (seen.job.stop is not None or seen.job.ended):
+                stopped = True
+                attempt.stop()
+
+    async def _end(
+        self, event: HybridAccepted, how: Fail | Cancel | Finish, seen: _Seen, result: Payload | None = None
+    ) -> None:
+        """Append the end, unless there is one; a wish to stop that comes meanwhile does not change it."""
+        it = event.data
+        progress = self._files.read(it.tenant, it.hybrid)
+        started = seen.started_at
+        ended = events.ended(
+            event,
+            how,
+            attempt=started.data.attempt if started else 0,
+            started_at=started.time if started else None,
+            progress=progress,
+            result=result,
+        )
+        aggregate = subjects.hybrid(it.tenant, it.hybrid)
+        while not seen.job.ended:
+            try:
+                await self._log.append(ended, after=seen.last, guard=aggregate.everything)
+            except Stale:
+                seen = await self._history(event, seen.last + 1)
+            else:
+                break
+        self._files.forget(it.tenant, it.hybrid)
+        try:
+            await self._runs.revoke(it)
+        except Fault as fault:  # it expires by itself
+            _log.warning("the key of hybrid job %s was not revoked: %s", it.hybrid, fault)
+
+    async def _history(self, event: HybridAccepted, reaching: int) -> _Seen:
+        it = event.data
+        found: list[Stored] = await self._log.history(subjects.hybrid(it.tenant, it.hybrid), reaching=reaching)
+        started = next((one.event for one in found if isinstance(one.event, HybridStarted)), None)
+        return _Seen(job_of(known_events(found)), found[-1].sequence, started)

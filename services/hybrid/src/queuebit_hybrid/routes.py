@@ -1,0 +1,39 @@
+"""Which messages reach the handlers."""
+
+from __future__ import annotations
+
+from faststream.nats import NatsRouter
+
+from queuebit_contracts.hybrid import HybridAccepted
+from queuebit_contracts.query import Answer, Question
+from queuebit_hybrid.answers import Answers
+from queuebit_hybrid.handlers import RunHybridJobs
+from queuebit_runtime.consumers import LogSequence, subscribes
+from queuebit_runtime.query_server import QueryServer
+from queuebit_runtime.replies import Tenant
+
+__all__ = ["queries", "routes"]
+
+
+def routes(run: RunHybridJobs, *, workers: int) -> NatsRouter:
+    """Hybrid jobs to run."""
+    router = NatsRouter()
+
+    @subscribes(router, "hybrid-accepted", workers=workers)
+    async def on_accepted(event: HybridAccepted, sequence: LogSequence) -> None:
+        """Run a hybrid job to its end."""
+        await run(event, sequence)
+
+    return router
+
+
+def queries(answers: Answers) -> NatsRouter:
+    """Queries of tenants."""
+    server = QueryServer("hybrid", side_by_side=4)
+
+    @server.answers("hybrid")
+    async def on_hybrid(tenant: Tenant, question: Question) -> Answer:
+        """The key that a hybrid job will sign with, and what it can import."""
+        return await answers.key(tenant, question)
+
+    return server.router
