@@ -1,11 +1,15 @@
+# /// script
+# dependencies = ["queuebit"]
+# ///
 """QAOA: the largest cut of a ring of five nodes with a chord, from a grid of angles that run together.
 
 `python -m examples.hybrid.qaoa`; run it again, or with a finer grid: what ran before is not paid again.
+Or have the platform run it: `qb hybrid run examples/hybrid/qaoa.py --param points=5 --follow`.
 """
 
 from math import pi
 
-from queuebit import Client, Item
+from queuebit import Client, Item, hybrid
 
 NODES = 5
 EDGES = [(0, 1), (1, 2), (2, 3), (3, 4), (4, 0), (0, 2)]
@@ -48,5 +52,6 @@ def main(client: Client, points: int = 4, shots: int = 500) -> int:
 
 
 if __name__ == "__main__":
+    given = hybrid.parameters(points=4, shots=500)
     with Client() as opened:
-        main(opened)
+        hybrid.save_result({"cut": main(opened, **given)})

@@ -1,11 +1,15 @@
+# /// script
+# dependencies = ["queuebit"]
+# ///
 """VQE that survives a crash: the ground state of a model of H2 by exact minimisation of one angle after another.
 
 `python -m examples.hybrid.vqe`; stop it at any time and run it again: it pays for no evaluation twice.
+Or have the platform run it: `qb hybrid run examples/hybrid/vqe.py --param rounds=3 --follow`.
 """
 
 from math import atan2, pi
 
-from queuebit import Client, Sweep, Workflow
+from queuebit import Client, Sweep, Workflow, hybrid
 
 ANSATZ = """
 OPENQASM 3.0;
@@ -42,10 +46,12 @@ def main(client: Client, workflow: Workflow, rounds: int = 2, shots: int = 4000)
         angles[which] -= pi / 2 + atan2(2 * here - above - below, above - below)
         angles[which] = (angles[which] + pi) % (2 * pi) - pi
         (lowest,) = energies([angles])
+        hybrid.log_metric("energy", lowest, step=turn)
         print(f"energy {lowest:.4f} at {angles[0]:.3f}, {angles[1]:.3f}", flush=True)
     return lowest
 
 
 if __name__ == "__main__":
+    given = hybrid.parameters(rounds=2, shots=4000)
     with Client() as opened:
-        main(opened, Workflow("h2"))
+        hybrid.save_result({"energy": main(opened, Workflow("h2"), **given)})

@@ -19,6 +19,7 @@ from faststream.specification import AsyncAPI
 
 import queuebit_broker.routes
 import queuebit_executor.routes
+import queuebit_hybrid.routes
 import queuebit_metering.routes
 import queuebit_provenance.routes
 import queuebit_scheduler.routes
@@ -49,14 +50,18 @@ def services_document() -> dict[str, Any]:  # JSON
         queuebit_broker.routes.revocations(handler, side_by_side=1),
         queuebit_broker.routes.session_requests(handler, side_by_side=1),
         queuebit_broker.routes.routes(handler, handler),
+        queuebit_broker.routes.hybrid_routes(handler),
         queuebit_scheduler.routes.queries(handler, handler, handler),
         queuebit_executor.routes.placements(handler, durable_of("aer", "aer"), wanted),
         queuebit_executor.routes.cancellations(handler),
         queuebit_executor.routes.profiles(handler, "aer", Tracing("executor-aer"), begin_s=1.0),
         queuebit_executor.routes.liveness(["aer"], {}),
         queuebit_executor.routes.statements(handler),
+        queuebit_hybrid.routes.routes(handler, workers=1),
+        queuebit_hybrid.routes.queries(handler),
         queuebit_metering.routes.routes(handler, handler, workers=1),
         queuebit_metering.routes.sessions(handler),
+        queuebit_metering.routes.hybrid_routes(handler),
         queuebit_provenance.routes.routes(handler, workers=1),
         queuebit_provenance.routes.queries(handler),
         queuebit_telemetry.routes.spans(handler),

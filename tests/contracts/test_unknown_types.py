@@ -9,6 +9,7 @@ from faststream.nats import NatsRouter
 
 import queuebit_broker.routes
 import queuebit_executor.routes
+import queuebit_hybrid.routes
 import queuebit_metering.routes
 import queuebit_provenance.routes
 from queuebit_contracts.executors import durable_of, with_executors
@@ -28,9 +29,12 @@ def routers() -> list[NatsRouter]:
     handler: Any = handle
     return [
         queuebit_broker.routes.routes(handler, handler),
+        queuebit_broker.routes.hybrid_routes(handler),
         queuebit_executor.routes.placements(handler, durable_of("aer", "aer"), WANTED),
+        queuebit_hybrid.routes.routes(handler, workers=1),
         queuebit_metering.routes.routes(handler, handler, workers=1),
         queuebit_metering.routes.sessions(handler),
+        queuebit_metering.routes.hybrid_routes(handler),
         queuebit_provenance.routes.routes(handler, workers=1),
     ]
 

@@ -23,6 +23,7 @@ WORDS = {
     "tenant": ("poison", "main"),
     "delegation": ("poison", "dpoison"),
     "session": ("poison", "spoison"),
+    "hybrid": ("poison", "hpoison"),
     "config": ("poison",),
     "backend": ("aer",),
     "proof": ("main",),

@@ -14,12 +14,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple, get_args
 
 from queuebit_audit.charges import authorised, bill, corrected
+from queuebit_audit.hybrids import HybridBill, HybridTerms
 from queuebit_audit.records import AccountEntry, CheckProofs, Content, Leaf, Placed, Root
 from queuebit_contracts.account import AccountCorrected, AccountFunded, AccountHeld, AccountReleased, AccountSettled
 from queuebit_contracts.backend import BackendCalibrated
 from queuebit_contracts.catalog import NUMBERED, AnyEvent, decode
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
 from queuebit_contracts.directory import TenantEvent
+from queuebit_contracts.hybrid import HybridAccepted, HybridMetered
 from queuebit_contracts.job import (
     JobAccepted,
     JobCompleted,
@@ -282,6 +284,8 @@ _READERS: Mapping[type[AnyEvent], Callable[[Any, _Place], object]] = {
     JobCompleted: _completed,
     JobFailed: lambda event, _: Ran(UsageRecord.of(event.data.usage), event.data.backend, None),
     JobMetered: lambda event, _: bill(event.data),
+    HybridAccepted: lambda event, _: HybridTerms.of(event.data),
+    HybridMetered: lambda event, _: HybridBill.of(event.data),
     JobUsageReported: lambda event, _: Reported(event.data.revision, UsageRecord.of(event.data.usage)),
     JobCorrected: lambda event, _: corrected(event.data),
     JobSealed: _sealed,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from queuebit_audit.bills import billed
+from queuebit_audit.hybrids import time_adds_up
 from queuebit_audit.job_state import Job
 from queuebit_audit.lifecycle import Outstanding
 from queuebit_audit.overdrafts import overdrawn
@@ -38,6 +39,9 @@ def money_adds_up(history: History, book: PriceBook, outstanding: Outstanding) -
         idle = by_job.pop((tenant, idle_hold_of(session)), [])
         for fault in session_adds_up(facts, cap, idle, book, outstanding):
             verdict.add(f"{tenant}/{session}", fault)
+    for key, hybrid in history.hybrids.items():
+        for fault in time_adds_up(hybrid, by_job.pop(key, []), book, outstanding):
+            verdict.add("/".join(key), fault)
     for key, entries in by_job.items():
         verdict.add("/".join(key), f"its account was {entries[0].name}, but no such job was ever submitted")
     if waiting := sum(job.provisional for job in history.jobs.values()):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from queuebit_audit.charges import Authorised, Bill, Corrected
+from queuebit_audit.hybrids import Hybrid, HybridBill, HybridTerms
 from queuebit_audit.job_state import Job
 from queuebit_audit.messages import UNKNOWN, Calibrated, Checkpointed, Delegated, Fact, Ran, Reported, Submitted
 from queuebit_audit.records import AccountEntry, Content, Decision, Head, Leaf, Placed, Stray
@@ -17,6 +18,7 @@ from queuebit_contracts.catalog import CATALOG
 from queuebit_contracts.delegations import Authority, Delegations, authority_of
 from queuebit_contracts.directory import Directory, TenantEvent
 from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened
+from queuebit_contracts.hybrid import ENDS
 from queuebit_contracts.subjects import parse
 from queuebit_contracts.wire import Event
 
@@ -32,6 +34,7 @@ class History:
 
     jobs: dict[tuple[str, str], Job] = field(default_factory=dict)
     accounts: dict[tuple[str, str], list[AccountEntry]] = field(default_factory=dict)
+    hybrids: dict[tuple[str, str], Hybrid] = field(default_factory=dict)
     leaves: list[tuple[Job, Leaf]] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
     strays: list[Stray] = field(default_factory=list)
@@ -68,6 +71,8 @@ class History:
         match fact.noun:
             case "job":
                 self._job(fact)
+            case "hybrid":
+                self._hybrid(fact)
             case "account" if isinstance(content, AccountEntry):
                 self.accounts.setdefault((fact.tenant, fact.id), []).append(content)
             case "tenant":
@@ -121,6 +126,16 @@ class History:
         known = self.delegations.find(asked.tenant, asked.delegation)
         found = authority_of(known, self.directory, key, asked.stored_at)
         return isinstance(found, Authority) and found.role != "viewer" and found.project in (None, asked.project)
+
+    def _hybrid(self, fact: Fact) -> None:
+        it = self.hybrids.setdefault((fact.tenant, fact.id), Hybrid())
+        it.last = fact.sequence
+        it.ends += fact.name in ENDS
+        match fact.content:
+            case HybridTerms() as terms:
+                it.terms = terms
+            case HybridBill() as bill:
+                it.bill = bill
 
     def _job(self, fact: Fact) -> None:
         key = (fact.tenant, fact.id)

@@ -49,6 +49,7 @@ def build() -> ArgumentParser:
     _stack(words)
     _submit(words)
     _jobs(words)
+    _hybrid(words.group("hybrid", "Python files that run beside the backends"))
     _reading(words)
     _documents(words)
     _checking(words)
@@ -137,6 +138,41 @@ def _group(command: ArgumentParser, what: str) -> None:
     kinds.add_argument("--tag", metavar="T", help=f"{what} with this tag")
     kinds.add_argument("--session", metavar="S", help=f"{what} of the session with this id")
     kinds.add_argument("--workflow", metavar="W", help=f"{what} of the workflow with this name")
+
+
+def _hybrid(hybrid: Group) -> None:
+    run = hybrid.command("run", "hybrid:run", "have the platform run a Python file", client=True, json=LINES)
+    run.add_argument("file", metavar="FILE", help="a Python file; it declares its dependencies as PEP 723 says")
+    run.add_argument("--param", action="append", default=[], metavar="N=V", help="a parameter: JSON, or a text")
+    run.add_argument("--max-time", type=lifetime, default=600, metavar="TIME", help="stop it after 90s or 2h (10m)")
+    run.add_argument("--max-cost", metavar="1.50", help="refuse it if its own time could cost more")
+    run.add_argument("--project", metavar="P", help="the project that pays (the credential's project)")
+    run.add_argument("--purpose", default="interactive", metavar="TEXT", help="the purpose; not empty (interactive)")
+    run.add_argument("--label", metavar="TEXT", help="a display name (the file's name)")
+    run.add_argument("--key", metavar="K", help="idempotency key: the same key and content is the same hybrid job")
+    run.add_argument("--retries", type=number(0, 5), default=0, metavar="N", help="run it again if it is lost (0)")
+    run.add_argument("--tag", action="append", default=[], metavar="T", help="name for the bill; may be repeated")
+    run.add_argument("--follow", "-f", action="store_true", help="show what it writes, and how it ends")
+    listed = hybrid.command("list", "hybrid:list_hybrids", "the newest hybrid jobs", client=True)
+    listed.add_argument("--project", metavar="P", help="of this project alone")
+    listed.add_argument("--limit", type=number(1, 1000), default=50, metavar="N", help="how many (50)")
+    for word, text in (
+        ("show", "how it stands"),
+        ("logs", "what it writes"),
+        ("metrics", "the numbers that it records"),
+        ("result", "what it saved"),
+        ("cancel", "stop it if it has not ended"),
+    ):
+        lines = LINES if word in ("logs", "metrics") else DOCUMENT
+        command = hybrid.command(word, f"hybrid:{word}", text, client=True, json=lines)
+        command.add_argument("hybrid", metavar="ID", help="its id, as `qb hybrid list` shows it")
+        if word in ("logs", "metrics"):
+            command.add_argument("--follow", "-f", action="store_true", help="until it ends")
+        if word == "result":
+            command.add_argument("--timeout", type=seconds, default=0.0, metavar="S", help="wait so long for it (0)")
+            command.add_argument("--output", metavar="FILE", help="write it there, as JSON")
+        if word == "cancel":
+            command.add_argument("--reason", default="", metavar="TEXT", help="stored with the cancellation")
 
 
 def _checking(words: Group) -> None:

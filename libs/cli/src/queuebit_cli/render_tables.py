@@ -16,6 +16,7 @@ __all__ = [
     "charge_rows",
     "clock",
     "day_and_time",
+    "hybrid_rows",
     "job_rows",
     "moment",
     "plan_rows",
@@ -47,6 +48,21 @@ def job_rows(rows: Sequence[Row]) -> list[Row]:
 def _charge(row: Row) -> object:
     charge = _money(row, "charge")
     return f"{charge}{UNTIL_FINAL}" if charge and row.get("provisional") else charge
+
+
+def hybrid_rows(rows: Sequence[Row]) -> list[Row]:
+    """Hybrid jobs, newest first."""
+    return [
+        {
+            **_same(row, "hybrid", "state"),
+            "label": shortened(visible(str(row.get("label") or "")), _LABEL),
+            **_same(row, "project", "user", "charge"),
+            "took": None if row.get("time_s") is None else f"{row['time_s']:.1f} s",
+            "at": moment(row.get("submitted_at")),
+            "reason": row.get("reason"),
+        }
+        for row in rows
+    ]
 
 
 def backend_rows(rows: Sequence[Row]) -> list[Row]:

@@ -263,6 +263,15 @@ class AsyncClient:
             tags=tags,
         )
 
+    async def hybrid_jobs(self, *, project: str | None = None, limit: int = 50) -> Table:
+        """The newest hybrid jobs of the tenant.
+
+        Args:
+            project: only of this project.
+            limit: how many, up to 1,000.
+        """
+        return await self._ask("hybrids", project=project, limit=whole_number("limit", limit, 1, 1000))
+
     def hybrid_job(self, hybrid: str) -> AsyncHybridJob:
         """A hybrid job by its id; sends no request.
 

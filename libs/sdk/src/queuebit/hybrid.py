@@ -28,6 +28,7 @@ __all__ = ["log_metric", "parameters", "save_result"]
 _PARAMETERS: Final = "QUEUEBIT_HYBRID_PARAMETERS"
 _SOCKET: Final = "QUEUEBIT_HYBRID_SOCKET"
 _LONGEST_NAME: Final = 64
+_LARGEST_RESULT: Final = 1 << 20
 _ANSWER_S: Final = 30.0
 
 _lock = threading.Lock()
@@ -73,6 +74,9 @@ def save_result(value: object) -> None:
         content = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"the result is not JSON: {error}; convert it, such as arrays with `.tolist()`") from error
+    if len(content) > _LARGEST_RESULT:
+        text = f"the result has {len(content):,} characters as JSON and may have {_LARGEST_RESULT:,}: save less"
+        raise Refused([Reason("result_too_large", text)])
     if _SOCKET in os.environ:
         _send({"do": "result"}, content.encode())
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -223,6 +224,9 @@ async def run_hybrid(
 ) -> AsyncHybridJob:
     """As `AsyncClient.run_hybrid`."""
     credential = client.credential
+    if credential.delegation is not None:
+        text = "a hybrid job, or another holder of a delegated key, starts no hybrid jobs: submit it as yourself"
+        raise Refused([Reason("delegated", text)])
     source, name = await asyncio.to_thread(_read, file)
     key = new_key() if key is None else one_line("key", key, 128)
     hybrid = hybrid_id(credential.tenant, key)
@@ -237,7 +241,7 @@ async def run_hybrid(
         file=describe(source, PYTHON),
         parameters=_parameters(parameters or {}),
         delegation="none",
-        max_time_s=whole_number("max_time", max_time, 1, MAX_TIME_S),
+        max_time_s=whole_number("max_time", _whole(max_time), 1, MAX_TIME_S),
         retries=whole_number("retries", retries, 0, 5) or None,
         max_cost=None if max_cost is None else WireAmount.of(money_of(max_cost)),
         tags=tuple(dict.fromkeys(plain_name("tag", it) for it in tags)) or None,
@@ -285,6 +289,11 @@ def _parameters(given: Mapping[str, Any]) -> str:
     if len(text) > 16_384:
         raise InvalidInput(f"parameters have {len(text):,} characters as JSON and may have 16,384: pass less")
     return text
+
+
+def _whole(seconds: float) -> float:
+    """Whole seconds, at least as many."""
+    return math.ceil(seconds) if isinstance(seconds, float) and math.isfinite(seconds) else seconds
 
 
 async def _is_known(client: AsyncClient, draft: HybridSubmission) -> bool:

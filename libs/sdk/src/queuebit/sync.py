@@ -248,6 +248,10 @@ class Client:
         )
         return HybridJob(self._loop.run(work), self._loop)
 
+    def hybrid_jobs(self, *, project: str | None = None, limit: int = 50) -> Table:
+        """The newest hybrid jobs of the tenant."""
+        return self._loop.run(self._client.hybrid_jobs(project=project, limit=limit))
+
     def hybrid_job(self, hybrid: str) -> HybridJob:
         """A hybrid job by its id."""
         from queuebit.sync_hybrid import HybridJob

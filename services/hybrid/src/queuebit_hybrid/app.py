@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 
 from queuebit.bus_transport import BusTransport
+from queuebit_contracts.wire import UnknownEvent
 from queuebit_hybrid.adapters import ChildRuns
 from queuebit_hybrid.answers import Answers
 from queuebit_hybrid.handlers import RunHybridJobs
 from queuebit_hybrid.keys import JobKeys
 from queuebit_hybrid.routes import queries, routes
+from queuebit_hybrid.rows import Rows
 from queuebit_hybrid.running import Runner
 from queuebit_hybrid.settings import Settings
 from queuebit_hybrid.usage_file import UsageFiles
@@ -17,6 +19,8 @@ from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
+from queuebit_runtime.stored import Stored
+from queuebit_runtime.view import View, fold_events
 
 __all__ = ["create_app"]
 
@@ -34,7 +38,14 @@ def create_app() -> Service:
         f"hybrid-{os.getpid()}",
     )
     service.include(routes(run, workers=settings.slots))
-    service.include(queries(Answers(runner)))
+    rows = Rows()
+
+    def take(stored: Stored) -> None:
+        if not isinstance(stored.event, UnknownEvent):
+            rows.take(stored.event)
+
+    service.views.append(View(service.bus, "hybrid", service.topology.service["hybrid"].view, fold_events(take)))
+    service.include(queries(Answers(runner, rows)))
     service.ending.append(run.close)
     service.detail = lambda: {"running": run.number, "isolated": int(runner.refusal() is None and not settings.unsafe)}
     return service

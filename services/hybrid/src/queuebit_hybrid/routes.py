@@ -36,4 +36,9 @@ def queries(answers: Answers) -> NatsRouter:
         """The key that a hybrid job will sign with, and what it can import."""
         return await answers.key(tenant, question)
 
+    @server.answers("hybrids")
+    async def on_hybrids(tenant: Tenant, question: Question) -> Answer:
+        """The newest hybrid jobs."""
+        return await answers.newest(tenant, question)
+
     return server.router

@@ -1,0 +1,153 @@
+"""Hybrid jobs on a real stack: examples run beside the backends, behind walls, and each is billed once."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from examples.hybrid import vqe
+
+from queuebit import Client, JobFailed, Money, Refused
+from queuebit.credentials import find
+from queuebit_testing.embedded import EmbeddedStack
+
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(
+        sys.platform != "linux" or os.geteuid() != 0, reason="children are isolated as root on Linux only"
+    ),
+]
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "hybrid"
+WALLS = """
+import os, socket
+from pathlib import Path
+from queuebit import Client, hybrid
+
+def refused(what):
+    try:
+        what()
+    except Exception as error:
+        return type(error).__name__
+    return "allowed"
+
+given = hybrid.parameters(port=0, home="")
+with Client() as client:
+    found = {
+        "internet": refused(lambda: socket.create_connection(("192.0.2.1", 80), 2)),
+        "bus": refused(lambda: socket.create_connection(("127.0.0.1", given["port"]), 2)),
+        "home": refused(lambda: os.listdir(given["home"])),
+        "others": refused(lambda: os.kill(1, 9)),
+        "libraries": refused(lambda: Path(os.__file__).write_text("")),
+        "project": refused(lambda: client.submit("OPENQASM 3.0; qubit q;", project="other").result(20)),
+    }
+found["processes"] = len([it for it in os.listdir("/proc") if it.isdigit()])
+hybrid.save_result(found)
+"""
+ENDLESS = """
+import os, signal, time
+signal.signal(signal.SIGTERM, lambda *_: None)
+if os.fork() == 0:
+    os.setsid()
+print("process", os.getpid(), flush=True)
+while True:
+    time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "program.py"
+
+
+def account(client: Client) -> tuple[Money, Money]:
+    (it,) = [row for row in client.balances() if row["kind"] == "account"]
+    return Money.of(str(it["held"])), Money.of(str(it["spent"]))
+
+
+def test_examples_run_beside_the_backends(stack: EmbeddedStack, tenant: str) -> None:
+    with Client(find(stack.home, tenant)) as client:
+        energies = client.run_hybrid(EXAMPLES / "vqe.py", {"rounds": 1}, key="h2")
+        assert client.run_hybrid(EXAMPLES / "vqe.py", {"rounds": 1}, key="h2").id == energies.id
+        cut = client.run_hybrid(EXAMPLES / "qaoa.py", {"points": 3})
+        assert energies.result(60)["energy"] == pytest.approx(vqe.GROUND, abs=0.05)
+        assert cut.result(60) == {"cut": 5}
+        assert [it.step for it in energies.metrics() if it.name == "energy"] == [0, 1]
+        assert "energy" in "".join(energies.logs())
+        jobs = client.jobs(tag="h2")
+        assert len(jobs) >= 3
+        bills = [client.job(str(it["job"])).charge(30) for it in client.jobs()]
+        held, spent = account(client)
+        total = sum([*bills, energies.cost(), cut.cost()], Money.zero())
+        assert (held, spent) == (Money.zero(), total)
+        rows = {it["hybrid"]: it for it in client.hybrid_jobs()}
+        assert {rows[it.id]["state"] for it in (energies, cut)} == {"completed"}
+
+
+def test_a_child_reaches_nothing_but_its_own_tenant(stack: EmbeddedStack, tenant: str, file: Path) -> None:
+    file.write_text(WALLS)
+    port = int(stack.listens("nats-server").rpartition(":")[2])
+    with Client(find(stack.home, tenant)) as client:
+        found = client.run_hybrid(file, {"port": port, "home": str(stack.home)}).result(60)
+    assert found.pop("processes") <= 2
+    assert "allowed" not in found.values(), found
+    assert found["project"] == "Refused"
+
+
+def test_a_time_limit_and_a_user_end_it_with_all_its_processes(stack: EmbeddedStack, tenant: str, file: Path) -> None:
+    file.write_text(ENDLESS)
+    with Client(find(stack.home, tenant)) as client:
+        limited, cancelled = client.run_hybrid(file, max_time=1), client.run_hybrid(file)
+        next(cancelled.logs())
+        assert cancelled.cancel("enough").state == "cancelled"
+        with pytest.raises(JobFailed, match="time limit of 1 s"):
+            limited.result(30)
+        assert limited.cost() == Money.of("0.0001")
+        assert account(client)[0] == Money.zero()
+
+
+def test_what_cannot_run_is_refused_with_a_reason(stack: EmbeddedStack, tenant: str, file: Path) -> None:
+    with Client(find(stack.home, tenant)) as client:
+        file.write_text('# /// script\n# dependencies = ["no-such-thing"]\n# ///\n')
+        missing = client.run_hybrid(file)
+        with pytest.raises(JobFailed, match="no-such-thing is not installed"):
+            missing.result(30)
+        assert missing.cost() == Money.zero()
+        file.write_text("pass")
+        with pytest.raises(Refused) as refused:
+            client.run_hybrid(file, max_cost="0.0001").result(30)
+        assert [it.code for it in refused.value.reasons] == ["max_cost_exceeded"]
+
+
+def test_one_that_is_lost_with_its_service_is_reported_and_billed_or_runs_again(
+    second: EmbeddedStack, file: Path
+) -> None:
+    file.write_text(ENDLESS)
+    with Client(find(second.home)) as client:
+        lost, again = client.run_hybrid(file, max_time=60), client.run_hybrid(file, max_time=60, retries=1)
+        while {lost.status().state, again.status().state} != {"started"} or not next(again.logs(), ""):
+            time.sleep(0.1)
+        service = second.pid("hybrid")
+        below = children(service)
+        assert len(below) >= 4
+        time.sleep(1.2)  # what it has used is noted each second
+        second.kill("hybrid")
+        while any(Path(f"/proc/{it}").exists() for it in below):
+            time.sleep(0.05)
+        with pytest.raises(JobFailed, match="lost"):
+            lost.result(60)
+        assert Money.zero() < lost.cost(30) < Money.of("0.003")
+        while again.status().attempt != 2:
+            time.sleep(0.1)
+        assert again.cancel().state == "cancelled"
+
+
+def children(pid: int | None) -> list[int]:
+    """All processes below one."""
+    import psutil
+
+    return [it.pid for it in psutil.Process(pid).children(recursive=True)]
