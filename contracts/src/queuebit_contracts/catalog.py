@@ -170,7 +170,7 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(HybridStopRequested, _HYBRID + "stop_requested", ("broker",)),
         Entry(HybridCompleted, _HYBRID + "completed", ("hybrid",)),
         Entry(HybridFailed, _HYBRID + "failed", ("hybrid",)),
-        Entry(HybridCancelled, _HYBRID + "cancelled", ("broker", "hybrid")),
+        Entry(HybridCancelled, _HYBRID + "cancelled", ("hybrid",)),
         Entry(HybridMetered, _HYBRID + "metered", ("metering",)),
         Entry(ConfigApplied, "qb.config.stack.applied", ("broker",)),
         Entry(BackendRegistered, "qb.backend.{backend}.registered", ("executor",)),

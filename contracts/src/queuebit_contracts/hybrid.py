@@ -145,7 +145,7 @@ class HybridStart(Wire):
 
 
 class HybridStopRequest(Wire):
-    """A hybrid job that runs is to be stopped."""
+    """A hybrid job is to be stopped."""
 
     tenant: Name
     hybrid: Name
@@ -250,7 +250,7 @@ class HybridStarted(Event[HybridStart]):
 
 
 class HybridStopRequested(Event[HybridStopRequest]):
-    """A user asked to stop it while it runs; the hybrid service answers with `HybridCancelled` or another end."""
+    """A user asked to stop it; the hybrid service answers with `HybridCancelled`, or with the end that came first."""
 
     type: Literal["qb.hybrid.stop_requested.v1"] = "qb.hybrid.stop_requested.v1"
 

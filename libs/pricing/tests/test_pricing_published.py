@@ -50,6 +50,7 @@ def test_published_terms_never_change(book: PriceBook) -> None:
         "aer-2026": "sha256:2f3c054f343f",
         "cirq-2026": "sha256:807d4b08b46f",
         "emulated-ibm-2026": "sha256:fb46fa31c311",
+        "hybrid-2026": "sha256:14cd1ad8ecdd",
         "local-2026": "sha256:75d2b1172142",
     }
 

@@ -112,6 +112,6 @@ def test_the_signal_is_named() -> None:
     assert "SIGKILL" in how.reason.text
 
 
-def test_a_wish_to_stop_goes_before_what_the_child_made_of_it() -> None:
+def test_a_stop_request_counts_before_the_exit_code() -> None:
     assert outcome(Measured(0), STOP, TERMS) == Cancel(STOP)
     assert outcome(Measured(0), None, TERMS) == Finish()

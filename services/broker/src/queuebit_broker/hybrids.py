@@ -25,8 +25,6 @@ from queuebit_contracts.hybrid import (
     ENDS,
     HybridAcceptance,
     HybridAccepted,
-    HybridCancellation,
-    HybridCancelled,
     HybridRejected,
     HybridRejection,
     HybridStopRequest,
@@ -146,7 +144,7 @@ class CancelByKind:
 
 
 class StopHybridJobs:
-    """Cancels a hybrid job that waits, and asks for the stop of one that runs; members their own, admins all."""
+    """Has the hybrid service stop a hybrid job: members their own, admins all of their tenant."""
 
     def __init__(self, log: EventLog, follower: Follower, world: World) -> None:
         self._log = log
@@ -154,7 +152,7 @@ class StopHybridJobs:
         self._world = world
 
     async def __call__(self, event: CancelJob, *, body: bytes, subject: str) -> None:
-        """Append `cancelled` or `stop_requested`, unless it ended.
+        """Append `stop_requested`, unless it ended.
 
         Raises:
             Forbidden: the request is not proven, or its author may not stop this hybrid job.
@@ -173,7 +171,7 @@ class StopHybridJobs:
                 raise Forbidden(f"hybrid job {hybrid} is not {author.user}'s: ask its owner, or an admin of {tenant}")
             if author.project not in (None, accepted.data.terms.project):
                 raise Forbidden(f"delegation {author.delegation} is for another project: use another key")
-            stop = _stop(accepted, author, event.data.reason, runs="started" in _names(past))
+            stop = _stop(accepted, author, event.data.reason)
             try:
                 await self._log.append(stop, after=past[-1].sequence, guard=aggregate.everything)
             except Stale:
@@ -248,30 +246,14 @@ def _rejected(request: HybridRequest, reasons: Sequence[Reason]) -> HybridReject
     )
 
 
-def _stop(
-    accepted: HybridAccepted, author: Authority, reason: str, *, runs: bool
-) -> HybridCancelled | HybridStopRequested:
+def _stop(accepted: HybridAccepted, author: Authority, reason: str) -> HybridStopRequested:
     it = accepted.data
-    if runs:
-        return HybridStopRequested(
-            id=event_id("hybrid-stop-requested", it.tenant, it.hybrid),
-            source=_SOURCE,
-            provenanceid=accepted.provenanceid,
-            data=HybridStopRequest(
-                tenant=it.tenant, hybrid=it.hybrid, by=author.user, delegation=author.delegation, reason=reason
-            ),
-        )
-    return HybridCancelled(
-        id=event_id("hybrid-cancelled", it.tenant, it.hybrid),
+    return HybridStopRequested(
+        id=event_id("hybrid-stop-requested", it.tenant, it.hybrid),
         source=_SOURCE,
+        traceparent=current_traceparent(),
         provenanceid=accepted.provenanceid,
-        data=HybridCancellation(
-            tenant=it.tenant,
-            hybrid=it.hybrid,
-            terms=it.terms,
-            submitted_at=it.submitted_at,
-            by=author.user,
-            delegation=author.delegation,
-            reason=reason,
+        data=HybridStopRequest(
+            tenant=it.tenant, hybrid=it.hybrid, by=author.user, delegation=author.delegation, reason=reason
         ),
     )

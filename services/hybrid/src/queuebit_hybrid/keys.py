@@ -13,7 +13,7 @@ __all__ = ["JobKeys"]
 
 
 class JobKeys:
-    """Keys of hybrid jobs. All processes of the service derive the same, and nobody else can."""
+    """Keys of hybrid jobs. All processes of the service derive the same."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from queuebit.errors import QueuebitError, Refused, Unanswered
 from queuebit.transport import Message, Transport, Unsubscribe
-from queuebit_contracts.subjects import covers
+from queuebit_contracts.subjects import covers, parse
 from queuebit_contracts.topology import Topology
 from queuebit_runtime.frames import Broken, Frame, pack, read_frame
 
@@ -33,7 +33,7 @@ _LONGEST_S: Final = 60.0
 _UNREAD_BYTES: Final = 4 << 20
 _SUBJECT = re.compile(r"[!-)+-=?-~]{1,512}")
 """Printable, without blanks, `*` and `>`."""
-_NEVER: Final = ("qb.identity.", "qb.hybrid.", "$JS.API.DIRECT.GET.OUTPUT.")
+_NEVER: Final = ("identity", "hybrid")
 """A child makes no keys and no further hybrid jobs."""
 
 _Head = Mapping[str, Any]  # plain JSON
@@ -43,7 +43,7 @@ class Walls:
     """What the child may send and follow."""
 
     def __init__(self, publish: tuple[str, ...], subscribe: tuple[str, ...]) -> None:
-        self._publish = tuple(it for it in publish if not it.startswith(_NEVER))
+        self._publish = tuple(it for it in publish if parse(it).noun not in _NEVER)
         self._subscribe = subscribe
 
     def may_send(self, subject: str) -> bool:
@@ -61,7 +61,7 @@ class Walls:
 def walls_of(topology: Topology, tenant: str, user: str) -> Walls:
     """The walls of a member of a tenant, without what only a person needs."""
     allowed = topology.client_permissions("member", tenant, user)
-    return Walls(allowed.publish, tuple(it for it in allowed.subscribe if it.startswith("qb.stored.")))
+    return Walls(allowed.publish, tuple(it for it in allowed.subscribe if parse(it).noun == "stored"))
 
 
 class Relay:

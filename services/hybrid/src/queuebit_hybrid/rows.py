@@ -24,16 +24,16 @@ __all__ = ["Rows"]
 _KEPT = 1000
 """Of each tenant."""
 
-Row = dict[str, Any]  # JSON
+_Row = dict[str, Any]  # JSON
 
 
 class Rows:
     """What lists of hybrid jobs show."""
 
     def __init__(self) -> None:
-        self._rows: defaultdict[str, OrderedDict[str, Row]] = defaultdict(OrderedDict)
+        self._rows: defaultdict[str, OrderedDict[str, _Row]] = defaultdict(OrderedDict)
 
-    def newest(self, tenant: str, limit: int, project: str | None) -> list[Row]:
+    def newest(self, tenant: str, limit: int, project: str | None) -> list[_Row]:
         """The newest of a tenant first."""
         rows = reversed(self._rows[tenant].values()) if tenant in self._rows else iter(())
         return [it for it in rows if project in (None, it["project"])][:limit]

@@ -25,10 +25,10 @@ from queuebit_hybrid.errors import Refusal
 from queuebit_hybrid.isolation import obstacle, visible_paths
 from queuebit_hybrid.keys import JobKeys
 from queuebit_hybrid.output import MAX_BYTES, Chunked, Publish
-from queuebit_hybrid.places import own_user
 from queuebit_hybrid.policy import Measured
 from queuebit_hybrid.relay import Relay, walls_of
 from queuebit_hybrid.settings import Settings
+from queuebit_hybrid.system_users import own_user
 from queuebit_hybrid.usage_file import Progress
 from queuebit_runtime.sandbox import clean_environment
 

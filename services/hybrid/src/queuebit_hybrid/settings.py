@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import gettempdir
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -15,7 +16,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="QUEUEBIT_HYBRID_", frozen=True, extra="forbid")
 
-    data_dir: Path
+    data_dir: Path = Field(default_factory=lambda: Path(gettempdir()) / "queuebit-hybrid")
     """Folder for what running jobs have used so far, so that it is billed if this process is lost."""
     slots: int = Field(default=2, ge=1, le=32)
     """Hybrid jobs that run at once; others wait."""
