@@ -17,8 +17,8 @@ from queuebit_audit.session_facts import SessionFacts, is_signed
 from queuebit_contracts.catalog import CATALOG
 from queuebit_contracts.delegations import Authority, Delegations, authority_of
 from queuebit_contracts.directory import Directory, TenantEvent
-from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened
 from queuebit_contracts.hybrid import ENDS
+from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened
 from queuebit_contracts.subjects import parse
 from queuebit_contracts.wire import Event
 

@@ -17,8 +17,8 @@ UNSIGNED: Final = Signature(key="", signature="")
 def proof_of(content: Json, seed: str, delegation: str | None = None) -> Signature:
     """Sign the content of a request with a token's seed; the proof names its algorithm, and its key is its own id.
 
-    With the seed of a delegated key, it names the delegation. Without a seed it stays unsigned: the gateway signs it, with
-    the delegated key that the request carries.
+    With the seed of a delegated key, it names the delegation. Without a seed it stays unsigned: the gateway signs it,
+    with the delegated key that the request carries.
     """
     if not seed:
         return UNSIGNED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from queuebit.bus_transport import BusTransport
+from queuebit_contracts.hybrid import HybridStopRequested
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_hybrid.adapters import ChildRuns
 from queuebit_hybrid.answers import Answers
@@ -36,13 +37,16 @@ def create_app() -> Service:
         ChildRuns(service.bus, runner),
         UsageFiles(settings.data_dir),
         f"hybrid-{os.getpid()}",
+        settings.slots,
     )
-    service.include(routes(run, workers=settings.slots))
+    service.include(routes(run))
     rows = Rows()
 
     def take(stored: Stored) -> None:
         if not isinstance(stored.event, UnknownEvent):
             rows.take(stored.event)
+            if isinstance(stored.event, HybridStopRequested):
+                run.stop(stored.event.data.tenant, stored.event.data.hybrid)
 
     service.views.append(View(service.bus, "hybrid", service.topology.service["hybrid"].view, fold_events(take)))
     service.include(queries(Answers(runner, rows)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from queuebit_contracts import subjects
@@ -48,7 +49,9 @@ class RunHybridJobs:
     connection lost, the same process gets it again, and waits for what it runs.
     """
 
-    def __init__(self, log: EventLog, payloads: PayloadStore, runs: Runs, files: UsageFiles, service: str) -> None:
+    def __init__(
+        self, log: EventLog, payloads: PayloadStore, runs: Runs, files: UsageFiles, service: str, places: int
+    ) -> None:
         self._log = log
         self._payloads = payloads
         self._runs = runs
@@ -56,6 +59,8 @@ class RunHybridJobs:
         self._service = service
         self._running: dict[tuple[str, str], asyncio.Future[None]] = {}
         self._attempts: set[Running] = set()
+        self._stops: dict[tuple[str, str], asyncio.Event] = {}
+        self._places = asyncio.Semaphore(places)
         self._closing = False
 
     @property
@@ -66,8 +71,13 @@ class RunHybridJobs:
     def close(self) -> None:
         """End all children: this process is about to end, and their jobs are lost with it."""
         self._closing = True
-        for attempt in self._attempts:
-            attempt.stop()
+        for stop in self._stops.values():
+            stop.set()
+
+    def stop(self, tenant: str, hybrid: str) -> None:
+        """A user asked to stop a hybrid job, which may wait or run here."""
+        if (stop := self._stops.get((tenant, hybrid))) is not None:
+            stop.set()
 
     async def __call__(self, event: HybridAccepted, sequence: int) -> None:
         """Run a hybrid job to its end.
@@ -81,13 +91,30 @@ class RunHybridJobs:
             await asyncio.shield(known)
             return
         mine = self._running[name] = asyncio.get_running_loop().create_future()
+        stop = self._stops[name] = asyncio.Event()
         try:
-            await self._run(event, sequence)
+            async with self._place(stop):
+                await self._run(event, sequence, stop)
         finally:
-            del self._running[name]
+            del self._running[name], self._stops[name]
             mine.set_result(None)
 
-    async def _run(self, event: HybridAccepted, sequence: int) -> None:
+    @asynccontextmanager
+    async def _place(self, stop: asyncio.Event) -> AsyncIterator[None]:
+        """Wait for a place to run; a job that is to stop needs none."""
+        waiting = asyncio.ensure_future(self._places.acquire())
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            yield
+        finally:
+            stopping.cancel()
+            if waiting.done():
+                self._places.release()
+            else:
+                waiting.cancel()
+
+    async def _run(self, event: HybridAccepted, sequence: int, stop: asyncio.Event) -> None:
         it = event.data
         seen = await self._history(event, sequence)
         before = self._files.read(it.tenant, it.hybrid)
@@ -97,11 +124,19 @@ class RunHybridJobs:
                 raise Superseded(f"hybrid job {it.hybrid} has ended")
             case Begin(number, left_s):
                 attempt = self._runs.attempt(it, before)
-                await self._attempt(event, attempt, number, left_s, seen)
+                await self._attempt(event, attempt, number, left_s, seen, stop)
             case Fail() | Cancel() as how:
                 await self._end(event, how, seen)
 
-    async def _attempt(self, event: HybridAccepted, attempt: Running, number: int, left_s: float, seen: _Seen) -> None:
+    async def _attempt(
+        self,
+        event: HybridAccepted,
+        attempt: Running,
+        number: int,
+        left_s: float,
+        seen: _Seen,
+        stop: asyncio.Event,
+    ) -> None:
         """Run one attempt, and append its end."""
         it = event.data
         if self._closing:
@@ -116,7 +151,7 @@ class RunHybridJobs:
         last = await self._log.append(begun, after=seen.last, guard=subjects.hybrid(it.tenant, it.hybrid).everything)
         seen = _Seen(job_of([event, begun]), last, begun)
         self._attempts.add(attempt)
-        following = asyncio.ensure_future(self._follow(event, attempt, seen))
+        following = asyncio.ensure_future(self._follow(event, attempt, seen, stop))
         try:
             how: Fail | Cancel | Finish = Finish()
             try:
@@ -135,17 +170,19 @@ class RunHybridJobs:
         stored = None if result is None else await self._payloads.put(it.tenant, result, _JSON)
         await self._end(event, how, seen, stored)
 
-    async def _follow(self, event: HybridAccepted, attempt: Running, seen: _Seen) -> None:
+    async def _follow(self, event: HybridAccepted, attempt: Running, seen: _Seen, stop: asyncio.Event) -> None:
         """While it runs: note what it has used, and stop it if its user asks, or if its end is in the log."""
-        it, stopped = event.data, False
+        it, noticed = event.data, False
         while True:
-            await asyncio.sleep(_LOOK_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S):
+                    await (asyncio.Event() if noticed else stop).wait()
+            noticed = stop.is_set()
             self._files.write(it.tenant, it.hybrid, attempt.progress())
             with suppress(Fault):  # the bus is away; the child may not need it now
                 now = await self._history(event, seen.last)
                 seen.job, seen.last = now.job, now.last
-            if not stopped and (seen.job.stop is not None or seen.job.ended):
-                stopped = True
+            if self._closing or seen.job.stop is not None or seen.job.ended:
                 attempt.stop()
 
     async def _end(

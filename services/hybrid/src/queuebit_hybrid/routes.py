@@ -15,11 +15,15 @@ from queuebit_runtime.replies import Tenant
 __all__ = ["queries", "routes"]
 
 
-def routes(run: RunHybridJobs, *, workers: int) -> NatsRouter:
+_IN_HAND = 1024
+"""Hybrid jobs that run, or wait here for a place."""
+
+
+def routes(run: RunHybridJobs) -> NatsRouter:
     """Hybrid jobs to run."""
     router = NatsRouter()
 
-    @subscribes(router, "hybrid-accepted", workers=workers)
+    @subscribes(router, "hybrid-accepted", workers=_IN_HAND)
     async def on_accepted(event: HybridAccepted, sequence: LogSequence) -> None:
         """Run a hybrid job to its end."""
         await run(event, sequence)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from queuebit_kernel import SystemClock
 from queuebit_metering.bills import Bills
 from queuebit_metering.handlers import CorrectBill, MeterJob
-from queuebit_metering.sessions import MeterSession
 from queuebit_metering.hybrids import MeterHybridJobs
 from queuebit_metering.routes import hybrid_routes, routes, sessions
+from queuebit_metering.sessions import MeterSession
 from queuebit_metering.settings import Settings
 from queuebit_pricing import load
 from queuebit_runtime.paced import Paced
