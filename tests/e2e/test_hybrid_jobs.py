@@ -48,6 +48,27 @@ with Client() as client:
 found["processes"] = len([it for it in os.listdir("/proc") if it.isdigit()])
 hybrid.save_result(found)
 """
+SPENDS = """
+from queuebit import Client, Refused, hybrid
+BELL = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
+
+def refused(what):
+    try:
+        return what()
+    except Refused as error:
+        return error.reasons[0].code
+
+with Client() as client:
+    jobs, last = [], None
+    while last is None and len(jobs) < 100:
+        job = client.submit(BELL, shots=1_000_000)
+        last = refused(lambda: job.result(30) and None)
+        jobs += [] if last else [job.id]
+    found = {"jobs": jobs, "last": last}
+    found["outside"] = refused(lambda: client.submit(BELL, session="sother").id)
+    found["session"] = refused(lambda: client.session(max_cost="1").__enter__())
+hybrid.save_result(found)
+"""
 ENDLESS = """
 import os, signal, time
 signal.signal(signal.SIGTERM, lambda *_: None)
@@ -120,7 +141,21 @@ def test_what_cannot_run_is_refused_with_a_reason(stack: EmbeddedStack, tenant: 
         file.write_text("pass")
         with pytest.raises(Refused) as refused:
             client.run_hybrid(file, max_cost="0.0001").result(30)
-        assert [it.code for it in refused.value.reasons] == ["max_cost_exceeded"]
+        assert {it.code for it in refused.value.reasons} == {"max_cost_exceeded", "session_cap"}
+
+
+def test_a_cap_is_a_hold_that_nothing_overruns(stack: EmbeddedStack, tenant: str, file: Path) -> None:
+    file.write_text(SPENDS)
+    most = Money.of("0.05")
+    with Client(find(stack.home, tenant)) as client:
+        job = client.run_hybrid(file, max_cost=most, max_time=60)
+        found = job.result(60)
+        assert found["last"] == "session_cap"
+        assert (found["outside"], found["session"]) == ("outside_session", "forbidden")
+        bills = [client.job(it).charge(30) for it in found["jobs"]]
+        assert Money.zero() < sum([*bills, job.cost()], Money.zero()) <= most
+        while account(client)[0] != Money.zero():  # the session closes with it
+            time.sleep(0.1)
 
 
 def test_one_that_is_lost_with_its_service_is_reported_and_billed_or_runs_again(

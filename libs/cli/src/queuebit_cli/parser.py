@@ -145,7 +145,7 @@ def _hybrid(hybrid: Group) -> None:
     run.add_argument("file", metavar="FILE", help="a Python file; it declares its dependencies as PEP 723 says")
     run.add_argument("--param", action="append", default=[], metavar="N=V", help="a parameter: JSON, or a text")
     run.add_argument("--max-time", type=lifetime, default=600, metavar="TIME", help="stop it after 90s or 2h (10m)")
-    run.add_argument("--max-cost", metavar="1.50", help="refuse it if its own time could cost more")
+    run.add_argument("--max-cost", metavar="1.50", help="the most that it and its jobs may cost together")
     run.add_argument("--project", metavar="P", help="the project that pays (the credential's project)")
     run.add_argument("--purpose", default="interactive", metavar="TEXT", help="the purpose; not empty (interactive)")
     run.add_argument("--label", metavar="TEXT", help="a display name (the file's name)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -36,6 +37,9 @@ if TYPE_CHECKING:  # event classes are imported where they are used: a query the
 __all__ = ["AsyncClient"]
 
 _MOST_ROWS = 10_000
+
+_IN_SESSION = "QUEUEBIT_HYBRID_SESSION"
+"""Names the session of all jobs that name none: a hybrid job with a cap sets it."""
 
 
 class AsyncClient:
@@ -138,7 +142,7 @@ class AsyncClient:
             max_cost=max_cost,
             seed=seed,
             tags=tags,
-            session=session,
+            session=session or os.environ.get(_IN_SESSION),
         )
 
     async def map(
@@ -233,7 +237,7 @@ class AsyncClient:
             file: a Python file; it declares its dependencies as PEP 723 says, and uses `queuebit.hybrid`.
             parameters: what `queuebit.hybrid.parameters()` gives there; JSON.
             max_time: seconds after which it is stopped.
-            max_cost: refuse it if its own time could cost more.
+            max_cost: the most that its own time and its jobs may cost together: a session with this cap pays for them.
             project: the project that pays; default: the credential's project.
             purpose: required text about the use.
             label: a display name; default: the name of the file.

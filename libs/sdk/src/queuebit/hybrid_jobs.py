@@ -16,6 +16,7 @@ from queuebit.errors import Conflict, InvalidInput, JobFailed, NotFound, Reason,
 from queuebit.inputs import one_line, plain_name, whole_number
 from queuebit.permissions import permitted
 from queuebit.queries import ask
+from queuebit.session_requests import opening
 from queuebit.signing import UNSIGNED, proof_of
 from queuebit_contracts import subjects
 from queuebit_contracts.command import CancelJob, CancelRequest
@@ -36,6 +37,7 @@ from queuebit_contracts.hybrid import (
     hybrid_id,
     is_hybrid,
 )
+from queuebit_contracts.session import OpenSession, session_id
 from queuebit_contracts.wire import Amount as WireAmount
 from queuebit_kernel import Money, Stale, SystemClock, digest_of, event_id, new_key
 from queuebit_runtime.payloads import describe
@@ -49,6 +51,7 @@ __all__ = ["AsyncHybridJob", "HybridStatus", "Metric", "handle", "run_hybrid"]
 
 _POLL_S: Final = 0.25
 _ASK_S: Final = 15.0
+_SESSION_KEY: Final = "hybrid-"
 _STATES: Final = {
     HybridSubmitted: "submitted",
     HybridAccepted: "accepted",
@@ -244,6 +247,7 @@ async def run_hybrid(
         max_time_s=whole_number("max_time", _whole(max_time), 1, MAX_TIME_S),
         retries=whole_number("retries", retries, 0, 5) or None,
         max_cost=None if max_cost is None else WireAmount.of(money_of(max_cost)),
+        session=None if max_cost is None else session_id(credential.tenant, _SESSION_KEY + hybrid),
         tags=tuple(dict.fromkeys(plain_name("tag", it) for it in tags)) or None,
         proof=UNSIGNED,
     )
@@ -251,6 +255,8 @@ async def run_hybrid(
         return AsyncHybridJob(hybrid, client)
     with permitted(credential, "submit hybrid jobs"):
         await client._payloads().keep(draft.file, source)
+        if draft.session is not None:
+            await client._access.open_session(_session(client, draft))
         delegation = await _delegate(client, hybrid, paying, draft.max_time_s)
         try:
             await client._log_client().append(
@@ -289,6 +295,20 @@ def _parameters(given: Mapping[str, Any]) -> str:
     if len(text) > 16_384:
         raise InvalidInput(f"parameters have {len(text):,} characters as JSON and may have 16,384: pass less")
     return text
+
+
+def _session(client: AsyncClient, draft: HybridSubmission) -> OpenSession:
+    """The request for the session whose cap pays for the hybrid job and its jobs, and for nothing else."""
+    return opening(
+        client.credential,
+        key=_SESSION_KEY + draft.hybrid,
+        project=draft.project,
+        label=draft.label,
+        backend=None,
+        max_cost=None if draft.max_cost is None else draft.max_cost.money,
+        max_idle=None,
+        max_age=draft.max_time_s + SIGNS_FOR_S,
+    )
 
 
 def _whole(seconds: float) -> float:

@@ -99,13 +99,13 @@ def opening(
         proof=UNSIGNED,
     )
     content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})
-    return draft.model_copy(update={"proof": proof_of(content, credential.seed)})
+    return draft.model_copy(update={"proof": proof_of(content, credential.seed, credential.delegation)})
 
 
 def closing(credential: Credential, session: str) -> CloseSession:
     """The signed request to close a session."""
     content = {"tenant": credential.tenant, "session": plain_name("session", session)}
-    return CloseSession(**content, proof=proof_of(content, credential.seed))
+    return CloseSession(**content, proof=proof_of(content, credential.seed, credential.delegation))
 
 
 def session_document(answer: SessionAnswer) -> Row:

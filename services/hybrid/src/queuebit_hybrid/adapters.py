@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from queuebit_contracts.hybrid import HybridAcceptance
-from queuebit_contracts.subjects import identity, output
+from queuebit_contracts.subjects import identity, output, sessions
 from queuebit_hybrid.output import Publish
 from queuebit_hybrid.running import Attempt, Runner
 from queuebit_hybrid.usage_file import Progress
@@ -31,8 +31,11 @@ class ChildRuns:
         """Prepare an attempt."""
         return Attempt(self._runner, job, before, lambda kind: publisher(self._requests, job.tenant, job.hybrid, kind))
 
-    async def revoke(self, job: HybridAcceptance) -> None:
-        """End the key of a job."""
+    async def finish(self, job: HybridAcceptance) -> None:
+        """Close the session of a job, so that the rest of its cap goes back, and end its key."""
+        if job.session is not None:
+            closing = self._runner.keys.closing(job.tenant, job.hybrid, job.delegation, job.session)
+            await self._requests.ask(sessions("close", job.tenant), closing.model_dump_json(exclude_none=True).encode())
         asked = self._runner.keys.revocation(job.tenant, job.hybrid, job.delegation)
         body = asked.model_dump_json(exclude_none=True).encode()
         await self._requests.ask(identity("revoke", job.tenant), body)

@@ -210,9 +210,9 @@ class RunHybridJobs:
                 break
         self._files.forget(it.tenant, it.hybrid)
         try:
-            await self._runs.revoke(it)
-        except Fault as fault:  # it expires by itself
-            _log.warning("the key of hybrid job %s was not revoked: %s", it.hybrid, fault)
+            await self._runs.finish(it)
+        except Fault as fault:  # both end by themselves
+            _log.warning("key and session of hybrid job %s were not ended: %s", it.hybrid, fault)
 
     async def _history(self, event: HybridAccepted, reaching: int) -> _Seen:
         it = event.data

@@ -7,6 +7,8 @@ import hmac
 
 from queuebit_contracts.delegation import RevokeRequest
 from queuebit_contracts.job import Signature
+from queuebit_contracts.session import CloseSession
+from queuebit_kernel import Json
 from queuebit_runtime.keys import ED25519, public_key, seed_of, sign
 
 __all__ = ["JobKeys"]
@@ -27,9 +29,17 @@ class JobKeys:
         """The half that its owner grants."""
         return public_key(self.seed(tenant, hybrid))
 
+    def closing(self, tenant: str, hybrid: str, delegation: str, session: str) -> CloseSession:
+        """The request that closes its session."""
+        content = {"tenant": tenant, "session": session}
+        return CloseSession(**content, proof=self._proof(tenant, hybrid, delegation, content))
+
     def revocation(self, tenant: str, hybrid: str, delegation: str) -> RevokeRequest:
         """The request that ends the key, which each key may make for itself."""
         content = {"tenant": tenant, "delegation": delegation}
+        return RevokeRequest(**content, proof=self._proof(tenant, hybrid, delegation, content))
+
+    def _proof(self, tenant: str, hybrid: str, delegation: str, content: Json) -> Signature:
         seed = self.seed(tenant, hybrid)
-        proof = Signature(key=public_key(seed), signature=sign(seed, content), algorithm=ED25519)
-        return RevokeRequest(**content, proof=proof.model_copy(update={"delegation": delegation}))
+        signature = sign(seed, content)
+        return Signature(key=public_key(seed), signature=signature, algorithm=ED25519, delegation=delegation)

@@ -149,6 +149,7 @@ def _environment(order: _Order, work: str, socket: str) -> dict[str, str]:
         "QUEUEBIT_CREDENTIAL": f"{work}/{_CREDENTIAL}",
         "QUEUEBIT_HYBRID_SOCKET": socket,
         "QUEUEBIT_HYBRID_PARAMETERS": order["parameters"],
+        **({"QUEUEBIT_HYBRID_SESSION": order["session"]} if order["session"] else {}),
     }
 
 

@@ -42,6 +42,6 @@ class Runs(Protocol):
         """Prepare an attempt."""
         ...
 
-    async def revoke(self, job: HybridAcceptance) -> None:
-        """End the key of a job."""
+    async def finish(self, job: HybridAcceptance) -> None:
+        """Close the session of a job, and end its key."""
         ...

@@ -18,8 +18,11 @@ from typing import Any, Final
 
 from queuebit.errors import QueuebitError, Refused, Unanswered
 from queuebit.transport import Message, Transport, Unsubscribe
+from queuebit_contracts.catalog import decode
+from queuebit_contracts.job import JobSubmitted
 from queuebit_contracts.subjects import covers, parse
 from queuebit_contracts.topology import Topology
+from queuebit_kernel import Malformed
 from queuebit_runtime.frames import Broken, Frame, pack, read_frame
 
 __all__ = ["MAX_RESULT_BYTES", "Relay", "Walls", "walls_of"]
@@ -42,13 +45,27 @@ _Head = Mapping[str, Any]  # plain JSON
 class Walls:
     """What the child may send and follow."""
 
-    def __init__(self, publish: tuple[str, ...], subscribe: tuple[str, ...]) -> None:
-        self._publish = tuple(it for it in publish if parse(it).noun not in _NEVER)
+    def __init__(self, publish: tuple[str, ...], subscribe: tuple[str, ...], session: str | None = None) -> None:
+        self._publish = tuple(
+            it for it in publish if parse(it).noun not in (*_NEVER, *(("sessions",) if session else ()))
+        )
+        self._session = session
         self._subscribe = subscribe
 
     def may_send(self, subject: str) -> bool:
         """Whether a message may go to a subject."""
         return bool(_SUBJECT.fullmatch(subject)) and any(covers(it, subject) for it in self._publish)
+
+    def is_paid(self, subject: str, body: bytes) -> bool:
+        """Whether a job that is submitted is one of the session whose cap pays for the child, if there is a cap."""
+        it = parse(subject)
+        if self._session is None or (it.noun, it.event) != ("job", "submitted"):
+            return True
+        try:
+            event = decode(body, subject)
+        except Malformed:
+            return False
+        return isinstance(event, JobSubmitted) and event.data.session == self._session
 
     def may_follow(self, pattern: str) -> bool:
         """Whether messages of a subject, or of a pattern of them, may come in."""
@@ -58,10 +75,10 @@ class Walls:
         )
 
 
-def walls_of(topology: Topology, tenant: str, user: str) -> Walls:
-    """The walls of a member of a tenant, without what only a person needs."""
+def walls_of(topology: Topology, tenant: str, user: str, session: str | None = None) -> Walls:
+    """The walls of a member of a tenant, without what only a person needs; and of the session with its cap, if any."""
     allowed = topology.client_permissions("member", tenant, user)
-    return Walls(allowed.publish, tuple(it for it in allowed.subscribe if parse(it).noun == "stored"))
+    return Walls(allowed.publish, tuple(it for it in allowed.subscribe if parse(it).noun == "stored"), session)
 
 
 class Relay:
@@ -107,6 +124,9 @@ class Relay:
         subject = str(head.get("subject", ""))
         if not self._walls.may_send(subject):
             return _refusal("forbidden", f"a hybrid job may not use {subject:.80}")
+        if not self._walls.is_paid(subject, body):
+            text = "this hybrid job has a cap: its jobs belong to its session, which `Client.submit` names by itself"
+            return _refusal("outside_session", text)
         timeout = head.get("timeout")
         within = min(float(timeout), _LONGEST_S) if isinstance(timeout, int | float) and timeout > 0 else 5.0
         async with self._turns:

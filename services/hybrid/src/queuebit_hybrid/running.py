@@ -79,7 +79,9 @@ class Attempt:
         self._before = before
         self._logs = Chunked(publish("logs"), _ENDS, before.output.logs)
         self._metrics = Chunked(publish("metrics"), b"", before.output.metrics)
-        self._relay = Relay(runner.transport, walls_of(runner.topology, job.tenant, job.user), self._metrics.write_line)
+        self._relay = Relay(
+            runner.transport, walls_of(runner.topology, job.tenant, job.user, job.session), self._metrics.write_line
+        )
         self._child: Child | None = None
         self._stopped = False
 
@@ -149,6 +151,7 @@ class Attempt:
             "isolated": not settings.unsafe,
             "source": source,
             "parameters": self._job.parameters,
+            "session": self._job.session,
             "credential": self._credential(),
             "uid": uid,
             "visible": [] if settings.unsafe else visible_paths(),
