@@ -61,7 +61,7 @@ def refused(what):
 with Client() as client:
     jobs, last = [], None
     while last is None and len(jobs) < 100:
-        job = client.submit(BELL, shots=1_000_000)
+        job = client.submit(BELL, shots=1000)
         last = refused(lambda: job.result(30) and None)
         jobs += [] if last else [job.id]
     found = {"jobs": jobs, "last": last}
@@ -146,7 +146,7 @@ def test_what_cannot_run_is_refused_with_a_reason(stack: EmbeddedStack, tenant: 
 
 def test_a_cap_is_a_hold_that_nothing_overruns(stack: EmbeddedStack, tenant: str, file: Path) -> None:
     file.write_text(SPENDS)
-    most = Money.of("0.05")
+    most = Money.of("0.03")
     with Client(find(stack.home, tenant)) as client:
         job = client.run_hybrid(file, max_cost=most, max_time=60)
         found = job.result(60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -55,6 +56,22 @@ def test_a_child_may_do_what_a_member_may(subject: str) -> None:
 )
 def test_and_nothing_else(subject: str) -> None:
     assert not WALLS.may_send(subject)
+
+
+def test_with_a_cap_it_opens_no_session_and_submits_to_its_own_only() -> None:
+    capped, subject = walls_of(topology(), "acme", "ada", "sown"), "qb.job.acme.j1.submitted"
+    assert WALLS.may_send("qb.sessions.acme.open")
+    assert not capped.may_send("qb.sessions.acme.open")
+    golden = Path(__file__).parents[3] / "contracts" / "examples" / "qb.job.submitted.v1"
+    document = json.loads(next(golden.glob("*.json")).read_bytes())
+
+    def submitted(session: str | None) -> bytes:
+        return json.dumps({**document, "data": {**document["data"], "session": session}}).encode()
+
+    assert WALLS.is_paid(subject, submitted(None))
+    assert capped.is_paid(subject, submitted("sown"))
+    for body in (submitted(None), submitted("sother"), b"nonsense"):
+        assert not capped.is_paid(subject, body)
 
 
 def test_it_follows_jobs_of_its_tenant_only() -> None:

@@ -46,9 +46,8 @@ class Walls:
     """What the child may send and follow."""
 
     def __init__(self, publish: tuple[str, ...], subscribe: tuple[str, ...], session: str | None = None) -> None:
-        self._publish = tuple(
-            it for it in publish if parse(it).noun not in (*_NEVER, *(("sessions",) if session else ()))
-        )
+        never = (*_NEVER, "sessions") if session else _NEVER
+        self._publish = tuple(it for it in publish if parse(it).noun not in never)
         self._session = session
         self._subscribe = subscribe
 

@@ -79,9 +79,8 @@ class Attempt:
         self._before = before
         self._logs = Chunked(publish("logs"), _ENDS, before.output.logs)
         self._metrics = Chunked(publish("metrics"), b"", before.output.metrics)
-        self._relay = Relay(
-            runner.transport, walls_of(runner.topology, job.tenant, job.user, job.session), self._metrics.write_line
-        )
+        walls = walls_of(runner.topology, job.tenant, job.user, job.session)
+        self._relay = Relay(runner.transport, walls, self._metrics.write_line)
         self._child: Child | None = None
         self._stopped = False
 
