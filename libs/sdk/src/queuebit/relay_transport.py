@@ -14,7 +14,7 @@ from contextlib import suppress
 from itertools import count
 from typing import Any
 
-from queuebit.errors import Forbidden, QueuebitError, Reason, Unanswered, Unreachable
+from queuebit.errors import QueuebitError, Reason, Refused, Unanswered, Unreachable
 from queuebit.transport import Message, OnGap, OnMessage, Reply, Unsubscribe
 from queuebit_runtime.frames import Broken, Frame, pack, read_frame
 
@@ -122,7 +122,7 @@ def _error(head: Mapping[str, Any]) -> QueuebitError:
     text = str(head.get("text", ""))
     match head["error"]:
         case "refused":
-            return Forbidden([Reason(str(head.get("code", "forbidden")), text)])
+            return Refused([Reason(str(head.get("code", "forbidden")), text)])
         case "unanswered":
             return Unanswered(text)
     return Unreachable(text)
