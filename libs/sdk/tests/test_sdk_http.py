@@ -60,7 +60,15 @@ async def test_a_body_has_any_of_the_lengths_of_http(answer: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [b"SSH-2.0-OpenSSH_9\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n", None]
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH_9\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffffff\r\n",
+        b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + b"[" * 100_000,
+        None,
+    ],
 )
 async def test_what_is_no_gateway_is_unreachable(answer: bytes | None) -> None:
     async with serving(answer) as (script, transport):
@@ -106,6 +114,14 @@ def test_a_problem_is_the_error_of_the_bus(status: int, code: str, kind: type[Qu
     assert [it.code for it in getattr(error, "reasons", ())] == codes
 
 
+@pytest.mark.parametrize("reasons", [5, ["a"], [{"code": 1}], None])
+def test_reasons_that_are_none_leave_the_rest_of_a_problem(reasons: object) -> None:
+    body = json.dumps({"code": "busy", "detail": "why", "reasons": reasons}).encode()
+    error = error_of(Answer(503, {"content-type": "application/problem+json"}, body), "http://gateway")
+    assert isinstance(error, Unreachable)
+    assert "why" in str(error)
+
+
 def test_an_answer_that_is_no_problem_document_is_no_gateways() -> None:
     error = error_of(Answer(403, {"content-type": "text/html"}, b"<html>"), "http://proxy")
     assert isinstance(error, Unreachable)
@@ -144,6 +160,23 @@ async def test_another_log_is_a_gap() -> None:
         await follow(transport, seen)
         assert await until(seen, 2) == ["gap", "2"]
         assert "last-event-id" not in script.heads[2]
+
+
+@pytest.mark.parametrize(
+    ("frames", "text"),
+    [
+        ([b"id: x\n\n", b""], "no sequence"),
+        ([b": \xff\n\n", b""], "ended before it began"),
+        ([b"x" * 100, b""], "more than 64 bytes"),
+    ],
+)
+async def test_a_stream_that_is_none_of_events_is_unreachable(
+    frames: list[bytes], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queuebit.http_events._FRAME_BYTES", 64)
+    async with serving(SSE + chunked(*frames)) as (_, transport):
+        with pytest.raises(Unreachable, match=text):
+            await asyncio.wait_for(follow(transport, []), 5)
 
 
 async def test_a_stream_that_is_refused_raises_as_a_request() -> None:

@@ -129,6 +129,8 @@ async def test_a_stream_passes_as_it_arrives_and_ends_with_the_sidecar(tmp_path:
         ("POST /v1/jobs", ("content-length: 99999999",), 413, "body_too_large"),
         ("POST /v1/jobs", ("content-length: -1",), 400, "bad_request"),
         ("GET /v1/me", ("x: " + "y" * 70_000,), 431, "head_too_large"),
+        ("GET /v1/me", ("prefer: x\n\nGET /openapi.json HTTP/1.1\nhost: localhost",), 400, "bad_request"),
+        ("GET /v1/me", ("prefer: x\rauthorization: Bearer other",), 400, "bad_request"),
     ],
 )
 async def test_what_is_not_forwarded_is_refused(

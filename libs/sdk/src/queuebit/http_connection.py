@@ -16,6 +16,8 @@ from queuebit.errors import InvalidInput, Unreachable
 __all__ = ["Answer", "HttpConnections", "Origin", "origin_of", "tls_for"]
 
 _HEAD_BYTES: Final = 65_536
+_BODY_BYTES: Final = 256 << 20
+"""The largest answer that is read, and the largest piece of a stream."""
 _MOST_IDLE: Final = 8
 _CONNECT_S: Final = 5.0
 _FAILURES: Final = (OSError, EOFError, asyncio.LimitOverrunError, ValueError)
@@ -224,21 +226,31 @@ async def _read_head(reader: asyncio.StreamReader) -> Answer:
 
 
 async def _whole(reader: asyncio.StreamReader, headers: Mapping[str, str]) -> bytes:
-    return b"".join([it async for it in _body(reader, headers)])
+    pieces, size = list[bytes](), 0
+    async for piece in _body(reader, headers):
+        pieces.append(piece)
+        size = _bounded(size + len(piece))
+    return b"".join(pieces)
 
 
 async def _body(reader: asyncio.StreamReader, headers: Mapping[str, str]) -> AsyncGenerator[bytes]:
     if headers.get("transfer-encoding", "").lower() == "chunked":
         while size := int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16):
-            yield await reader.readexactly(size)
+            yield await reader.readexactly(_bounded(size))
             await reader.readexactly(2)
         while (await reader.readuntil(b"\r\n")) != b"\r\n":
             pass  # trailers
     elif "content-length" in headers:
-        yield await reader.readexactly(int(headers["content-length"]))
+        yield await reader.readexactly(_bounded(int(headers["content-length"])))
     else:
         while piece := await reader.read(_HEAD_BYTES):
             yield piece
+
+
+def _bounded(size: int) -> int:
+    if size > _BODY_BYTES:
+        raise ValueError(f"its answer has more than {_BODY_BYTES:,} bytes")
+    return size
 
 
 def _stays_open(headers: Mapping[str, str]) -> bool:

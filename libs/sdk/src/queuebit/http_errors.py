@@ -24,7 +24,7 @@ def error_of(answer: Answer, url: str) -> QueuebitError:
     """The error that the same refusal is on the bus."""
     document = _document(answer)
     code, detail = str(document.get("code", f"http_{answer.status}")), str(document.get("detail", ""))
-    reasons = [Reason(str(it["code"]), str(it["text"])) for it in document.get("reasons", ())]
+    reasons = _reasons(document)
     match answer.status:
         case 401:
             text = f"{url} rejects this token: {detail or 'it gives no reason'}; ask the operator for a new one"
@@ -54,6 +54,14 @@ def _document(answer: Answer) -> dict[str, Any]:  # JSON
         return {}
     try:
         found = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _reasons(document: dict[str, Any]) -> list[Reason]:
+    given = document.get("reasons")
+    rows = given if isinstance(given, list) else []
+    return [
+        Reason(str(it["code"]), str(it["text"])) for it in rows if isinstance(it, dict) and {"code", "text"} <= {*it}
+    ]

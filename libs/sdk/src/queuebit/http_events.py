@@ -27,6 +27,8 @@ Stream = Callable[[str, Mapping[str, str], float], AsyncGenerator[bytes | Answer
 _logger = logging.getLogger("queuebit")
 _SILENCE_S: Final = 40.0
 """Longer than two pings of the gateway are apart."""
+_FRAME_BYTES: Final = 8 << 20
+"""More than the largest event of the log, written as a frame."""
 _PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -69,6 +71,8 @@ class LiveEvents:
         while True:
             try:
                 await self._read()
+                if self._started is not None and not self._started.done():
+                    raise Unreachable("the stream of events ended before it began: see `qb status`")
                 failures = 0
             except QueuebitError as error:
                 if self._started is not None and not self._started.done():
@@ -90,12 +94,14 @@ class LiveEvents:
             async for piece in stream:
                 if isinstance(piece, bytes):
                     *frames, buffer = (buffer + piece).split(b"\n\n")
+                    if len(buffer) > _FRAME_BYTES:
+                        raise Unreachable(f"the stream of events has a frame of more than {_FRAME_BYTES:,} bytes")
                     for frame in frames:
                         self._take(frame)
 
     def _take(self, frame: bytes) -> None:
         fields = dict(line.partition(b": ")[::2] for line in frame.split(b"\n") if not line.startswith(b":"))
-        name = fields.get(b"event", b"").decode()
+        name = fields.get(b"event", b"").decode(errors="replace")
         if name == "reset":
             if b"no event" in fields.get(b"data", b""):  # the log is another one, such as that of a backup
                 self.last = None
@@ -103,7 +109,9 @@ class LiveEvents:
             return
         if (place := fields.get(b"id")) is None:
             return
-        sequence = int(place)
+        if not place.isdigit():
+            raise Unreachable(f"the stream of events has the id {place[:40]!r}, which is no sequence of the log")
+        sequence = int(place[:20])
         if name.startswith("job.") and (self.last is None or sequence > self.last):
             self._show(sequence, name.removeprefix("job."), fields.get(b"data", b""))
         self.last = sequence

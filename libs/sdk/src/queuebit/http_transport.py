@@ -58,7 +58,7 @@ class HttpTransport:
         answer = await self.send("GET", path + _query(query))
         try:
             return json.loads(answer.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Unreachable(f"what answers at {self._origin.url} is no gateway of Queuebit: no JSON") from error
 
     async def send(
@@ -165,4 +165,4 @@ def _query(given: Mapping[str, object]) -> str:
 
 def _retry_after(answer: Answer) -> float:
     text = answer.headers.get("retry-after", "1")
-    return min(float(text), 30.0) if text.isdigit() else 1.0
+    return min(float(text), 30.0) if text.isascii() and text.isdigit() else 1.0

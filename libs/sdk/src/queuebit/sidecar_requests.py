@@ -18,6 +18,8 @@ __all__ = ["BadRequest", "Request", "keyed", "problem", "read_request"]
 _FORWARDED: Final = frozenset({"accept", "content-type", "idempotency-key", "prefer", "last-event-id", "x-request-id"})
 """Headers of a program that reach the gateway: none that says who asks."""
 _TARGET: Final = re.compile(r"/v1/[!-~]*")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""Characters that end a line for some servers: a program could add headers, or a request outside of /v1/."""
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE"})
 _BODY_BYTES: Final = 2 << 20
 _SIGNED: Final = "application/cloudevents+json"
@@ -79,6 +81,8 @@ async def read_request(reader: asyncio.StreamReader) -> Request:
         lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     except asyncio.LimitOverrunError as error:
         raise BadRequest(431, "head_too_large", "the head of the request is too large") from error
+    if any(map(_CONTROL.search, lines)):
+        raise BadRequest(400, "bad_request", "the head of the request has a control character")
     method, _, rest = lines[0].partition(" ")
     target, _, version = rest.partition(" ")
     if not version.startswith("HTTP/1.") or method not in _METHODS:
