@@ -152,6 +152,7 @@ def test_a_test_that_fails_is_an_exit_code(gateway: Gateway, capsys: pytest.Capt
     ("words", "code", "text"),
     [
         (["show", "wh_a"], Exit.USAGE, "2 webhooks begin with wh_a"),
+        (["show", "wh"], Exit.USAGE, "2 webhooks begin with wh"),
         (["show", "zz"], Exit.USAGE, "qb webhooks list"),
         (["enable", "aa11"], Exit.REFUSED, "it is not disabled"),
     ],

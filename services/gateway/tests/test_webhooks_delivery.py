@@ -243,6 +243,7 @@ async def test_bad_endpoints_are_refused(world: World, bus: Bus, body: object, c
     async with door(world, bus) as api:
         answer = await api("POST", "/v1/webhooks", body)
         assert (answer.status, answer.json()["code"]) == (422, code)
+        assert "Value error" not in answer.json()["detail"], "words of the validator, not of a user"
 
 
 async def test_a_tenant_has_a_bounded_number_of_endpoints(world: World, bus: Bus) -> None:

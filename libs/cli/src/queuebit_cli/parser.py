@@ -203,7 +203,7 @@ def _reading(words: Group) -> None:
     words.command("slo", "queries:slo", "list service levels", client=True)
 
     receipt = words.group("receipt", "receipts that verify offline")
-    get = receipt.command("get", "receipts:get", "write a job's receipt to a file", client=True)
+    get = receipt.command("get", "receipts:get", "write a job's receipt, or those of a group, to a file", client=True)
     get.add_argument("receipt", nargs="?", metavar="ID", help=_JOB)
     _group(get, "all receipts of the jobs")
     get.add_argument("--output", metavar="FILE", help="where (ID.receipt.json, NAME.receipts.json)")
@@ -219,20 +219,20 @@ def _reading(words: Group) -> None:
 
 
 def _webhooks(webhooks: Group) -> None:
-    add = webhooks.command("add", "endpoints:add", "have the tenant's events sent to a URL", client=True)
+    add = webhooks.command("add", "endpoints:add", "send the tenant's events to a URL", client=True)
     add.add_argument("to", metavar="TARGET", help="such as https://example.com/hook")
     _types(add)
     add.add_argument("--description", default="", metavar="TEXT", help="for people")
     add.add_argument("--handshake", action="store_true", help="ask the receiver first, as CloudEvents has it")
     webhooks.command("list", "endpoints:list_all", "list webhooks", client=True)
     for word, text in (
-        ("show", "show all about a webhook"),
-        ("remove", "send nothing more, and forget it"),
-        ("test", "send a test event now, and show what came of it"),
-        ("deliveries", "list its newest deliveries"),
+        ("show", "show a webhook"),
+        ("remove", "remove a webhook: nothing more is sent"),
+        ("test", "send a test event now, and show the answer"),
+        ("deliveries", "list the newest deliveries of a webhook"),
         ("replay", "send an event again, or a range of events"),
-        ("enable", "use it again after the receiver answered 410"),
-        ("rotate", "give it a new secret"),
+        ("enable", "use a webhook again that the receiver disabled by 410"),
+        ("rotate", "give a webhook a new secret"),
     ):
         command = webhooks.command(word, f"endpoints:{word}", text, client=True)
         command.add_argument("webhook", metavar="ID", help="its id, or the beginning of it")
@@ -288,10 +288,12 @@ def _sessions(session: Group) -> None:
     opened.add_argument("--name", metavar="TEXT", help="a display name")
     opened.add_argument("--key", metavar="K", help="idempotency key: the same key and content is the same session")
     opened.add_argument("--dry-run", action="store_true", help="show the price of idle time, and open nothing")
-    listed = session.command("list", "sessions:list_", "those that are open, or closed within a day", client=True)
+    listed = session.command(
+        "list", "sessions:list_", "list sessions that are open, or closed within a day", client=True
+    )
     listed.add_argument("--limit", type=number(1), default=50, metavar="N", help="how many (50)")
-    session.command("show", "sessions:show", "what one costs, and what is left", "SESSION", client=True)
-    session.command("close", "sessions:close", "close one; its jobs continue", "SESSION", client=True)
+    session.command("show", "sessions:show", "show what a session costs, and what is left", "SESSION", client=True)
+    session.command("close", "sessions:close", "close a session; its jobs continue", "SESSION", client=True)
 
 
 def _delegating(words: Group) -> None:
@@ -323,7 +325,7 @@ def _sidecar(words: Group) -> None:
     sidecar = words.command("sidecar", "sidecar:sidecar", text, client=True)
     sidecar.add_argument("--socket", metavar="PATH", help="where to listen (sidecar.sock in the home)")
     sidecar.add_argument(
-        "--key", metavar="K", help="how keys of jobs begin that have none: an equal request is the same job"
+        "--key", metavar="K", help="makes keys for jobs that have none: an equal request is the same job"
     )
     sidecar.add_argument("--scope", choices=_SCOPES, default="submit", metavar="SCOPE", help="what it may do (submit)")
 

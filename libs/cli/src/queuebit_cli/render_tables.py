@@ -16,6 +16,7 @@ __all__ = [
     "charge_rows",
     "clock",
     "day_and_time",
+    "end_time",
     "hybrid_rows",
     "job_rows",
     "moment",
@@ -201,6 +202,12 @@ def _age(value: object) -> str | None:
 def day_and_time(value: object) -> str:
     """The local date and time, to the second: every row of a record has both."""
     return f"{datetime.fromisoformat(str(value)).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def end_time(value: object) -> str:
+    """The local time of an end, which may come tomorrow; on other days, with the date."""
+    at, shown = datetime.fromisoformat(str(value)).astimezone(), moment(value)
+    return f"{shown} {at:%H:%M}" if at.date() != datetime.now().astimezone().date() else str(shown)
 
 
 def clock(at: datetime) -> str:

@@ -55,7 +55,10 @@ def validated(kind: type[_Body], given: object) -> _Body:
         return kind.model_validate(given)
     except ValidationError as error:
         reasons = [
-            Reason("invalid_field", f"{'.'.join(map(str, it['loc'])) or 'the body'}: {it['msg']}"[:300])
+            Reason(
+                "invalid_field",
+                f"{'.'.join(map(str, it['loc'])) or 'the body'}: {it['msg'].removeprefix('Value error, ')}"[:300],
+            )
             for it in error.errors(include_url=False, include_input=False, include_context=False)
         ]
         detail = "; ".join(it.text for it in reasons[:20])

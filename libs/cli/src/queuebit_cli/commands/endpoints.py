@@ -152,7 +152,7 @@ async def _one(http: HttpTransport, name: str) -> _Json:
     """The webhook with this id, or the only one whose id begins so."""
     from queuebit.errors import InvalidInput, NotFound
 
-    found = [it for it in await _all(http) if it["id"].removeprefix("wh_").startswith(name.removeprefix("wh_"))]
+    found = [it for it in await _all(http) if it["id"].startswith((name, f"wh_{name}"))]
     if not found:
         raise NotFound(f"there is no webhook {name}: `qb webhooks list` shows them")
     if len(found) > 1:

@@ -67,7 +67,9 @@ def jobs(args: Namespace, out: Output) -> Exit:
         return [{**row, "waiting": reasons.get(str(row["job"]))} for row in rows], total
 
     rows, total = ask(args, out, "asking the warehouse", newest)
-    out.rows(rows, none="no jobs yet: qb submit FILE.qasm --wait", shown=job_rows)
+    named = group is not None or args.project is not None
+    none = "no job is of that name: `qb jobs` lists all" if named else "no jobs yet: qb submit FILE.qasm --wait"
+    out.rows(rows, none=none, shown=job_rows)
     if total is not None:
         out.say(total_line(total))
     return Exit.DONE

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from queuebit_cli.connecting import ask
 from queuebit_cli.output import Output
-from queuebit_cli.render_tables import moment
+from queuebit_cli.render_tables import end_time
 from queuebit_cli.tables import Row
 from queuebit_kernel import new_key
 from queuebit_stack.errors import Exit
@@ -33,7 +33,7 @@ def open_(args: Namespace, out: Output) -> Exit:
         out.say(str(row["session"]))
     tell = out.say if args.dry_run else out.aside
     tell(
-        f"{'would be open' if args.dry_run else 'open'} until {moment(row['expires_at'])}, or {row['max_idle_s']} s "
+        f"{'would be open' if args.dry_run else 'open'} until {end_time(row['expires_at'])}, or {row['max_idle_s']} s "
         f"without a job; {hold}; idle time is {price}; {where}"
     )
     if not args.dry_run:
@@ -102,14 +102,14 @@ def _shown(rows: Sequence[Row]) -> list[Row]:
             "label": row["label"],
             "user": row["user"],
             "backend": row["backend"],
-            "state": f"closed ({row['reason']})" if row["reason"] else row["state"],
-            "hold": _money(row, "cap"),
+            "state": _state(row),
+            "cap": _money(row, "cap"),
             "charged": _money(row, "charged"),
             "held": _money(row, "held"),
             "left": _money(row, "left"),
             "jobs": row["jobs"],
             "idle": f"{row['idle_s']} s",
-            "until": moment(row["closed_at"] or row["expires_at"]),
+            "until": end_time(row["closed_at"] or row["expires_at"]),
         }
         for row in rows
     ]
@@ -121,10 +121,13 @@ def _described(row: Row) -> list[tuple[str, object]]:
         idle += f" at {_money(row, 'idle_price')} a second: {_money(row, 'idle_cost') or 'nothing'}"
     found = [
         ("session", f"{row['session']} {row['label']}".strip()),
-        ("state", f"closed ({row['reason']})" if row["reason"] else f"open until {moment(row['expires_at'])}"),
+        (
+            "state",
+            f"{_state(row)} {'at' if row['reason'] else 'until'} {end_time(row['closed_at'] or row['expires_at'])}",
+        ),
         ("user", f"{row['user']}, project {row['project']}"),
         ("backend", f"{row['backend']}, where its jobs run first" if row["backend"] else "any, without priority"),
-        ("hold", _money(row, "cap") or "none: the session has no cap"),
+        ("cap", _money(row, "cap") or "none"),
         ("charged", _money(row, "charged")),
         ("held", f"{_money(row, 'held')} for its jobs"),
         ("left", _money(row, "left")),
@@ -132,6 +135,10 @@ def _described(row: Row) -> list[tuple[str, object]]:
         ("idle", idle),
     ]
     return [(name, value) for name, value in found if value is not None]
+
+
+def _state(row: Row) -> str:
+    return f"closed ({row['reason']})" if row["reason"] else str(row["state"])
 
 
 def _money(row: Row, name: str) -> str | None:

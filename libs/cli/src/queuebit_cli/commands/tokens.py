@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from queuebit_cli.connecting import ask, home_gateway
 from queuebit_cli.output import Output
-from queuebit_cli.render_tables import moment
+from queuebit_cli.render_tables import end_time
 from queuebit_cli.tables import Row
 from queuebit_contracts.issuers import LOOPBACK
 from queuebit_stack.errors import Exit, Stop
@@ -39,7 +39,7 @@ def token(args: Namespace, out: Output) -> Exit:
     out.say(made.token)
     out.aside(
         f"acts for {it.user} of {it.tenant}, scope {it.scope}{f', project {it.project}' if it.project else ''}, until "
-        f"{moment(it.model_dump(mode='json')['expires_at'])}; `qb token revoke {it.delegation}` ends it"
+        f"{end_time(it.model_dump(mode='json')['expires_at'])}; `qb token revoke {it.delegation}` ends it"
     )
     return Exit.DONE
 
@@ -113,7 +113,7 @@ def token_rows(rows: Sequence[Row]) -> list[Row]:
             "project": row["project"],
             "from": row["issuer"] or "own token",
             "subject": row["subject"],
-            "until": moment(row["expires_at"]),
+            "until": end_time(row["expires_at"]),
             "ended": row["ended"],
         }
         for row in rows
