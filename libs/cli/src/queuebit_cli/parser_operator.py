@@ -1,0 +1,152 @@
+"""The grammar of the commands of operators: the stack, documents, tenants and checks."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+
+from queuebit_cli.grammar import LINES, Group, number, seconds, whole
+
+__all__ = ["document_commands", "operating_commands", "stack_commands", "tenant_commands"]
+
+_ROLES = ("viewer", "member", "admin")
+
+
+def stack_commands(words: Group) -> None:
+    """The stack and its logs."""
+    up = words.command("up", "stack:up", "start the stack and keep it running")
+    up.add_argument("--detach", action="store_true", help="in the background; returns when all processes are ready")
+    up.add_argument("--ports", choices=("default", "auto"), help="7420 to 7438, or free ones (as in the last start)")
+    words.command("down", "stack:down", "end exactly what `qb up` started; data stays")
+    words.command("status", "stack:status", "show which processes are healthy, ready and behind")
+    logs = words.command("logs", "logs:logs", "show logs of one service, or of all by time", json=LINES)
+    logs.add_argument("service", nargs="?", metavar="SERVICE", help="as `qb status` names it; or `supervisor`")
+    logs.add_argument("--follow", "-f", action="store_true", help="follow new lines; Ctrl-C ends it")
+    logs.add_argument("--lines", "-n", type=number(0), default=50, metavar="N", help="how many of the last (50)")
+
+
+def document_commands(words: Group) -> None:
+    """Documents as code."""
+    apply = words.command("apply", "documents:apply", "put the documents of a folder in force")
+    apply.add_argument("-f", dest="folder", metavar="DIR", help="the folder, or one file of it")
+    apply.add_argument("--dry-run", action="store_true", help="show the plan; exit code 5 if anything differs")
+    apply.add_argument("--prune", action="store_true", help="also remove what the documents do not name")
+    apply.add_argument("--plan", metavar="FILE", help="with --dry-run, write the plan there; without, apply that plan")
+    apply.add_argument("--by", metavar="NAME", help="who applies it, as the record names it (your account)")
+    apply.add_argument("--history", action="store_true", help="what was applied, by whom, from which commit")
+    export = words.command("export", "documents:export", "write what is in force into a folder", "DIR")
+    export.add_argument("--format", choices=("toml", "yaml"), default="toml", help="toml or yaml (toml)")
+
+
+def tenant_commands(tenant: Group) -> None:
+    """Tenants, and all that belongs to them."""
+    tenant.command("list", "tenancy:list_tenants", "every tenant")
+    tenant.command("show", "tenancy:show", "one tenant", "TENANT")
+    _tenant_facts(tenant)
+    add = tenant.command("add", "tenancy:add", "a new tenant with a first project and a first user", "TENANT")
+    add.add_argument("--share", type=whole, default=1, metavar="N", help="weight in fair share (1)")
+    add.add_argument("--user", default="me", metavar="U", help="its first user, an admin (me)")
+    add.add_argument("--project", default="main", metavar="P", help="its first project (main)")
+    _budget(add)
+    _output(add)
+    tenant.command("remove", "tenancy:remove", "its users can no longer log in", "TENANT")
+    _money(tenant)
+    _people(tenant)
+
+
+def _money(tenant: Group) -> None:
+    text = "set a project's budget, or change it by +N or -N"
+    tenant.command("fund", "tenancy:fund", text, "TENANT", "PROJECT", "AMOUNT")
+
+    budget = tenant.command("budget", "budgets:budget", "limit the cost of jobs of several accounts; or list balances")
+    budget.add_argument("tenant", nargs="?", metavar="TENANT", help="without it, list the budgets of all tenants")
+    budget.add_argument("what", nargs="?", metavar="WHAT", help="tenant, project:NAME, user:NAME or tag:NAME")
+    budget.add_argument("amount", nargs="?", metavar="AMOUNT", help="all that these jobs may cost; `none` removes it")
+    budget.add_argument("--currency", default="USD", metavar="C", help="of the price book (USD)")
+
+    limit = tenant.command("limit", "budgets:limit", "limits of a tenant, and backends of a project", "TENANT")
+    limit.add_argument("project", nargs="?", metavar="PROJECT")
+    limit.add_argument("--share", type=number(1), metavar="N", help="of the tenant: weight in fair share")
+    limit.add_argument("--max-shots", type=number(1), metavar="N", help="of the tenant: shots of one job")
+    limit.add_argument("--max-active-jobs", type=number(1), metavar="N", help="of the tenant: jobs that have not ended")
+    limit.add_argument("--backends", metavar="A,B", help="of the project: where it may run; `all` for everywhere")
+    limit.add_argument("--default-kind", metavar="KIND", help="of the project: simulator, emulated or qpu")
+
+    usage = tenant.command(
+        "usage", "tenancy:state_usage", "state what a job used, where its backend never does", "TENANT"
+    )
+    usage.add_argument("job", metavar="JOB", help="its whole id")
+    usage.add_argument("measures", nargs="+", metavar="METRIC=N", help="qpu-time (microseconds), shots, qubits")
+    usage.add_argument("--by", metavar="NAME", help="who states it, as the fact names it (your account)")
+
+    project = tenant.group("project", "what is paid from one account")
+    _budget(project.command("add", "tenancy:add_project", "a new project", "TENANT", "PROJECT"))
+
+
+def _people(tenant: Group) -> None:
+    user = tenant.group("user", "persons and programs")
+    new = user.command("add", "tenancy:add_user", "a new user with a credential", "TENANT", "USER")
+    new.add_argument("--role", choices=_ROLES, default="member")
+    _output(new)
+    role = user.command("role", "tenancy:set_role", "give a user another role", "TENANT", "USER")
+    role.add_argument("role", choices=_ROLES, metavar="ROLE", help=", ".join(_ROLES))
+    user.command("remove", "tenancy:remove_user", "a user goes, with every token", "TENANT", "USER")
+
+    token = tenant.group("token", "what users log in with")
+    _output(token.command("new", "tenancy:new_token", "add a token; older ones stay valid", "TENANT", "USER"))
+    revoke = token.command("revoke", "tenancy:revoke_token", "revoke a token", "TENANT", "USER")
+    revoke.add_argument("key", metavar="KEY", help="a prefix of its public key, as in `qb tenant show`")
+
+
+def _tenant_facts(tenant: Group) -> None:
+    apply = tenant.command("apply", "directory:apply", "put a tenants file in force")
+    apply.add_argument("file", nargs="?", metavar="FILE", help="which becomes the home's; without it, the home's own")
+    apply.add_argument("--dry-run", action="store_true", help="show what it would change, and change nothing")
+    apply.add_argument("--by", metavar="NAME", help="who changes it, as the facts name it (your account)")
+    export = tenant.command("export", "directory:export", "what is in force, as a tenants file")
+    export.add_argument("--output", metavar="FILE", help="where; without it, print it")
+    history = tenant.command("history", "directory:history", "who changed a tenant, what, and when", "TENANT")
+    for words in (apply, export, history):
+        words.add_argument("--url", metavar="URL", help="of the bus of a stack elsewhere, instead of a home here")
+        words.add_argument("--seed-file", metavar="FILE", help="with --url: the seed of that stack's operator")
+        words.add_argument("--ca-file", metavar="FILE", help="with --url: the authority of that bus's certificates")
+
+
+def operating_commands(words: Group) -> None:
+    """What operators run on a stack."""
+    sql = words.command("sql", "sql:sql", "query the warehouse, read-only")
+    sql.add_argument("query", metavar="QUERY", help="of ClickHouse; tables: events, jobs, otel_traces")
+    sql.add_argument("--tenant", metavar="T", help="query as a user of this tenant, who sees only the tenant's rows")
+    sql.add_argument("--user", metavar="U", help="which of the tenant's users, if the home has several")
+    doctor = words.command("doctor", "doctor:doctor", "check everything; list, replay or drop dead letters")
+    either = doctor.add_mutually_exclusive_group()
+    either.add_argument("--replay", metavar="ID|all", help="send a dead letter to its service again")
+    either.add_argument("--drop", metavar="ID|all", help="delete a dead letter")
+    backup = words.command("backup", "backup:backup", "copy the home; the stack may run")
+    backup.add_argument("folder", metavar="DIR", help="the target folder")
+    recover = words.command("recover", "recover:recover", "restore a damaged log from the warehouse")
+    how = recover.add_mutually_exclusive_group()
+    how.add_argument("--give-up", action="store_true", help="record messages as lost if they cannot be restored now")
+    how.add_argument("--begin-anew", action="store_true", help="move all jobs, money, receipts and keys aside")
+    verify = words.command("verify", "verify:verify", "check the invariants of the whole stack")
+    verify.add_argument("--wait", type=seconds, default=30.0, metavar="S", help="wait so long for unfinished work (30)")
+    verify.add_argument("--sample", type=number(1), metavar="N", help="recompute N scheduling decisions, not all")
+    verify.add_argument("--seed", default="0", metavar="TEXT", help="chooses the sample (0)")
+    warehouse = words.group("warehouse", "the analytical store")
+    warehouse.command("rebuild", "warehouse:rebuild", "fill it again from the log")
+    login = warehouse.command(
+        "login", "warehouse:login", "a password for any ClickHouse client", client=True, anywhere=False
+    )
+    login.add_argument(
+        "--hours", type=number(1, 24), default=8, metavar="H", help="hours until it expires: 1 to 24 (8)"
+    )
+    containers = words.group("containers", "the same stack on a container engine")
+    containers.command("prepare", "containers:prepare", "keys and configuration for compose.yaml, in a home of its own")
+
+
+def _budget(parser: ArgumentParser) -> None:
+    parser.add_argument("--budget", default="0", metavar="N", help="all that the project may ever spend (0)")
+    parser.add_argument("--currency", default="USD", metavar="USD", help="of the budget (USD)")
+
+
+def _output(parser: ArgumentParser) -> None:
+    parser.add_argument("--output", metavar="FILE", help="write the credential there instead of into the home")
