@@ -139,16 +139,18 @@ async def test_the_only_project_of_a_tenant_pays_where_none_is_named(
 @pytest.mark.parametrize("caller", [replace(ANN, signer=signer, project="main")])
 async def test_a_circuit_alone_is_a_body_and_the_query_has_the_rest(app: ASGIApp, bus: LogBus) -> None:
     source = [("content-type", "text/x-openqasm")]
-    answer = await send(app, "POST", "/v1/jobs?shots=7&tag=a&tag=b&label=x", headers=source, body=BELL.encode())
+    query = "shots=7&tag=a&tag=b&label=x&session=s1"
+    answer = await send(app, "POST", f"/v1/jobs?{query}", headers=source, body=BELL.encode())
     event = decode(bus.relayed[0])
     assert isinstance(event, JobSubmitted)
     asked = event.data
-    assert (answer.status, asked.circuit.inline, asked.shots, asked.tags, asked.label) == (
-        202,
+    assert answer.status == 202
+    assert (asked.circuit.inline, asked.shots, asked.tags, asked.label, asked.session) == (
         BELL,
         7,
         ("a", "b"),
         "x",
+        "s1",
     )
     answer = await send(app, "POST", "/v1/jobs?shot=7", headers=source, body=BELL.encode())
     assert (answer.status, answer.json()["code"]) == (422, "invalid_body")

@@ -15,7 +15,8 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from queuebit_gateway.operations import DIGEST, OPERATIONS, Operation
+from queuebit_gateway.operations import OPERATIONS, Operation
+from queuebit_gateway.parameters import DIGEST
 from queuebit_gateway.problems import PROBLEM, TITLES
 from queuebit_gateway.schemas import ProblemAnswer
 from queuebit_gateway.submissions import SignedBody, SubmitBody

@@ -9,14 +9,25 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from queuebit.charge_exports import FORMS
-from queuebit_contracts.auditing import AUDITED
-from queuebit_contracts.lifecycle import STATES
 from queuebit_contracts.program import CIRCUIT, PROGRAM
-from queuebit_gateway.backends import MOST_CALIBRATIONS
 from queuebit_gateway.delegations import RevokeBody
 from queuebit_gateway.jobs import StatusBody
-from queuebit_gateway.pages import MOST_DAYS, MOST_ROWS
+from queuebit_gateway.parameters import (
+    AUDIT,
+    CALIBRATIONS,
+    DAYS,
+    EXPORT,
+    FIELDS,
+    KEY,
+    LIST,
+    NAME,
+    PAGE,
+    PROJECT,
+    SESSION_KEY,
+    STREAM,
+    WAIT,
+    Schema,
+)
 from queuebit_gateway.plans import PlanBody
 from queuebit_gateway.schemas import (
     GroupAnswer,
@@ -30,80 +41,17 @@ from queuebit_gateway.schemas import (
 )
 from queuebit_gateway.sessions import CloseBody, SessionBody
 from queuebit_gateway.submissions import EVENT, CancelBody, SignedBody, SubmitBody
-from queuebit_gateway.waits import UNTIL
 from queuebit_gateway.webhooks.routes import Enabling, EventRange, NewWebhook, Rotation
 
-__all__ = ["DIGEST", "OPERATIONS", "Operation"]
+__all__ = ["OPERATIONS", "Operation"]
 
 _JSON: Final = "application/json"
 _SSE: Final = "text/event-stream"
-_Schema = Mapping[str, object]
-_TEXT: Final[_Schema] = {"type": "string"}
-_SOURCE: Final[_Schema] = {"type": "string", "format": "binary"}
+_TEXT: Final[Schema] = {"type": "string"}
+_SOURCE: Final[Schema] = {"type": "string", "format": "binary"}
 """Text that generated clients send and read as it is, in any media type."""
-_EVENT: Final[_Schema] = {"type": "object", "description": "A CloudEvent that the user signed."}
-_NAME: Final = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$"}
-_PROJECT: Final = {"project": {**_NAME, "description": "Only what this project pays, or may use."}}
-_WAIT: Final[Mapping[str, _Schema]] = {
-    "Prefer": {"type": "string", "description": "`wait=20`: answer when `until` is reached, at the latest in 20 s."},
-    "until": {"type": "string", "enum": [*UNTIL], "description": "What to wait for; `completed` is any end."},
-}
-_KEY: Final = {"Idempotency-Key": {"type": "string", "maxLength": 128, "description": "The key of the job."}}
-_SESSION_KEY: Final = {
-    "Idempotency-Key": {
-        "type": "string",
-        "maxLength": 128,
-        "description": "Of the session; required with `proof`.",
-    }
-}
-_FIELDS: Final[Mapping[str, _Schema]] = {
-    name: {**schema, "description": "With a body of text/x-openqasm: as in the JSON body."}
-    for name, schema in (
-        ("shots", {"type": "integer", "minimum": 1}),
-        ("backend", {"type": "string"}),
-        ("project", {"type": "string"}),
-        ("label", {"type": "string", "maxLength": 200}),
-        ("seed", {"type": "integer", "minimum": 0}),
-        ("tag", {"type": "array", "items": {"type": "string"}, "maxItems": 8}),
-    )
-}
-_EITHER: Final[_Schema] = {
-    "anyOf": [{"$ref": f"#/components/schemas/{it.__name__}"} for it in (SubmitBody, SignedBody)]
-}
-DIGEST: Final = {
-    "Content-Digest": {
-        "type": "string",
-        "description": "The digest of the body (RFC 9530), where a signature covers it.",
-    }
-}
-"""What each request with a body may have."""
-_STREAM: Final[Mapping[str, _Schema]] = {
-    "Last-Event-ID": {"type": "string", "description": "Send all events after this sequence."},
-    "after": {"type": "integer", "minimum": 0, "description": "The same, as a parameter."},
-    "types": {"type": "string", "description": "Only these, such as `job.completed,job.failed`."},
-}
-_TIME: Final = {"type": "string", "format": "date-time"}
-_PAGE: Final[Mapping[str, _Schema]] = {
-    "from": {**_TIME, "description": "Only facts that the log stored then or later."},
-    "to": {**_TIME, "description": "Only facts that the log stored before."},
-    "limit": {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "description": "Rows of a page."},
-    "after": {"type": "string", "description": "`next` of the page before."},
-}
-_AUDIT: Final[Mapping[str, _Schema]] = {
-    "kind": {"type": "string", "enum": [*AUDITED], "description": "Only changes of this kind."},
-    "author": {"type": "string", "maxLength": 200, "description": "Only changes by this author."},
-}
-_CALIBRATIONS: Final = {"type": "integer", "minimum": 1, "maximum": MOST_CALIBRATIONS, "description": "Rows of a page."}
-_DAYS: Final = {"type": "integer", "minimum": 1, "maximum": MOST_DAYS, "description": "How far back."}
-_LIST: Final[Mapping[str, _Schema]] = {
-    "state": {"type": "string", "description": f"Only jobs in these states, with commas between: {', '.join(STATES)}."},
-    **_PROJECT,
-    **{name: {**_NAME, "description": f"Only jobs of this {name}."} for name in ("backend", "user", "tag", "session")},
-    "label": {"type": "string", "maxLength": 200, "description": "Only jobs whose label begins so."},
-    **_PAGE,
-    "from": {**_TIME, "description": "Only jobs submitted then or later."},
-    "to": {**_TIME, "description": "Only jobs submitted before."},
-}
+_EVENT: Final[Schema] = {"type": "object", "description": "A CloudEvent that the user signed."}
+_EITHER: Final[Schema] = {"anyOf": [{"$ref": f"#/components/schemas/{it.__name__}"} for it in (SubmitBody, SignedBody)]}
 
 
 @dataclass(frozen=True)
@@ -114,12 +62,12 @@ class Operation:
     path: str
     name: str
     summary: str
-    answer: type[BaseModel] | _Schema = ObjectAnswer
+    answer: type[BaseModel] | Schema = ObjectAnswer
     media_type: str = _JSON
     statuses: tuple[int, ...] = (200,)
-    parameters: Mapping[str, _Schema] = field(default_factory=dict)
+    parameters: Mapping[str, Schema] = field(default_factory=dict)
     """Those that begin with a capital letter are headers."""
-    bodies: Mapping[str, type[BaseModel] | _Schema] = field(default_factory=dict)
+    bodies: Mapping[str, type[BaseModel] | Schema] = field(default_factory=dict)
     """By media type."""
     body_required: bool = True
     problems: tuple[int, ...] = ()
@@ -144,7 +92,7 @@ def _grouped(what: str, name: str, summary: str, **more: object) -> Operation:
     return Operation("GET", path, name, summary, problems=(404, 422), **more)  # type: ignore[arg-type]  # fields by name
 
 
-def _rows(path: str, name: str, summary: str, parameters: Mapping[str, _Schema], *problems: int) -> Operation:
+def _rows(path: str, name: str, summary: str, parameters: Mapping[str, Schema], *problems: int) -> Operation:
     return Operation("GET", f"/v1/{path}", name, summary, RowsAnswer, parameters=parameters, problems=(422, *problems))
 
 
@@ -161,27 +109,27 @@ OPERATIONS: Final = (
         "Submit a job; the same key is the same job, for ever.",
         JobAnswer,
         statuses=(200, 202),
-        parameters={**_KEY, **_WAIT, **_FIELDS},
+        parameters={**KEY, **WAIT, **FIELDS},
         bodies={_JSON: _EITHER, EVENT: _EVENT, CIRCUIT: _SOURCE},
         problems=(403, 409),
     ),
-    Operation("GET", "/v1/jobs", "list_jobs", "Jobs, newest first.", JobsAnswer, parameters=_LIST, problems=(422,)),
+    Operation("GET", "/v1/jobs", "list_jobs", "Jobs, newest first.", JobsAnswer, parameters=LIST, problems=(422,)),
     Operation(
         "POST", "/v1/jobs:status", "job_states", "The states of up to 1,000 jobs.", StatesAnswer,
         bodies={_JSON: StatusBody},
     ),
     Operation(
         "GET", "/v1/jobs:waiting", "waiting_jobs", "Why jobs wait.", RowsAnswer,
-        parameters={"state": _LIST["state"], "job": {**_NAME, "description": "Only this job."}}, problems=(422,),
+        parameters={"state": LIST["state"], "job": {**NAME, "description": "Only this job."}}, problems=(422,),
     ),
-    _job("", "job", "A job, with all that happened to it.", 422, answer=JobAnswer, parameters=_WAIT),
-    _job("/result", "job_result", "What a completed job returned.", 409, 422, answer=ResultAnswer, parameters=_WAIT),
+    _job("", "job", "A job, with all that happened to it.", 422, answer=JobAnswer, parameters=WAIT),
+    _job("/result", "job_result", "What a completed job returned.", 409, 422, answer=ResultAnswer, parameters=WAIT),
     _job("/receipt", "job_receipt", "The receipt, to be verified offline.", 409, answer={"type": "object"}),
     _job("/circuit", "job_circuit", "What was submitted to be run.", answer=_SOURCE, media_type=CIRCUIT),
     _job("/history", "job_history", "Its events so far, as the log has them.", answer=RowsAnswer),
     _job("/charge", "job_charge", "The bill, line by line, with its corrections.", 409),
     _job("/explain", "job_explanation", "Why it was placed where it was.", 422, answer=RowsAnswer),
-    _job("/events", "job_events", "Events of a job.", 422, answer=_TEXT, media_type=_SSE, parameters=_STREAM),
+    _job("/events", "job_events", "Events of a job.", 422, answer=_TEXT, media_type=_SSE, parameters=STREAM),
     Operation(
         "POST",
         "/v1/jobs/{job}/cancel",
@@ -189,7 +137,7 @@ OPERATIONS: Final = (
         "Stop a job that has not ended.",
         JobAnswer,
         statuses=(200, 202),
-        parameters={"Prefer": _WAIT["Prefer"]},
+        parameters={"Prefer": WAIT["Prefer"]},
         bodies={_JSON: CancelBody, EVENT: _EVENT},
         body_required=False,
         problems=(403, 404),
@@ -212,33 +160,28 @@ OPERATIONS: Final = (
         "POST", "/v1/plans", "plan", "Cost, wait and quality on each backend, without a job.", RowsAnswer,
         bodies={_JSON: PlanBody}, problems=(403,),
     ),
-    _rows("backends", "list_backends", "The backends, with price and quality.", _PROJECT),
+    _rows("backends", "list_backends", "The backends, with price and quality.", PROJECT),
     _rows("backends:status", "backend_states", "Which backends answer, and their last calibrations.", {}),
     _backend("", "backend", "One backend."),
     _backend("/calibration", "backend_calibration", "Its newest calibration."),
     _backend(
         "/calibrations", "list_calibrations", "Its calibrations, newest first, with what changed from one to the next.",
-        422, answer=RowsAnswer, parameters={**_PAGE, "limit": _CALIBRATIONS},
+        422, answer=RowsAnswer, parameters={**PAGE, "limit": CALIBRATIONS},
     ),
     _backend("/limits", "backend_limits", "What a job may be there."),
     _backend("/queue", "backend_queue", "The tenant's own jobs there."),
     _backend("/target", "backend_target", "What a compiler needs."),
-    _rows("budgets", "list_budgets", "What accounts and budgets have left.", _PROJECT),
-    _rows("charges", "list_charges", "Sums of charges by project.", _PROJECT),
+    _rows("budgets", "list_budgets", "What accounts and budgets have left.", PROJECT),
+    _rows("charges", "list_charges", "Sums of charges by project.", PROJECT),
     Operation(
         "GET", "/v1/exports/charges", "export_charges", "Every charge and correction of a period, as a file.", _TEXT,
         media_type="text/csv", problems=(422,),
-        parameters={
-            **_PROJECT,
-            "format": {"type": "string", "enum": [*FORMS], "description": "`focus`: CSV as FOCUS 1.2 has it."},
-            "from": {**_TIME, "description": "Only what was charged then or later."},
-            "to": {**_TIME, "description": "Only what was charged before."},
-        },
+        parameters=EXPORT,
     ),
     _rows("slo", "list_levels", "Service levels: objectives and values.", {}),
     Operation(
         "GET", "/v1/events", "events", "Events of the tenant, in the order of the log.", _TEXT,
-        media_type=_SSE, parameters=_STREAM, problems=(422,),
+        media_type=_SSE, parameters=STREAM, problems=(422,),
     ),
     Operation("GET", "/v1/me", "me", "Who asks, its role and project, and until when the token is valid."),
     Operation("GET", "/v1/tenant", "tenant", "The tenant: projects and limits; users and public keys for admins."),
@@ -247,25 +190,25 @@ OPERATIONS: Final = (
         "GET", "/v1/activity", "activity", "Sums over jobs, by hour, day, project, user, backend or tag.", RowsAnswer,
         parameters={
             "by": {"type": "string", "description": "One or two, with a comma between."},
-            "days": _DAYS,
+            "days": DAYS,
         },
         problems=(422,),
     ),
     Operation(
         "GET", "/v1/groups", "list_groups", "Tags and sessions of jobs, the newest first.", GroupsAnswer,
         parameters={
-            **_PROJECT, "tag": _LIST["tag"], "session": _LIST["session"], "limit": _PAGE["limit"], "days": _DAYS,
+            **PROJECT, "tag": LIST["tag"], "session": LIST["session"], "limit": PAGE["limit"], "days": DAYS,
         },
         problems=(422,),
     ),
-    _grouped("", "group", "Jobs by state, what they cost, and when.", answer=GroupAnswer, parameters={"days": _DAYS}),
+    _grouped("", "group", "Jobs by state, what they cost, and when.", answer=GroupAnswer, parameters={"days": DAYS}),
     _grouped("/receipt", "group_receipt", "The receipts of its jobs, with a manifest.", answer={"type": "object"}),
-    _rows("incidents", "list_incidents", "Jobs and calibrations that failed, by the time at which they did.", _PAGE),
-    _rows("audit", "list_changes", "Who changed what, newest first; for admins.", {**_AUDIT, **_PAGE}, 403),
+    _rows("incidents", "list_incidents", "Jobs and calibrations that failed, by the time at which they did.", PAGE),
+    _rows("audit", "list_changes", "Who changed what, newest first; for admins.", {**AUDIT, **PAGE}, 403),
     _rows("dead-letters", "list_dead_letters", "The tenant's messages that could not be handled; for admins.", {}, 403),
     _rows(
         "delegations", "list_delegations", "Delegated keys that have not expired: the user's own, or for admins all.",
-        {"limit": _PAGE["limit"]},
+        {"limit": PAGE["limit"]},
     ),
     Operation(
         "POST", "/v1/delegations/{delegation}:revoke", "revoke_delegation", "End a delegated key.",
@@ -273,12 +216,12 @@ OPERATIONS: Final = (
     ),
     Operation(
         "POST", "/v1/sessions", "open_session", "Open a session: the same key is the same session.",
-        statuses=(200, 201), parameters=_SESSION_KEY, bodies={_JSON: SessionBody}, body_required=False,
+        statuses=(200, 201), parameters=SESSION_KEY, bodies={_JSON: SessionBody}, body_required=False,
         problems=(403, 409),
     ),
     _rows(
         "sessions", "list_sessions", "Sessions that are open, or closed within a day: cost, hold, and what is left.",
-        {"limit": _PAGE["limit"]},
+        {"limit": PAGE["limit"]},
     ),
     Operation("GET", "/v1/sessions/{session}", "session", "One session, and what it costs so far.", problems=(404,)),
     Operation(

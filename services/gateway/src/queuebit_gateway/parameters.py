@@ -1,0 +1,99 @@
+"""The parameters of the interface, as the OpenAPI document describes them: by name, with their schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from queuebit.charge_exports import FORMS
+from queuebit_contracts.auditing import AUDITED
+from queuebit_contracts.lifecycle import STATES
+from queuebit_gateway.backends import MOST_CALIBRATIONS
+from queuebit_gateway.pages import MOST_DAYS, MOST_ROWS
+from queuebit_gateway.waits import UNTIL
+
+__all__ = [
+    "AUDIT",
+    "CALIBRATIONS",
+    "DAYS",
+    "DIGEST",
+    "EXPORT",
+    "FIELDS",
+    "KEY",
+    "LIST",
+    "NAME",
+    "PAGE",
+    "PROJECT",
+    "SESSION_KEY",
+    "STREAM",
+    "WAIT",
+    "Schema",
+]
+
+Schema = Mapping[str, object]
+NAME: Final = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$"}
+PROJECT: Final = {"project": {**NAME, "description": "Only what this project pays, or may use."}}
+WAIT: Final[Mapping[str, Schema]] = {
+    "Prefer": {"type": "string", "description": "`wait=20`: answer when `until` is reached, at the latest in 20 s."},
+    "until": {"type": "string", "enum": [*UNTIL], "description": "What to wait for; `completed` is any end."},
+}
+KEY: Final = {"Idempotency-Key": {"type": "string", "maxLength": 128, "description": "The key of the job."}}
+SESSION_KEY: Final = {
+    "Idempotency-Key": {
+        "type": "string",
+        "maxLength": 128,
+        "description": "Of the session; required with `proof`.",
+    }
+}
+FIELDS: Final[Mapping[str, Schema]] = {
+    name: {**schema, "description": "With a body of text/x-openqasm: as in the JSON body."}
+    for name, schema in (
+        ("shots", {"type": "integer", "minimum": 1}),
+        ("backend", {"type": "string"}),
+        ("project", {"type": "string"}),
+        ("session", {"type": "string"}),
+        ("label", {"type": "string", "maxLength": 200}),
+        ("seed", {"type": "integer", "minimum": 0}),
+        ("tag", {"type": "array", "items": {"type": "string"}, "maxItems": 8}),
+    )
+}
+DIGEST: Final = {
+    "Content-Digest": {
+        "type": "string",
+        "description": "The digest of the body (RFC 9530), where a signature covers it.",
+    }
+}
+"""What each request with a body may have."""
+STREAM: Final[Mapping[str, Schema]] = {
+    "Last-Event-ID": {"type": "string", "description": "Send all events after this sequence."},
+    "after": {"type": "integer", "minimum": 0, "description": "The same, as a parameter."},
+    "types": {"type": "string", "description": "Only these, such as `job.completed,job.failed`."},
+}
+_TIME: Final = {"type": "string", "format": "date-time"}
+PAGE: Final[Mapping[str, Schema]] = {
+    "from": {**_TIME, "description": "Only facts that the log stored then or later."},
+    "to": {**_TIME, "description": "Only facts that the log stored before."},
+    "limit": {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "description": "Rows of a page."},
+    "after": {"type": "string", "description": "`next` of the page before."},
+}
+EXPORT: Final[Mapping[str, Schema]] = {
+    **PROJECT,
+    "format": {"type": "string", "enum": [*FORMS], "description": "`focus`: CSV as FOCUS 1.2 has it."},
+    "from": {**_TIME, "description": "Only what was charged then or later."},
+    "to": {**_TIME, "description": "Only what was charged before."},
+}
+AUDIT: Final[Mapping[str, Schema]] = {
+    "kind": {"type": "string", "enum": [*AUDITED], "description": "Only changes of this kind."},
+    "author": {"type": "string", "maxLength": 200, "description": "Only changes by this author."},
+}
+CALIBRATIONS: Final = {"type": "integer", "minimum": 1, "maximum": MOST_CALIBRATIONS, "description": "Rows of a page."}
+DAYS: Final = {"type": "integer", "minimum": 1, "maximum": MOST_DAYS, "description": "How far back."}
+LIST: Final[Mapping[str, Schema]] = {
+    "state": {"type": "string", "description": f"Only jobs in these states, with commas between: {', '.join(STATES)}."},
+    **PROJECT,
+    **{name: {**NAME, "description": f"Only jobs of this {name}."} for name in ("backend", "user", "tag", "session")},
+    "label": {"type": "string", "maxLength": 200, "description": "Only jobs whose label begins so."},
+    **PAGE,
+    "from": {**_TIME, "description": "Only jobs submitted then or later."},
+    "to": {**_TIME, "description": "Only jobs submitted before."},
+}
