@@ -268,7 +268,7 @@ class HybridFailed(Event[HybridFailure]):
 
 
 class HybridCancelled(Event[HybridCancellation]):
-    """It was stopped at a user's wish. Terminal."""
+    """It was stopped at a user's request. Terminal."""
 
     type: Literal["qb.hybrid.cancelled.v1"] = "qb.hybrid.cancelled.v1"
 

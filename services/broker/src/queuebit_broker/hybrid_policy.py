@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from queuebit_broker.eligibility import Tariff
+from queuebit_broker.rules import about_author, about_project
 from queuebit_broker.session_rules import about_session
 from queuebit_broker.sessions import KnownSession
 from queuebit_broker.snapshot import Cap
@@ -101,21 +102,14 @@ def _about_author(request: HybridRequest, author: Authority | Reason) -> Iterato
         yield Reason(code="bad_proof", text=text)
     if isinstance(author, Reason):
         yield author
-    elif author.role == "viewer":
-        text = f"user {author.user} may not submit with this key: it needs the role member, and the scope submit"
-        yield Reason(code="role_forbids", text=text)
-    elif author.project not in (None, asked.project):
-        text = f"delegation {author.delegation} is for project {author.project} only, not {asked.project}"
-        yield Reason(code="scope_forbids", text=f"{text}: submit to that one, or ask for another key")
+    else:
+        yield from about_author(request.tenant, asked.project, author)
 
 
 def _about_names(request: HybridRequest, tenant: Tenant | None) -> Iterator[Reason]:
     asked = request.submission
-    if tenant is None:
-        yield Reason(code="unknown_tenant", text=f"there is no tenant {request.tenant}")
-    elif asked.project not in tenant.project:
-        create = f"create it with `qb tenant project add {request.tenant} {asked.project}`"
-        yield Reason(code="unknown_project", text=f"tenant {request.tenant} has no project {asked.project}: {create}")
+    project = tenant.project.get(asked.project) if tenant else None
+    yield from about_project(request.tenant, asked.project, tenant, project)
     if not asked.purpose.strip():
         yield Reason(code="missing_metadata", text="purpose is empty: say in a few words what the job is for")
 

@@ -34,7 +34,7 @@ __all__ = ["Backend", "Profiled", "World"]
 
 
 _JOBS = (None, "job", "program")
-"""Purposes of holds for jobs; other holds do not make a job active."""
+"""Purposes of holds for jobs; other holds do not make a job active. A session is not idle while it has a hybrid job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +215,8 @@ class World:
         """Fold that a job is active: that money is held for it says so, and comes before its acceptance."""
         if event.data.purpose in _JOBS:
             self._active.setdefault(event.data.tenant, set()).add(event.data.job)
-            if event.data.budgets:
-                self.sessions.began(event.data.tenant, event.data.job, event.data.budgets, event.time)
+        if event.data.purpose in (*_JOBS, "hybrid") and event.data.budgets:
+            self.sessions.began(event.data.tenant, event.data.job, event.data.budgets, event.time)
         self._decided(event.data.tenant, event.data.job)
 
     def _decided(self, tenant: str, job: str) -> None:

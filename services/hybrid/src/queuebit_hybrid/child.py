@@ -22,11 +22,11 @@ __all__ = ["Child", "Limits"]
 
 _LOOK_S: Final = 0.2
 _GRACE_S: Final = 3.0
-"""What a child has to end by itself, after it was asked to."""
+"""How long a child may take to end by itself, after it was asked to."""
 _START_S: Final = 20.0
 _READ: Final = 65_536
 _SLOWLY_S: Final = 0.05
-"""Between two reads of what is dropped anyway: so a child that writes without end uses little of this service."""
+"""Between two reads of output that is dropped: a child that writes without end then uses little of this service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,11 @@ class Child:
                 pass_fds=[write],
                 env=clean_environment(os.environ, 1),
             )
+        except OSError as error:
+            os.close(read)
+            raise Refusal(
+                "not_started", f"the child could not be started: {error.strerror}; submit it again"
+            ) from error
         finally:
             os.close(write)
         reading = asyncio.ensure_future(self._read_output())
@@ -143,7 +148,7 @@ class Child:
             text = f"its processes used more than the {most:,} MiB that they may: let it do less at once"
             self._broken = Reason(code="memory_limit", text=text)
         elif asyncio.get_running_loop().time() - self._began >= self._limits.time_s:
-            self._broken = Reason(code=TIME_LIMIT, text="its time is over")
+            self._broken = Reason(code=TIME_LIMIT, text="it has used all of its time")
 
     async def _kill(self) -> None:
         with suppress(ProcessLookupError):

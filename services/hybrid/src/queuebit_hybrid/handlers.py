@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from queuebit_contracts import subjects
-from queuebit_contracts.hybrid import HybridAccepted, HybridStarted
+from queuebit_contracts.hybrid import HybridAcceptance, HybridAccepted, HybridStarted
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_hybrid import events
 from queuebit_hybrid.errors import Refusal
 from queuebit_hybrid.policy import Begin, Cancel, Fail, Finish, Over, next_step, outcome
 from queuebit_hybrid.ports import EventLog, PayloadStore, Running, Runs
 from queuebit_hybrid.state import HybridJob, job_of
-from queuebit_hybrid.usage_file import UsageFiles
+from queuebit_hybrid.usage_file import Progress, UsageFiles
 from queuebit_kernel import Fault, Stale, Superseded, Unavailable
 from queuebit_runtime.payloads import Missing
 from queuebit_runtime.stored import Stored, known_events
@@ -26,7 +26,7 @@ __all__ = ["RunHybridJobs"]
 _log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0
-"""Between two looks at the job's history while it runs, and two writes of what it has used."""
+"""Between two reads of a job's history while it runs, and between two writes of what it has used."""
 
 _JSON = "application/json"
 
@@ -38,15 +38,16 @@ class _Seen:
     job: HybridJob
     last: int
     """Sequence of its newest event."""
-    started_at: HybridStarted | None
+    begun: HybridStarted | None
+    """The newest attempt."""
 
 
 class RunHybridJobs:
     """Runs what is delivered.
 
-    A message stays in hand while its job runs. Is this process lost, then another gets the message, and finds in the
-    history that the job was started: it reports it as lost, or runs it again if its user asked for that. Is only the
-    connection lost, the same process gets it again, and waits for what it runs.
+    A message is acknowledged after its job has ended. If this process is lost, another one gets the message, and finds
+    in the history that the job was started: it reports the job as lost, or runs it again if its user asked for that. If
+    only the connection is lost, this process gets the message again, and waits for what it runs.
     """
 
     def __init__(
@@ -87,9 +88,8 @@ class RunHybridJobs:
             Unavailable: the log does not answer, or this process ends.
         """
         name = event.data.tenant, event.data.hybrid
-        if (known := self._running.get(name)) is not None:
-            await asyncio.shield(known)
-            return
+        while (earlier := self._running.get(name)) is not None:  # whose end may not be stored
+            await asyncio.shield(earlier)
         mine = self._running[name] = asyncio.get_running_loop().create_future()
         stop = self._stops[name] = asyncio.Event()
         try:
@@ -101,7 +101,7 @@ class RunHybridJobs:
 
     @asynccontextmanager
     async def _place(self, stop: asyncio.Event) -> AsyncIterator[None]:
-        """Wait for a place to run; a job that is to stop needs none."""
+        """Wait for a place to run; a job that is to be stopped needs none."""
         waiting = asyncio.ensure_future(self._places.acquire())
         stopping = asyncio.ensure_future(stop.wait())
         try:
@@ -126,7 +126,7 @@ class RunHybridJobs:
                 attempt = self._runs.attempt(it, before)
                 await self._attempt(event, attempt, number, left_s, seen, stop)
             case Fail() | Cancel() as how:
-                await self._end(event, how, seen)
+                await self._end(event, how, seen, before)
 
     async def _attempt(
         self,
@@ -141,34 +141,46 @@ class RunHybridJobs:
         it = event.data
         if self._closing:
             raise Unavailable("this process is about to end")
-        try:
-            source = (await self._payloads.get(it.tenant, it.file)).decode()
-        except (Missing, UnicodeDecodeError):
-            text = "its file is not stored, or is no UTF-8 text: submit it again"
-            await self._end(event, Fail(Reason(code="file_missing", text=text)), seen)
+        source = await self._source(it)
+        if isinstance(source, Fail):
+            await self._end(event, source, seen, attempt.progress())
             return
         begun = events.started(event, number, self._service)
         last = await self._log.append(begun, after=seen.last, guard=subjects.hybrid(it.tenant, it.hybrid).everything)
         seen = _Seen(job_of([event, begun]), last, begun)
         self._attempts.add(attempt)
         following = asyncio.ensure_future(self._follow(event, attempt, seen, stop))
+        how: Fail | Cancel | Finish
         try:
-            how: Fail | Cancel | Finish = Finish()
-            try:
-                measured = await attempt.run(source, left_s)
-            except Refusal as refusal:
-                how = Fail(Reason(code=refusal.reason, text=str(refusal)))
-            else:
-                how = outcome(measured, seen.job.stop, it.terms)
+            measured = await attempt.run(source, left_s)
+        except Refusal as refusal:
+            how = Fail(Reason(code=refusal.reason, text=str(refusal)))
+        else:
+            how = outcome(measured, seen.job.stop, it.terms)
         finally:
             following.cancel()
             self._attempts.discard(attempt)
-            self._files.write(it.tenant, it.hybrid, attempt.progress())
+            self._note(it, attempt)
         if self._closing:
             raise Unavailable(f"hybrid job {it.hybrid} was lost: its process ends")
         result = attempt.result if isinstance(how, Finish) else None
         stored = None if result is None else await self._payloads.put(it.tenant, result, _JSON)
-        await self._end(event, how, seen, stored)
+        await self._end(event, how, seen, attempt.progress(), stored)
+
+    async def _source(self, job: HybridAcceptance) -> str | Fail:
+        """The file of a job, or why it cannot run."""
+        try:
+            return (await self._payloads.get(job.tenant, job.file)).decode()
+        except (Missing, UnicodeDecodeError):
+            text = "its file is not stored, or is no UTF-8 text: submit it again"
+            return Fail(Reason(code="file_missing", text=text))
+
+    def _note(self, job: HybridAcceptance, attempt: Running) -> None:
+        """Write what a job has used, for the case that this process is lost."""
+        try:
+            self._files.write(job.tenant, job.hybrid, attempt.progress())
+        except OSError as error:
+            _log.warning("what hybrid job %s has used could not be written: %s", job.hybrid, error)
 
     async def _follow(self, event: HybridAccepted, attempt: Running, seen: _Seen, stop: asyncio.Event) -> None:
         """While it runs: note what it has used, and stop it if its user asks, or if its end is in the log."""
@@ -178,25 +190,28 @@ class RunHybridJobs:
                 async with asyncio.timeout(_LOOK_S):
                     await (asyncio.Event() if noticed else stop).wait()
             noticed = stop.is_set()
-            self._files.write(it.tenant, it.hybrid, attempt.progress())
-            with suppress(Fault):  # the bus is away; the child may not need it now
+            self._note(it, attempt)
+            with suppress(Fault):  # the bus does not answer; the child may not need it now
                 now = await self._history(event, seen.last)
                 seen.job, seen.last = now.job, now.last
             if self._closing or seen.job.stop is not None or seen.job.ended:
                 attempt.stop()
 
     async def _end(
-        self, event: HybridAccepted, how: Fail | Cancel | Finish, seen: _Seen, result: Payload | None = None
+        self,
+        event: HybridAccepted,
+        how: Fail | Cancel | Finish,
+        seen: _Seen,
+        progress: Progress,
+        result: Payload | None = None,
     ) -> None:
-        """Append the end, unless there is one; a wish to stop that comes meanwhile does not change it."""
-        it = event.data
-        progress = self._files.read(it.tenant, it.hybrid)
-        started = seen.started_at
+        """Append the end, unless there is one; a request to stop that comes meanwhile does not change it."""
+        it, begun = event.data, seen.begun
         ended = events.ended(
             event,
             how,
-            attempt=started.data.attempt if started else 0,
-            started_at=started.time if started else None,
+            attempt=begun.data.attempt if begun else 0,
+            started_at=begun.time if begun else None,
             progress=progress,
             result=result,
         )
@@ -217,5 +232,5 @@ class RunHybridJobs:
     async def _history(self, event: HybridAccepted, reaching: int) -> _Seen:
         it = event.data
         found: list[Stored] = await self._log.history(subjects.hybrid(it.tenant, it.hybrid), reaching=reaching)
-        started = next((one.event for one in found if isinstance(one.event, HybridStarted)), None)
-        return _Seen(job_of(known_events(found)), found[-1].sequence, started)
+        begun = next((one.event for one in found if isinstance(one.event, HybridStarted)), None)
+        return _Seen(job_of(known_events(found)), found[-1].sequence, begun)

@@ -154,7 +154,7 @@ def _environment(order: _Order, work: str, socket: str) -> dict[str, str]:
 
 
 def _forward(pid: int) -> None:
-    """Pass the wish to end on."""
+    """Send signals that ask it to end on to the child."""
 
     def pass_on(number: int, _: object) -> None:
         with suppress(ProcessLookupError):

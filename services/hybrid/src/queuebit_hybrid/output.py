@@ -22,12 +22,12 @@ Publish = Callable[[int, bytes], Awaitable[int]]
 
 
 class Chunked:
-    """One kind of output of one job. What is beyond the limit is dropped, and the last words say so."""
+    """One kind of output of one job. What is beyond the limit is dropped; a notice at the end says so."""
 
-    def __init__(self, publish: Publish, last_words: bytes, number: int = 0, most_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, publish: Publish, notice: bytes, number: int = 0, most_bytes: int = MAX_BYTES) -> None:
         """Begin after the chunk `number` of an earlier attempt."""
         self._publish = publish
-        self._last_words = last_words
+        self._notice = notice
         self._left = most_bytes
         self._waiting = bytearray()
         self._news = asyncio.Event()
@@ -42,7 +42,7 @@ class Chunked:
             return
         if len(content) > self._left:
             self.cut = True
-            content = content[: self._left] + self._last_words
+            content = content[: self._left] + self._notice
         self._left = max(self._left - len(content), 0)
         self._waiting += content
         self._news.set()

@@ -13,6 +13,7 @@ from queuebit_hybrid.state import HybridJob
 __all__ = ["TIME_LIMIT", "Begin", "Cancel", "Fail", "Finish", "Measured", "Over", "next_step", "outcome"]
 
 TIME_LIMIT: Final = "time_limit"
+"""Code of the failure of a job that ran for all of its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """It was stopped at a user's wish."""
+    """It was stopped at a user's request."""
 
     stop: HybridStopRequest
 

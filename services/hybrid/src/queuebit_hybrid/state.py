@@ -29,7 +29,7 @@ class HybridJob:
     started: HybridStart | None = None
     """Its last attempt."""
     stop: HybridStopRequest | None = None
-    """Who wants it to stop, if anybody does."""
+    """The request to stop it; None if there is none."""
     ended: bool = False
 
 
