@@ -251,7 +251,7 @@ class AsyncClient:
             Conflict: the key names a hybrid job with other content.
             Unreachable: the platform did not confirm; submit again with the same key.
         """
-        from queuebit.hybrid_jobs import run_hybrid
+        from queuebit.hybrid_requests import run_hybrid
 
         return await run_hybrid(
             self,

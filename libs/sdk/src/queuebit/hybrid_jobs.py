@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from queuebit.amounts import Amount, money_of
-from queuebit.errors import Conflict, InvalidInput, JobFailed, NotFound, Reason, Refused, StillRunning, Unreachable
-from queuebit.inputs import one_line, plain_name, whole_number
+from queuebit.errors import InvalidInput, JobFailed, NotFound, Reason, Refused, StillRunning, Unreachable
+from queuebit.inputs import one_line, plain_name
 from queuebit.permissions import permitted
-from queuebit.queries import ask
-from queuebit.session_requests import opening
 from queuebit.signing import UNSIGNED, proof_of
 from queuebit_contracts import subjects
 from queuebit_contracts.command import CancelJob, CancelRequest
-from queuebit_contracts.delegation import MAX_LIFETIME_S, DelegateRequest, DelegationAnswer
 from queuebit_contracts.hybrid import (
-    MAX_TIME_S,
-    PYTHON,
-    SIGNS_FOR_S,
     HybridAccepted,
     HybridCancelled,
     HybridCompleted,
@@ -32,26 +23,18 @@ from queuebit_contracts.hybrid import (
     HybridMetered,
     HybridRejected,
     HybridStarted,
-    HybridSubmission,
     HybridSubmitted,
-    hybrid_id,
     is_hybrid,
 )
-from queuebit_contracts.session import OpenSession, session_id
-from queuebit_contracts.wire import Amount as WireAmount
-from queuebit_kernel import Money, Stale, SystemClock, digest_of, event_id, new_key
-from queuebit_runtime.payloads import describe
-from queuebit_runtime.trace_context import current_traceparent
+from queuebit_kernel import Money
 
 if TYPE_CHECKING:
     from queuebit.client import AsyncClient
     from queuebit_contracts.catalog import AnyEvent
 
-__all__ = ["AsyncHybridJob", "HybridStatus", "Metric", "handle", "run_hybrid"]
+__all__ = ["AsyncHybridJob", "HybridStatus", "Metric", "handle"]
 
 _POLL_S: Final = 0.25
-_ASK_S: Final = 15.0
-_SESSION_KEY: Final = "hybrid-"
 _STATES: Final = {
     HybridSubmitted: "submitted",
     HybridAccepted: "accepted",
@@ -211,159 +194,11 @@ class AsyncHybridJob:
         return events  # type: ignore[return-value]  # the subjects of known types
 
 
-async def run_hybrid(
-    client: AsyncClient,
-    file: Path | str,
-    *,
-    parameters: Mapping[str, Any] | None,
-    max_time: float,
-    max_cost: Amount | None,
-    project: str | None,
-    purpose: str,
-    label: str | None,
-    key: str | None,
-    retries: int,
-    tags: Sequence[str],
-) -> AsyncHybridJob:
-    """As `AsyncClient.run_hybrid`."""
-    credential = client.credential
-    if credential.delegation is not None:
-        text = "a hybrid job, or another holder of a delegated key, starts no hybrid jobs: submit it as yourself"
-        raise Refused([Reason("delegated", text)])
-    source, name = await asyncio.to_thread(_read, file)
-    key = new_key() if key is None else one_line("key", key, 128)
-    hybrid = hybrid_id(credential.tenant, key)
-    paying = plain_name("project", project or credential.project or None)
-    draft = HybridSubmission(
-        tenant=credential.tenant,
-        project=paying,
-        hybrid=hybrid,
-        key=key,
-        purpose=one_line("purpose", purpose, 200),
-        label=one_line("label", name if label is None else label, 200),
-        file=describe(source, PYTHON),
-        parameters=_parameters(parameters or {}),
-        delegation="none",
-        max_time_s=whole_number("max_time", _whole(max_time), 1, MAX_TIME_S),
-        retries=whole_number("retries", retries, 0, 5) or None,
-        max_cost=None if max_cost is None else WireAmount.of(money_of(max_cost)),
-        session=None if max_cost is None else session_id(credential.tenant, _SESSION_KEY + hybrid),
-        tags=tuple(dict.fromkeys(plain_name("tag", it) for it in tags)) or None,
-        proof=UNSIGNED,
-    )
-    if await _is_known(client, draft):
-        return AsyncHybridJob(hybrid, client)
-    with permitted(credential, "submit hybrid jobs"):
-        await client._payloads().keep(draft.file, source)
-        if draft.session is not None:
-            await client._access.open_session(_session(client, draft))
-        delegation = await _delegate(client, hybrid, paying, draft.max_time_s)
-        try:
-            await client._log_client().append(
-                _signed(client, draft, delegation), guard=subjects.hybrid(credential.tenant, hybrid).everything
-            )
-        except Stale:
-            if not await _is_known(client, draft):
-                raise Unreachable(f"the log does not show hybrid job {hybrid} yet: submit again") from None
-    return AsyncHybridJob(hybrid, client)
-
-
 def handle(client: AsyncClient, hybrid: str) -> AsyncHybridJob:
     """A hybrid job by its id; sends no request."""
     if not is_hybrid(plain_name("hybrid job", hybrid)):
         raise InvalidInput(f"{hybrid} is no id of a hybrid job, which begins with h: see `qb hybrid list`")
     return AsyncHybridJob(hybrid, client)
-
-
-def _read(file: Path | str) -> tuple[bytes, str]:
-    path = Path(file).expanduser()
-    try:
-        source = path.read_bytes()
-        compile(source, str(path), "exec", dont_inherit=True)
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {error.strerror}; name a Python file") from error
-    except (SyntaxError, ValueError) as error:
-        raise InvalidInput(f"{path} is no Python: {error}") from error
-    return source, path.name
-
-
-def _parameters(given: Mapping[str, Any]) -> str:
-    try:
-        text = json.dumps({str(name): value for name, value in given.items()}, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"parameters are not JSON: {error}; give numbers, texts, lists and mappings") from error
-    if len(text) > 16_384:
-        raise InvalidInput(f"parameters have {len(text):,} characters as JSON and may have 16,384: pass less")
-    return text
-
-
-def _session(client: AsyncClient, draft: HybridSubmission) -> OpenSession:
-    """The request for the session whose cap pays for the hybrid job and its jobs, and for nothing else."""
-    return opening(
-        client.credential,
-        key=_SESSION_KEY + draft.hybrid,
-        project=draft.project,
-        label=draft.label,
-        backend=None,
-        max_cost=None if draft.max_cost is None else draft.max_cost.money,
-        max_idle=None,
-        max_age=draft.max_time_s + SIGNS_FOR_S,
-    )
-
-
-def _whole(seconds: float) -> float:
-    """Whole seconds, at least as many."""
-    return math.ceil(seconds) if isinstance(seconds, float) and math.isfinite(seconds) else seconds
-
-
-async def _is_known(client: AsyncClient, draft: HybridSubmission) -> bool:
-    """Whether it was submitted before; raises `Conflict` if its key names another one."""
-    known = await client._log_client().last(subjects.hybrid(draft.tenant, draft.hybrid).event("submitted"))
-    if known is None or not isinstance(known.event, HybridSubmitted):
-        return False
-    if _content(known.event.data) != _content(draft):
-        raise Conflict(f"key {draft.key!r} already names hybrid job {draft.hybrid} with other content: use a new key")
-    return True
-
-
-def _content(asked: HybridSubmission) -> str:
-    without = {"proof", "label", "delegation"}
-    return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude=without))
-
-
-def _signed(client: AsyncClient, draft: HybridSubmission, delegation: str) -> HybridSubmitted:
-    asked, credential = draft.model_copy(update={"delegation": delegation}), client.credential
-    content = asked.model_dump(mode="json", exclude_none=True, exclude={"proof"})
-    proof = proof_of(content, credential.seed, credential.delegation)
-    return HybridSubmitted(
-        id=event_id("qb.hybrid.submitted.v1", asked.tenant, asked.hybrid, digest_of(content)),
-        source="qb/client",
-        traceparent=current_traceparent(),
-        provenanceid=digest_of(content),
-        data=asked.model_copy(update={"proof": proof}),
-    )
-
-
-async def _delegate(client: AsyncClient, hybrid: str, project: str, max_time_s: int) -> str:
-    """Let the key of the hybrid job act for the user, in one project; the service alone has its secret half."""
-    from queuebit.delegating import proof_for
-
-    credential = client.credential
-    (row,) = await ask(client._transport, credential.tenant, "hybrid", job=hybrid)
-    key, now = str(row["key"]), SystemClock().now().timestamp()
-    asked = DelegateRequest(
-        key=key,
-        proof=proof_for(credential, key, scope="submit", project=project, now=now),
-        scope="submit",
-        project=project,
-        lifetime_s=min(max_time_s + SIGNS_FOR_S, MAX_LIFETIME_S),
-    )
-    subject, body = subjects.identity("delegate", credential.tenant), asked.model_dump_json(exclude_none=True)
-    reply = await client._transport.request(subject, body.encode(), timeout=_ASK_S)
-    answer = DelegationAnswer.model_validate_json(reply.body)
-    if answer.delegation is None:
-        raise Refused([Reason(it.code, it.text) for it in answer.errors])
-    return answer.delegation.delegation
 
 
 def _status(hybrid: str, events: Mapping[str, AnyEvent]) -> HybridStatus:
