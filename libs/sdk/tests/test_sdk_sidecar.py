@@ -99,6 +99,13 @@ async def test_what_may_not_be_repeated_is_sent_once(tmp_path: Path) -> None:
         assert len(script.heads) == 1
 
 
+async def test_what_may_not_be_repeated_is_not_sent_again_when_its_connection_closes(tmp_path: Path) -> None:
+    async with beside(tmp_path, JSON, None, JSON) as (script, path):
+        assert (await ask(path, "GET /v1/me"))[0] == 200
+        assert (await ask(path, "POST /v1/webhooks", b"{}"))[0] == 503
+        assert len(script.heads) == 2
+
+
 async def test_a_token_that_has_ended_is_replaced_and_the_last_one_revoked(tmp_path: Path) -> None:
     answers = (granted("qbt_a"), problem(401, "expired"), granted("qbt_b"), JSON, granted(""))
     async with beside(tmp_path, *answers, token="", seed=new_seed()) as (script, path):

@@ -93,7 +93,7 @@ class Answer:
 
 
 class HttpConnections:
-    """Connections to one origin. Requests must be safe to repeat: one on a connection that was closed is sent again."""
+    """Connections to one origin. A request on a connection that was closed is sent again, unless it is sent `once`."""
 
     def __init__(self, origin: Origin, tls: SSLContext | None) -> None:
         self.origin = origin
@@ -101,8 +101,18 @@ class HttpConnections:
         self._idle: list[_Streams] = []
         self._closed = False
 
-    async def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Answer:
+    async def send(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes, timeout: float, *, once: bool = False
+    ) -> Answer:
         """Send a request and read its answer.
+
+        Args:
+            method: in capital letters.
+            target: as `Origin.target` makes it.
+            headers: of the request.
+            body: of the request.
+            timeout: seconds until the whole answer is there.
+            once: use a new connection, so that a request that may not be repeated is sent once.
 
         Raises:
             Unreachable: nothing answers, or not in time.
@@ -110,7 +120,7 @@ class HttpConnections:
         try:
             async with asyncio.timeout(timeout):
                 while True:
-                    streams, fresh = await self._connected()
+                    streams, fresh = (await self._open(), True) if once else await self._connected()
                     try:
                         return await self._exchange(streams, self._head(method, target, headers, body) + body, method)
                     except _FAILURES:

@@ -129,6 +129,7 @@ class Sidecar:
                 {**request.headers, "authorization": f"Bearer {token}"},
                 request.body,
                 _ANSWER_S,
+                once=not request.repeatable,
             )
             if answer.status != 401 or not self._tokens.rejected(token) or last:
                 break
