@@ -1,4 +1,4 @@
-"""I1: every submitted job has exactly one end, or a consumer that still has to handle it."""
+"""I1: every submitted job, hybrid or not, has exactly one end, or a consumer that still has to handle it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from queuebit_audit.hybrids import hybrid_course
 from queuebit_audit.job_state import Job
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History
@@ -54,6 +55,9 @@ def nothing_lost(history: History, outstanding: Outstanding) -> Verdict:
                 verdict.add(job.subject, fault)
             else:
                 waiting[reason] += 1
+    for key, hybrid in history.hybrids.items():
+        for fault in hybrid_course(hybrid, outstanding):
+            verdict.add("/".join(key), fault)
     for first, last in _holes(history):
         verdict.add("LOG", f"sequences {first} to {last} cannot be read: events are lost; see `qb recover`")
     if history.given_up:

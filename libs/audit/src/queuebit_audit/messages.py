@@ -21,7 +21,7 @@ from queuebit_contracts.backend import BackendCalibrated
 from queuebit_contracts.catalog import NUMBERED, AnyEvent, decode
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
 from queuebit_contracts.directory import TenantEvent
-from queuebit_contracts.hybrid import HybridAccepted, HybridMetered
+from queuebit_contracts.hybrid import HybridAccepted, HybridMetered, HybridSubmitted
 from queuebit_contracts.job import (
     JobAccepted,
     JobCompleted,
@@ -158,8 +158,8 @@ def fact_of(stored: Stored, proofs: CheckProofs) -> Fact:
         return Fact(sequence, subject, UNKNOWN, name=event.type)
     noun, tenant, id_, name, qualifiers = parse(subject)
     proper, known = subject_of(event), event_name(event.type)
-    if noun == "job":
-        noun = "job" if known == name and _plain(id_) else ""
+    if noun in ("job", "hybrid"):
+        noun = noun if known == name and _plain(id_) else ""
         known = " ".join((known, *qualifiers)) if known in NUMBERED else known
     content = _READERS.get(type(event), _nothing)(event, _Place(sequence, tenant, id_, stored.stored_at, proofs))
     stray = "" if proper == subject else f"sequence {sequence} holds an event of {proper}"
@@ -195,12 +195,13 @@ def _nothing(event: AnyEvent, at: _Place) -> None:
     del event, at
 
 
-def _submitted(event: JobSubmitted, at: _Place) -> Submitted:
-    data, proof, circuit = event.data, event.data.proof, event.data.circuit
+def _submitted(event: JobSubmitted | HybridSubmitted, at: _Place) -> Submitted:
+    data, proof = event.data, event.data.proof
+    content = event.data.circuit if isinstance(event, JobSubmitted) else event.data.file
     delegated = None
     if proof.delegation is not None:
         delegated = Delegated(data.tenant, proof.delegation, data.project, at.stored_at)
-    return Submitted(proof.key, circuit if circuit.inline is None else None, delegated)
+    return Submitted(proof.key, content if content.inline is None else None, delegated)
 
 
 def _placed(event: JobPlaced, at: _Place) -> Placed:
@@ -284,6 +285,7 @@ _READERS: Mapping[type[AnyEvent], Callable[[Any, _Place], object]] = {
     JobCompleted: _completed,
     JobFailed: lambda event, _: Ran(UsageRecord.of(event.data.usage), event.data.backend, None),
     JobMetered: lambda event, _: bill(event.data),
+    HybridSubmitted: _submitted,
     HybridAccepted: lambda event, _: HybridTerms.of(event.data),
     HybridMetered: lambda event, _: HybridBill.of(event.data),
     JobUsageReported: lambda event, _: Reported(event.data.revision, UsageRecord.of(event.data.usage)),

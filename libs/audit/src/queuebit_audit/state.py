@@ -17,7 +17,6 @@ from queuebit_audit.session_facts import SessionFacts, is_signed
 from queuebit_contracts.catalog import CATALOG
 from queuebit_contracts.delegations import Authority, Delegations, authority_of
 from queuebit_contracts.directory import Directory, TenantEvent
-from queuebit_contracts.hybrid import ENDS
 from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened
 from queuebit_contracts.subjects import parse
 from queuebit_contracts.wire import Event
@@ -127,13 +126,23 @@ class History:
         found = authority_of(known, self.directory, key, asked.stored_at)
         return isinstance(found, Authority) and found.role != "viewer" and found.project in (None, asked.project)
 
+    def _require_permitted(self, fact: Fact, permitted: bool) -> None:
+        """Note an acceptance unless a user who may submit signed what is accepted."""
+        if self.knows_tenants and not self.given_up and not permitted:
+            who = f"no user of {fact.tenant} who may submit"
+            self.unauthorised.append((fact.subject, f"sequence {fact.sequence} accepts what {who} has signed"))
+
     def _hybrid(self, fact: Fact) -> None:
         it = self.hybrids.setdefault((fact.tenant, fact.id), Hybrid())
+        it.names.append(fact.name)
         it.last = fact.sequence
-        it.ends += fact.name in ENDS
         match fact.content:
+            case Submitted() as asked:
+                own = self._may_submit(fact.tenant, asked.key)
+                it.permitted = it.permitted or own or self._delegated(asked.key, asked.delegated)
             case HybridTerms() as terms:
                 it.terms = terms
+                self._require_permitted(fact, it.permitted)
             case HybridBill() as bill:
                 it.bill = bill
 
@@ -151,10 +160,7 @@ class History:
                 self._submitted(job, fact.sequence, content)
             case Authorised() as content:
                 job.authorised = content
-                permitted = job.permitted or self._may_submit(job.tenant, job.key)
-                if self.knows_tenants and not self.given_up and not permitted:
-                    who = f"no user of {job.tenant} who may submit"
-                    self.unauthorised.append((fact.subject, f"sequence {fact.sequence} accepts what {who} has signed"))
+                self._require_permitted(fact, job.permitted or self._may_submit(job.tenant, job.key))
             case Placed() as content:
                 job.backend = content.backend
                 self._placed(job, content)
