@@ -255,7 +255,7 @@ def test_a_broken_file_stops_every_edit_and_every_start_and_shows_the_way_back(
 def test_an_edit_by_hand_is_reported_while_the_stack_runs(home: Home) -> None:
     keep_tenants(home)
     me = Identity.of(os.getpid())
-    Stack("up", dict(DEFAULTS), {}, Running(), {"broker": Running.of(me)}).save(home)
+    Stack("up", dict.fromkeys(DEFAULTS, 1), {}, Running(), {"broker": Running.of(me)}).save(home)
     assert troubles(home, Stack.load(home)) == []
     with home.tenants_file.open("a") as file:
         file.write("# by hand\n")
