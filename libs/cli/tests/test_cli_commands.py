@@ -173,7 +173,7 @@ def test_no_more_of_a_receipt_is_read_than_one_can_be(tmp_path: Path, capsys: py
     assert main(["receipt", "verify", str(tmp_path / "endless"), "--trust", str(tmp_path / "trust.json")]) == 1
 
 
-@pytest.mark.parametrize("words", [["job", "result", "x"], ["receipt", "get", "x"]])
+@pytest.mark.parametrize("words", [["job", "result", "x"], ["receipt", "get", "x"], ["hybrid", "result", "h1"]])
 def test_where_nothing_can_be_written_no_one_is_asked(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,15 +1,18 @@
-"""Sessions and lists of jobs as people read them."""
+"""Sessions, lists of jobs and exports of charges as people read them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from queuebit_cli.commands import jobs, sessions
+from queuebit.errors import Unreachable
+from queuebit_cli.commands import jobs, queries, sessions
 from queuebit_cli.main import main
 from queuebit_cli.render_tables import end_time, moment
+from queuebit_stack.errors import Exit
 
 OPEN: dict[str, Any] = {
     "session": "s1", "label": "h2", "user": "ann", "project": "main", "backend": "aer", "state": "open",
@@ -59,3 +62,22 @@ def test_an_empty_list_of_jobs_says_why(
     answer.append(([], None))
     assert main(["jobs", *words]) == 0
     assert text in capsys.readouterr().out
+
+
+def test_an_export_that_fails_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def away(*_: object) -> None:
+        raise Unreachable("the warehouse does not answer")
+
+    monkeypatch.setattr(queries, "ask", away)
+    assert main(["charges", "--export", "csv", str(tmp_path / "none" / "x.csv")]) == Exit.USAGE
+    assert "choose another --export" in capsys.readouterr().err
+    assert main(["charges", "--export", "csv", str(tmp_path / "x.csv")]) == Exit.UNREACHABLE
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_period_without_an_export_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["charges", "--from", "2026-11-01"])
+    assert "give --export FORM FILE too" in capsys.readouterr().err

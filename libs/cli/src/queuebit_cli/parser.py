@@ -116,7 +116,9 @@ def _group(command: ArgumentParser, what: str) -> None:
 
 
 def _hybrid(hybrid: Group) -> None:
-    run = hybrid.command("run", "hybrid:run", "have the platform run a Python file", client=True, json=LINES)
+    run = hybrid.command(
+        "run", "hybrid:run", "have the platform run a Python file", client=True, anywhere=False, json=LINES
+    )
     run.add_argument("file", metavar="FILE", help="a Python file; it declares its dependencies as PEP 723 says")
     run.add_argument("--param", action="append", default=[], metavar="N=V", help="a parameter: JSON, or a text")
     run.add_argument("--max-time", type=lifetime, default=600, metavar="TIME", help="stop it after 90s or 2h (10m)")
@@ -128,18 +130,18 @@ def _hybrid(hybrid: Group) -> None:
     run.add_argument("--retries", type=number(0, 5), default=0, metavar="N", help="run it again if it is lost (0)")
     run.add_argument("--tag", action="append", default=[], metavar="T", help="name for the bill; may be repeated")
     run.add_argument("--follow", "-f", action="store_true", help="show what it writes, and how it ends")
-    listed = hybrid.command("list", "hybrid:list_hybrids", "the newest hybrid jobs", client=True)
+    listed = hybrid.command("list", "hybrid:list_hybrids", "list the newest hybrid jobs", client=True, anywhere=False)
     listed.add_argument("--project", metavar="P", help="of this project alone")
     listed.add_argument("--limit", type=number(1, 1000), default=50, metavar="N", help="how many (50)")
     for word, text in (
-        ("show", "how it stands"),
-        ("logs", "what it writes"),
-        ("metrics", "the numbers that it records"),
-        ("result", "what it saved"),
-        ("cancel", "stop it if it has not ended"),
+        ("show", "show the state and the cost of a hybrid job"),
+        ("logs", "print what a hybrid job writes"),
+        ("metrics", "print the numbers that a hybrid job records"),
+        ("result", "print what a hybrid job saved"),
+        ("cancel", "stop a hybrid job"),
     ):
         lines = LINES if word in ("logs", "metrics") else DOCUMENT
-        command = hybrid.command(word, f"hybrid:{word}", text, client=True, json=lines)
+        command = hybrid.command(word, f"hybrid:{word}", text, client=True, anywhere=False, json=lines)
         command.add_argument("hybrid", metavar="ID", help="its id, as `qb hybrid list` shows it")
         if word in ("logs", "metrics"):
             command.add_argument("--follow", "-f", action="store_true", help="until it ends")

@@ -27,7 +27,7 @@ def write_private(path: Path, text: str) -> None:
         raise
 
 
-def require_place(path: Path) -> None:
+def require_place(path: Path, option: str = "--output") -> None:
     """Check that a file can be written there, before the work starts.
 
     Raises:
@@ -37,9 +37,9 @@ def require_place(path: Path) -> None:
         with tempfile.TemporaryFile(dir=path.absolute().parent):
             odd = path.exists() and not path.is_file()
     except OSError as error:
-        raise Stop(Exit.USAGE, f"{path} cannot be written: {error.strerror}; choose another --output") from error
+        raise Stop(Exit.USAGE, f"{path} cannot be written: {error.strerror}; choose another {option}") from error
     if odd:
-        raise Stop(Exit.USAGE, f"{path} is not a regular file: choose another --output")
+        raise Stop(Exit.USAGE, f"{path} is not a regular file: choose another {option}")
 
 
 def read_json(path: Path) -> dict[str, Any] | None:  # any JSON; readers check the fields that they use

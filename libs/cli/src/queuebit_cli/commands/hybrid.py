@@ -16,6 +16,7 @@ from queuebit_cli.connecting import ask, client_of
 from queuebit_cli.output import Output
 from queuebit_cli.render_tables import hybrid_rows
 from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.files import require_place
 
 if TYPE_CHECKING:
     from queuebit.client import AsyncClient
@@ -69,10 +70,7 @@ def list_hybrids(args: Namespace, out: Output) -> Exit:
 
 def show(args: Namespace, out: Output) -> Exit:
     """How it stands."""
-    status = _asked(args, out, lambda job: job.status())
-    out.document(_document(status))
-    for line in _lines(status):
-        out.say(line)
+    _print(_asked(args, out, lambda job: job.status()), out)
     return Exit.DONE
 
 
@@ -95,6 +93,8 @@ def metrics(args: Namespace, out: Output) -> Exit:
 
 def result(args: Namespace, out: Output) -> Exit:
     """What it saved."""
+    if args.output:
+        require_place(Path(args.output))
     found = _asked(args, out, lambda job: job.result(args.timeout))
     if args.output:
         Path(args.output).write_text(json.dumps(found) + "\n")
@@ -107,9 +107,7 @@ def result(args: Namespace, out: Output) -> Exit:
 def cancel(args: Namespace, out: Output) -> Exit:
     """Stop it."""
     status = _asked(args, out, lambda job: job.cancel(args.reason))
-    out.document(_document(status))
-    for line in _lines(status):
-        out.say(line)
+    _print(status, out)
     return Exit.DONE if status.state == "cancelled" else Exit.JOB_FAILED
 
 
@@ -126,9 +124,7 @@ async def _end(job: AsyncHybridJob, out: Output) -> Exit:
     if status.state != "rejected":
         await job.cost(30.0)
         status = await job.status()
-    out.document(_document(status))
-    for line in _lines(status):
-        out.say(line)
+    _print(status, out)
     return _EXITS.get(status.state, Exit.DONE)
 
 
@@ -159,9 +155,10 @@ def _parameter(text: str) -> tuple[str, object]:
         return name, value
 
 
-def _document(status: HybridStatus) -> dict[str, object]:
-    document = asdict(status)
-    return {**document, "hold": _money(status.hold), "charge": _money(status.charge)}
+def _print(status: HybridStatus, out: Output) -> None:
+    out.document({**asdict(status), "hold": _money(status.hold), "charge": _money(status.charge)})
+    for line in _lines(status):
+        out.say(line)
 
 
 def _money(amount: object) -> str | None:

@@ -16,6 +16,7 @@ from queuebit_cli.connecting import ask, client_of
 from queuebit_cli.output import Output
 from queuebit_cli.render_tables import backend_rows, balance_rows, charge_rows, slo_rows
 from queuebit_stack.errors import Exit
+from queuebit_stack.files import require_place
 
 if TYPE_CHECKING:
     from queuebit.client import AsyncClient
@@ -41,6 +42,8 @@ def charges(args: Namespace, out: Output) -> Exit:
     """List charges and balances, or write all charges of a period to a file."""
     if args.export:
         return _exported(args, out)
+    if args.since is not None or args.until is not None:
+        args.misused("--from and --to are of an export: give --export FORM FILE too")
 
     async def charged(client: AsyncClient) -> Table:
         rows = await client.charges(project=args.project, limit=args.limit)
@@ -58,15 +61,19 @@ def _exported(args: Namespace, out: Output) -> Exit:
         args.misused(f"charges are not exported as {form!r}: use one of {', '.join(FORMS)}")
 
     path = Path(name)
+    require_place(path, "--export")
     part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
+    try:
+        with part.open("wb") as file:
 
-        async def written(client: AsyncClient) -> int:
-            pages = client.export_charges(form, project=args.project, since=args.since, until=args.until)
-            return sum([file.write(page) async for page in pages])
+            async def written(client: AsyncClient) -> int:
+                pages = client.export_charges(form, project=args.project, since=args.since, until=args.until)
+                return sum([file.write(page) async for page in pages])
 
-        size = ask(args, out, "asking the warehouse", written)
-    part.replace(path)  # a file with the name asked for is whole
+            size = ask(args, out, "asking the warehouse", written)
+        part.replace(path)  # a file with the name asked for is whole
+    finally:
+        part.unlink(missing_ok=True)
     out.document({"file": name, "format": form, "bytes": size})
     out.say(f"{name}: {size:,} bytes")
     return Exit.DONE
