@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from queuebit_cli import groups
 from queuebit_cli.groups import total_line
 from queuebit_cli.main import main
 from queuebit_proof import Member, build_group
@@ -49,6 +50,14 @@ def test_a_missing_receipt_is_named(words: list[str], capsys: pytest.CaptureFixt
     file.write_text(json.dumps(document, separators=(",", ":"), sort_keys=True))
     assert main([*words, "--json"]) == 1
     assert [(it["fault"], it["job"]) for it in json.loads(capsys.readouterr().out)["faults"]] == [("missing", "j2")]
+
+
+def test_no_more_is_read_than_the_largest_group_needs(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(groups, "_LARGEST", 1 << 10)
+    assert main(words) == 2
+    assert "has more than 0 MiB" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("more", [[], ["latest", "--tag", "h2"]])

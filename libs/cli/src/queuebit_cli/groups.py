@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from queuebit.errors import InvalidInput
 from queuebit.group import GROUP_KINDS
@@ -13,6 +13,9 @@ from queuebit_cli.output import Output
 from queuebit_stack.errors import Exit, Stop
 
 __all__ = ["amounts_text", "count_of", "group_in", "total_line", "verify_group_file"]
+
+_LARGEST: Final = 1 << 29
+"""Bytes of a file: 10,000 receipts have about 130 MB."""
 
 
 def group_in(args: Namespace) -> tuple[str, str] | None:
@@ -76,7 +79,12 @@ def _count(number: int, noun: str) -> str:
 
 
 def _content(path: Path) -> bytes:
+    """An untrusted file: no more of it is read than the largest group needs."""
     try:
-        return path.read_bytes().removesuffix(b"\n")
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
+    if len(content) > _LARGEST:
+        raise InvalidInput(f"{path} has more than {_LARGEST >> 20} MiB, which no group receipt has")
+    return content.removesuffix(b"\n")

@@ -15,7 +15,7 @@ def stack_commands(words: Group) -> None:
     """The stack and its logs."""
     up = words.command("up", "stack:up", "start the stack and keep it running")
     up.add_argument("--detach", action="store_true", help="in the background; returns when all processes are ready")
-    up.add_argument("--ports", choices=("default", "auto"), help="7420 to 7438, or free ones (as in the last start)")
+    up.add_argument("--ports", choices=("default", "auto"), help="7420 to 7441, or free ones (as in the last start)")
     words.command("down", "stack:down", "end exactly what `qb up` started; data stays")
     words.command("status", "stack:status", "show which processes are healthy, ready and behind")
     logs = words.command("logs", "logs:logs", "show logs of one service, or of all by time", json=LINES)

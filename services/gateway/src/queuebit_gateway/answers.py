@@ -9,7 +9,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-__all__ = ["encoded", "listed", "money", "object_of", "plain", "raw"]
+__all__ = ["encoded", "listed", "money", "object_of", "plain", "raw", "with_money"]
 
 _JSON: Final = "application/json"
 _PRIVATE: Final = {"cache-control": "no-store"}
@@ -28,6 +28,12 @@ def plain(content: Mapping[str, object], status: int = 200, headers: Mapping[str
 def money(amount: object, currency: object) -> dict[str, object] | None:
     """An amount of money; None if there is none."""
     return None if amount is None else {"amount": amount, "currency": currency}
+
+
+def with_money(row: Mapping[str, object], *amounts: str) -> dict[str, object]:
+    """A row with amounts of money in the place of texts and a currency."""
+    kept = {name: value for name, value in row.items() if name != "currency"}
+    return kept | {name: money(row[name], row["currency"]) for name in amounts if name in row}
 
 
 def object_of(

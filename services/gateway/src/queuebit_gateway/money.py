@@ -6,8 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from queuebit.records import Row
-from queuebit_gateway.answers import listed, money
+from queuebit_gateway.answers import listed, with_money
 from queuebit_gateway.callers import CallerOf
 from queuebit_gateway.pages import name_of
 from queuebit_gateway.platform import Platform
@@ -32,20 +31,14 @@ class Money:
         caller = await self._caller_of(request)
         found = await self._platform.ask(caller.tenant, "balances", project=name_of(request, "project"))
         as_of = max((int(str(it["sequence"])) for it in found.rows), default=None)
-        return listed(request, [_with_money(it) for it in found.rows], as_of=as_of)
+        return listed(request, [with_money(it, *_AMOUNTS) for it in found.rows], as_of=as_of)
 
     async def _charges(self, request: Request) -> Response:
         caller = await self._caller_of(request)
         found = await self._platform.ask(caller.tenant, "charges", project=name_of(request, "project"))
-        return listed(request, [_with_money(it) for it in found.rows], as_of=found.as_of)
+        return listed(request, [with_money(it, *_AMOUNTS) for it in found.rows], as_of=found.as_of)
 
     async def _slo(self, request: Request) -> Response:
         caller = await self._caller_of(request)
         found = await self._platform.ask(caller.tenant, "slo")
         return listed(request, found.rows, as_of=found.as_of)
-
-
-def _with_money(row: Row) -> dict[str, object]:
-    """A row with amounts of money in the place of texts and a currency."""
-    kept = {name: value for name, value in row.items() if name != "currency"}
-    return kept | {name: money(row[name], row["currency"]) for name in _AMOUNTS if name in row}

@@ -26,7 +26,7 @@ from queuebit_contracts.session import (
 from queuebit_contracts.subjects import sessions
 from queuebit_contracts.tenants import Tenant
 from queuebit_contracts.wire import Amount, Name
-from queuebit_gateway.answers import listed, money, object_of
+from queuebit_gateway.answers import listed, object_of, with_money
 from queuebit_gateway.bodies import Body, read
 from queuebit_gateway.callers import Caller, CallerOf, paying_project, require
 from queuebit_gateway.pages import limit_of
@@ -97,7 +97,7 @@ class Sessions:
             raise Problem(422, "unknown_project", "no project is named, and the tenant has several", "name `project`")
         row = await self._asked(caller, "open", OpenSession, fields, asked.proof)
         headers = {} if asked.dry_run else {"location": f"/v1/sessions/{row['session']}"}
-        return object_of(_with_money(row), as_of=None, status=200 if asked.dry_run else 201, headers=headers)
+        return object_of(_shown(row), as_of=None, status=200 if asked.dry_run else 201, headers=headers)
 
     async def _close(self, request: Request) -> Response:
         caller = await self._caller_of(request)
@@ -109,7 +109,7 @@ class Sessions:
     async def _list(self, request: Request) -> Response:
         caller, limit = await self._caller_of(request), limit_of(request)
         found = await self._platform.ask(caller.tenant, "sessions", limit=limit)
-        return listed(request, [_with_money(it) for it in found.rows], as_of=_as_of(found.rows))
+        return listed(request, [_shown(it) for it in found.rows], as_of=_as_of(found.rows))
 
     async def _one(self, request: Request) -> Response:
         return await self._state(await self._caller_of(request), _named(request))
@@ -118,7 +118,7 @@ class Sessions:
         found = await self._platform.ask(caller.tenant, "sessions", session=session)
         if not found.rows:
             raise _unknown(session)
-        return object_of(_with_money(found.rows[0]), as_of=_as_of(found.rows))
+        return object_of(_shown(found.rows[0]), as_of=_as_of(found.rows))
 
     async def _asked(
         self,
@@ -144,10 +144,8 @@ class Sessions:
         return session_document(answer)
 
 
-def _with_money(row: Row) -> dict[str, object]:
-    """A row with amounts of money in the place of texts and a currency."""
-    kept = {name: value for name, value in row.items() if name not in ("currency", "sequence")}
-    return kept | {name: money(row[name], row["currency"]) for name in _AMOUNTS if name in row}
+def _shown(row: Row) -> dict[str, object]:
+    return with_money({name: value for name, value in row.items() if name != "sequence"}, *_AMOUNTS)
 
 
 def _as_of(rows: list[Row]) -> int | None:
