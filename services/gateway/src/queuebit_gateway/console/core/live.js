@@ -201,7 +201,7 @@ const ALWAYS = "/v1/me"; // asked before there is a stream
 /**
  * The answer of `path`: `{data, problem, reload}`.
  * `on(event)` says whether a live event makes it out of date; it is read again at most once a second. What no event of
- * the tenant tells is read again `every` so many milliseconds.
+ * the tenant shows is read again `every` so many milliseconds.
  */
 export function useData(path, { on, every, read = getJson } = {}) {
   const [state, setState] = useState({ path: null, data: undefined, problem: null });
