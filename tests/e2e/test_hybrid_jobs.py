@@ -24,7 +24,7 @@ pytestmark = [
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "hybrid"
 WALLS = """
-import os, socket
+import ctypes, mmap, os, socket
 from pathlib import Path
 from queuebit import Client, hybrid
 
@@ -35,12 +35,22 @@ def refused(what):
         return type(error).__name__
     return "allowed"
 
-given = hybrid.parameters(port=0, home="")
+def called(name, *arguments):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, name)(*arguments) < 0:
+        raise OSError(ctypes.get_errno(), name)
+
+given = hybrid.parameters(port=0, home="", folder="")
 with Client() as client:
     found = {
         "internet": refused(lambda: socket.create_connection(("192.0.2.1", 80), 2)),
         "bus": refused(lambda: socket.create_connection(("127.0.0.1", given["port"]), 2)),
         "home": refused(lambda: os.listdir(given["home"])),
+        "folder": refused(lambda: os.listdir(given["folder"])),
+        "shared memory": refused(lambda: mmap.mmap(-1, 4096)),
+        "memory in a file": refused(lambda: os.memfd_create("x")),
+        "memory of the system": refused(lambda: called("shmget", 0, 4096, 0o1600)),
+        "user namespaces": refused(lambda: called("unshare", 0x10000000)),
         "others": refused(lambda: os.kill(1, 9)),
         "libraries": refused(lambda: Path(os.__file__).write_text("")),
         "project": refused(lambda: client.submit("OPENQASM 3.0; qubit q;", project="other").result(20)),
@@ -113,7 +123,9 @@ def test_a_child_reaches_nothing_but_its_own_tenant(stack: EmbeddedStack, tenant
     file.write_text(WALLS)
     port = int(stack.listens("nats-server").rpartition(":")[2])
     with Client(find(stack.home, tenant)) as client:
-        found = client.run_hybrid(file, {"port": port, "home": str(stack.home)}).result(60)
+        folder = os.readlink(f"/proc/{stack.pid('hybrid')}/cwd")
+        given = {"port": port, "home": str(stack.home), "folder": f"{folder}/docs"}
+        found = client.run_hybrid(file, given).result(60)
     assert found.pop("processes") <= 2
     assert "allowed" not in found.values(), found
     assert found["project"] == "Refused"

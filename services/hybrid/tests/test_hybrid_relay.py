@@ -15,6 +15,7 @@ from queuebit.transport import Message, OnGap, OnMessage, Reply, Unsubscribe
 from queuebit_contracts.topology import topology
 from queuebit_hybrid.output import Chunked
 from queuebit_hybrid.relay import MAX_RESULT_BYTES, Relay, walls_of
+from queuebit_runtime.frames import pack, read_frame
 
 WALLS = walls_of(topology(), "acme", "ada")
 
@@ -119,6 +120,40 @@ async def test_the_transport_of_a_child_speaks_to_the_relay(tmp_path: Path) -> N
     finally:
         await child.close()
         await relay.close()
+
+
+class SlowTransport(FakeTransport):
+    """Counts subscriptions; each takes a turn of the loop to be made."""
+
+    def __init__(self) -> None:
+        self.open = 0
+
+    async def follow(self, subjects: Sequence[str], on_message: OnMessage, on_gap: OnGap) -> Unsubscribe:
+        await asyncio.sleep(0)
+        self.open += len(subjects)
+
+        async def end() -> None:
+            self.open -= len(subjects)
+
+        return end
+
+
+@pytest.mark.parametrize(("numbers", "most"), [([1] * 60, 1), ([*range(60)], 6)])
+async def test_subscriptions_that_are_asked_for_side_by_side_are_bounded_and_end_with_the_child(
+    tmp_path: Path, numbers: list[int], most: int
+) -> None:
+    transport = SlowTransport()
+    relay = Relay(transport, WALLS, lambda _: None)
+    await relay.open(tmp_path / "bus.sock", None)
+    reader, writer = await asyncio.open_unix_connection(tmp_path / "bus.sock")
+    subjects = ["qb.stored.acme.j1.completed"] * 10
+    writer.write(b"".join(pack({"do": "follow", "id": it, "subjects": subjects}) for it in numbers))
+    answers = [(await asyncio.wait_for(read_frame(reader), 5))[0] for _ in numbers]
+    assert sum("error" not in it for it in answers) == most
+    assert transport.open == most * 10
+    writer.close()
+    await relay.close()
+    assert transport.open == 0
 
 
 def test_only_json_of_a_bounded_size_is_a_result() -> None:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+
+from queuebit_hybrid.system_calls import supported
 
 __all__ = ["SOCKET", "WORK", "enter", "leave_namespaces", "obstacle", "visible_paths"]
 
@@ -25,20 +28,26 @@ _SYSTEM: Final = (
     *("/usr", "/lib", "/lib64", "/bin"),
     *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/ssl", "/etc/alternatives"),
 )
-_DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
+_DEVICES: Final = ("/dev/null", "/dev/random", "/dev/urandom")
+"""Not `/dev/zero`: mapped, it is memory that nothing limits."""
 
 
 def obstacle() -> str | None:
     """Why children cannot be isolated here; None if nothing speaks against it."""
     if sys.platform != "linux":
         return "isolation needs Linux"
+    if not supported():
+        return f"isolation needs a processor of x86-64 or AArch64, and this is {platform.machine()}"
     if os.geteuid() != 0:
         return "isolation needs root: run the hybrid service as root, in a container of its own if you like"
     return None
 
 
 def visible_paths() -> list[str]:
-    """What a child has to read: the system's libraries, and Python with everything that is installed."""
+    """What a child has to read: the system's libraries, and Python with everything that is installed.
+
+    For a process that runs with `-P`: without it, `sys.path` begins with the folder in which the service was started.
+    """
     wanted = [*_SYSTEM, sys.base_prefix, sys.prefix, os.path.dirname(os.path.realpath(sys.executable))]
     wanted += [it for it in sys.path if it and os.path.isdir(it)]
     found: list[str] = []

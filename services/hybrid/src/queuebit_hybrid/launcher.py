@@ -17,7 +17,8 @@ import sys
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
-from queuebit_hybrid.isolation import SOCKET, WORK, enter, leave_namespaces
+from queuebit_hybrid.isolation import SOCKET, WORK, enter, leave_namespaces, visible_paths
+from queuebit_hybrid.system_calls import forbid
 from queuebit_runtime.sandbox import die_with_parent
 
 __all__ = ["FILE", "main"]
@@ -67,7 +68,7 @@ def _below(order: _Order, status: int) -> int:
 def _first(order: _Order, status: int) -> int:
     """Process 1: the new root, then the file."""
     try:
-        enter(order["root"], order["visible"], order["socket"], order["uid"], order["disk_mb"])
+        enter(order["root"], visible_paths(), order["socket"], order["uid"], order["disk_mb"])
     except OSError as error:
         return _refuse(status, error)
     return _run(order, WORK, SOCKET, status)
@@ -114,6 +115,8 @@ def _become(order: _Order, work: str, socket: str) -> NoReturn:
         os.dup2(null, 0)
         os.dup2(1, 2)
         os.closerange(3, 1024)
+        if order["isolated"]:
+            forbid()
         arguments = [sys.executable, "-P", "-u", FILE]
         os.execve(sys.executable, arguments, _environment(order, work, socket))  # noqa: S606  # this Python
     except (OSError, ValueError) as error:

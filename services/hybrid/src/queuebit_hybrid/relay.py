@@ -127,7 +127,7 @@ class Relay:
             text = "this hybrid job has a cap: its jobs belong to its session, which `Client.submit` names by itself"
             return _refusal("outside_session", text)
         timeout = head.get("timeout")
-        within = min(float(timeout), _LONGEST_S) if isinstance(timeout, int | float) and timeout > 0 else 5.0
+        within = float(min(timeout, _LONGEST_S)) if isinstance(timeout, int | float) and timeout > 0 else 5.0
         async with self._turns:
             reply = await self._transport.request(subject, body, timeout=within)
         return {"headers": {**reply.headers}}, reply.body
@@ -144,8 +144,12 @@ class Relay:
         def forward(message: Message) -> None:
             send({"follow": number, "subject": message.subject, "headers": {**message.headers}}, message.body)
 
-        end = await self._transport.follow(subjects, forward, lambda: send({"follow": number, "gap": True}, b""))
-        self._follows += len(subjects)
+        self._follows += len(subjects)  # before anything waits: requests come side by side
+        try:
+            end = await self._transport.follow(subjects, forward, lambda: send({"follow": number, "gap": True}, b""))
+        except BaseException:
+            self._follows -= len(subjects)
+            raise
 
         async def stop() -> None:
             self._follows -= len(subjects)
@@ -179,7 +183,8 @@ class _Connection:
         self._relay = relay
         self._reader = reader
         self._writer = writer
-        self._follows: dict[int, Callable[[], Awaitable[None]]] = {}
+        self._follows: dict[int, Callable[[], Awaitable[None]] | None] = {}
+        """By number; None while one is being made."""
         self._work: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -198,7 +203,8 @@ class _Connection:
         finally:
             for task in self._work:
                 task.cancel()
-            for end in [*self._follows.values()]:
+            await asyncio.gather(*self._work, return_exceptions=True)
+            for end in filter(None, [*self._follows.values()]):
                 with suppress(QueuebitError):
                     await end()
 
@@ -219,13 +225,10 @@ class _Connection:
             case "request":
                 return await self._relay.request(head, body)
             case "follow" if isinstance(number, int) and number not in self._follows:
-                end, answer = await self._relay.follow(head, self._send)
-                if end is not None:
-                    self._follows[number] = end
-                return answer
-            case "unfollow":
-                end = self._follows.pop(head.get("follow", 0), None)
-                if end is not None:
+                return await self._follow(number, head)
+            case "unfollow" if isinstance(head.get("follow"), int):
+                if (end := self._follows.get(head["follow"])) is not None:
+                    del self._follows[head["follow"]]
                     await end()
                 return {}, b""
             case "metric":
@@ -233,6 +236,17 @@ class _Connection:
             case "result":
                 return self._relay.save(body)
         return _refusal("malformed", "the relay does not know this request")
+
+    async def _follow(self, number: int, head: _Head) -> Frame:
+        end, self._follows[number] = None, None  # taken: a second one of this number would be lost
+        try:
+            end, answer = await self._relay.follow(head, self._send)
+        finally:
+            if end is None:
+                del self._follows[number]
+            else:
+                self._follows[number] = end
+        return answer
 
     def _send(self, head: _Head, body: bytes) -> None:
         """Send, unless the child does not read: then the connection ends."""

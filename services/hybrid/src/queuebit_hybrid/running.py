@@ -22,7 +22,7 @@ from queuebit_contracts.topology import Topology
 from queuebit_hybrid.child import Child, Limits
 from queuebit_hybrid.dependencies import require_installed
 from queuebit_hybrid.errors import Refusal
-from queuebit_hybrid.isolation import obstacle, visible_paths
+from queuebit_hybrid.isolation import obstacle
 from queuebit_hybrid.keys import JobKeys
 from queuebit_hybrid.output import MAX_BYTES, Chunked, Publish
 from queuebit_hybrid.policy import Measured
@@ -153,7 +153,6 @@ class Attempt:
             "session": self._job.session,
             "credential": self._credential(),
             "uid": uid,
-            "visible": [] if settings.unsafe else visible_paths(),
             "socket": str(folder / "bus.sock"),
             "work": str(folder / "work"),
             "root": str(folder / "root"),
