@@ -222,7 +222,7 @@ def test_people_read_durations_shares_and_amounts() -> None:
     [(0, "0 s"), (59.9, "59 s"), (60, "1 min"), (7_199, "1 h"), (86_399, "23 h"), (172_000, "1 d"), (864_000, "10 d")],
 )
 def test_the_age_of_a_calibration_is_rounded_as_the_console_rounds_it(age_s: float, text: str) -> None:
-    """As `age` in `console/core/format.js`: the largest unit, rounded down."""
+    """As `age` in `console/core/rows.js`: the largest unit, rounded down."""
     (plan,) = plan_rows([{"backend": "x", "calibration_age_s": age_s}])
     assert plan["calibrated"] == f"{text} ago"
 

@@ -122,6 +122,29 @@ def test_reasons_that_are_none_leave_the_rest_of_a_problem(reasons: object) -> N
     assert "why" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (401, "unauthenticated"),
+        (403, "forbidden"),
+        (404, "unknown_job"),
+        (404, "unknown_session"),
+        (409, "not_yours"),
+        (422, "bad_limit"),
+        (422, "unknown_project"),
+        (503, "unavailable"),
+    ],
+)
+def test_an_error_ends_with_the_next_step(status: int, code: str) -> None:
+    body = {"code": code, "detail": "why", "reasons": [{"code": code, "text": "why"}], "next_step": "do this"}
+    headers = {"content-type": "application/problem+json"}
+    text = str(error_of(Answer(status, headers, json.dumps(body).encode()), "http://gateway"))
+    assert text.endswith("why; do this")
+    last = str(error_of(Answer(status, headers, json.dumps(body | {"next_step": None}).encode()), "http://gateway"))
+    assert "why" in last
+    assert "None" not in last
+
+
 def test_an_answer_that_is_no_problem_document_is_no_gateways() -> None:
     error = error_of(Answer(403, {"content-type": "text/html"}, b"<html>"), "http://proxy")
     assert isinstance(error, Unreachable)

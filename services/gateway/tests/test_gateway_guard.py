@@ -56,13 +56,13 @@ async def test_a_request_id_that_could_break_a_log_is_replaced(app: ASGIApp) -> 
 async def test_another_method_is_named(app: ASGIApp) -> None:
     answer = await send(app, "DELETE", "/v1/backends")
     assert (answer.status, answer.json()["code"]) == (405, "method_not_allowed")
-    assert {*answer.headers["allow"].split(", ")} == {"GET", "HEAD"}
+    assert answer.headers["allow"] == "GET, HEAD"
 
 
 async def test_every_method_of_an_address_is_named(app: ASGIApp) -> None:
     answer = await send(app, "DELETE", "/v1/jobs")
     assert answer.status == 405
-    assert {*answer.headers["allow"].split(", ")} == {"GET", "HEAD", "POST"}
+    assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
 @pytest.mark.parametrize("path", ["/v1/me", "/v1/nothing", "/openapi.json", "/.well-known/oauth-protected-resource"])

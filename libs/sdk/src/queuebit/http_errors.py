@@ -21,14 +21,17 @@ class UnknownJob(NotFound):
 
 
 def error_of(answer: Answer, url: str) -> QueuebitError:
-    """The error that the same refusal is on the bus."""
+    """The error that the same refusal is on the bus; its text ends with the next step of the document."""
     document = _document(answer)
-    code, detail = str(document.get("code", f"http_{answer.status}")), str(document.get("detail", ""))
+    code, step = str(document.get("code", f"http_{answer.status}")), str(document.get("next_step") or "")
+    detail = _then(str(document.get("detail", "")), step)
     reasons = _reasons(document)
+    if reasons:
+        reasons[-1] = Reason(reasons[-1].code, _then(reasons[-1].text, step))
     match answer.status:
         case 401:
-            text = f"{url} rejects this token: {detail or 'it gives no reason'}; ask the operator for a new one"
-            return Refused([Reason("forbidden", text)])
+            text = f"{url} rejects this token: {detail or 'it gives no reason'}"
+            return Refused([Reason("forbidden", text if step else f"{text}; ask the operator for a new one")])
         case 403 if code == "forbidden":
             return Forbidden(reasons)
         case 404 if code == "unknown_job":
@@ -40,13 +43,19 @@ def error_of(answer: Answer, url: str) -> QueuebitError:
         case status if reasons and status not in (502, 503, 504):
             return Refused(reasons)
     if answer.status >= 500:
-        return Unreachable(f"{url} answers {answer.status}{f': {detail}' if detail else ''}; repeating is safe")
+        text = f"{url} answers {answer.status}{f': {detail}' if detail else ''}"
+        return Unreachable(text if step else f"{text}; repeating is safe")
     return Unreachable(f"what answers at {url} is no gateway of Queuebit: it answers {answer.status}")
 
 
 def code_of(answer: Answer) -> str:
     """The code of a refusal; empty if the answer is no problem document."""
     return str(_document(answer).get("code", ""))
+
+
+def _then(text: str, step: str) -> str:
+    """What happened, and what to do next."""
+    return "; ".join(it for it in (text, step) if it)
 
 
 def _document(answer: Answer) -> dict[str, Any]:  # JSON

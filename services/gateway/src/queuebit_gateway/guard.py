@@ -143,7 +143,14 @@ def _is_loopback(name: str) -> bool:
         return False
 
 
+def _sorted(names: str) -> str:
+    """Names between commas in one order: Starlette keeps methods in a set, whose order changes between processes."""
+    return ", ".join(sorted(it.strip() for it in names.split(",")))
+
+
 def _of_framework(error: HTTPException) -> Problem:
     code = _CODES.get(error.status_code, "bad_request")
-    headers = tuple((error.headers or {}).items())
+    headers = tuple(
+        (name, _sorted(it) if name.lower() == "allow" else it) for name, it in (error.headers or {}).items()
+    )
     return Problem(error.status_code, code, error.detail, "see /docs for all addresses", headers=headers)
