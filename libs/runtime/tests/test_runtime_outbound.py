@@ -110,3 +110,26 @@ async def test_a_number_that_names_this_machine_is_found_out() -> None:
         with pytest.raises(BadTarget, match="loopback"):
             await Outbound(Rules("ALLOW", (), ()), 5.0).send("GET", f"https://{host}/", {}, most=9)
     assert await resolved("127.1", 80) == ["127.0.0.1"]
+
+
+async def test_names_that_are_not_resolved_delay_their_owner_alone() -> None:
+    """A look-up that goes on after its request still counts: its thread is not free."""
+    answered, asked = asyncio.Event(), list[str]()
+
+    async def resolve(host: str, _: int) -> Sequence[str]:
+        asked.append(host)
+        if host == "slow.test":
+            await answered.wait()
+        return ["127.0.0.1"]
+
+    async with server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as (url, _):
+        rules = Rules("QUEUEBIT_ALLOW", ("here.test", "slow.test"), ("here.test", "slow.test"))
+        hasty = Outbound(rules, 0.2, resolve)
+        tried = (hasty.send("GET", "http://slow.test/", {}, owner="evil") for _ in range(9))
+        assert {type(it) for it in await asyncio.gather(*tried, return_exceptions=True)} == {TimeoutError}
+        assert asked == ["slow.test"] * 4
+        with pytest.raises(TimeoutError):
+            await hasty.send("GET", url, {}, owner="evil")
+        assert (await hasty.send("GET", url, {}, owner="acme")).status == 200
+        answered.set()
+        assert (await hasty.send("GET", url, {}, owner="evil")).status == 200

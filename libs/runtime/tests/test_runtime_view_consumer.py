@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
@@ -57,3 +58,36 @@ async def test_messages_that_wait_are_asked_for_together_and_then_the_next_one()
     await consumer.ask("_INBOX.x", 0)
     assert asked.requests[3:] == [{"batch": 500, "no_wait": True}]
     assert not consumer.ended("409")
+
+
+@pytest.mark.parametrize(
+    ("first", "counts", "asked"),
+    [
+        (1, {"a.x": 10, "a.y": 3_000, "a.z": 9}, [["a.x"], ["a.y"], ["a.>"]]),
+        (1, {"a.x": 10, "a.y": 20, "a.z": 9}, [["a.x"], ["a.y"], ["a.z"], ["a.x", "a.y", "a.z"]]),
+        (9_000, {"a.x": 10, "a.y": 3_000, "a.z": 9}, [["a.x", "a.y", "a.z"]]),
+    ],
+    ids=["much", "few among many", "near the end"],
+)
+async def test_the_server_counts_for_one_filter_at_a_time_and_not_near_the_end(
+    first: int, counts: Mapping[str, int], asked: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, made = list[list[str]](), list[str]()
+
+    async def call(_: ViewConsumer, subject: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        if ".STREAM.INFO." in subject:
+            return {"state": {"last_seq": 10_000}}
+        if ".DELETE." in subject:
+            made.remove(subject.rpartition(".")[2])
+            return {"success": True}
+        seen.append(request["config"]["filter_subjects"])
+        made.append(request["config"]["name"])
+        return {"num_pending": sum(counts.get(it, 0) for it in seen[-1])}
+
+    monkeypatch.setattr(ViewConsumer, "_call", call)
+    connection = Connected(cast("Client", Asked()))
+    consumer = ViewConsumer(connection, "broker", "LOG", [*counts], bodies=True, every_s=0)
+    await consumer.create(first)
+    assert seen == asked
+    assert made == [consumer.name]
+    assert consumer.far == (asked[-1] == ["a.>"])

@@ -58,7 +58,7 @@ class Receivers:
     def check(self, url: str) -> None:
         Rules("ALLOW", (), ()).target(url)
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, owner: str = "") -> Outcome:
         identifier = headers["webhook-id"]
         if url in self.hanging:
             await asyncio.Event().wait()
@@ -67,7 +67,7 @@ class Receivers:
         self.changed.set()
         return self.answers.get(url, well)(identifier)
 
-    async def permission(self, url: str, origin: str) -> Permission:
+    async def permission(self, url: str, origin: str, owner: str = "") -> Permission:
         self.origins.append(origin)
         return self.permitted
 

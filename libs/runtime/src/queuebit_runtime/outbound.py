@@ -2,6 +2,10 @@
 
 Each request looks the name up once, checks every address, and connects to one of those: between check and connection
 no other answer of the name service can come. Redirects are not followed, and TLS verifies the name.
+
+A look-up takes a thread until the name service answers or the machine gives it up, which can be long after the request
+has ended. So look-ups have threads of their own, and each owner of requests has few of them: a name server that does
+not answer delays its owner alone.
 """
 
 from __future__ import annotations
@@ -10,7 +14,10 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
 
 import httptools
 
@@ -24,11 +31,15 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 _CONNECT_S: Final = 3.0
 _HEAD_BYTES: Final = 16 << 10
 _MOST_ADDRESSES: Final = 4
+_LOOKUPS: Final = ThreadPoolExecutor(32, "lookup")
+_OWN_LOOKUPS: Final = 4
+"""The most look-ups of one owner at the same time; further ones wait, as long as their requests may take."""
 
 
 async def resolved(host: str, port: int) -> Sequence[str]:
     """All addresses of a host, as the machine resolves it."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_LOOKUPS, ask)
     return list(dict.fromkeys(str(it[4][0]) for it in found))
 
 
@@ -60,9 +71,11 @@ class Outbound:
         self._whole_s = whole_s
         self._resolve = resolve
         self._tls = tls
+        self._free: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        """The look-ups that an owner may still begin, while it has some."""
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, most: int = 0
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, most: int = 0, owner: str = ""
     ) -> Response:
         """Send a request; the body of the answer is read only if it may have some bytes.
 
@@ -72,6 +85,7 @@ class Outbound:
             headers: beside those that every request has; ASCII, without line breaks.
             body: of the request.
             most: how many bytes of the answer's body are read; more are an error.
+            owner: whose look-ups of names are counted together, such as a tenant's; by default those of the host.
 
         Raises:
             BadTarget: no request may go there.
@@ -80,7 +94,7 @@ class Outbound:
         try:
             async with asyncio.timeout(self._whole_s):
                 target = self.rules.target(url)
-                reader, writer = await self._reached(target)
+                reader, writer = await self._reached(target, owner or target.host)
                 try:
                     writer.write(_head(method, target, headers, len(body)) + body)
                     return await _answered(reader, most)
@@ -91,12 +105,21 @@ class Outbound:
         except httptools.HttpParserError as error:
             raise OSError(f"the answer is not HTTP: {error}") from error
 
-    async def _reached(self, target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _reached(self, target: Target, owner: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         try:
-            found = await self._resolve(target.host, target.port)
+            found = await self._found(target, owner)
             return await self._connected(target, self.rules.permitted(target.host, found))
         except (OSError, UnicodeError) as error:
             raise OSError(f"{target.host} cannot be reached: {error}") from error
+
+    async def _found(self, target: Target, owner: str) -> Sequence[str]:
+        """All addresses of a host. A look-up counts until it ends, also when nothing waits for it any more."""
+        if (free := self._free.get(owner)) is None:
+            self._free[owner] = free = asyncio.Semaphore(_OWN_LOOKUPS)
+        await free.acquire()
+        looking = asyncio.ensure_future(self._resolve(target.host, target.port))
+        looking.add_done_callback(lambda _: free.release())
+        return await asyncio.shield(looking)
 
     async def _connected(
         self, target: Target, addresses: Sequence[str]

@@ -2,7 +2,8 @@
 
 It has one of a few names, so that permissions can be exact and several processes of one service can read concurrently.
 It is ephemeral: the server removes it when the process is gone. With many messages to read it has one filter for all
-subjects, and the view takes its own among them: that is thirty times cheaper for the server.
+subjects, and the view takes its own among them: that is thirty times cheaper for the server. Whether they are many is
+counted with one filter after the other: for several at once the server compares them with every subject of the stream.
 """
 
 from __future__ import annotations
@@ -60,12 +61,8 @@ class ViewConsumer:
         Two processes cannot take the same name: they never request the same consumer.
         """
         self.end = int((await self._call(f"$JS.API.STREAM.INFO.{self._stream}", {}))["state"]["last_seq"])
-        pending = await self._made(first, self._filters.each)
-        self.far = len(self._filters.each) > 1 and pending >= _FAR
-        if self.far:
-            await self._call(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self.name}", {})
-            pending = await self._made(first, [self._filters.all])
-        return pending
+        self.far = len(self._filters.each) > 1 and self.end - first + 1 >= _FAR and await self._has_much(first)
+        return await self._made(first, [self._filters.all] if self.far else self._filters.each)
 
     async def ask(self, inbox: str, pending: int) -> None:
         """Ask for messages, if it is time; `pending` are those that the consumer is known to have.
@@ -107,6 +104,17 @@ class ViewConsumer:
             client, subject = self._connection.client, f"$JS.API.CONSUMER.DELETE.{self._stream}.{self.name}"
             await client.publish(subject, b"", reply=client.new_inbox())
             self.name = ""
+
+    async def _has_much(self, first: int) -> bool:
+        """Count what it has to read, filter by filter, until that is much."""
+        pending = 0
+        for it in self._filters.each:
+            pending += await self._made(first, [it])
+            await self._call(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self.name}", {})
+            self.name = ""
+            if pending >= _FAR:
+                return True
+        return False
 
     async def _made(self, first: int, filters: list[str]) -> int:
         """Create it with some filters, and return how many messages are pending."""

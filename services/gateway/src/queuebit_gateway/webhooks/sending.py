@@ -58,11 +58,11 @@ class Sender:
         """Raise `BadTarget` if the form of a URL is not allowed; its address is checked when something is sent."""
         self._outbound.rules.target(url)
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
-        """Send a request."""
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, owner: str = "") -> Outcome:
+        """Send a request of an owner, the tenant: one whose names are not resolved delays no other's."""
         begun = monotonic()
         try:
-            answer = await self._outbound.send("POST", url, headers, body)
+            answer = await self._outbound.send("POST", url, headers, body, owner=owner)
         except (BadTarget, OSError) as error:
             return Outcome(verdict=Verdict.FAILED, error=str(error)[:300], took_ms=_ms_since(begun))
         verdict, status = verdict_of(answer.status), answer.status
@@ -73,13 +73,13 @@ class Sender:
         wait = retry_after_s(answer.headers.get("retry-after"), self._clock.now())
         return outcome.model_copy(update={"error": why, "retry_after_s": wait})
 
-    async def permission(self, url: str, origin: str) -> Permission:
-        """Ask an endpoint whether it wants requests of an origin.
+    async def permission(self, url: str, origin: str, owner: str = "") -> Permission:
+        """Ask an endpoint of an owner, the tenant, whether it wants requests of an origin.
 
         The handshake is that of CloudEvents: HTTP 1.1 Web Hooks for Event Delivery, section 4.
         """
         try:
-            answer = await self._outbound.send("OPTIONS", url, {"WebHook-Request-Origin": origin})
+            answer = await self._outbound.send("OPTIONS", url, {"WebHook-Request-Origin": origin}, owner=owner)
         except (BadTarget, OSError) as error:
             return Permission(str(error)[:300])
         if not 200 <= answer.status < 300:

@@ -64,7 +64,7 @@ class Webhooks:
     ) -> Webhook:
         """Create an endpoint; it gets the events that are stored from now on."""
         self._parts.sender.check(url)
-        per_minute = await self._permitted(url) if handshake else None
+        per_minute = await self._permitted(url, tenant) if handshake else None
         async with self._creating:
             return await self._placed(
                 Webhook(
@@ -132,7 +132,7 @@ class Webhooks:
         found = await self.one(tenant, webhook)
         if found.disabled is None:
             raise Problem(409, "webhook_enabled", "the webhook is not disabled", "`:replay` sends events again")
-        per_minute = await self._permitted(found.url) if found.handshake else None
+        per_minute = await self._permitted(found.url, tenant) if found.handshake else None
         end = None if missed else await self._end()
         return await self._change(
             tenant, webhook, lambda it: enabled(it, end=end).model_copy(update={"per_minute": per_minute})
@@ -192,9 +192,9 @@ class Webhooks:
             return placed
         raise _busy("other webhooks are being created")
 
-    async def _permitted(self, url: str) -> int | None:
+    async def _permitted(self, url: str, tenant: str) -> int | None:
         """Ask an endpoint for permission; return how many requests in a minute it allows, None for any number."""
-        permission = await self._parts.sender.permission(url, self._origin)
+        permission = await self._parts.sender.permission(url, self._origin, tenant)
         if permission.refusal is not None:
             raise Problem(
                 422,

@@ -69,7 +69,7 @@ class Parts:
     async def send(self, webhook: Webhook, identifier: str, body: bytes) -> Outcome:
         """Send a message to an endpoint now."""
         headers = self.signing.headers(webhook, identifier, int(self.now), body)
-        return await self.sender.post(webhook.url, headers, body)
+        return await self.sender.post(webhook.url, headers, body, webhook.tenant)
 
 
 class Worker:
