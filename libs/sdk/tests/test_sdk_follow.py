@@ -15,7 +15,7 @@ from queuebit import (
 )
 from queuebit.errors import StillRunning, Unreachable
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import JobPlaced, JobRejected, JobSubmitted, Placement, Rejection
+from queuebit_contracts.job import JobPlaced, JobRejected, JobSealed, JobSubmitted, Placement, Rejection, Seal
 from queuebit_contracts.wire import Reason, UnknownEvent
 
 from .fake_bus import BELL, NOW, FakeBus, completed, runs, submitted_in
@@ -236,6 +236,21 @@ async def test_an_event_of_an_unknown_type_is_followed_and_changes_no_status(ann
     assert isinstance(logged.event, UnknownEvent)
     assert (logged.job, logged.name, logged.event.type) == (job.id, "praised", "qb.job.praised.v1")
     assert (status.state, [it.event for it in status.steps]) == ("completed", ["submitted", "completed"])
+
+
+async def test_steps_end_as_soon_as_the_job_is_sealed(ann: Credential, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queuebit.job.FIRST_LOOK_S", 60)
+    bus = FakeBus(runs)
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+        seal = Seal(tenant="acme", job=job.id, statement=f"sha256:{'0' * 64}", text="{}", leaf_index=0, tree_size=1)
+        seen = []
+        async with asyncio.timeout(5):
+            async for step in job.steps():
+                seen.append(step.event)
+                if step.event == "completed":
+                    bus.keep(JobSealed(source="qb/provenance", data=seal))
+    assert seen == ["submitted", "completed", "sealed"]
 
 
 async def test_a_placement_is_received_whatever_its_backend(ann: Credential) -> None:

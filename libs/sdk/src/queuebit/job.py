@@ -185,12 +185,14 @@ class AsyncJob:
         moved = asyncio.Event()
         stop = await self._watch.follow(self.id, moved)
         try:
-            while all(event != "sealed" for event, _ in seen):
+            while True:
                 moved.clear()
                 for step in (await self.status()).steps:
                     if (step.event, step.at) not in seen:
                         seen.add((step.event, step.at))
                         yield step
+                if any(event == "sealed" for event, _ in seen):
+                    return
                 with suppress(TimeoutError):
                     async with asyncio.timeout(FIRST_LOOK_S):
                         await moved.wait()
