@@ -148,7 +148,7 @@ def test_a_context_tags_its_jobs_and_takes_none_after_its_end(
         inside = SamplerV2(options={"tags": ["mine"]})
         inside.run([(asymmetric(), [0, 0])])
     assert platform.submissions[-1].data.tags == ("mine", batch.session_id)
-    with pytest.raises(InvalidInput, match=r"batch-.* is closed: open a new Batch"):
+    with pytest.raises(InvalidInput, match=f"{batch.session_id} is closed: open a new Batch"):
         inside.run([(asymmetric(), [0, 0])])
     sampler(service).run([(asymmetric(), [0, 0])])
     assert platform.submissions[-1].data.tags is None

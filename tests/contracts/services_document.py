@@ -66,7 +66,7 @@ def services_document() -> dict[str, Any]:  # JSON
         queuebit_provenance.routes.queries(handler),
         queuebit_telemetry.routes.spans(handler),
         queuebit_telemetry.routes.queries(
-            dict.fromkeys(("jobs", "charges", "bills", "slo", "activity", *LISTS), handler),
+            dict.fromkeys(("jobs", "charges", "bills", "slo", "activity", "groups", *LISTS), handler),
             asyncio.Semaphore(1),
             side_by_side=1,
         ),

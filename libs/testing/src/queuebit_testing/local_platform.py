@@ -1,10 +1,12 @@
-"""A platform in this process, for tests of client libraries: it runs, bills and remembers each job at once."""
+"""A platform in this process, for tests of client libraries: it runs, bills and remembers each job at once.
+
+Its sessions open and close; their caps hold no money."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from queuebit import Credential, Reply
@@ -22,7 +24,8 @@ from queuebit_contracts.job import (
     Metering,
     Rejection,
 )
-from queuebit_contracts.subjects import covers, parse, stored, subject_of
+from queuebit_contracts.session import CloseSession, OpenSession, Session, SessionAnswer, SessionEnd
+from queuebit_contracts.subjects import covers, parse, sessions, stored, subject_of
 from queuebit_contracts.usage import Usage
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_kernel import digest
@@ -65,6 +68,7 @@ class LocalPlatform:
         self._refuse = tuple(refuse)
         self._log: dict[str, tuple[int, bytes]] = {}
         self._chunks: dict[str, bytes] = {}
+        self._sessions: dict[str, Session] = {}
         self._readers: list[tuple[Sequence[str], OnMessage]] = []
         self._announce()
 
@@ -81,6 +85,8 @@ class LocalPlatform:
             return Reply(found[1], {"Nats-Sequence": str(found[0])}) if found else Reply(b"", {"Status": "404"})
         if parse(subject).noun == "query":
             return Reply(json.dumps({"rows": self.answers[parse(subject).event]}).encode())
+        if parse(subject).noun == "sessions":
+            return Reply(self._session(subject, body).model_dump_json().encode())
         event = decode(body)
         if not isinstance(event, JobSubmitted):
             raise TypeError(f"the platform of these tests takes no {event.type}")
@@ -125,6 +131,19 @@ class LocalPlatform:
             snapshot = self._store("queuebit", json.dumps(calibration.as_json()).encode(), "application/json")
             data_ = Calibration(backend=it.id, calibrated_at=_NOW, snapshot=snapshot, digest=calibration.digest)
             self._append(BackendCalibrated(source="qb/executor-local", data=data_))
+
+    def _session(self, subject: str, body: bytes) -> SessionAnswer:
+        if subject == sessions("close", "acme"):
+            closed = CloseSession.model_validate_json(body)
+            session = self._sessions[closed.session]
+            end = SessionEnd(
+                tenant=session.tenant, session=session.session, project=session.project, reason="asked", idle_s=0,
+                closed_at=_NOW,
+            )  # fmt: skip
+            return SessionAnswer(session=session, closed=end)
+        asked = OpenSession.model_validate_json(body).model_dump(exclude={"dry_run"})
+        opened = Session(**asked, user="ann", opened_at=_NOW, expires_at=_NOW + timedelta(days=1))
+        return SessionAnswer(session=self._sessions.setdefault(opened.session, opened))
 
     def _ended(self, submitted: JobSubmitted) -> JobCompleted | JobRejected:
         asked = submitted.data
