@@ -10,7 +10,7 @@ EXTERNAL := $(foreach m,$(MEMBERS),--no-emit-package $(shell sed -n 's/^name = "
 
 REAL := server or stack or docker
 
-.PHONY: help setup demo test check analysis docs fast format generate lock provision bench fuzz collections notebooks drill images kits clients
+.PHONY: help setup demo test check analysis docs fast format generate lock provision bench fuzz collections notebooks jupyter drill images kits clients
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -73,6 +73,8 @@ lock: .venv/.uv ## compile requirements.lock from what the members import
 	  --no-header --no-annotate $(EXTERNAL) $(foreach m,$(MEMBERS),$(m)/pyproject.toml) --group pyproject.toml:dev -o requirements.lock
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --no-annotate --group pyproject.toml:bench -o tests/bench/celery.lock
+	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --no-annotate --no-config --constraint requirements.lock tests/e2e/jupyterlab.in -o tests/e2e/jupyterlab.lock
 
 provision: setup ## create streams, buckets and durables on URL with the provisioner's SEED file
 	$(PY) -m queuebit_runtime.provision $(URL) $(SEED)
@@ -91,6 +93,12 @@ NOTEBOOKS := $(CURDIR)/.notebooks
 notebooks: setup ## public notebooks in FOLDER/OWNER/NAME by Queuebit and by their own simulator; a part of a name: ONLY=Grover
 	@$(PY) -m uv pip install --quiet --python $(PY) --target $(NOTEBOOKS) --no-deps --require-hashes -r tests/notebooks/requirements.lock
 	PYTHONPATH=$(NOTEBOOKS) $(PY) -m tests.notebooks $(FOLDER) --only "$(ONLY)"
+
+# JupyterLab and its packages have their own environment; the kernel runs in that of the project.
+jupyter: setup ## the widgets in a real JupyterLab in Chromium, on a real stack (needs chromium)
+	@test -x .jupyter/bin/python || python3 -m venv .jupyter
+	@$(PY) -m uv pip sync --quiet --python .jupyter/bin/python --require-hashes tests/e2e/jupyterlab.lock
+	$(PY) -m pytest -q tests/e2e/test_jupyterlab.py
 
 drill: setup ## the long fault drill: JOBS=10000 EVERY=2
 	$(PY) tests/faults/drill.py --jobs $(or $(JOBS),10000) --every $(or $(EVERY),2)

@@ -96,8 +96,19 @@ async def test_a_card_follows_its_job_on_the_loop_of_the_kernel(session: Session
     assert (await job).counts == {bar["bits"]: bar["count"] for bar in view["bars"]}
 
 
+def test_a_saved_meter_has_the_newest_sum(session: Session, shell: InteractiveShell) -> None:
+    shell.display_pub = published = CapturingDisplayPublisher()  # type: ignore[no-untyped-call]
+    session.meter._ipython_display_()
+    cell(shell, "--shots 1")
+    first, last = published.outputs[0], published.outputs[-1]
+    assert "nothing charged yet" in first["data"]["text/html"]
+    assert last["update"]
+    assert last["transient"] == first["transient"], "it replaces the output of the cell"
+    assert "0.01 USD" in last["data"]["text/html"]
+
+
 def test_a_page_gets_neither_key_nor_token(session: Session) -> None:
     job = session.submit(BELL, shots=50)
     seed = job._job._credential.seed
     assert seed not in str(job.card.get_state())
-    assert seed not in str(session.meter.get_state())
+    assert seed not in str(session.meter.get_state()) + str(session.picker.get_state())

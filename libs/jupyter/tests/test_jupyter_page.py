@@ -11,10 +11,12 @@ import pytest
 
 import queuebit_jupyter
 from queuebit import Money
-from queuebit_jupyter import Ledger
+from queuebit_jupyter import BackendPicker, Ledger
+from queuebit_jupyter.offers import offers_view
 from queuebit_jupyter.views import View, card_view, meter_view
 from queuebit_testing.chromium import browser, findings, needs_chromium, watched
 
+from .test_jupyter_offers import ASKED, BACKENDS, JOBS, MAP, PLAN
 from .test_jupyter_views import DONE, RESULT
 
 if TYPE_CHECKING:
@@ -29,9 +31,13 @@ body {{ background: Canvas; color: CanvasText }}</style><main><h1>Cells</h1><div
 SHOW = """async ([source, view]) => {
   const { default: { render } } = await import(source);
   const listeners = new Set();
-  const model = { get: () => view, on: (_, it) => listeners.add(it), off: (_, it) => listeners.delete(it) };
+  const traits = { view, choice: "", used: "" };
+  const tell = () => listeners.forEach((it) => it());
+  const model = { get: (name) => traits[name], set: (name, value) => { traits[name] = value; }, save_changes: tell,
+    on: (_, it) => listeners.add(it), off: (_, it) => listeners.delete(it) };
   const stop = render({ model, el: document.getElementById("cell") });
-  globalThis.change = (now) => { view = now; listeners.forEach((it) => it()); };
+  globalThis.change = (now) => { traits.view = now; tell(); };
+  globalThis.answer = () => { traits.used = traits.choice; tell(); };
   globalThis.remove = () => { stop(); return listeners.size; };
 }"""
 
@@ -44,7 +50,9 @@ def page() -> Iterator[Page]:
 
 def show(page: Page, module: str, view: View) -> None:
     page.set_content(PAGE.format(style=(STATIC / "style.css").read_text()))
-    source = b64encode((STATIC / module).read_bytes()).decode()
+    source = b64encode(
+        (BackendPicker._esm if module == "picker.js" else (STATIC / module).read_text()).encode()
+    ).decode()
     page.evaluate(SHOW, [f"data:text/javascript;base64,{source}", view])
 
 
@@ -81,3 +89,22 @@ def test_a_meter_shows_the_sum_and_its_cap(page: Page) -> None:
     assert meter.locator(".qb-sum").inner_text() == "0.01 USD of 0.04 USD"
     assert page.evaluate("document.querySelector('meter').value") == 0.25
     assert meter.get_by_text("1 job, 0 not billed yet").is_visible()
+
+
+def test_a_picker_says_what_the_kernel_took_over(page: Page) -> None:
+    show(page, "picker.js", offers_view(ASKED, BACKENDS, PLAN, JOBS, {"manila": MAP}))
+    picker = page.get_by_role("region", name="Backends")
+    said = picker.get_by_role("status")
+    assert said.inner_text() == "Queuebit chooses for cells without --backend."
+    picker.get_by_role("radio", name="manila").check()
+    assert said.inner_text().startswith("manila is not confirmed by the kernel")
+    page.evaluate("answer()")
+    assert said.inner_text().startswith("Cells without --backend run on manila.")
+    assert picker.get_by_role("radio", name="manila").is_checked()
+    assert "Two-qubit error from 1.00% to 1.00%" in picker.get_by_role("figure").inner_text()
+    picker.get_by_text("1 of the backends cannot run it").click()
+    assert picker.get_by_text("aer: <b>too large</b>").is_visible(), "reasons are text"
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert findings(page) == []
+    assert page.evaluate("remove()") == 0

@@ -8,12 +8,13 @@ from weakref import WeakKeyDictionary
 from queuebit_jupyter.jobs import NotebookJob
 from queuebit_jupyter.ledger import Ledger
 from queuebit_jupyter.session import Session
-from queuebit_jupyter.widgets import CostMeter, JobCard
+from queuebit_jupyter.widgets import BackendPicker, CostMeter, JobCard
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 __all__ = [
+    "BackendPicker",
     "CostMeter",
     "JobCard",
     "Ledger",
@@ -27,7 +28,7 @@ _sessions: WeakKeyDictionary[InteractiveShell, Session] = WeakKeyDictionary()
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Add `%%qb` and `%qb_meter`; called by `%load_ext queuebit_jupyter`."""
+    """Add `%%qb`, `%qb_backends` and `%qb_meter`; called by `%load_ext queuebit_jupyter`."""
     from queuebit_jupyter.magics import install
 
     _sessions[shell] = Session()

@@ -46,11 +46,11 @@ def watched(page: Page, log: list[str]) -> Page:
     return page
 
 
-def findings(page: Page) -> list[str]:
-    """The serious and critical findings of axe on the page as it is now."""
+def findings(page: Page, part: str = "html") -> list[str]:
+    """The serious and critical findings of axe on the page as it is now, or on parts that a selector names."""
     if not page.evaluate("'axe' in globalThis"):
         page.evaluate(_AXE.read_text())  # by the debugger, which the policy of the page does not concern
-    passed, found = page.evaluate("axe.run().then((it) => [it.passes.length, it.violations])")
+    passed, found = page.evaluate("(part) => axe.run(part).then((it) => [it.passes.length, it.violations])", part)
     assert passed > 10, "axe checked next to nothing"
     grave = [it for it in found if it["impact"] in ("serious", "critical")]
     return [
