@@ -172,19 +172,19 @@ def test_a_cap_is_a_hold_that_nothing_overruns(stack: EmbeddedStack, tenant: str
 
 
 def test_one_that_is_lost_with_its_service_is_reported_and_billed_or_runs_again(
-    second: EmbeddedStack, file: Path
+    stack: EmbeddedStack, tenant: str, file: Path
 ) -> None:
     file.write_text(ENDLESS)
-    with Client(find(second.home)) as client:
+    with Client(find(stack.home, tenant)) as client:
         lost, again = client.run_hybrid(file, max_time=60), client.run_hybrid(file, max_time=60, retries=1)
         while {lost.status().state, again.status().state} != {"started"} or not next(again.logs(), ""):
             time.sleep(0.1)
-        service = second.pid("hybrid")
+        service = stack.pid("hybrid")
         below = children(service)
         assert len(below) >= 4
-        while not used(second, client, lost):
+        while not used(stack, client, lost):
             time.sleep(0.05)
-        second.kill("hybrid")
+        stack.kill("hybrid")
         while any(Path(f"/proc/{it}").exists() for it in below):
             time.sleep(0.05)
         with pytest.raises(JobFailed, match="lost"):

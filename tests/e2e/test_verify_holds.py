@@ -61,12 +61,12 @@ def test_sessions_that_close_while_broker_and_metering_are_killed_close_once(own
     own.until(ready=True)
     with Client(find(own.home, "demo")) as client:
         before = _left(client)
-        sessions = [client.session(backend="aer", max_cost="0.10", max_idle=number + 1) for number in range(6)]
+        sessions = [client.session(backend="aer", max_cost="0.10", max_idle=5 if it < 3 else 1) for it in range(6)]
         assert {str(it.open().idle_price) for it in sessions} == {"0.001 USD"}
         jobs = [it.submit(BELL) for it in sessions[:3]]
         for name in ("metering", "broker"):
             own.kill(name)
-            for session in sessions:
+            for session in sessions[:3]:  # the others close when they are idle
                 with suppress(Unreachable):  # the next round asks again, or it closes when it is idle
                     session.close()
             own.until(ready=True)
@@ -77,7 +77,7 @@ def test_sessions_that_close_while_broker_and_metering_are_killed_close_once(own
         rows = [{name: str(it[name]) for name in ("state", "charged", "idle_cost")} for it in client.sessions()]
         assert [it["state"] for it in rows] == ["closed"] * len(sessions)
         assert max(Decimal(it["charged"]) for it in rows) <= Decimal("0.10")
-        assert any(it["idle_cost"] != "None" for it in rows)
+        assert sum(it["idle_cost"] != "None" for it in rows) >= 3
         assert _left(client) == before - sum(Decimal(it["charged"]) for it in rows)
     assert all(it["holds"] for it in _verdicts(own).values())
 
@@ -110,13 +110,12 @@ def test_the_warehouse_is_rebuilt_from_the_log(own: EmbeddedStack) -> None:
         jobs = [client.submit(BELL, shots=100, backend="aer", purpose="rebuild", key=f"k{n}") for n in range(20)]
         for job in jobs:
             job.receipt(timeout=30)
-    assert all(it["holds"] for it in _verdicts(own).values())
-    before = own.ask("sql", ROWS)
+    while len(before := own.ask("sql", ROWS)) <= 20 * 9:
+        time.sleep(0.2)  # the test's own time limit ends this
     own.qb("warehouse", "rebuild")
     assert all(it["holds"] for it in _verdicts(own).values())
     after = own.ask("sql", ROWS)
     assert before == after[: len(before)]
-    assert len(before) > 20 * 9
 
 
 def _left(client: Client) -> Decimal:
