@@ -13,6 +13,7 @@ from examples.hybrid import vqe
 
 from queuebit import Client, HybridJob, JobFailed, Money, Refused
 from queuebit.credentials import find
+from queuebit.errors import InvalidInput, NotFound
 from queuebit_testing.embedded import EmbeddedStack
 
 pytestmark = [
@@ -80,6 +81,14 @@ with Client() as client:
     found["session"] = refused(lambda: client.session(max_cost="1").__enter__())
 hybrid.save_result(found)
 """
+WRITES = """
+from queuebit import hybrid
+
+print("one")
+hybrid.log_metric("energy", 1.5, step=0)
+print("two")
+hybrid.save_result({"energy": 1})
+"""
 ENDLESS = """
 import os, signal, time
 signal.signal(signal.SIGTERM, lambda *_: None)
@@ -118,6 +127,31 @@ def test_examples_run_beside_the_backends(stack: EmbeddedStack, tenant: str) -> 
         assert (held, spent) == (Money.zero(), total)
         rows = {it["hybrid"]: it for it in client.hybrid_jobs()}
         assert {rows[it.id]["state"] for it in (energies, cut)} == {"completed"}
+
+
+def test_over_http_it_reads_and_stops_as_over_the_bus(stack: EmbeddedStack, tenant: str, file: Path) -> None:
+    credential = find(stack.home, tenant)
+    with Client(credential) as client, Client(credential, url=stack.listens("gateway")) as far:
+        file.write_text(WRITES)
+        near = client.run_hybrid(file)
+        there = far.hybrid_job(near.id)
+        assert "".join(there.logs()) == "one\ntwo\n"
+        assert [(it.value, it.step) for it in there.metrics(follow=True)] == [(1.5, 0)]
+        assert (there.result(60), there.cost()) == ({"energy": 1}, near.cost())
+        assert (there.status(), [*there.metrics()]) == (near.status(), [*near.metrics()])
+        file.write_text(ENDLESS)
+        endless = far.hybrid_job(client.run_hybrid(file).id)
+        next(endless.logs())
+        assert endless.cancel("enough").state == "cancelled"
+        with pytest.raises(JobFailed, match="enough"):
+            endless.result(10)
+        endless.cost()
+        assert far.hybrid_jobs() == client.hybrid_jobs()
+        with pytest.raises(NotFound):
+            far.hybrid_job("hnone").status()
+        with pytest.raises(InvalidInput, match="over HTTP"):
+            far.run_hybrid(file, max_cost="1")
+        assert account(client)[0] == Money.zero()  # no session was opened for it
 
 
 def test_a_child_reaches_nothing_but_its_own_tenant(stack: EmbeddedStack, tenant: str, file: Path) -> None:

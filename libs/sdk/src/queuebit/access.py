@@ -60,6 +60,10 @@ class Access(Protocol):
         """Close a session; raises as `open_session`."""
         ...
 
+    async def output(self, hybrid: str, kind: str, after: int) -> tuple[list[bytes], int | None]:
+        """Logs or metrics of a hybrid job after a place, and the next place: None once it has ended and all is read."""
+        ...
+
     def export(self, form: str, **wanted: str | None) -> AsyncGenerator[bytes, None]:
         """Charges as a file, piece by piece; `project`, `since` and `until` limit it."""
         ...
@@ -108,6 +112,12 @@ class BusAccess:
         with permitted(self._credential, f"{verb} sessions"):
             reply = await self.transport.request(sessions(verb, self._tenant), body, timeout=_ASK_S)
         return session_document(SessionAnswer.model_validate_json(reply.body))
+
+    async def output(self, hybrid: str, kind: str, after: int) -> tuple[list[bytes], int | None]:
+        from queuebit.hybrid_jobs import output_chunk
+
+        chunk = await output_chunk(self.transport, self._tenant, hybrid, kind, after + 1)
+        return ([], after) if chunk is None else ([chunk], after + 1)
 
     def export(self, form: str, **wanted: str | None) -> AsyncGenerator[bytes, None]:
         from queuebit.charge_exports import exported

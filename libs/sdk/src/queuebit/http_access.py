@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from queuebit.credentials import Credential
 from queuebit.http_log import HttpLog, HttpPayloads
-from queuebit.http_queries import ask_http, device_over_http
+from queuebit.http_queries import ask_http, device_over_http, output_over_http
 from queuebit.http_sessions import close_over_http, open_over_http
 from queuebit.http_transport import HttpTransport
 from queuebit.loop import Loop
@@ -47,6 +47,9 @@ class HttpAccess:
 
     async def close_session(self, request: CloseSession) -> Row:
         return await close_over_http(self.transport, request)
+
+    async def output(self, hybrid: str, kind: str, after: int) -> tuple[list[bytes], int | None]:
+        return await output_over_http(self.transport, hybrid, kind, after)
 
     def export(self, form: str, **wanted: str | None) -> AsyncGenerator[bytes, None]:
         period = {"from": wanted.get("since"), "to": wanted.get("until"), "project": wanted.get("project")}

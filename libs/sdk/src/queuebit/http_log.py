@@ -13,6 +13,7 @@ from queuebit.payloads import Payloads
 from queuebit.wait_budget import WaitBudget
 from queuebit_contracts.catalog import AnyEvent, decode
 from queuebit_contracts.command import CancelJob
+from queuebit_contracts.hybrid import is_hybrid
 from queuebit_contracts.job import JobSubmitted, Seal, SealV1
 from queuebit_contracts.subjects import parse, subject_of
 from queuebit_contracts.wire import Payload, UnknownEvent
@@ -76,7 +77,7 @@ class HttpLog(LogClient):
         await asyncio.sleep(0)  # all who ask at the same time have asked
         del self._reading[job]
         try:
-            rows = (await self._http.get(f"/v1/jobs/{job}/history"))["data"]
+            rows = (await self._http.get(f"{_address(job)}/history"))["data"]
         except UnknownJob:
             return []
         return [Entry(decode(json.dumps(it["event"]).encode()), int(it["sequence"])) for it in rows]
@@ -104,7 +105,7 @@ class HttpLog(LogClient):
         else:
             body, headers = json.dumps({"reason": event.data.reason}).encode(), _JSON
         try:
-            await self._http.send("POST", f"/v1/jobs/{event.data.job}/cancel", body, headers, repeat=True)
+            await self._http.send("POST", _cancellation(event.data.job), body, headers, repeat=True)
         except Refused as error:
             if error.reasons[0].code == "not_yours":
                 raise StillRunning(f"job {event.data.job} is not stopped: {error}") from error
@@ -131,6 +132,14 @@ class HttpPayloads(Payloads):
     async def _store(self, payload: Payload, content: bytes) -> None:
         headers = {"content-type": payload.media_type}
         await self._http.send("PUT", f"/v1/payloads/{payload.digest}", content, headers, repeat=True)
+
+
+def _address(job: str) -> str:
+    return f"/v1/hybrid-jobs/{job}" if is_hybrid(job) else f"/v1/jobs/{job}"
+
+
+def _cancellation(job: str) -> str:
+    return f"{_address(job)}:cancel" if is_hybrid(job) else f"{_address(job)}/cancel"
 
 
 def _passes(error: QueuebitError) -> bool:

@@ -14,7 +14,7 @@ from queuebit.http_transport import HttpTransport
 from queuebit.records import Row, Table
 from queuebit.waiting import WAITING
 
-__all__ = ["ask_http", "device_over_http", "row_of"]
+__all__ = ["ask_http", "device_over_http", "output_over_http", "row_of"]
 
 _MOST: Final = 1_000
 _LISTS: Final[Mapping[str, str]] = {"backends": "backends", "charges": "charges", "balances": "budgets", "slo": "slo"}
@@ -29,6 +29,11 @@ async def ask_http(http: HttpTransport, question: str, **asked: object) -> Table
             names = ("project", "tag", "session", "days", "limit")
             rows = (await http.get("/v1/groups", **{name: asked.get(name) for name in names}))["data"]
             return Table({**it, **{name: _by_currency(it[name]) for name in ("charged", "held")}} for it in rows)
+        case "hybrids":
+            rows = (await http.get("/v1/hybrid-jobs", project=asked.get("project"), limit=asked.get("limit")))["data"]
+            return Table(
+                {**it, **{name: _as_text(it[name]) for name in ("hold", "charge") if name in it}} for it in rows
+            )
         case "plan":
             body = json.dumps({name: it for name, it in asked.items() if it is not None}).encode()
             answer = await http.send("POST", "/v1/plans", body, {"content-type": "application/json"})
@@ -68,6 +73,13 @@ async def device_over_http(http: HttpTransport, name: str) -> Device:
     return Device(name, *values, newest["calibration"], at, newest["digest"])
 
 
+async def output_over_http(http: HttpTransport, hybrid: str, kind: str, after: int) -> tuple[list[bytes], int | None]:
+    """As `Access.output`."""
+    page = await http.get(f"/v1/hybrid-jobs/{hybrid}/{kind}", after=after)
+    pieces = [it["text"] if kind == "logs" else json.dumps(it) for it in page["data"]]
+    return [it.encode() for it in pieces], None if page["next"] is None else int(page["next"])
+
+
 async def _jobs(http: HttpTransport, asked: Mapping[str, Any]) -> Table:
     """As many rows as are wanted, page by page."""
     rows, after, missing = Table(), None, int(asked["limit"])
@@ -80,6 +92,10 @@ async def _jobs(http: HttpTransport, asked: Mapping[str, Any]) -> Table:
         if after is None or not page["data"]:
             break
     return rows
+
+
+def _as_text(amount: Mapping[str, str]) -> str:
+    return f"{amount['amount']} {amount['currency']}"
 
 
 def _by_currency(amounts: list[dict[str, str]]) -> dict[str, str]:

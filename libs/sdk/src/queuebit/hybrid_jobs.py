@@ -30,9 +30,10 @@ from queuebit_kernel import Money
 
 if TYPE_CHECKING:
     from queuebit.client import AsyncClient
+    from queuebit.transport import Transport
     from queuebit_contracts.catalog import AnyEvent
 
-__all__ = ["AsyncHybridJob", "HybridStatus", "Metric", "handle"]
+__all__ = ["AsyncHybridJob", "HybridStatus", "Metric", "handle", "hybrid_status", "output_chunk"]
 
 _POLL_S: Final = 0.25
 _STATES: Final = {
@@ -102,7 +103,7 @@ class AsyncHybridJob:
         Raises:
             NotFound: the tenant has no such hybrid job.
         """
-        return _status(self.id, await self._events())
+        return hybrid_status(self.id, await self._events())
 
     async def wait(self, timeout: float | None = None) -> HybridStatus:
         """Wait for any end, and return the status; raises `StillRunning` after `timeout` seconds."""
@@ -158,23 +159,18 @@ class AsyncHybridJob:
                 yield Metric(it["name"], it["value"], it.get("step"), it["at"])
 
     async def _chunks(self, kind: str, *, follow: bool) -> AsyncGenerator[bytes, None]:
-        number, ended = 1, not follow
-        while True:
-            if (chunk := await self._chunk(kind, number)) is not None:
+        position: int | None = 0
+        ended = not follow
+        while position is not None:
+            chunks, position = await self._client._access.output(self.id, kind, position)
+            for chunk in chunks:
                 yield chunk
-                number += 1
-            elif ended:
+            if chunks:
+                continue
+            if ended:
                 return
-            elif not (ended := (await self.status()).ended):
+            if not (ended := (await self.status()).ended):
                 await asyncio.sleep(_POLL_S)
-
-    async def _chunk(self, kind: str, number: int) -> bytes | None:
-        subject = subjects.output(self._client.credential.tenant, self.id, kind, number)
-        reply = await self._client._transport.request(f"$JS.API.DIRECT.GET.OUTPUT.{subject}")
-        status = reply.headers.get("Status")
-        if status not in (None, "404"):
-            raise Unreachable(f"the output of hybrid job {self.id} could not be read ({status}): see `qb doctor`")
-        return reply.body if status is None else None
 
     async def _until(self, there: Any, timeout: float | None) -> HybridStatus:  # a predicate on HybridStatus
         deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
@@ -194,6 +190,15 @@ class AsyncHybridJob:
         return events  # type: ignore[return-value]  # the subjects of known types
 
 
+async def output_chunk(transport: Transport, tenant: str, hybrid: str, kind: str, number: int) -> bytes | None:
+    """A chunk of the logs or metrics of a hybrid job; None if there is none of this number yet."""
+    reply = await transport.request(f"$JS.API.DIRECT.GET.OUTPUT.{subjects.output(tenant, hybrid, kind, number)}")
+    status = reply.headers.get("Status")
+    if status not in (None, "404"):
+        raise Unreachable(f"the output of hybrid job {hybrid} could not be read ({status}): see `qb doctor`")
+    return reply.body if status is None else None
+
+
 def handle(client: AsyncClient, hybrid: str) -> AsyncHybridJob:
     """A hybrid job by its id; sends no request."""
     if not is_hybrid(plain_name("hybrid job", hybrid)):
@@ -201,7 +206,8 @@ def handle(client: AsyncClient, hybrid: str) -> AsyncHybridJob:
     return AsyncHybridJob(hybrid, client)
 
 
-def _status(hybrid: str, events: Mapping[str, AnyEvent]) -> HybridStatus:
+def hybrid_status(hybrid: str, events: Mapping[str, AnyEvent]) -> HybridStatus:
+    """The status that events make, by name; `submitted` is among them."""
     submitted = events["submitted"].data
     newest = next(events[name] for name in reversed(_NAMES[:-1]) if name in events)
     accepted, metered = events.get("accepted"), events.get("metered")

@@ -81,10 +81,11 @@ async def run_hybrid(
     if await _is_known(client, draft):
         return AsyncHybridJob(hybrid, client)
     with permitted(credential, "submit hybrid jobs"):
+        (row,) = await ask(client._transport, credential.tenant, "hybrid", job=hybrid)  # first: it may be refused
         await client._payloads().keep(draft.file, source)
         if draft.session is not None:
             await client._access.open_session(_session(client, draft))
-        delegation = await _delegate(client, hybrid, draft.project, draft.max_time_s)
+        delegation = await _delegate(client, str(row["key"]), draft.project, draft.max_time_s)
         try:
             await client._log_client().append(
                 _signed(client, draft, delegation), guard=subjects.hybrid(credential.tenant, hybrid).everything
@@ -200,13 +201,11 @@ def _signed(client: AsyncClient, draft: HybridSubmission, delegation: str) -> Hy
     )
 
 
-async def _delegate(client: AsyncClient, hybrid: str, project: str, max_time_s: int) -> str:
+async def _delegate(client: AsyncClient, key: str, project: str, max_time_s: int) -> str:
     """Let the key of the hybrid job act for the user, in one project; the service alone has its secret half."""
     from queuebit.delegating import proof_for
 
-    credential = client.credential
-    (row,) = await ask(client._transport, credential.tenant, "hybrid", job=hybrid)
-    key, now = str(row["key"]), SystemClock().now().timestamp()
+    credential, now = client.credential, SystemClock().now().timestamp()
     asked = DelegateRequest(
         key=key,
         proof=proof_for(credential, key, scope="submit", project=project, now=now),

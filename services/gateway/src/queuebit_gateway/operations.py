@@ -21,6 +21,7 @@ from queuebit_gateway.parameters import (
     KEY,
     LIST,
     NAME,
+    OUTPUT,
     PAGE,
     PROJECT,
     SESSION_KEY,
@@ -84,6 +85,11 @@ def _job(what: str, name: str, summary: str, *problems: int, **more: object) -> 
 
 def _backend(what: str, name: str, summary: str, *problems: int, **more: object) -> Operation:
     path = f"/v1/backends/{{backend}}{what}"
+    return Operation("GET", path, name, summary, problems=(404, *problems), **more)  # type: ignore[arg-type]  # fields by name
+
+
+def _hybrid(what: str, name: str, summary: str, *problems: int, **more: object) -> Operation:
+    path = f"/v1/hybrid-jobs/{{hybrid}}{what}"
     return Operation("GET", path, name, summary, problems=(404, *problems), **more)  # type: ignore[arg-type]  # fields by name
 
 
@@ -227,6 +233,22 @@ OPERATIONS: Final = (
     Operation(
         "POST", "/v1/sessions/{session}:close", "close_session", "Close a session; what no job uses goes back.",
         bodies={_JSON: CloseBody}, body_required=False, problems=(403, 404),
+    ),
+    _rows("hybrid-jobs", "list_hybrid_jobs", "The newest hybrid jobs.", {**PROJECT, "limit": PAGE["limit"]}),
+    _hybrid("", "hybrid_job", "A hybrid job: how far it is, its hold and charge."),
+    _hybrid("/history", "hybrid_job_history", "Its events so far, as the log has them.", answer=RowsAnswer),
+    _hybrid(
+        "/logs", "hybrid_job_logs", "What it writes, in numbered pieces; `next` is null once all was read.", 422,
+        answer=RowsAnswer, parameters=OUTPUT,
+    ),
+    _hybrid(
+        "/metrics", "hybrid_job_metrics", "The numbers that it records; `next` is null once all was read.", 422,
+        answer=RowsAnswer, parameters=OUTPUT,
+    ),
+    _hybrid("/result", "hybrid_job_result", "What it saved.", 409),
+    Operation(
+        "POST", "/v1/hybrid-jobs/{hybrid}:cancel", "cancel_hybrid_job", "Stop a hybrid job that has not ended.",
+        statuses=(200, 202), bodies={_JSON: CancelBody, EVENT: _EVENT}, body_required=False, problems=(403, 404),
     ),
     Operation("GET", "/v1/webhooks", "list_webhooks", "The tenant's webhooks.", RowsAnswer, problems=(403,)),
     Operation(

@@ -22,6 +22,7 @@ __all__ = [
     "KEY",
     "LIST",
     "NAME",
+    "OUTPUT",
     "PAGE",
     "PROJECT",
     "SESSION_KEY",
@@ -82,6 +83,7 @@ EXPORT: Final[Mapping[str, Schema]] = {
     "from": {**_TIME, "description": "Only what was charged then or later."},
     "to": {**_TIME, "description": "Only what was charged before."},
 }
+OUTPUT: Final = {"after": {"type": "string", "description": "`next` of the answer before: what follows, also later."}}
 AUDIT: Final[Mapping[str, Schema]] = {
     "kind": {"type": "string", "enum": [*AUDITED], "description": "Only changes of this kind."},
     "author": {"type": "string", "maxLength": 200, "description": "Only changes by this author."},

@@ -17,6 +17,7 @@ from queuebit.status import status_of
 from queuebit.transport import Transport
 from queuebit.waiting import waiting_reasons
 from queuebit_contracts import subjects
+from queuebit_contracts.hybrid import HybridSubmitted
 from queuebit_contracts.job import JobAccepted, JobCompleted, JobSubmitted
 from queuebit_contracts.wire import Payload
 from queuebit_gateway.dead_letters import DeadLetter
@@ -110,6 +111,16 @@ class Platform:
             raise unknown_job(job)
         return History(submitted, tuple(Entry(it.event, it.sequence) for it in found))
 
+    async def hybrid(self, tenant: str, hybrid: str) -> tuple[Entry, ...]:
+        """The events of a hybrid job, oldest first; raises as `history`."""
+        try:
+            found = await self._log.history(subjects.hybrid(tenant, hybrid))
+        except InvalidId as error:
+            raise _unknown_hybrid(hybrid) from error
+        if not any(isinstance(it.event, HybridSubmitted) for it in found):
+            raise _unknown_hybrid(hybrid)
+        return tuple(Entry(it.event, it.sequence) for it in found)
+
     async def ask(self, tenant: str, question: str, **asked: object) -> Answered:
         """Ask a service.
 
@@ -171,3 +182,8 @@ class Platform:
 def unknown_job(job: str) -> Problem:
     """The answer about a job that the tenant does not have."""
     return Problem(404, "unknown_job", f"there is no job {job[:80]!r} here", "`GET /v1/jobs` lists the jobs")
+
+
+def _unknown_hybrid(hybrid: str) -> Problem:
+    text = f"there is no hybrid job {hybrid[:80]!r} here"
+    return Problem(404, "unknown_job", text, "`GET /v1/hybrid-jobs` lists the newest")

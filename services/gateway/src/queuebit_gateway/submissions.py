@@ -33,7 +33,7 @@ from queuebit_gateway.waits import signals_of, target_of, wait_for
 from queuebit_kernel import digest, job_id
 from queuebit_planning.limits import MAX_SOURCE_BYTES
 
-__all__ = ["EVENT", "CancelBody", "SignedBody", "Submissions", "SubmitBody"]
+__all__ = ["EVENT", "CancelBody", "SignedBody", "Submissions", "SubmitBody", "cancellation"]
 
 EVENT: Final = "application/cloudevents+json"
 """The media type of an event that the user signed."""
@@ -172,7 +172,7 @@ class Submissions:
         owner = history.accepted.data.user if history.accepted else None
         if caller.role != "admin" and owner not in (None, caller.user):
             raise Problem(403, "not_yours", f"job {job} is {owner}'s", f"ask {owner}, or an admin of {caller.tenant}")
-        body = await _cancellation(request, caller, job)
+        body = await cancellation(request, caller, job)
         async with signals_of(self._platform.transport, caller.tenant, job) as signals:
             if not history.status.ended:
                 await self._relay.event(command(caller.tenant, job).event("cancel"), body)
@@ -232,7 +232,7 @@ def _own(body: bytes, caller: Caller, key: str | None) -> JobSubmitted:
     return event
 
 
-async def _cancellation(request: Request, caller: Caller, job: str) -> bytes:
+async def cancellation(request: Request, caller: Caller, job: str) -> bytes:
     """The command to relay."""
     if media_type_of(request) == EVENT:
         body = await request.body()
