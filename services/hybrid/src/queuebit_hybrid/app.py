@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from functools import partial
 
 from queuebit.bus_transport import BusTransport
 from queuebit_contracts.hybrid import HybridStopRequested
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_hybrid.adapters import ChildRuns
 from queuebit_hybrid.answers import Answers
+from queuebit_hybrid.folders import remove_abandoned
 from queuebit_hybrid.handlers import RunHybridJobs
 from queuebit_hybrid.keys import JobKeys
 from queuebit_hybrid.routes import queries, routes
@@ -16,6 +19,7 @@ from queuebit_hybrid.rows import Rows
 from queuebit_hybrid.running import Runner
 from queuebit_hybrid.settings import Settings
 from queuebit_hybrid.usage_file import UsageFiles
+from queuebit_kernel import SystemClock
 from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.service import Service
@@ -50,6 +54,7 @@ def create_app() -> Service:
 
     service.views.append(View(service.bus, "hybrid", service.topology.service["hybrid"].view, fold_events(take)))
     service.include(queries(Answers(runner, rows)))
+    service.before.append(partial(asyncio.to_thread, remove_abandoned, SystemClock()))
     service.ending.append(run.close)
     service.detail = lambda: {"running": run.number, "isolated": int(runner.refusal() is None and not settings.unsafe)}
     return service

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from queuebit_contracts.topology import Topology
 from queuebit_hybrid.child import Child, Limits
 from queuebit_hybrid.dependencies import require_installed
 from queuebit_hybrid.errors import Refusal
+from queuebit_hybrid.folders import own_folder
 from queuebit_hybrid.isolation import obstacle
 from queuebit_hybrid.keys import JobKeys
 from queuebit_hybrid.output import MAX_BYTES, Chunked, Publish
@@ -124,7 +124,7 @@ class Attempt:
         require_installed(source, installed(), platform.python_version())
         with ExitStack() as held:
             uid = held.enter_context(nullcontext() if settings.unsafe else own_user(settings.first_uid))
-            folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="qb-hybrid-")))
+            folder = held.enter_context(own_folder())
             for name in ("work", "root"):
                 (folder / name).mkdir(mode=0o700)
             await self._relay.open(folder / "bus.sock", uid)
