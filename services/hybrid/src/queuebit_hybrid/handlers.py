@@ -13,6 +13,7 @@ from queuebit_contracts.hybrid import HybridAcceptance, HybridAccepted, HybridSt
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_hybrid import events
 from queuebit_hybrid.errors import Refusal
+from queuebit_hybrid.places import Places
 from queuebit_hybrid.policy import Begin, Cancel, Fail, Finish, Over, next_step, outcome
 from queuebit_hybrid.ports import EventLog, PayloadStore, Running, Runs
 from queuebit_hybrid.state import HybridJob, job_of
@@ -61,7 +62,7 @@ class RunHybridJobs:
         self._running: dict[tuple[str, str], asyncio.Future[None]] = {}
         self._attempts: set[Running] = set()
         self._stops: dict[tuple[str, str], asyncio.Event] = {}
-        self._places = asyncio.Semaphore(places)
+        self._places = Places(places)
         self._closing = False
 
     @property
@@ -93,16 +94,16 @@ class RunHybridJobs:
         mine = self._running[name] = asyncio.get_running_loop().create_future()
         stop = self._stops[name] = asyncio.Event()
         try:
-            async with self._place(stop):
+            async with self._place(event.data.tenant, stop):
                 await self._run(event, sequence, stop)
         finally:
             del self._running[name], self._stops[name]
             mine.set_result(None)
 
     @asynccontextmanager
-    async def _place(self, stop: asyncio.Event) -> AsyncIterator[None]:
+    async def _place(self, tenant: str, stop: asyncio.Event) -> AsyncIterator[None]:
         """Wait for a place to run; a job that is to be stopped needs none."""
-        waiting = asyncio.ensure_future(self._places.acquire())
+        waiting = asyncio.ensure_future(self._places.take(tenant))
         stopping = asyncio.ensure_future(stop.wait())
         try:
             await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -110,7 +111,7 @@ class RunHybridJobs:
         finally:
             stopping.cancel()
             if waiting.done():
-                self._places.release()
+                self._places.give_back()
             else:
                 waiting.cancel()
 
