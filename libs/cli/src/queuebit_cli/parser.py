@@ -130,7 +130,7 @@ def _hybrid(hybrid: Group) -> None:
     run.add_argument("--retries", type=number(0, 5), default=0, metavar="N", help="run it again if it is lost (0)")
     run.add_argument("--tag", action="append", default=[], metavar="T", help="name for the bill; may be repeated")
     run.add_argument("--follow", "-f", action="store_true", help="show what it writes, and how it ends")
-    listed = hybrid.command("list", "hybrid:list_hybrids", "list the newest hybrid jobs", client=True, anywhere=False)
+    listed = hybrid.command("list", "hybrid:list_hybrids", "list the newest hybrid jobs", client=True)
     listed.add_argument("--project", metavar="P", help="of this project alone")
     listed.add_argument("--limit", type=number(1, 1000), default=50, metavar="N", help="how many (50)")
     for word, text in (
@@ -141,7 +141,7 @@ def _hybrid(hybrid: Group) -> None:
         ("cancel", "stop a hybrid job"),
     ):
         lines = LINES if word in ("logs", "metrics") else DOCUMENT
-        command = hybrid.command(word, f"hybrid:{word}", text, client=True, anywhere=False, json=lines)
+        command = hybrid.command(word, f"hybrid:{word}", text, client=True, json=lines)
         command.add_argument("hybrid", metavar="ID", help="its id, as `qb hybrid list` shows it")
         if word in ("logs", "metrics"):
             command.add_argument("--follow", "-f", action="store_true", help="until it ends")
