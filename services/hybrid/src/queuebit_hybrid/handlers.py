@@ -13,7 +13,7 @@ from queuebit_contracts.hybrid import HybridAcceptance, HybridAccepted, HybridSt
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_hybrid import events
 from queuebit_hybrid.errors import Refusal
-from queuebit_hybrid.places import Places
+from queuebit_hybrid.fair_places import Places
 from queuebit_hybrid.policy import Begin, Cancel, Fail, Finish, Over, next_step, outcome
 from queuebit_hybrid.ports import EventLog, PayloadStore, Running, Runs
 from queuebit_hybrid.state import HybridJob, job_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from queuebit_hybrid.places import Places
+from queuebit_hybrid.fair_places import Places
 
 
 async def started(tenants: Sequence[str], places: Places, order: list[str]) -> list[asyncio.Task[None]]:
