@@ -61,7 +61,9 @@ def _submit(words: Group) -> None:
     submit.add_argument(
         "--tag", action="append", default=[], metavar="T", help="name for the bill and its budget; may be repeated"
     )
-    submit.add_argument("--session", metavar="ID", help="an open session that it belongs to: see `qb session`")
+    submit.add_argument(
+        "--session", metavar="ID", help="an open session that it belongs to, by its id, a prefix, or `latest`"
+    )
     submit.add_argument("--seed", type=whole, metavar="N", help="seed of the simulation (from the job's id)")
     submit.add_argument("--label", metavar="TEXT", help="a display name (the file's name)")
     submit.add_argument("--wait", action="store_true", help="wait for results, charges and receipts")

@@ -78,7 +78,7 @@ class DelegateKeys:
             return DelegationAnswer(errors=(author,))
         known = self._world.delegations.find(tenant, request.delegation)
         if known is None:
-            return _no("unknown_delegation", f"tenant {tenant} has no delegation {request.delegation} that is not over")
+            return _no("unknown_delegation", f"tenant {tenant} has no key {request.delegation} that still acts")
         if known.ended is None:
             data = Revocation(tenant=tenant, delegation=request.delegation, by=author)
             event = DelegationRevoked(id=event_id("revoked", tenant, request.delegation), source=_SOURCE, data=data)

@@ -57,12 +57,22 @@ def validated(kind: type[_Body], given: object) -> _Body:
         reasons = [
             Reason(
                 "invalid_field",
-                f"{'.'.join(map(str, it['loc'])) or 'the body'}: {it['msg'].removeprefix('Value error, ')}"[:300],
+                f"{'.'.join(map(str, it['loc'])) or 'the body'}: {_advice(it['type'], it['loc'], it['msg'])}"[:300],
             )
             for it in error.errors(include_url=False, include_input=False, include_context=False)
         ]
         detail = "; ".join(it.text for it in reasons[:20])
         raise Problem(422, "invalid_body", detail, "see /docs for the fields", reasons[:100]) from error
+
+
+def _advice(kind: str, place: tuple[int | str, ...], text: str) -> str:
+    match kind:
+        case "extra_forbidden":
+            return "there is no such field"
+        case "string_pattern_mismatch" if place[-1:] == ("amount",):
+            return 'write the amount as text, like "0.10"'
+        case _:
+            return text.removeprefix("Value error, ").replace("Input should be", "must be")
 
 
 def document_of(content: bytes) -> Any:  # JSON

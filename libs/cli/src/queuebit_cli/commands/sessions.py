@@ -17,9 +17,31 @@ if TYPE_CHECKING:
     from queuebit.client import AsyncClient
     from queuebit.records import Row as Answer
 
-__all__ = ["close", "list_", "open_", "show"]
+__all__ = ["close", "full_id", "list_", "open_", "show"]
 
 _ASKING = "asking the broker"
+_ID_LENGTH = 21
+_MOST = 1000
+
+
+async def full_id(client: AsyncClient, words: str) -> str:
+    """The id of a session by itself, by a prefix that only it has, or by `latest`.
+
+    Raises:
+        NotFound: none that is open, or closed within a day, is meant; or several are.
+    """
+    from queuebit.errors import NotFound
+    from queuebit.finding import LATEST
+
+    if len(words) == _ID_LENGTH:
+        return words
+    ids = [str(row["session"]) for row in await client.sessions(limit=_MOST)]
+    fitting = ids[:1] if words == LATEST else [it for it in ids if it.startswith(words)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise NotFound(f"{len(fitting)} sessions begin with {words!r}: give more of the id, such as {fitting[0][:10]}")
+    raise NotFound(f"there is no session {words} that is open, or closed today: see `qb session list`")
 
 
 def open_(args: Namespace, out: Output) -> Exit:
@@ -51,7 +73,11 @@ def list_(args: Namespace, out: Output) -> Exit:
 
 def show(args: Namespace, out: Output) -> Exit:
     """One session: what it costs so far, and what is left."""
-    rows = ask(args, out, _ASKING, lambda client: client.sessions(session=args.session))
+
+    async def found(client: AsyncClient) -> Sequence[Answer]:
+        return await client.sessions(session=await full_id(client, args.session))
+
+    rows = ask(args, out, _ASKING, found)
     if not rows:
         from queuebit.errors import NotFound
 
@@ -67,12 +93,11 @@ def close(args: Namespace, out: Output) -> Exit:
     """Close a session; its jobs continue."""
     from queuebit.session_requests import closing
 
-    row = ask(
-        args,
-        out,
-        _ASKING,
-        lambda client: client._access.close_session(closing(client.credential, args.session)),
-    )
+    async def closed(client: AsyncClient) -> Answer:
+        session = await full_id(client, args.session)
+        return await client._access.close_session(closing(client.credential, session))
+
+    row = ask(args, out, _ASKING, closed)
     out.document(row)
     out.say(f"session {row['session']} is closed ({row['reason']}); jobs that were accepted continue")
     return Exit.DONE

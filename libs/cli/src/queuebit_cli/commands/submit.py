@@ -11,7 +11,8 @@ from queuebit.bulk import BulkSubmission, Outcome, Wanted
 from queuebit.documents import outcome_document
 from queuebit.records import ENDS
 from queuebit_cli.circuits import STANDARD_INPUT, is_batch, program_in
-from queuebit_cli.connecting import client_of
+from queuebit_cli.commands.sessions import full_id
+from queuebit_cli.connecting import ask, client_of
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
 from queuebit_cli.render_jobs import describe, exit_of, result_lines
@@ -27,6 +28,8 @@ _COLUMNS = ("file", "job", "state", "backend", "shots", "charge", "receipt", "re
 
 def submit(args: Namespace, out: Output) -> Exit:
     """Submit a job for each file; with `--wait`, print how each ended."""
+    if args.session:
+        args.session = ask(args, out, "asking the broker", lambda client: full_id(client, args.session))
     wanted = _wanted(args)
     bulk = BulkSubmission(client_of(args), args.wait, args.timeout, Home(args.home).trust_file)
     try:

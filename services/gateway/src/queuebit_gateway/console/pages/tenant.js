@@ -107,7 +107,7 @@ function Budgets({ rows }) {
 
 const Sessions = ({ rows }) => html`<${Panel} title="Open sessions" wide><${Table} caption="Open sessions" rows=${rows} rowKey=${(it) => it.session} columns=${[
   { name: "Session", cell: (it) => html`${it.label || it.session.slice(0, 10)}<br /><span class="quiet">${it.project}, ${it.backend || "any backend"}</span>` },
-  ...["Cap", "Charged", "Left"].map((name) => ({ name, num: true, cell: (it) => html`<${Sum} of=${it[name.toLowerCase()]} />` })),
+  ...["Cap", "Charged", "Left"].map((name) => ({ name, num: true, less: name === "Cap" ? "wide-only" : undefined, cell: (it) => html`<${Sum} of=${it[name.toLowerCase()]} />` })),
   { name: "Until", cell: (it) => html`<${When} at=${it.expires_at} />` },
 ]} /><//>`;
 
@@ -200,7 +200,7 @@ export function Admin({ me, query }) {
   return html`
     <div class="head"><h1>Admin</h1><div class="tools"><${Share} path="/v1/tenant" python=${"print(client.credential.tenant, client.credential.user)"} sql="SELECT event_time, type, data FROM events\nWHERE type LIKE 'qb.tenant.%' ORDER BY seq" /></div></div>
     <div class="grid">
-      <${Panel} title="You"><${Facts} of=${[["User", me.user], ["Tenant", me.tenant], ["Role", html`${me.role} <span class="quiet">${WHAT[me.role] || ""}</span>`], ["Token until", me.expires_at || undefined]]} /><//>
+      <${Panel} title="You"><${Facts} of=${[["User", me.user], ["Tenant", me.tenant], ["Role", html`${me.role} <span class="quiet">${WHAT[me.role] || ""}</span>`], ["Token until", me.expires_at ? html`<${When} at=${me.expires_at} />` : undefined]]} /><//>
       <${Panel} title="Limits"><${Loaded} of=${tenant}>${(it) => html`<${Facts} of=${[["Share", it.share], ["Shots a job at most", count(it.max_shots)], ["Jobs at once at most", count(it.max_active_jobs)]]} />`}<//><//>
       <${Panel} title="Projects" wide><${Loaded} of=${tenant}>${({ projects }) => (projects.length
         ? html`<${Table} caption="Projects" rows=${projects} rowKey=${(it) => it.project} columns=${[
