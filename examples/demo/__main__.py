@@ -225,7 +225,7 @@ def _percent(share: str) -> str:
 
 def show(home: Path) -> bool:
     """Run the demo on a stack in this home; return whether all checks passed."""
-    with step("starting nats-server, the warehouse and eight services …"):
+    with step("starting nats-server, the warehouse and all services …"):
         qb(home, "up", "--detach", "--ports", "auto")
     with step(f"three tenants: {', '.join(TEAMS)}, shares 3 : 2 : 1, {_BUDGET} USD each …"):
         for team, share in TEAMS.items():
