@@ -1,5 +1,5 @@
-// Qubits are placed so that distances on the page are distances on the chip: stress majorisation from the first two axes
-// of the distances. The same device always looks the same.
+// Qubits are placed so that distances on the page are distances on the chip: stress majorisation, begun with the
+// distances from three far corners. The same device always looks the same.
 
 /** Steps from every qubit to every other along couplers; what is not connected is far. */
 function distances(n, edges) {
@@ -21,38 +21,14 @@ function distances(n, edges) {
   });
 }
 
-/** The axis along which `rows` differ most, by power iteration from a fixed start. */
-function axis(rows, without) {
-  const n = rows.length;
-  let vector = rows.map((_, i) => Math.sin(i + 1));
-  for (let round = 0; round < 60; round++) {
-    let next = rows.map((row) => row.reduce((total, it, j) => total + it * vector[j], 0));
-    if (without) {
-      const along = next.reduce((total, it, i) => total + it * without[i], 0);
-      next = next.map((it, i) => it - along * without[i]);
-    }
-    const size = Math.hypot(...next) || 1;
-    vector = next.map((it) => it / size);
-  }
-  return n > 1 ? vector : [0];
-}
-
-function centred(d) {
-  const n = d.length;
-  const square = d.map((row) => Array.from(row, (it) => it * it));
-  const mean = square.map((row) => row.reduce((a, b) => a + b, 0) / n);
-  const all = mean.reduce((a, b) => a + b, 0) / n;
-  return square.map((row, i) => row.map((it, j) => -(it - mean[i] - mean[j] + all) / 2));
-}
-
 /** `[x, y]` in 0…1 for each qubit, and the width to height of the whole. */
 export function layout(n, edges, rounds = 120) {
   const d = distances(n, edges);
-  const gram = centred(d);
-  const first = axis(gram);
-  const second = axis(gram, first);
-  const scale = Math.sqrt(n);
-  let at = first.map((x, i) => [x * scale * 3, second[i] * scale * 3]);
+  const farthest = (steps) => steps.indexOf(Math.max(...steps));
+  const a = farthest(d[0]);
+  const b = farthest(d[a]);
+  const c = farthest(d[a].map((it, i) => Math.min(it, d[b][i])));
+  let at = Array.from(d[c], (it, i) => [d[a][i] - d[b][i] + Math.sin(i), 2 * it + Math.cos(i)]);
   for (let round = 0; round < rounds; round++) {
     at = at.map(([x, y], i) => {
       let [sx, sy, weight] = [0, 0, 0];
