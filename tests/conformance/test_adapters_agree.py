@@ -139,7 +139,7 @@ def outcomes() -> Iterator[tuple[int, ...]]:
 def test_the_distribution_is_the_exact_one(
     doors: Doors, adapter: Callable[[Doors, list[Gate]], list[int]], circuit: list[Gate]
 ) -> None:
-    """The first gates make it asymmetric. Exact binomial test of each outcome, also of rare ones: with at most 480 of them in a
-    run, less than one false alarm in ten million runs."""
+    """The first gates make it asymmetric. An exact binomial test of each outcome, also of rare ones: 480 of them in a
+    run give less than one false alarm in ten million runs."""
     for count, share in zip(adapter(doors, circuit), exact(circuit), strict=True):
         assert binomtest(count, SHOTS, min(share, 1.0)).pvalue > 1e-10
