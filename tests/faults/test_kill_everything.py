@@ -22,4 +22,4 @@ def test_five_hundred_jobs_survive_the_death_of_every_process(tmp_path: Path) ->
     assert (report["results"], report["receipts"], report["refused"]) == (500, 500, [])
     assert set(report["invariants"].items()) == {(name, "holds") for name in ("I1", "I2", "I3", "I4", "I5", "I6")}
     assert all(report["kills"].values()), "each process was there to be killed"
-    assert len(report["kills"]) == 11
+    assert len(report["kills"]) == 12

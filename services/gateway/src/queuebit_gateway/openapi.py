@@ -110,7 +110,10 @@ def _operation(it: Operation) -> _Json:
 def _success(it: Operation, status: int) -> _Json:
     if status == 204:
         return {"description": it.summary}
-    return {"description": it.summary, "content": {it.media_type: {"schema": _schema(it.answer)}}}
+    return {
+        "description": it.summary,
+        "content": {name: {"schema": _schema(it.answer)} for name in (it.media_type, *it.further_types)},
+    }
 
 
 def _schema(model: type[BaseModel] | Mapping[str, object]) -> _Json:

@@ -65,6 +65,8 @@ class Operation:
     summary: str
     answer: type[BaseModel] | Schema = ObjectAnswer
     media_type: str = _JSON
+    further_types: tuple[str, ...] = ()
+    """Other media types of the answer, by a parameter of the request."""
     statuses: tuple[int, ...] = (200,)
     parameters: Mapping[str, Schema] = field(default_factory=dict)
     """Those that begin with a capital letter are headers."""
@@ -181,7 +183,7 @@ OPERATIONS: Final = (
     _rows("charges", "list_charges", "Sums of charges by project.", PROJECT),
     Operation(
         "GET", "/v1/exports/charges", "export_charges", "Every charge and correction of a period, as a file.", _TEXT,
-        media_type="text/csv", problems=(422,),
+        media_type="text/csv", further_types=("application/jsonl",), problems=(422,),
         parameters=EXPORT,
     ),
     _rows("slo", "list_levels", "Service levels: objectives and values.", {}),
