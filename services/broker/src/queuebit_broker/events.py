@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from queuebit_broker import account_events
 from queuebit_broker.policy import Admit
 from queuebit_broker.snapshot import Request
 from queuebit_broker.state import Profiled
@@ -103,33 +104,23 @@ def cancelled(submitted: JobSubmitted, tenant: str, job: str, *, by: Authority, 
 
 def held(request: Request, admitted: Admit) -> AccountHeld:
     """Money is held for the job."""
-    return AccountHeld(
-        id=event_id("held", request.tenant, request.submission.project, request.job),
-        source=_SOURCE,
-        traceparent=current_traceparent(),
-        provenanceid=request.provenance,
-        data=Hold(
-            tenant=request.tenant,
-            account=request.submission.project,
-            job=request.job,
-            amount=Amount.of(admitted.hold),
-            budgets=admitted.budgets or None,
-            purpose="program" if request.submission.circuit.media_type == PROGRAM else None,
-        ),
+    hold = Hold(
+        tenant=request.tenant,
+        account=request.submission.project,
+        job=request.job,
+        amount=Amount.of(admitted.hold),
+        budgets=admitted.budgets or None,
+        purpose="program" if request.submission.circuit.media_type == PROGRAM else None,
     )
+    return account_events.held(hold, request.provenance)
 
 
 def released(request: Request, hold: Money) -> AccountReleased:
     """The whole hold is released."""
-    return AccountReleased(
-        id=event_id("released", request.tenant, request.submission.project, request.job),
-        source=_SOURCE,
-        traceparent=current_traceparent(),
-        provenanceid=request.provenance,
-        data=Release(
-            tenant=request.tenant, account=request.submission.project, job=request.job, amount=Amount.of(hold)
-        ),
+    release = Release(
+        tenant=request.tenant, account=request.submission.project, job=request.job, amount=Amount.of(hold)
     )
+    return account_events.released(release, request.provenance)
 
 
 def funded(tenant: str, project: str, difference: Money, after: int) -> AccountFunded:

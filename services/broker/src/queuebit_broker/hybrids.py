@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from queuebit_broker import account_events
 from queuebit_broker.cancelling import authority_for
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.errors import Forbidden
@@ -193,20 +194,15 @@ def _names(past: Sequence[Stored]) -> set[str]:
 
 def _held(request: HybridRequest, admitted: AdmitHybrid) -> AccountHeld:
     asked = request.submission
-    return AccountHeld(
-        id=event_id("held", request.tenant, asked.project, request.hybrid),
-        source=_SOURCE,
-        traceparent=current_traceparent(),
-        provenanceid=request.provenance,
-        data=Hold(
-            tenant=request.tenant,
-            account=asked.project,
-            job=request.hybrid,
-            amount=admitted.terms.hold,
-            budgets=admitted.budgets or None,
-            purpose="hybrid",
-        ),
+    hold = Hold(
+        tenant=request.tenant,
+        account=asked.project,
+        job=request.hybrid,
+        amount=admitted.terms.hold,
+        budgets=admitted.budgets or None,
+        purpose="hybrid",
     )
+    return account_events.held(hold, request.provenance)
 
 
 def _accepted(request: HybridRequest, admitted: AdmitHybrid) -> HybridAccepted:

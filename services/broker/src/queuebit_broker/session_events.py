@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from queuebit_broker import account_events
 from queuebit_contracts.account import AccountHeld, AccountReleased, Hold, Release
 from queuebit_contracts.session import (
     Session,
@@ -56,25 +57,18 @@ def idle_held(session: Session, charge: Amount, budgets: Sequence[str]) -> Accou
 
 def released(session: Session, cap: Money) -> AccountReleased:
     """The hold of a cap ends: what its jobs hold stays held."""
-    return AccountReleased(
-        id=event_id("released", session.tenant, session.project, session.session),
-        source=_SOURCE,
-        traceparent=current_traceparent(),
-        data=Release(tenant=session.tenant, account=session.project, job=session.session, amount=Amount.of(cap)),
+    return account_events.released(
+        Release(tenant=session.tenant, account=session.project, job=session.session, amount=Amount.of(cap))
     )
 
 
 def _held(session: Session, name: str, amount: Amount, purpose: str, budgets: Sequence[str]) -> AccountHeld:
-    return AccountHeld(
-        id=event_id("held", session.tenant, session.project, name),
-        source=_SOURCE,
-        traceparent=current_traceparent(),
-        data=Hold(
-            tenant=session.tenant,
-            account=session.project,
-            job=name,
-            amount=amount,
-            purpose=purpose,
-            budgets=tuple(budgets) or None,
-        ),
+    hold = Hold(
+        tenant=session.tenant,
+        account=session.project,
+        job=name,
+        amount=amount,
+        purpose=purpose,
+        budgets=tuple(budgets) or None,
     )
+    return account_events.held(hold)
