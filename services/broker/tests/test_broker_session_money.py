@@ -137,11 +137,11 @@ def test_the_balance_is_a_function_of_the_facts_whatever_their_order(events: lis
         assert account.spent("USD") + account.held("USD") + account.available("USD") == Money.of(100)
 
 
-Step = tuple[Literal["open", "job", "end", "close", "tick", "read"], int, int, int]
+Step = tuple[Literal["open", "job", "submit", "decide", "end", "close", "tick", "read"], int, int, int]
 
 STEPS: st.SearchStrategy[list[Step]] = st.lists(
     st.tuples(
-        st.sampled_from(("open", "job", "job", "job", "end", "close", "tick", "read")),
+        st.sampled_from(("open", "job", "job", "job", "submit", "decide", "end", "close", "tick", "read")),
         st.integers(0, 1),  # the broker
         st.integers(0, 3),  # the session; none for the last
         st.integers(0, 40),  # cents, or seconds
@@ -164,7 +164,8 @@ class Race:
 
     office: Office = field(default_factory=Office)
     brokers: list[tuple[AdmitJob, KeepSessions, Lagging]] = field(default_factory=list)
-    pending: list[Delivery] = field(default_factory=list)
+    waiting: list[Delivery] = field(default_factory=list)
+    """Submissions that are not decided yet; their session may end before."""
     number: int = 0
 
     async def begin(self) -> None:
@@ -189,11 +190,19 @@ class Race:
                 cap = Money(Decimal(amount + 1).scaleb(-2)).text()
                 backend = "torino" if session == 1 else "aer"  # idle time on torino has a price
                 await sessions.open("acme", opening(key=f"k{session}", cap=cap, backend=backend, max_idle_s=30))
-            case "job":
+            case "job" | "submit":
                 named = {} if session == 3 else {"session": opening(key=f"k{session}").session}
                 self.office.executors.qpu_us["torino"] = (amount + 1) * 6_250  # one cent each
                 changes: dict[str, Any] = {"backend": "torino" if session in (1, 3) else "aer", **named}
-                await self.deliver(admit, await self.office.submit(key=f"j{self.number}", **changes))
+                submitted = await self.office.submit(key=f"j{self.number}", **changes)
+                if what == "job":
+                    await self.deliver(admit, submitted)
+                else:
+                    self.waiting.append(submitted)
+            case "decide":
+                for it in self.waiting:
+                    await self.deliver(admit, it)
+                self.waiting.clear()
             case "end":
                 await self.settle(amount)
             case "close":

@@ -196,6 +196,31 @@ async def test_closing_gives_back_what_no_job_uses_at_once_and_jobs_keep_their_h
     assert len(rich.log.events(SessionClosed)) == 1
 
 
+async def test_a_job_that_was_submitted_before_the_end_of_its_session_is_its_job(rich: Office) -> None:
+    session = await opened(rich, cap="0.02")
+    waiting = [await rich.submit(key=f"k{it}", backend="aer", session=session.session) for it in range(3)]
+    await rich.sessions.close("acme", closing(session.session))
+    for it in waiting:
+        await rich.deliver(it)
+    assert [it.data.session for it in rich.log.events(JobAccepted)] == [session.session] * 2
+    assert rich.reasons() == ["session_cap"], "the cap holds also after the end"
+    await rich.catch_up()
+    assert free(rich) == Decimal("9.98")
+    rich.restart()
+    await rich.catch_up()
+    await job(rich, "k4", session)
+    assert [it.code for it in rich.log.events(JobRejected)[1].data.reasons] == ["session_closed", "session_cap"]
+
+
+async def test_after_the_end_of_a_session_its_account_must_have_the_money(rich: Office) -> None:
+    session = await opened(rich, cap="9.99")
+    waiting = await rich.submit(key="k1", backend="aer", session=session.session)
+    await rich.sessions.close("acme", closing(session.session))
+    await opened(rich, key="another", cap="10.00")
+    await rich.deliver(waiting)
+    assert rich.reasons() == ["budget_exceeded"]
+
+
 async def test_only_its_user_and_admins_close_a_session(rich: Office) -> None:
     session = (await opened(rich)).session
     for by, code in (("bob", "role_forbids"), ("vic", "role_forbids"), ("eve", "role_forbids")):

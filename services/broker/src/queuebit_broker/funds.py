@@ -66,11 +66,16 @@ def _cap(
     if session is None:
         return None
     known, hold = world.sessions.find(request.tenant, session), account.sessions.get(session)
-    if known is None or hold is None or hold.cap is None:
+    if known is None or known.session.cap is None:
         return None
-    currency = hold.cap.currency
-    idle = idle_cost(known, now) or Money.zero(currency)
-    return Cap(hold.amount - idle - counted(others, budget_of(session), currency), hold.budgets)
+    cap, budget = known.session.cap.money, budget_of(session)
+    under_way = counted(others, budget, cap.currency)
+    if hold is None:  # the session has ended, and its idle time is held
+        return Cap(
+            cap - world.accounts.committed(request.tenant, budget, cap.currency).total - under_way, (), open=False
+        )
+    idle = idle_cost(known, now) or Money.zero(cap.currency)
+    return Cap(hold.amount - idle - under_way, hold.budgets)
 
 
 def _budgets(

@@ -99,7 +99,7 @@ class AdmitJob:
         """Hold the money if the job is admitted, then append the decision."""
 
         def decide(others: Sequence[Hold]) -> Decision:
-            return admit(request, self._snapshot(request, profiled, event.time, others))
+            return admit(request, self._snapshot(request, profiled, event.time, sequence, others))
 
         def conclude(decision: Decision) -> Guarded | None:
             match decision:
@@ -171,8 +171,10 @@ class AdmitJob:
         if (hold := account.holds.get(request.job)) is not None:
             await self._log.append(events.released(request, hold.amount), after=0)
 
-    def _snapshot(self, request: Request, profiled: Profiled, at: datetime, others: Sequence[Hold] = ()) -> Snapshot:
-        """The current state, including holds under way for others; `at` is when the log stored the submission."""
+    def _snapshot(
+        self, request: Request, profiled: Profiled, at: datetime, sequence: int, others: Sequence[Hold]
+    ) -> Snapshot:
+        """The current state, including holds under way for others; `at` and `sequence` are the submission's."""
         delegated = self._world.delegated(request.tenant, request.submission.proof, at)
         account = self._world.account(request.tenant, request.submission.project)
         session, now = request.submission.session, self._clock.now()
@@ -189,7 +191,7 @@ class AdmitJob:
             existing_hold=account.holds.get(request.job),
             hold_closed=request.job in account.closed,
             max_source_bytes=self._max_source_bytes,
-            session=None if session is None else self._world.sessions.find(request.tenant, session),
+            session=None if session is None else self._world.sessions.at(request.tenant, session, sequence),
             cap=funds.cap,
             delegated=delegated,
         )

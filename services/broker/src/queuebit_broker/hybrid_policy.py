@@ -56,9 +56,9 @@ class HybridSnapshot:
     budgets: Mapping[str, Money]
     """What may still be held against each budget that it counts against beside its account, by name."""
     session: KnownSession | None = None
-    """The session that the submission names, if it is known."""
+    """The session that the submission names, as the submission found it; None if it is unknown."""
     cap: Cap | None = None
-    """The cap of that session, which has reserved what it may hold."""
+    """The cap of that session; while it is open, it has reserved what the job may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ def _about_money(request: HybridRequest, snapshot: HybridSnapshot, hold: Money) 
         text = f"{may_cost}, more than the {asked.max_cost.money} it is allowed: raise max_cost, or ask for less time"
         yield Reason(code="max_cost_exceeded", text=text)
     limits = {f"budget {name} of tenant {request.tenant}": left for name, left in snapshot.budgets.items()}
-    if snapshot.cap is None:
+    if snapshot.cap is None or not snapshot.cap.open:
         limits[f"project {asked.project}"] = snapshot.available
     if snapshot.cap is not None and hold > snapshot.cap.left:
         text = f"{may_cost}, and session {asked.session} has {snapshot.cap.left} of its cap left: ask for less time"

@@ -77,7 +77,7 @@ class AdmitHybridJobs:
 
         def decide() -> Facts | None:
             nonlocal refused
-            decision = admit_hybrid(request, self._snapshot(request))
+            decision = admit_hybrid(request, self._snapshot(request, sequence))
             if not isinstance(decision, AdmitHybrid):
                 refused = decision
                 return None
@@ -96,7 +96,7 @@ class AdmitHybridJobs:
         if asked.session is not None and self._world.sessions.find(tenant, asked.session) is None:
             await follow(self._log, self._follower, subjects.session(tenant, asked.session).everything)
 
-    def _snapshot(self, request: HybridRequest) -> HybridSnapshot:
+    def _snapshot(self, request: HybridRequest, sequence: int) -> HybridSnapshot:
         asked, world = request.submission, self._world
         delegated = world.delegated(request.tenant, asked.proof, request.submitted_at)
         owner = world.directory.user(request.tenant, asked.proof.key)
@@ -109,7 +109,7 @@ class AdmitHybridJobs:
             key=self._key(request),
             available=funds.available,
             budgets=funds.budgets,
-            session=None if asked.session is None else world.sessions.find(request.tenant, asked.session),
+            session=None if asked.session is None else world.sessions.at(request.tenant, asked.session, sequence),
             cap=funds.cap,
         )
 

@@ -103,10 +103,10 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     if not paid and not reasons and (silent or not verdicts):
         return Wait(_waiting(request, silent, project))
     if priced:
-        own = snapshot.left if project and snapshot.cap is None else None
+        own = snapshot.left if project and (snapshot.cap is None or not snapshot.cap.open) else None
         reasons += about_money(request, own, snapshot.limits, candidates)
-        if snapshot.cap is not None:
-            reasons += about_cap(asked, snapshot.left, candidates)
+        if snapshot.cap_left is not None:
+            reasons += about_cap(asked, snapshot.cap_left, candidates)
     if reasons or isinstance(author, Reason) or tenant is None:
         user = author.user if request.signed and isinstance(author, Authority) else None
         return Refuse(tuple(reasons), user)
@@ -189,6 +189,7 @@ def _others(
 def _payable(candidate: Candidate, request: Request, snapshot: Snapshot) -> bool:
     limit = request.submission.max_cost
     most = [snapshot.left, *snapshot.limits.values(), *([limit.money] if limit else [])]
+    most += [] if snapshot.cap_left is None else [snapshot.cap_left]
     return all(it.currency == candidate.cost.currency and candidate.cost <= it for it in most)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,6 +24,8 @@ class KnownSession:
     idle: IdleTime
     end: SessionEnd | None = None
     """None while it is open."""
+    ended_at: int = 0
+    """Where in the log its end is; 0 while it is open."""
     jobs: int = 0
     """How many jobs it has had."""
 
@@ -52,6 +54,11 @@ class Sessions:
         """A session; None if it is unknown or was forgotten."""
         return self._known.get((tenant, session))
 
+    def at(self, tenant: str, session: str, sequence: int) -> KnownSession | None:
+        """A session as a submission at this place in the log found it: open, if it ended later."""
+        known = self.find(tenant, session)
+        return replace(known, end=None) if known is not None and known.ended_at > sequence else known
+
     def of(self, tenant: str) -> list[KnownSession]:
         """Those of a tenant, the newest first."""
         return [it for (owner, _), it in reversed(self._known.items()) if owner == tenant]
@@ -69,11 +76,11 @@ class Sessions:
         data = event.data
         self._known.setdefault((data.tenant, data.session), KnownSession(data, IdleTime(data.opened_at)))
 
-    def closed(self, event: SessionClosed) -> list[Session]:
+    def closed(self, event: SessionClosed, sequence: int) -> list[Session]:
         """Fold that a session closed; return those that are forgotten with it."""
         known = self.find(event.data.tenant, event.data.session)
         if known is not None and known.end is None:
-            known.end = event.data
+            known.end, known.ended_at = event.data, sequence
         return self._sweep(event.data.closed_at)
 
     def began(self, tenant: str, job: str, budgets: Iterable[str] | None, at: datetime) -> None:

@@ -38,12 +38,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """The cap of an open session."""
+    """The cap of a session."""
 
     left: Money
     """What another job of it may hold."""
     budgets: tuple[str, ...]
     """The budgets that its hold counts against: what the job counts against them is reserved there."""
+    open: bool = True
+    """Whether the session is open; after its end nothing is reserved, and the account must have the money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,9 @@ class Snapshot:
     """What was held for this job is settled or went back."""
     max_source_bytes: int
     session: KnownSession | None = None
-    """The session that the submission names, if it is known."""
+    """The session that the submission names, as the submission found it; None if it is unknown."""
     cap: Cap | None = None
-    """The cap of that session, which has reserved what the job may hold."""
+    """The cap of that session; while it is open, it has reserved what the job may hold."""
     delegated: Authority | Reason | None = None
     """What the delegated key that signed the submission may do, or why nothing; None if it names no delegation."""
 
@@ -78,7 +80,14 @@ class Snapshot:
         """What its account has to spend on this job, or what its session reserved there."""
         if self.existing_hold:
             return self.existing_hold.amount
-        return self.available if self.cap is None else self.cap.left
+        return self.cap.left if self.cap is not None and self.cap.open else self.available
+
+    @property
+    def cap_left(self) -> Money | None:
+        """What the cap of its session has left for this job; None without a cap."""
+        if self.cap is None:
+            return None
+        return self.existing_hold.amount if self.existing_hold else self.cap.left
 
     @property
     def limits(self) -> Mapping[str, Money]:

@@ -127,7 +127,7 @@ class World:
             case SessionOpened():
                 self.sessions.opened(event)
             case SessionClosed():
-                for it in self.sessions.closed(event):
+                for it in self.sessions.closed(event, sequence):
                     self.accounts.forget_session(it.tenant, it.session)
             case BackendRegistered():
                 self._learn(event.data.backend, Backend(sequence, registration=event.data))
