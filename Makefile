@@ -3,14 +3,18 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 UV := 0.13.8
-MEMBERS := contracts $(sort $(wildcard libs/*)) $(sort $(wildcard services/*))
+MEMBERS := contracts $(filter-out libs/vendors,$(sort $(wildcard libs/*))) $(sort $(wildcard services/*))
 SOURCES := $(foreach m,$(MEMBERS),$(m)/src)
 TESTS := $(wildcard $(foreach m,$(MEMBERS),$(m)/tests))
 EXTERNAL := $(foreach m,$(MEMBERS),--no-emit-package $(shell sed -n 's/^name = "\(.*\)"/\1/p' $(m)/pyproject.toml))
 
 REAL := server or stack or docker
 
-.PHONY: help setup demo test check analysis docs fast format generate lock provision bench fuzz collections notebooks jupyter drill images kits clients
+# Plugins of vendors: each has an environment of its own, because their SDKs conflict.
+VENDORS := $(or $(ONLY),$(notdir $(patsubst %/,%,$(wildcard libs/vendors/*/))))
+VENDOR_MEMBERS := contracts libs/kernel libs/planning libs/pricing libs/proof libs/quantum libs/runtime libs/scheduling services/executor
+
+.PHONY: help setup demo test check analysis docs fast format generate lock provision bench fuzz collections notebooks jupyter drill images kits clients vendors vendorlocks
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -68,13 +72,34 @@ generate: setup ## write the schemas and the AsyncAPI document anew
 	$(PY) -m queuebit_gateway.openapi
 	$(PY) -m queuebit_ci.schema
 
-lock: .venv/.uv ## compile requirements.lock from what the members import
+lock: vendorlocks .venv/.uv ## compile requirements.lock from what the members import
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --no-annotate $(EXTERNAL) $(foreach m,$(MEMBERS),$(m)/pyproject.toml) --group pyproject.toml:dev -o requirements.lock
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --no-annotate --group pyproject.toml:bench -o tests/bench/celery.lock
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --no-annotate --no-config --constraint requirements.lock tests/e2e/jupyterlab.in -o tests/e2e/jupyterlab.lock
+
+COMPILE := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --no-header --no-annotate
+
+vendorlocks: .venv/.uv ## compile libs/vendors/*/requirements.lock: ONLY=ionq
+	@for it in $(VENDORS); do echo "$$it"; $(COMPILE) $(foreach m,$(VENDOR_MEMBERS),--no-emit-package $(shell sed -n 's/^name = "\(.*\)"/\1/p' $(m)/pyproject.toml)) \
+	  $(foreach m,$(VENDOR_MEMBERS),$(m)/pyproject.toml) libs/vendors/$$it/pyproject.toml --group pyproject.toml:vendors \
+	  -o libs/vendors/$$it/requirements.lock || exit 1; done
+
+vendors: $(foreach it,$(VENDORS),build/vendors/$(it)/.ready) ## each vendor's plugin against a stub, in its own environment (gigabytes): ONLY=ionq
+	@for it in $(VENDORS); do echo "== $$it"; \
+	  MYPYPATH=libs/vendors/$$it/src build/vendors/$$it/.venv/bin/python -m mypy --follow-imports silent libs/vendors/$$it/src tests/vendors/$$it/*.py && \
+	  build/vendors/$$it/.venv/bin/python -m pytest -q tests/vendors/$$it || exit 1; done
+
+build/vendors/%/.ready: libs/vendors/%/requirements.lock libs/vendors/%/pyproject.toml .venv/.uv
+	@echo "filling build/vendors/$*/.venv: a minute or two"
+	@mkdir -p $(@D) && test -x $(@D)/.venv/bin/python || python3 -m venv $(@D)/.venv
+	@$(PY) -m uv pip sync --quiet --python $(@D)/.venv/bin/python --require-hashes $<
+	@$(PY) -m uv pip install --quiet --python $(@D)/.venv/bin/python --no-deps --no-build-isolation \
+	  $(foreach m,$(VENDOR_MEMBERS) libs/testing,-e $(m)) -e libs/vendors/$*
+	@touch $@
 
 provision: setup ## create streams, buckets and durables on URL with the provisioner's SEED file
 	$(PY) -m queuebit_runtime.provision $(URL) $(SEED)

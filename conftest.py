@@ -5,6 +5,9 @@ import shutil
 
 pytest_plugins = ["queuebit_testing.plugin"]
 
+collect_ignore = ["tests/vendors"]
+"""Each vendor's tests run in an environment with its SDK: `make vendors`."""
+
 _MEMORY = "/dev/shm"  # noqa: S108  # pytest makes a folder of its own in it
 _ROOM_BYTES = 4 << 30
 

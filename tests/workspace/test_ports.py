@@ -34,7 +34,6 @@ WITHOUT_LAWS = {
     "Source": "as Past: the same reader of the log",
     "Traces": "one implementation, and no fake",
     "Turn": "part of CircuitsLaws",
-    "Vendor": "one implementation, on top of BackendLaws; tested with a real executor that is killed",
     "Worker": "part of CircuitsLaws",
 }
 

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["BrokenStack", "CircuitError", "DoesNotFit", "NotReachable", "UnknownBackend", "UnknownHandle"]
+from typing import ClassVar
+
+__all__ = [
+    "BrokenStack",
+    "CircuitError",
+    "DoesNotFit",
+    "NotReachable",
+    "UnknownBackend",
+    "UnknownHandle",
+    "VendorCredentials",
+    "VendorFailed",
+    "VendorFault",
+    "VendorQuota",
+    "VendorRefused",
+]
 
 _MOST = 500
 """The longest text, in characters. Parsers quote the source, and one name may be as long as the whole source."""
@@ -53,7 +67,15 @@ class UnknownBackend(LookupError):
 
 
 class NotReachable(Exception):
-    """The vendor behind a backend does not answer. The same call may succeed later."""
+    """The vendor behind a backend does not answer, or asks to wait. The same call may succeed later.
+
+    Attributes:
+        retry_after_s: After how many seconds the vendor wants to be asked again; None if it does not say.
+    """
+
+    def __init__(self, text: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
 
 
 class UnknownHandle(LookupError):
@@ -68,6 +90,39 @@ class DoesNotFit(ValueError):
 
     def __init__(self, text: str) -> None:
         super().__init__(_cut(text))
+
+
+class VendorRefused(DoesNotFit):
+    """The vendor refuses what the tenant sent, and will refuse it again. The text has the vendor's message."""
+
+    code: ClassVar[str] = "vendor_refused"
+
+
+class VendorFault(Exception):
+    """The vendor answers, and the same call fails again. The text has the vendor's message, at most 500 characters."""
+
+    code: ClassVar[str] = "vendor_failed"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(_cut(text))
+
+
+class VendorCredentials(VendorFault):
+    """The vendor does not accept the operator's credentials, or there are none."""
+
+    code: ClassVar[str] = "vendor_credentials"
+
+
+class VendorQuota(VendorFault):
+    """The operator's account at the vendor is used up, or does not include this device."""
+
+    code: ClassVar[str] = "vendor_quota"
+
+
+class VendorFailed(VendorFault):
+    """The vendor says that it failed, or answers what its documentation does not have."""
+
+    code: ClassVar[str] = "vendor_failed"
 
 
 def _cut(text: str) -> str:

@@ -16,10 +16,13 @@ from __future__ import annotations
 
 from queuebit_executor.answers import Refused
 from queuebit_kernel import Fault, Unavailable
+from queuebit_quantum.errors import VendorCredentials, VendorFailed, VendorQuota
 
 __all__ = [
     "BACKEND_ERROR",
     "NOT_REACHABLE",
+    "NO_ACCESS",
+    "VENDOR_FAILED",
     "Garbled",
     "NotOwed",
     "Orphaned",
@@ -35,6 +38,12 @@ NOT_REACHABLE = "not_reachable"
 
 BACKEND_ERROR = "backend_error"
 """The code by which a child says that a backend returned what cannot be."""
+
+NO_ACCESS = frozenset({VendorCredentials.code, VendorQuota.code})
+"""The codes by which a child says that the vendor refuses the operator's account, and not a job."""
+
+VENDOR_FAILED = VendorFailed.code
+"""The code by which a child says that the vendor itself failed."""
 
 
 class Overloaded(Unavailable):

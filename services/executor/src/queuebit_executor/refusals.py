@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from queuebit_executor.errors import BACKEND_ERROR, NOT_REACHABLE
 from queuebit_executor.returned import Unusable
 from queuebit_quantum import CircuitError, DoesNotFit, NotReachable
+from queuebit_quantum.errors import VendorFault, VendorRefused
 from queuebit_runtime.frames import MAX_BYTES, Frame
 
 __all__ = ["MAX_RESULT_BYTES", "answered", "lacks_memory", "over_budget", "refusal", "too_large"]
@@ -27,6 +28,8 @@ def answered(do: Callable[[], _T]) -> _T | Frame:
         return refusal(error.code, error.message, **where)
     except NotReachable as error:
         return refusal(NOT_REACHABLE, str(error)[:500] or "the vendor does not answer")
+    except (VendorFault, VendorRefused) as error:
+        return refusal(error.code, str(error))
     except DoesNotFit as error:
         return refusal("does_not_fit", str(error))
     except Unusable as error:

@@ -14,7 +14,7 @@ from queuebit_contracts.usage import QPU_TIME, QUBITS, SHOTS, UNITS, is_final, u
 from queuebit_contracts.wire import Reason
 from queuebit_executor import events
 from queuebit_executor.answers import Refused, Submitted
-from queuebit_executor.errors import PluginFailed, UsagePending, VendorAway, VendorSilent
+from queuebit_executor.errors import VENDOR_FAILED, PluginFailed, UsagePending, VendorAway, VendorSilent
 from queuebit_executor.finished import Finished
 from queuebit_executor.handlers import PAUSES, End, RunPlacement
 from queuebit_executor.instance import Instance
@@ -124,11 +124,26 @@ class RunRemotely(RunPlacement):
         submit = partial(
             self._vendor.submit, job.backend, source, job.shots, job.seed, budget_us=job.qpu_us, token=token
         )
+        unanswered = False
+
+        async def attempt() -> Submitted | Refused:
+            nonlocal unanswered
+            try:
+                return await submit()
+            except VendorAway:
+                unanswered = True
+                raise
+
+        refused: Refused | Reason
         try:
-            return await self._asked(submit)
+            answer = await self._asked(attempt)
+            if isinstance(answer, Submitted) or not (unanswered or answer.error.code == VENDOR_FAILED):
+                return answer
+            refused = answer
         except PluginFailed as fault:
-            found = await self._find(placed, source)
-            return found if found.handle is not None else _plugin_failed(placed, fault)
+            refused = _plugin_failed(placed, fault)
+        found = await self._find(placed, source)
+        return found if found.handle is not None else refused
 
     async def _record(
         self, placed: JobPlaced, sequence: int, mark: Mark, taken: Submitted, after: int

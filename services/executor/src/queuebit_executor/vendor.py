@@ -8,7 +8,7 @@ from queuebit_contracts.job import Measure
 from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.answers import Collected, Refused, Submitted, Text, Used
 from queuebit_executor.child_answers import read_as
-from queuebit_executor.errors import BACKEND_ERROR, NOT_REACHABLE, PluginFailed, VendorAway
+from queuebit_executor.errors import BACKEND_ERROR, NO_ACCESS, NOT_REACHABLE, PluginFailed, VendorAway
 from queuebit_executor.worker_pool import WorkerPool
 from queuebit_planning.limits import TRANSIENT
 from queuebit_runtime.frames import Frame
@@ -35,7 +35,7 @@ class ChildVendor:
     async def find(self, backend: str, source: bytes, token: str) -> Submitted:
         found = await self._pool(backend).ask(_head("find", backend, token=token), read_as(Submitted), source)
         if isinstance(found, Refused):
-            _unless_unasked(found)
+            _of_a_run(found)
             # the backend of today does not take the circuit; the vendor may have taken it all the same
             return await self.find(backend, b"", token) if source else Submitted()
         return found
@@ -43,24 +43,24 @@ class ChildVendor:
     async def ended(self, backend: str, handle: str) -> bool:
         found = await self._pool(backend).ask(_head("poll", backend, handle=handle), read_as(Text))
         if isinstance(found, Refused):
-            return _unless_unasked(found) is found  # a run that the vendor does not know will not go on
+            return _of_a_run(found) is found  # a run that the vendor does not know will not go on
         return found.text == "ended"
 
     async def collect(self, backend: str, handle: str) -> bytes | Refused:
         found = await self._pool(backend).ask(_head("collect", backend, handle=handle), _collected)
         if isinstance(found, Refused):
-            return _unless_unasked(found)
+            return _of_a_run(found)
         return found.counts if found.failed is None else Refused(error=found.failed)
 
     async def cancel(self, backend: str, handle: str) -> None:
         found = await self._pool(backend).ask(_head("cancel", backend, handle=handle), read_as(Text))
         if isinstance(found, Refused):
-            _unless_unasked(found)
+            _of_a_run(found)
 
     async def usage(self, backend: str, handle: str) -> tuple[Measure, ...]:
         found = await self._pool(backend).ask(_head("usage", backend, handle=handle), read_as(Used))
         if isinstance(found, Refused):
-            _unless_unasked(found)
+            _of_a_run(found)
             return ()
         return found.measures
 
@@ -84,3 +84,13 @@ def _unless_unasked(refused: Refused) -> Refused:
     if refused.error.code == BACKEND_ERROR or refused.error.code in TRANSIENT:
         raise PluginFailed(refused)
     return refused
+
+
+def _of_a_run(refused: Refused) -> Refused:
+    """The same for a run that the vendor may have: an account that is refused says nothing of it.
+
+    The operator can correct the account, and the run goes on.
+    """
+    if refused.error.code in NO_ACCESS:
+        raise VendorAway(refused.error.message)
+    return _unless_unasked(refused)

@@ -1,0 +1,142 @@
+"""Failures that a vendor's plugin names: each ends the job or is asked again, and none loses a run at the vendor."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from queuebit_contracts.job import Compilation, JobCompleted, JobFailed, Measure
+from queuebit_contracts.query import CircuitError
+from queuebit_executor.answers import Refused, Submitted
+from queuebit_executor.errors import VendorAway
+from queuebit_executor.instance import Instance
+from queuebit_executor.refusals import answered
+from queuebit_executor.remote import RunRemotely
+from queuebit_executor.vendor import ChildVendor
+from queuebit_executor.watch import JobWatch
+from queuebit_kernel import FixedClock, digest
+from queuebit_quantum import NotReachable
+from queuebit_quantum.vendor_faults import VendorCredentials, VendorFailed, VendorQuota, VendorRefused
+from queuebit_runtime.frames import Frame
+
+from .conftest import World
+
+ME = Instance("vendor", "executor-vendor@here:1", slots=2, memory_mb=1536)
+COMPILED = Compilation(compiler="fake 1", digest=digest(b"target"), seed=1, depth=3, two_qubit_gates=1, duration_ns=0)
+FAULTS = (VendorRefused, VendorCredentials, VendorQuota, VendorFailed)
+
+
+def _raise(error: Exception) -> Frame:
+    raise error
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_failure_keeps_its_code_and_the_vendors_words(fault: type[VendorRefused | VendorFailed]) -> None:
+    head, _ = answered(lambda: _raise(fault("the trap is cold")))
+    assert head == {"error": {"code": fault.code, "message": "the trap is cold"}}
+    head, _ = answered(lambda: _raise(NotReachable("later", 5.0)))
+    assert head["error"]["code"] == "not_reachable"
+
+
+class _Pool:
+    """Children of a plugin that always answers the same."""
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+
+    async def ask(self, head: dict[str, Any], read: Any, body: bytes = b"") -> Any:
+        return read(({"error": {"code": self._code, "message": "as the vendor says it"}}, b""))
+
+
+@pytest.mark.parametrize("fault", [VendorCredentials, VendorQuota])
+async def test_an_account_that_is_refused_ends_a_submission_and_no_run(fault: type[VendorCredentials]) -> None:
+    """A run that the vendor has goes on, and is charged: its result is taken once the key is correct again."""
+    circuits: Any = SimpleNamespace(runners={"device": _Pool(fault.code)}, target=lambda _: None)
+    vendor = ChildVendor(circuits)
+    refused = await vendor.submit("device", b"", 1, 1, budget_us=0, token="t1")
+    assert isinstance(refused, Refused)
+    assert (refused.error.code, refused.error.message) == (fault.code, "as the vendor says it")
+    for call in (vendor.ended, vendor.collect, vendor.usage, vendor.cancel):
+        with pytest.raises(VendorAway, match="as the vendor says it"):
+            await call("device", "run-1")
+    with pytest.raises(VendorAway):
+        await vendor.find("device", b"", "t1")
+
+
+async def test_a_vendor_that_failed_ends_a_run() -> None:
+    circuits: Any = SimpleNamespace(runners={"device": _Pool(VendorFailed.code)}, target=lambda _: None)
+    vendor = ChildVendor(circuits)
+    assert await vendor.ended("device", "run-1")
+    collected = await vendor.collect("device", "run-1")
+    assert isinstance(collected, Refused)
+    assert collected.error.code == "vendor_failed"
+
+
+class _Vendor:
+    """Loses its first answer or not, and refuses from then on."""
+
+    def __init__(self, code: str, *, loses: bool, takes: bool) -> None:
+        self._code = code
+        self._loses = loses
+        self._takes = takes
+        self.handles: dict[str, str] = {}
+        self.searched = 0
+
+    async def submit(
+        self, backend: str, source: bytes, shots: int, seed: int, *, budget_us: int, token: str
+    ) -> Submitted | Refused:
+        if self._takes:
+            self.handles[token] = f"run-{token}"
+        if self._loses:
+            self._loses = False
+            raise VendorAway("no answer")
+        return Refused(error=CircuitError(code=self._code, message="as the vendor says it"))
+
+    async def find(self, backend: str, source: bytes, token: str) -> Submitted:
+        self.searched += 1
+        return Submitted(handle=self.handles.get(token), qubits=2, compilation=COMPILED)
+
+    async def ended(self, backend: str, handle: str) -> bool:
+        return True
+
+    async def collect(self, backend: str, handle: str) -> bytes | Refused:
+        return b'{"00":1000}'
+
+    async def cancel(self, backend: str, handle: str) -> None:
+        """Do nothing: all runs have ended."""
+
+    async def usage(self, backend: str, handle: str) -> tuple[Measure, ...]:
+        return (Measure(metric="qpu-time", quantity="5", unit="microsecond"),)
+
+
+@pytest.mark.parametrize("takes", [True, False], ids=["taken", "not taken"])
+@pytest.mark.parametrize(
+    ("code", "loses", "searched"),
+    [("vendor_credentials", False, 0), ("vendor_credentials", True, 1), ("vendor_failed", False, 1)],
+)
+async def test_a_refusal_in_doubt_is_believed_only_if_the_vendor_has_no_run(
+    world: World, code: str, loses: bool, searched: int, takes: bool
+) -> None:
+    """After a lost answer, or if the vendor itself failed, it may have the run all the same."""
+    vendor = _Vendor(code, loses=loses, takes=takes and searched > 0)
+    run = RunRemotely(
+        world.log,
+        world.payloads,
+        world.circuits,
+        FixedClock(world.placed().time),
+        JobWatch(world.log),
+        me=ME,
+        vendor=vendor,
+        poll_s=0.01,
+        give_up_s=1e6,
+        pauses=(0,) * 5,
+    )
+    await run(*await world.place())
+    assert vendor.searched == searched
+    if vendor.handles:
+        assert len(world.log.events(JobCompleted)) == 1
+    else:
+        (failed,) = world.log.events(JobFailed)
+        assert (failed.data.reason.code, failed.data.reason.text) == (code, "as the vendor says it")
