@@ -136,7 +136,7 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(JobRejected, _JOB + "rejected", ("broker",), "rejected", terminal=True),
         Entry(JobPlaced, _JOB + "placed.{backend}", ("scheduler",), "placed"),
         Entry(JobStarted, _JOB + "started", ("executor",), "started"),
-        Entry(JobDispatched, _JOB + "dispatched", ("executor",), "dispatched"),
+        Entry(JobDispatched, _JOB + "dispatched", ("executor",), "dispatched", revised=True),
         Entry(JobCompleted, _JOB + "completed", ("executor",), "completed", terminal=True),
         Entry(JobFailed, _JOB + "failed", ("executor",), "failed", terminal=True),
         Entry(JobCancelled, _JOB + "cancelled", ("broker",), "cancelled", terminal=True),

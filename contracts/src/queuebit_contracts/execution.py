@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from queuebit_contracts.admission import Terms
+from queuebit_contracts.uncertainty import Uncertainty
 from queuebit_contracts.usage import Usage
 from queuebit_contracts.wire import Digest, Moment, Name, Payload, Reason, Wire
 
@@ -15,6 +16,7 @@ __all__ = [
     "Dispatch",
     "Failure",
     "ItemSummary",
+    "Part",
     "Placement",
     "Score",
     "Start",
@@ -84,6 +86,17 @@ class Compilation(Wire):
     esp_ppm: int | None = None
 
 
+class Part(Wire):
+    """The items of a program that a vendor received in one submission."""
+
+    first: int = Field(ge=0)
+    """The number of the first item."""
+    items: int = Field(ge=1)
+    content: Payload
+    """What was submitted for each item, `application/vnd.queuebit.submitted+json`: it says which outcomes of the vendor
+    are whose, and how each circuit was compiled. Only executors read it."""
+
+
 class Dispatch(Wire):
     """A vendor accepted the work. The executor that reads this polls the handle, and starts no second run."""
 
@@ -98,8 +111,12 @@ class Dispatch(Wire):
     qubits: int | None = None
     """Of the circuit."""
     compilation: Compilation | None = None
-    """The compilation of the circuit, which the vendor does not report later."""
+    """The compilation of the circuit, which the vendor does not report later. Of a program, see `part`."""
     calibration: Digest | None = None
+    part: Part | None = None
+    """Of a program: a job with a large one has several dispatches, each with a handle and a token of its own."""
+    revision: int | None = Field(default=None, ge=1)
+    """The number of the part, in the order of submission; absent for the first, which is part 0."""
 
 
 class ItemSummary(Wire):
@@ -133,6 +150,11 @@ class Completion(Wire):
     """The numbers of completed (at least one) and failed items of a program; absent for a single circuit."""
     terms: Terms | None = None
     """As the placement had them."""
+    uncertainty: Uncertainty | None = None
+    """The method that gives the uncertainty of the counts of a circuit; the items of a program name their own."""
+    suspect: Reason | None = None
+    """Why the result may be wrong although the job completed: `recalibrated` if the calibration of the device changed
+    while the job ran, or what the vendor says."""
 
 
 class Failure(Wire):

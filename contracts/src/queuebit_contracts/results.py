@@ -9,6 +9,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from queuebit_contracts.execution import Compilation
+from queuebit_contracts.uncertainty import Uncertainty
 from queuebit_contracts.usage import Usage
 from queuebit_contracts.wire import Reason, Wire
 
@@ -64,6 +65,10 @@ class ItemResult(Wire):
     usage: Usage = Usage()
     reason: Reason | None = None
     """Why it failed."""
+    uncertainty: Uncertainty | None = None
+    """The method that gives the uncertainty of its results; absent in results of older executors."""
+    suspect: Reason | None = None
+    """Why the result may be wrong although the item completed, such as a change of the device while it ran."""
 
     def content(self) -> bytes:
         """Return the stored form of the item: sorted names, no spaces, no absent values."""

@@ -10,12 +10,12 @@ import pytest
 from queuebit import LoggedEvent, UnknownEvent
 from queuebit.documents import event_document
 from queuebit.errors import Reason
-from queuebit.records import Status, Step
+from queuebit.records import Result, Status, Step
 from queuebit_cli.commands import jobs
 from queuebit_cli.commands.tokens import token_rows
 from queuebit_cli.main import main
 from queuebit_cli.output import Output
-from queuebit_cli.render_jobs import count_rows, describe, event_line, exit_of
+from queuebit_cli.render_jobs import count_rows, describe, event_line, exit_of, result_lines
 from queuebit_cli.render_tables import backend_rows, balance_rows, job_rows, plan_rows, slo_rows
 from queuebit_cli.tables import fitted, table
 from queuebit_kernel import rfc3339
@@ -187,6 +187,15 @@ def test_exit_codes_tell_the_worst() -> None:
     assert exit_of(["cancelled"]) == 1
     assert exit_of(["failed", "rejected"]) == 3
     assert exit_of(["refused"]) == 3
+
+
+def test_a_result_shows_the_interval_of_each_share_and_why_it_is_suspect() -> None:
+    doubt = Reason("recalibrated", "the calibration changed while the job ran")
+    result = Result("j", "device", 100, {"0": 90, "1": 10}, "sha256:0", suspect=doubt)
+    head, first, second, last = result_lines(result, Output(as_json=False))
+    assert "95% wilson" in head
+    assert ("82.6% to 94.5%" in first, "5.5% to 17.4%" in second) == (True, True)
+    assert last == "suspect: the calibration changed while the job ran"
 
 
 def test_counts_are_reported_most_frequent_first_and_cut_with_a_sum() -> None:

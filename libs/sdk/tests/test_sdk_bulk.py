@@ -116,7 +116,11 @@ def test_documents_have_exact_amounts_and_every_item() -> None:
     assert reasons_document((Reason("quota", "no money"),)) == [{"code": "quota", "text": "no money"}]
     assert (receipt_document(None, None), counts_document(None)) == (None, {"counts": None})
     single = Result("j", "aer", 1, {"0": 1}, "sha256:0", (ItemResult(0, "completed", counts={"0": 1}),))
-    assert counts_document(single) == {"counts": {"0": 1}}
+    ends = {"0": [pytest.approx(0.2065, abs=1e-4), 1.0]}
+    assert counts_document(single) == {
+        "counts": {"0": 1},
+        "uncertainty": {"method": "wilson", "level": "0.95", "intervals": ends},
+    }
     estimated = ItemResult(0, "completed", expectations=(Estimate(0.5, 0.1),), shots=5)
     assert counts_document(Result("j", "aer", 1, {}, "sha256:0", (estimated,))) == {
         "counts": None,

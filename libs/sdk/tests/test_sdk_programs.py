@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from queuebit import Batch, InvalidInput, Item, ItemResult, Sweep
+from queuebit.documents import counts_document
 from queuebit.program_files import program_of, read_batch, read_bindings
 from queuebit.programs import content_of, draft_of
-from queuebit.records import Estimate, item_rows
-from queuebit.results import items_of
+from queuebit.records import Estimate, Uncertainty, item_rows
+from queuebit.results import items_of, result_of
+from queuebit_contracts.job import Completion, JobCompleted
 from queuebit_contracts.program import CIRCUIT, PROGRAM, Program, read_program
 from queuebit_contracts.results import RESULTS
 from queuebit_contracts.wire import Payload
@@ -147,6 +149,40 @@ def test_results_of_programs_and_of_circuits_have_items() -> None:
     assert items[2].reason is not None
     assert items[2].reason.code == "out_of_memory"
     assert items_of(b'{"00":1}', "application/json", 1) == (ItemResult(0, "completed", counts={"00": 1}, shots=1),)
+
+
+def completion(name: str) -> Completion:
+    folder = Path(__file__).parents[3] / "contracts/examples/qb.job.completed.v1"
+    return JobCompleted.model_validate_json((folder / f"{name}.json").read_bytes()).data
+
+
+def test_a_result_says_how_certain_it_is_and_why_it_may_be_wrong() -> None:
+    counts = b'{"00":503,"11":497}'
+    plain, doubted = [result_of(completion(name), counts) for name in ("bell-on-torino", "suspect-on-torino")]
+    assert plain.uncertainty == doubted.uncertainty == Uncertainty("wilson", "0.95"), "also of older results"
+    assert plain.intervals()["00"] == pytest.approx((0.4720, 0.5339), abs=1e-4)
+    assert (plain.suspect, doubted.suspect and doubted.suspect.code) == (None, "recalibrated")
+    document = counts_document(doubted)
+    assert document["suspect"] == {"code": "recalibrated", "text": doubted.suspect and doubted.suspect.text}
+    assert "suspect" not in counts_document(plain)
+
+
+def test_each_item_says_how_certain_it_is_and_why_it_may_be_wrong() -> None:
+    sampled = {"state": "completed", "counts": {"0": 8, "1": 2}, "uncertainty": {"method": "wilson", "level": "0.9"}}
+    doubted = sampled | {"suspect": {"code": "drifted", "text": "the device drifted"}}
+    values = [{"value": 0.5, "stderr": 0.1, "observable": "Z"}]
+    estimated = {"state": "completed", "expectations": values, "uncertainty": {"method": "standard-error"}}
+    content = json.dumps({"results": "v1", "items": [sampled, doubted, estimated]}).encode()
+    result = result_of(completion("sweep-on-aer"), content)
+    low, high = result.items[0].intervals()["0"]
+    assert low < 0.8 < high
+    assert result.items[2].intervals() == {}
+    items: Any = counts_document(result)["items"]
+    first, second, third = items
+    assert (first["uncertainty"]["level"], [*first["uncertainty"]["intervals"]]) == ("0.9", ["0", "1"])
+    assert second["suspect"] == {"code": "drifted", "text": "the device drifted"}
+    assert third["uncertainty"] == {"method": "standard-error"}
+    assert [row["suspect"] for row in item_rows(result.items)] == [None, "drifted", None]
 
 
 def test_a_table_says_in_short_what_each_item_returned() -> None:

@@ -68,11 +68,17 @@ class FakeCircuits:
         self.declared: tuple[Input, ...] = ()
         self.bound: list[BoundCircuit] = []
         self.overhead_ns = 0
+        self.calibration_now: str | None = None
+        """Of the device that is offered."""
+        self.calibration_of_run: str | None = None
         self.failing: dict[int, Refused] = {}
         """Items of a program that are refused, by the order in which they are run."""
         self.items: list[tuple[ItemWork, int, float]] = []
 
     async def _nothing(self) -> None: ...
+
+    def calibrated(self, backend: str) -> str | None:
+        return self.calibration_now
 
     async def calibration(self, backend: str) -> bytes:
         return (
@@ -143,6 +149,7 @@ class FakeWorker:
             ),
             qubits=2,
             qpu_us=1_234,
+            calibration=self.circuits.calibration_of_run,
             counts=self.circuits.counts,
         )
 

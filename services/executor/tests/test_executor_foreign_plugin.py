@@ -10,11 +10,14 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from queuebit_contracts.program import Item
+from queuebit_contracts.wire import Reason
 from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.answers import Ran, Refused
 from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.errors import PluginFailed
-from queuebit_executor.ports import Asker, CircuitWork
+from queuebit_executor.manifest import Manifest, SentItem
+from queuebit_executor.ports import Asker, CircuitWork, ItemWork
 from queuebit_executor.vendor import ChildVendor
 from queuebit_executor.zygote_client import ZygoteClient, ZygoteSettings
 from queuebit_kernel import event_id
@@ -41,6 +44,10 @@ async def children(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ch
     await tasks.close()
 
 
+WORK = ItemWork(BELL, Item(), ("counts",), shots=100, seed=1, token="")
+SENT = Manifest(items=(SentItem(circuits=1, shots=100),))
+
+
 async def run(children: ChildCircuits, backend: str) -> Ran | Refused:
     async with children.worker(backend, "acme") as worker:
         return await worker.run(CircuitWork(BELL, 100, 1, 10**9, event_id()))
@@ -63,19 +70,19 @@ async def test_a_compilation_that_is_none_is_refused_before_the_job_is_accepted(
 
 async def test_the_failure_of_a_vendor_is_the_jobs_whatever_its_code(children: ChildCircuits) -> None:
     """`out_of_memory` is also what a child says of itself, which is worth another try."""
-    failed = await ChildVendor(children).collect("vendor-fails", "h")
-    assert isinstance(failed, Refused)
-    assert (failed.error.code, failed.error.message) == ("out_of_memory", "the vendor has no memory left")
+    found = await ChildVendor(children).collect("vendor-fails", "h", [WORK], SENT)
+    assert not isinstance(found, Refused)
+    assert [it.reason for it in found] == [Reason(code="out_of_memory", text="the vendor has no memory left")]
 
 
 @pytest.mark.parametrize("backend", ["vendor-raises", "vendor-lies"])
 async def test_a_vendor_that_cannot_be_understood_is_the_plugins_fault(children: ChildCircuits, backend: str) -> None:
     vendor = ChildVendor(children)
     for call in (
-        vendor.submit(backend, BELL, 100, 1, budget_us=10**9, token="t"),
-        vendor.find(backend, b"", "t"),
+        vendor.submit(backend, [WORK], "acme", budget_us=10**9, token="t"),
+        vendor.find(backend, (), "acme", "t"),
         vendor.ended(backend, "h"),
-        vendor.collect(backend, "h"),
+        vendor.collect(backend, "h", [WORK], SENT),
         vendor.usage(backend, "h"),
     ):
         with pytest.raises(PluginFailed):

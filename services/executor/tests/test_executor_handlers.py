@@ -17,6 +17,7 @@ from queuebit_contracts.backend import (
 )
 from queuebit_contracts.job import JobCompleted, JobFailed, JobStarted, Usage
 from queuebit_contracts.subjects import Aggregate
+from queuebit_contracts.uncertainty import WILSON
 from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.announce import AnnounceBackends
 from queuebit_executor.answers import Described
@@ -310,3 +311,21 @@ async def test_why_a_calibration_fails_is_said_once_until_it_succeeds_or_the_rea
     assert [it.reason is None for it in seen] == [False, False, False, True, False]
     assert seen[2].failing_since == seen[0].attempted_at < seen[2].attempted_at
     assert seen[4].failing_since == seen[4].attempted_at
+
+
+@pytest.mark.parametrize(("before", "after", "suspect"), [("a", "a", False), ("a", "b", True), (None, "b", False)])
+async def test_a_result_is_suspect_if_the_calibration_changed_while_it_ran(
+    world: World, run: RunPlacement, before: str | None, after: str, suspect: bool
+) -> None:
+    world.circuits.calibration_of_run = before and digest(before.encode())
+
+    async def calibrate() -> None:
+        world.circuits.calibration_now = digest(after.encode())
+
+    world.circuits.on_run = calibrate
+    event, sequence = await world.place()
+    await run(event, sequence)
+    (end,) = world.log.events(JobCompleted)
+    assert (end.data.suspect is not None) == suspect
+    assert end.data.suspect is None or end.data.suspect.code == "recalibrated"
+    assert end.data.uncertainty == WILSON

@@ -108,13 +108,31 @@ async def test_items_have_shots_of_their_own(world: World, answer: AnswerProfile
     assert [work.shots for work, _, _ in world.circuits.items] == [event.data.shots, 7, event.data.shots]
 
 
-async def test_a_remote_backend_runs_no_program(world: World, clock: FixedClock) -> None:
-    world.circuits.declared = (Input("theta", "float"),)
-    vendor = world.offer("vendor").model_copy(update={"remote": True})
+async def test_a_vendor_charges_its_overhead_for_each_submission(world: World, clock: FixedClock) -> None:
+    world.circuits.declared, world.circuits.overhead_ns = (Input("theta", "float"),), 2_000_000
+    vendor = world.offer("vendor", "qpu").model_copy(update={"remote": True, "max_items": 4})
     answer = AnswerProfile(world.payloads, world.circuits, (vendor,), clock, Allowance(1536, 60))
-    (estimate,) = (await answer(asked(sweep(2)))).estimates
-    assert estimate.unfit is not None
-    assert estimate.unfit.code == "one_circuit_only"
+    one, three = [(await answer(asked(sweep(items)))).estimates[0].qpu_us for items in (1, 9)]
+    assert (one, three) == (2_000 + 100, 3 * 2_000 + 9 * 100)
+    two_bases = sweep(3, observables=({"ZZ": 1.0}, {"XX": 1.0}))
+    (estimate,) = (await answer(asked(two_bases))).estimates
+    assert estimate.qpu_us == 2 * 2_000 + 6 * 100, "two items of two circuits, and then one"
+
+
+async def test_an_item_that_no_submission_can_hold_is_refused_before_it_is_paid_for(
+    world: World, clock: FixedClock
+) -> None:
+    world.circuits.declared = (Input("theta", "float"),)
+    vendor = world.offer("vendor", "qpu").model_copy(update={"remote": True, "max_items": 1})
+    answer = AnswerProfile(world.payloads, world.circuits, (vendor,), clock, Allowance(1536, 60))
+    two_bases = sweep(1, observables=({"ZZ": 1.0}, {"XX": 1.0}))
+    for program, code, text in (
+        (two_bases, "too_many_bases", "2 circuits"),
+        (sweep(501), "too_many_submissions", "501"),
+    ):
+        (estimate,) = (await answer(asked(program))).estimates
+        assert estimate.unfit is not None
+        assert (estimate.unfit.code, text in estimate.unfit.text) == (code, True)
 
 
 async def test_an_answer_is_remembered(world: World, answer: AnswerProfile) -> None:
@@ -259,7 +277,7 @@ async def test_a_program_has_the_money_of_one_job(world: World, run: RunPlacemen
 async def test_results_beyond_one_jobs_are_not_measured(
     world: World, run: RunPlacement, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("queuebit_executor.program_run.MAX_RESULT_BYTES", 10)
+    monkeypatch.setattr("queuebit_executor.program_result.MAX_RESULT_BYTES", 10)
     event, sequence = await world.place(carried=describe(sweep(3).content(), PROGRAM))
     await run(event, sequence)
     assert len(world.circuits.items) == 1

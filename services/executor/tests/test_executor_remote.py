@@ -2,100 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from queuebit_contracts.job import (
-    Compilation,
-    JobCompleted,
-    JobDispatched,
-    JobFailed,
-    JobPlaced,
-    JobUsageReported,
-    Measure,
-)
-from queuebit_contracts.query import CircuitError, UsageAnswer, UsageRequest
+from queuebit_contracts.job import JobCompleted, JobDispatched, JobFailed, JobPlaced, JobUsageReported, Measure
+from queuebit_contracts.query import UsageAnswer, UsageRequest
 from queuebit_contracts.usage import is_final, quantities
 from queuebit_executor import events
-from queuebit_executor.answers import Refused, Submitted
-from queuebit_executor.errors import NotOwed, PluginFailed, UsagePending, VendorAway, VendorSilent
+from queuebit_executor.answers import Submitted
+from queuebit_executor.errors import NotOwed, UsagePending, VendorAway, VendorSilent
 from queuebit_executor.instance import Instance
+from queuebit_executor.manifest import Manifest, SentItem
 from queuebit_executor.remote import RunRemotely
 from queuebit_executor.stated_usage import StateUsage
-from queuebit_executor.vendor import ChildVendor
-from queuebit_executor.watch import JobWatch
-from queuebit_kernel import FixedClock, Settle, Superseded, digest
-from queuebit_runtime.frames import Frame
+from queuebit_kernel import FixedClock, Settle, Superseded
 from queuebit_runtime.payloads import describe
-from queuebit_testing.memory import MemoryLog
 
 from .conftest import World
-
-ME = Instance("vendor", "executor-vendor@here:1", slots=2, memory_mb=1536)
-WEEK_S = 7 * 86_400.0
-LOST = Instance("vendor", "executor-vendor@there:2", slots=2, memory_mb=1536)
-"""The executor that ended in the middle of its work."""
-COMPILED = Compilation(compiler="fake 1", digest=digest(b"target"), seed=1, depth=3, two_qubit_gates=1, duration_ns=0)
-
-
-class Vendor:
-    """Starts a run for each submission, the same token again included; each run uses a second."""
-
-    def __init__(self, log: MemoryLog) -> None:
-        self.log = log
-        self.handles: dict[str, str] = {}
-        self.submitted: list[str] = []
-        self.recorded_at_first_poll: list[str] | None = None
-        self.final = True
-        self.compiles = True
-        """Whether the backend takes the circuit today."""
-        self.cancelled: list[str] = []
-        self.failing: set[str] = set()
-        """Calls at which its plugin fails each time."""
-        self.away = False
-
-    def _call(self, name: str) -> None:
-        if self.away:
-            raise VendorAway("vendor-a does not answer")
-        if name in self.failing:
-            raise PluginFailed(Refused(error=CircuitError(code="crashed", message=f"{name} failed"), lasting=False))
-
-    async def submit(
-        self, backend: str, source: bytes, shots: int, seed: int, *, budget_us: int, token: str
-    ) -> Submitted:
-        self._call("submit")
-        self.submitted.append(token)
-        self.handles[token] = f"run-{token}"
-        return Submitted(handle=f"run-{token}", qubits=2, compilation=COMPILED)
-
-    async def find(self, backend: str, source: bytes, token: str) -> Submitted:
-        self._call("find")
-        handle = self.handles.get(token)
-        if handle is None or not self.compiles:
-            return Submitted(handle=handle)
-        return Submitted(handle=handle, qubits=2, compilation=COMPILED)
-
-    async def ended(self, backend: str, handle: str) -> bool:
-        self._call("ended")
-        if self.recorded_at_first_poll is None:
-            self.recorded_at_first_poll = [it.data.handle for it in self.log.events(JobDispatched)]
-        return True
-
-    async def collect(self, backend: str, handle: str) -> bytes:
-        self._call("collect")
-        return b'{"00":1000}'
-
-    async def cancel(self, backend: str, handle: str) -> None:
-        self._call("cancel")
-        self.cancelled.append(handle)
-
-    async def usage(self, backend: str, handle: str) -> tuple[Measure, ...]:
-        self._call("usage")
-        return (Measure(metric="qpu-time", quantity="1000000", unit="microsecond", final=self.final),)
+from .remote_vendor import COMPILED, LOST, ME, WEEK_S, Vendor, runner
 
 
 @pytest.fixture
@@ -110,18 +35,7 @@ def clock(world: World) -> FixedClock:
 
 @pytest.fixture
 def run(world: World, vendor: Vendor, clock: FixedClock) -> RunRemotely:
-    return RunRemotely(
-        world.log,
-        world.payloads,
-        world.circuits,
-        clock,
-        JobWatch(world.log),
-        me=ME,
-        vendor=vendor,
-        poll_s=0.01,
-        give_up_s=WEEK_S,
-        pauses=(0,) * 5,
-    )
+    return runner(world, vendor, clock)
 
 
 async def placed_and_dispatched(world: World, vendor: Vendor, backend: str, attempt: int) -> tuple[JobPlaced, int]:
@@ -130,7 +44,7 @@ async def placed_and_dispatched(world: World, vendor: Vendor, backend: str, atte
     token = f"j1-{event.id}"
     vendor.handles[token] = f"run-{token}"
     await world.log.append(events.started(ME, event, attempt, event.time))
-    submitted = Submitted(handle=f"run-{token}", qubits=2)
+    submitted = Submitted(handle=f"run-{token}")
     await world.log.append(events.dispatched(ME, event, attempt, submitted, token))
     return event, sequence
 
@@ -243,7 +157,8 @@ async def test_a_run_whose_handle_is_recorded_is_followed_by_it(world: World, ve
     """The recorded handle counts, even if the vendor finds nothing by the token any more."""
     event, sequence, token = await placed(world)
     await lost_attempt(world, event)
-    taken = Submitted(handle="run-of-old", compilation=COMPILED, qubits=2)
+    sent = SentItem(circuits=1, compilations=(COMPILED,), qubits=2, shots=1_000)
+    taken = Submitted(handle="run-of-old", manifest=Manifest(items=(sent,)))
     await world.log.append(events.dispatched(LOST, event, 1, taken, token))
     await run(event, sequence, redelivered=True)
     assert vendor.submitted == []
@@ -352,19 +267,3 @@ async def test_a_run_that_is_found_without_its_compilation_is_followed_and_fails
     assert failed.data.reason.code == "compilation_lost"
     assert quantities(failed.data.usage)["qpu-time"] == 1_000_000
     assert vendor.submitted == []
-
-
-class Pool:
-    """Children of a backend that compiles the circuit no more."""
-
-    async def ask(
-        self, head: dict[str, Any], read: Callable[[Frame], Submitted | Refused], body: bytes = b""
-    ) -> Submitted | Refused:
-        refused = {"error": {"code": "does_not_fit", "message": "it has lost a qubit"}}
-        return read((refused if body else {"handle": f"run-{head['token']}"}, b""))
-
-
-async def test_a_vendor_finds_a_run_whose_circuit_does_not_compile_any_more() -> None:
-    circuits: Any = SimpleNamespace(runners={"device": Pool()})
-    found = await ChildVendor(circuits).find("device", b"OPENQASM 3.0;", "t1")
-    assert (found.handle, found.compilation) == ("run-t1", None)

@@ -116,7 +116,7 @@ def _read(
 
 
 def _job_of(programs: Sequence[Program]) -> object:
-    """A single circuit if it can be one: remote devices run no other."""
+    """A single circuit if it can be one, which is the smaller request."""
     if len(programs) == 1 and not programs[0].inputs:
         return programs[0].source
     return Batch([Item(it.source, it.inputs) for it in programs])

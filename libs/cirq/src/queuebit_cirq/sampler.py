@@ -141,7 +141,7 @@ class QueuebitSampler(JobSeries, cirq.Sampler):
             raise InvalidInput("the circuit measures nothing: add measurements, such as cirq.measure(*qubits, key='m')")
         if any(isinstance(run.shots, int) and run.shots < 1 for run in runs):
             raise InvalidInput("a circuit without repetitions measures nothing: ask for at least 1")
-        single = len(runs) == 1 and not runs[0].values  # remote devices run single circuits only
+        single = len(runs) == 1 and not runs[0].values  # a single circuit is the smaller request
         circuit = runs[0].exported.source if single else _program(runs)
         return self._submit(circuit, runs[0].shots)
 

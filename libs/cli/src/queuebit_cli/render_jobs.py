@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from queuebit import LoggedEvent, UnknownEvent
-from queuebit.records import Result, Status, Step, is_program, item_rows
+from queuebit.records import Result, Status, Step, Uncertainty, is_program, item_rows
 from queuebit.text import visible
 from queuebit_cli.output import Output
 from queuebit_cli.render_tables import clock
@@ -80,22 +80,38 @@ def event_line(logged: LoggedEvent, out: Output) -> str:
 
 
 def result_lines(result: Result, out: Output) -> list[str]:
-    """What a job returned, for people: its counts, or a line for each item."""
-    return out.lines(item_rows(result.items) if is_program(result) else count_rows(result.counts))
+    """What a job returned, for people: its counts, or a line for each item; and why it may be wrong."""
+    rows = item_rows(result.items) if is_program(result) else count_rows(result.counts, how=result.uncertainty)
+    doubt = f"suspect: {result.suspect.text}" if result.suspect else ""
+    return [*out.lines(rows), *(out.paint(it, "warn") for it in wrapped(visible(doubt), out.room))]
 
 
-def count_rows(counts: Mapping[str, int], most: int = _MOST_COUNTS) -> list[dict[str, object]]:
-    """The most frequent outcomes, with a bar each."""
+def count_rows(
+    counts: Mapping[str, int], most: int = _MOST_COUNTS, how: Uncertainty | None = None
+) -> list[dict[str, object]]:
+    """The most frequent outcomes, with the interval of their share by this method, and a bar each."""
     total = sum(counts.values()) or 1
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ends = how.intervals(counts) if how is not None else {}
     rows: list[dict[str, object]] = [
-        {"bits": _bits(bits), "count": count, "share": f"{count / total:.1%}", "": "█" * round(30 * count / total)}
+        {
+            "bits": _bits(bits),
+            "count": count,
+            "share": f"{count / total:.1%}",
+            **({_interval(how): "{:.1%} to {:.1%}".format(*ends[bits])} if how is not None and ends else {}),
+            "": "█" * round(30 * count / total),
+        }
         for bits, count in ranked[:most]
     ]
     if rest := ranked[most:]:
         share = sum(count for _, count in rest)
         rows.append({"bits": f"{len(rest)} more", "count": share, "share": f"{share / total:.1%}", "": ""})
     return rows
+
+
+def _interval(how: Uncertainty) -> str:
+    """The heading of the intervals of a method."""
+    return f"{float(how.level or 0):.0%} {how.method}"
 
 
 def _bits(bits: str) -> str:

@@ -109,7 +109,7 @@ class QueuebitDevice(JobSeries, qml.devices.Device):  # type: ignore[misc]  # Pe
         if not tapes:
             return ()
         exported = self._exported(tapes)
-        circuit = exported[0].source if len(tapes) == 1 else _program(exported, tapes)  # remote devices run no programs
+        circuit = exported[0].source if len(tapes) == 1 else _program(exported, tapes)
         job = self._submit(circuit, tapes[0].shots.total_shots)
         result = job.result(self.timeout)
         results = tuple(_read(result, number, *it) for number, it in enumerate(zip(exported, tapes, strict=True)))

@@ -60,6 +60,8 @@ class Description:
     remote: bool = False
     """True if the work continues at a vendor when this process ends. The executor then records the handle in the log
     before it waits, and polls. False if the work has ended when `submit` returns."""
+    max_items: int = 100
+    """The most circuits of one submission to a remote backend; a larger program becomes several submissions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,8 @@ class Outcome:
     """Device time in microseconds, on simulators the time of the simulation; None if only `usage` reports it."""
     memory: tuple[str, ...] | None = None
     """The bit string of each shot, in order; None if the item does not ask for it or the backend does not report it."""
+    suspect: str = ""
+    """Why the vendor itself doubts the outcome, such as a drift that it noticed; empty if it does not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 import qiskit_ibm_runtime.fake_provider as snapshots
 from qiskit import QuantumCircuit
@@ -16,6 +17,7 @@ from queuebit_quantum.backends import Compiled, Description, Outcome, WorkItem, 
 from queuebit_quantum.calibration import Calibration, read_calibration
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
+from queuebit_quantum.errors import NotReachable
 from queuebit_quantum.in_process import InProcess
 from queuebit_quantum.layout import compile_on_named_qubits, interaction_circuit, require_working, working
 from queuebit_quantum.noise import noisy_simulator
@@ -51,7 +53,14 @@ class EmulatedIbm(InProcess):
 
     def __init__(self, id_: str, snapshot: str) -> None:
         super().__init__()
-        device = getattr(snapshots, snapshot)()
+        self._id = id_
+        self._snapshot = snapshot
+        self._version = self._file_version()
+        self._read()
+
+    def _read(self) -> None:
+        """Read the snapshot; what was compiled or built from another one is not used any more."""
+        device = getattr(snapshots, self._snapshot)()
         configuration = device.configuration()
         rep_delay = getattr(configuration, "default_rep_delay", None)
         self._target: Target = device.target
@@ -62,7 +71,7 @@ class EmulatedIbm(InProcess):
         self._simulator = lru_cache(maxsize=64)(self._build_simulator)
         self._calibration = read_calibration(device.properties().last_update_date, self._target)
         self.description = Description(
-            id=id_,
+            id=self._id,
             vendor="IBM",
             kind="emulated",
             num_qubits=self._target.num_qubits,
@@ -78,8 +87,22 @@ class EmulatedIbm(InProcess):
         )
 
     def calibrate(self) -> Calibration:
-        """Return the calibration of the snapshot, which never changes."""
+        """Return the calibration of the snapshot; read it again if its file changed, as by `FakeBackendV2.refresh`.
+
+        Raises:
+            NotReachable: the file cannot be read now, such as while it is being written.
+        """
+        if (version := self._file_version()) != self._version:
+            try:
+                self._read()
+            except (OSError, ValueError) as error:
+                raise NotReachable(f"the snapshot of {self._id} cannot be read: {error}") from error
+            self._version = version
         return self._calibration
+
+    def _file_version(self) -> int:
+        snapshot = getattr(snapshots, self._snapshot)
+        return Path(snapshot.dirname, snapshot.props_filename).stat().st_mtime_ns
 
     def compile(self, circuit: Circuit, seed: int) -> Compiled:
         require_fit(self.description, circuit)

@@ -6,13 +6,13 @@ Fields are only ever added. An amount is `{"amount", "currency"}` with exact dig
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from queuebit.bulk import Outcome
 from queuebit.errors import Reason
 from queuebit.events import LoggedEvent, UnknownEvent
-from queuebit.records import ItemResult, Receipt, Result, Status, Step, is_program
+from queuebit.records import ItemResult, Receipt, Result, Status, Step, Uncertainty, is_program
 from queuebit_kernel import Money, rfc3339
 
 __all__ = [
@@ -71,10 +71,17 @@ def event_document(logged: LoggedEvent) -> dict[str, object]:
 
 
 def counts_document(result: Result | None) -> dict[str, object]:
-    """What a job returned: its counts, and `items` where it ran a program."""
-    if result is None or not is_program(result):
-        return {"counts": dict(result.counts) if result else None}
-    return {"counts": dict(result.counts) or None, "items": [_item(it) for it in result.items]}
+    """What a job returned: its counts with their uncertainty, `items` where it ran a program, and any doubt."""
+    if result is None:
+        return {"counts": None}
+    found: dict[str, object] = {"counts": dict(result.counts) or None}
+    if is_program(result):
+        found["items"] = [_item(it) for it in result.items]
+    else:
+        found["counts"] = dict(result.counts)
+    if result.counts:
+        found["uncertainty"] = _uncertainty(result.uncertainty, result.counts)
+    return found | ({"suspect": asdict(result.suspect)} if result.suspect else {})
 
 
 def outcome_document(outcome: Outcome, shots: int, backend: str | None) -> dict[str, object]:
@@ -100,4 +107,11 @@ def receipt_document(receipt: Receipt | None, verified: bool | None) -> dict[str
 
 
 def _item(item: ItemResult) -> dict[str, object]:
-    return {name: value for name, value in asdict(item).items() if value is not None}
+    found = {name: value for name, value in asdict(item).items() if value is not None}
+    return found | ({"uncertainty": _uncertainty(item.uncertainty, item.counts or {})} if item.uncertainty else {})
+
+
+def _uncertainty(how: Uncertainty, counts: Mapping[str, int]) -> dict[str, object]:
+    found = {bits: list(it) for bits, it in how.intervals(counts).items()}
+    level: dict[str, object] = {"level": how.level} if how.level else {}
+    return {"method": how.method, **level, **({"intervals": found} if found else {})}

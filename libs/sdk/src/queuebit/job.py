@@ -16,7 +16,7 @@ from queuebit.notebook import described_html
 from queuebit.payloads import Payloads
 from queuebit.permissions import permitted
 from queuebit.records import ENDS, Receipt, Result, Status, Step
-from queuebit.results import items_of
+from queuebit.results import result_of
 from queuebit.signing import UNSIGNED, proof_of
 from queuebit.submission import annotations_of
 from queuebit.wait_budget import WaitBudget
@@ -93,10 +93,7 @@ class AsyncJob:
         ended = await self.until(ENDS, timeout)
         if not isinstance(ended, JobCompleted):
             raise await self._events.no_result()
-        done = ended.data
-        items = items_of(await self._payloads.get(done.result), done.result.media_type, done.shots)
-        counts = (items[0].counts or {}) if len(items) == 1 else {}
-        return Result(self.id, done.backend, done.shots, counts, done.result.digest, items)
+        return result_of(ended.data, await self._payloads.get(ended.data.result))
 
     async def cancel(self, reason: str = "", timeout: float = 10.0) -> Status:
         """Request cancellation, wait for the end, and return the status; an ended job does not change.

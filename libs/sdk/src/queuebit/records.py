@@ -9,7 +9,9 @@ from pathlib import Path
 
 from queuebit.errors import Reason
 from queuebit.notebook import counts_html, described_html, table_html
+from queuebit_contracts import uncertainty as contract
 from queuebit_contracts.lifecycle import TERMINAL
+from queuebit_contracts.uncertainty import intervals
 from queuebit_kernel import Money
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "Status",
     "Step",
     "Table",
+    "Uncertainty",
     "is_program",
     "item_rows",
 ]
@@ -122,6 +125,23 @@ class ResultValue:
 
 
 @dataclass(frozen=True, slots=True)
+class Uncertainty:
+    """How the uncertainty of a result is computed. It covers shot noise, not errors of the device."""
+
+    method: str
+    """`wilson` for counts: an interval of the share of each outcome; `standard-error` for other values."""
+    level: str | None = None
+    """The confidence level of the intervals, an exact decimal."""
+
+    def intervals(self, counts: Mapping[str, int]) -> dict[str, tuple[float, float]]:
+        """The interval of the share of each outcome, from 0 to 1; none where the method gives no intervals."""
+        return intervals(counts, contract.Uncertainty(method=self.method, level=self.level))
+
+
+_WILSON = Uncertainty(contract.WILSON.method, contract.WILSON.level)
+
+
+@dataclass(frozen=True, slots=True)
 class ItemResult:
     """How one item of a program ended, and what it returned."""
 
@@ -141,6 +161,14 @@ class ItemResult:
     """Why it failed."""
     shots: int = 0
     """Of all circuits that were run for it."""
+    uncertainty: Uncertainty | None = None
+    """The method that the result names; none in results of older executors."""
+    suspect: Reason | None = None
+    """Why the result may be wrong although the item completed."""
+
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """The interval of the share of each outcome of `counts`, as `Result.intervals`."""
+        return (self.uncertainty or _WILSON).intervals(self.counts or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +185,18 @@ class Result:
     """SHA-256 of the result's bytes, as in the receipt's statement."""
     items: tuple[ItemResult, ...] = ()
     """One for each item of a program, in its order; for a single circuit, its only one."""
+    uncertainty: Uncertainty = _WILSON
+    """The method that gives the uncertainty of the counts."""
+    suspect: Reason | None = None
+    """Why the result may be wrong although the job completed, such as a recalibration of the device while it ran."""
+
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """The confidence interval of the share of each outcome, from 0 to 1, by the method of `uncertainty`.
+
+        By default it is the Wilson score interval of each outcome for itself, with a level of 95 %: see
+        `queuebit_contracts.uncertainty.wilson`. It covers shot noise, not errors of the device.
+        """
+        return self.uncertainty.intervals(self.counts)
 
     def probabilities(self) -> dict[str, float]:
         """The counts as shares of all shots."""
@@ -164,7 +204,8 @@ class Result:
         return {bits: count / total for bits, count in self.counts.items()}
 
     def _repr_html_(self) -> str:
-        shown = described_html(self.job, {"backend": self.backend, "shots": self.shots})
+        doubt = self.suspect.text if self.suspect else None
+        shown = described_html(self.job, {"backend": self.backend, "shots": self.shots, "suspect": doubt})
         return shown + (counts_html(self.counts) if self.counts else table_html(item_rows(self.items)))
 
 
@@ -218,6 +259,7 @@ def item_rows(items: Sequence[ItemResult]) -> list[Row]:
     """A row for each item: what it returned in short, with a column for each of its observables; or why it failed."""
     values = [_values(it.expectations or ()) | _asked(it.results or ()) for it in items]
     columns = dict.fromkeys(name for it in values for name in it)
+    doubted = any(it.suspect for it in items)
     return [
         {
             "item": it.number,
@@ -225,6 +267,7 @@ def item_rows(items: Sequence[ItemResult]) -> list[Row]:
             "result": _in_short(it),
             **{name: found.get(name) for name in columns},
             "reason": it.reason.text if it.reason else None,
+            **({"suspect": it.suspect and it.suspect.code} if doubted else {}),
         }
         for it, found in zip(items, values, strict=True)
     ]

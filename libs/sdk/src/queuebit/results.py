@@ -7,11 +7,34 @@ from collections.abc import Mapping
 from typing import Any
 
 from queuebit.errors import Reason
-from queuebit.records import Estimate, ItemResult, ResultValue
+from queuebit.records import Estimate, ItemResult, Result, ResultValue, Uncertainty
+from queuebit_contracts.job import Completion
 from queuebit_contracts.results import RESULTS
+from queuebit_contracts.uncertainty import WILSON
 from queuebit_contracts.usage import Usage, shots_of
 
-__all__ = ["items_of"]
+__all__ = ["items_of", "result_of"]
+
+
+def result_of(done: Completion, content: bytes) -> Result:
+    """The result of a completed job.
+
+    Args:
+        done: the data of its event.
+        content: of its result, which was checked against its digest.
+    """
+    items = items_of(content, done.result.media_type, done.shots)
+    how, doubt = done.uncertainty or WILSON, done.suspect
+    return Result(
+        done.job,
+        done.backend,
+        done.shots,
+        (items[0].counts or {}) if len(items) == 1 else {},
+        done.result.digest,
+        items,
+        (len(items) == 1 and items[0].uncertainty) or Uncertainty(how.method, how.level),
+        Reason(doubt.code, doubt.text) if doubt is not None else None,
+    )
 
 
 def items_of(content: bytes, media_type: str, shots: int) -> tuple[ItemResult, ...]:
@@ -29,7 +52,8 @@ def items_of(content: bytes, media_type: str, shots: int) -> tuple[ItemResult, .
 
 
 def _item(number: int, item: Mapping[str, Any]) -> ItemResult:  # plain JSON
-    quasi, expectations, results, reason = (item.get(name) for name in ("quasi", "expectations", "results", "reason"))
+    quasi, expectations, results = (item.get(name) for name in ("quasi", "expectations", "results"))
+    how = item.get("uncertainty")
     return ItemResult(
         number,
         item["state"],
@@ -38,9 +62,15 @@ def _item(number: int, item: Mapping[str, Any]) -> ItemResult:  # plain JSON
         quasi=None if quasi is None else {bits: _estimate(it) for bits, it in quasi.items()},
         expectations=None if expectations is None else tuple(map(_estimate, expectations)),
         results=None if results is None else tuple(map(_asked, results)),
-        reason=None if reason is None else Reason(reason["code"], reason["text"]),
+        reason=_reason(item.get("reason")),
         shots=shots_of(Usage.model_validate(item.get("usage", {}))),
+        uncertainty=None if how is None else Uncertainty(how["method"], how.get("level")),
+        suspect=_reason(item.get("suspect")),
     )
+
+
+def _reason(it: Mapping[str, Any] | None) -> Reason | None:  # plain JSON
+    return None if it is None else Reason(it["code"], it["text"])
 
 
 def _asked(it: Mapping[str, Any]) -> ResultValue:  # plain JSON

@@ -45,6 +45,12 @@ class BackendLaws:
         assert sum(outcome.counts.values()) == 100
         assert backend.collect(handle) == (outcome,)
 
+    def test_the_items_of_a_submission_have_their_results_in_order(self, backend: Backend) -> None:
+        shots = [100, 60, 80][: backend.describe().max_items]
+        items = [_item(backend, it) for it in shots]
+        outcomes = collected(backend, backend.submit(items, event_id()))
+        assert [sum(it.counts.values()) for it in outcomes if isinstance(it, Outcome)] == shots
+
     def test_the_same_token_gives_the_same_run(self, backend: Backend) -> None:
         token = event_id()
         first, again = (backend.submit([_item(backend)], token) for _ in range(2))

@@ -6,6 +6,7 @@ kills the caller; `runs` returns the runs that the vendor received.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -34,13 +35,14 @@ from queuebit_quantum import (
 )
 from queuebit_quantum.calibration import Qubit
 
-__all__ = ["BACKEND", "FILE", "FakeVendor", "VendorFile", "install", "stack"]
+__all__ = ["BACKEND", "FILE", "MAX_ITEMS", "FakeVendor", "VendorFile", "install", "stack"]
 
 BACKEND, FILE = "vendor-qpu", "FAKE_VENDOR"
+MAX_ITEMS = 2
+"""Circuits of one submission."""
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS runs (
-    token TEXT PRIMARY KEY, handle TEXT, shots INTEGER, registers TEXT, state TEXT DEFAULT 'running');
+CREATE TABLE IF NOT EXISTS runs (token TEXT PRIMARY KEY, handle TEXT, items TEXT, state TEXT DEFAULT 'running');
 CREATE TABLE IF NOT EXISTS drifts (number INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS points (name TEXT PRIMARY KEY, reached INTEGER DEFAULT 0);
 """
@@ -63,7 +65,8 @@ class VendorFile:
     def pause(self, point: str) -> None:
         """Pause calls at a point: `before submit`, `after submit`, `run`, `after collect`, `usage` or `away`.
 
-        With a job id, as in `run j1`, only runs of that job are paused.
+        With a job id, as in `run j1`, only runs of that job are paused; with the number of a submission of that job, as
+        in `run j1/0`, only that one. At `preempt 7`, items of seven shots fail, and at `doubt 7` they are doubted.
         """
         with self.open() as base:
             base.execute("INSERT OR REPLACE INTO points (name) VALUES (?)", (point,))
@@ -75,9 +78,9 @@ class VendorFile:
 
     def is_paused(self, point: str, token: str = "") -> bool:
         """Return whether a point is paused, for all runs or for the run of this token."""
-        names = (point, f"{point} {token.partition('-')[0]}")
         with self.open() as base:
-            return base.execute("SELECT 1 FROM points WHERE name IN (?, ?)", names).fetchone() is not None
+            names = _names(base, point, token)
+            return base.execute("SELECT 1 FROM points WHERE name IN (?, ?, ?)", names).fetchone() is not None
 
     def is_reached(self, point: str) -> bool:
         """Return whether a call waits at a paused point."""
@@ -86,10 +89,10 @@ class VendorFile:
 
     def wait_at(self, point: str, token: str) -> None:
         """Wait at a point while it is paused."""
-        names = (point, f"{point} {token.partition('-')[0]}")
         while True:
             with self.open() as base:
-                if base.execute("UPDATE points SET reached = 1 WHERE name IN (?, ?)", names).rowcount == 0:
+                names = _names(base, point, token)
+                if base.execute("UPDATE points SET reached = 1 WHERE name IN (?, ?, ?)", names).rowcount == 0:
                     return
             time.sleep(0.01)
 
@@ -111,6 +114,14 @@ class VendorFile:
         """Return token and state of each run."""
         with self.open() as base:
             return base.execute("SELECT token, state FROM runs ORDER BY rowid").fetchall()
+
+
+def _names(base: sqlite3.Connection, point: str, token: str) -> tuple[str, str, str]:
+    """The names of a point at a submission: submissions of a job are numbered as they arrive."""
+    job = token.partition("-")[0]
+    tokens = [it for (it,) in base.execute("SELECT token FROM runs ORDER BY rowid") if it.partition("-")[0] == job]
+    number = tokens.index(token) if token in tokens else len(tokens)
+    return point, f"{point} {job}", f"{point} {job}/{number}"
 
 
 class FakeVendor:
@@ -137,6 +148,7 @@ class FakeVendor:
             calibration_digest=calibration.digest,
             rep_delay_s=1e-3,
             remote=True,
+            max_items=MAX_ITEMS,
         )
         return calibration
 
@@ -160,12 +172,9 @@ class FakeVendor:
         for item in items:
             require_fit(self.description, shots=item.shots)
         self.file.wait_at("before submit", token)
-        handle, registers = f"run-{token}", " ".join(map(str, items[0].compiled.registers))
+        handle, taken = f"run-{token}", json.dumps([[item.shots, item.compiled.registers] for item in items])
         with self.file.open() as base:
-            base.execute(
-                "INSERT OR IGNORE INTO runs (token, handle, shots, registers) VALUES (?, ?, ?, ?)",
-                (token, handle, items[0].shots, registers),
-            )
+            base.execute("INSERT OR IGNORE INTO runs (token, handle, items) VALUES (?, ?, ?)", (token, handle, taken))
         self.file.wait_at("after submit", token)
         return handle
 
@@ -176,18 +185,18 @@ class FakeVendor:
         return None if found is None else str(found[0])
 
     def poll(self, handle: str) -> Progress:
-        state, _, _ = self._run(handle)
+        state, _ = self._run(handle)
         if state == "running" and not self.file.is_paused("run", _token(handle)):
             self._end(handle, "ended")
             return "ended"
         return "running" if state == "running" else "ended"
 
     def collect(self, handle: str) -> tuple[WorkResult, ...]:
-        state, shots, registers = self._run(handle)
+        state, items = self._run(handle)
         self.file.wait_at("after collect", _token(handle))
         if state == "cancelled":
-            return (Failed("cancelled", "the run was cancelled before it ended"),)
-        return (Outcome(result_keys({0: shots}, registers)),)
+            return tuple(Failed("cancelled", "the run was cancelled before it ended") for _ in items)
+        return tuple(self._outcome(*it) for it in items)
 
     def cancel(self, handle: str) -> None:
         self._reach()
@@ -195,17 +204,23 @@ class FakeVendor:
             base.execute("UPDATE runs SET state = 'cancelled' WHERE handle = ? AND state = 'running'", (handle,))
 
     def usage(self, handle: str) -> tuple[Measure, ...]:
-        state, _, _ = self._run(handle)
+        state, _ = self._run(handle)
         used = "0" if state == "cancelled" else "1500000"
         return (Measure("qpu-time", used, "microsecond", final=not self.file.is_paused("usage", _token(handle))),)
 
-    def _run(self, handle: str) -> tuple[str, int, tuple[int, ...]]:
+    def _outcome(self, shots: int, registers: Sequence[int]) -> WorkResult:
+        if self.file.is_paused(f"preempt {shots}"):
+            return Failed("preempted", "the vendor stopped the run for another")
+        doubt = "the device drifted" if self.file.is_paused(f"doubt {shots}") else ""
+        return Outcome(result_keys({0: shots}, tuple(registers)), suspect=doubt)
+
+    def _run(self, handle: str) -> tuple[str, list[tuple[int, list[int]]]]:
         self._reach()
         with self.file.open() as base:
-            found = base.execute("SELECT state, shots, registers FROM runs WHERE handle = ?", (handle,)).fetchone()
+            found = base.execute("SELECT state, items FROM runs WHERE handle = ?", (handle,)).fetchone()
         if found is None:
             raise UnknownHandle(f"there is no run {handle[:80]!r}")
-        return found[0], found[1], tuple(map(int, found[2].split()))
+        return found[0], json.loads(found[1])
 
     def _end(self, handle: str, state: str) -> None:
         with self.file.open() as base:

@@ -131,6 +131,13 @@ class ChildCircuits:
         """The digest of the calibration that a backend is offered with."""
         return self._offers[backend].target
 
+    def calibrated(self, backend: str) -> str | None:
+        return self._offers[backend].calibration
+
+    def max_items(self, backend: str) -> int:
+        """The most circuits of one submission to a remote backend."""
+        return self._offers[backend].max_items
+
     def remote(self, backend: str) -> bool:
         """Whether a backend is remote; known after it is opened."""
         return self._offers[backend].remote

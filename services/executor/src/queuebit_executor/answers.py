@@ -9,12 +9,12 @@ from queuebit_contracts.job import Compilation, Measure, Profile
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.results import ItemResult
 from queuebit_contracts.wire import Digest, Name, Reason
+from queuebit_executor.manifest import Manifest
 from queuebit_executor.returned import MAX_MEASURES
 from queuebit_planning.timing import Method
 from queuebit_quantum import Input
 
 __all__ = [
-    "Collected",
     "Declared",
     "Described",
     "Descriptions",
@@ -50,6 +50,8 @@ class Described(_Answer):
     calibration: Digest | None = None
     remote: bool = False
     """Whether the work continues at a vendor when this executor ends."""
+    max_items: int = Field(default=100, ge=1)
+    """The most circuits of one submission to a vendor."""
 
 
 class Descriptions(_Answer):
@@ -119,19 +121,11 @@ class Refused(_Answer):
 
 
 class Submitted(_Answer):
-    """A submission at a vendor; `handle` is None if the vendor does not know it."""
+    """A submission at a vendor; `handle` is None if the vendor has none, or if no item could be submitted."""
 
     handle: str | None = Field(default=None, min_length=1, max_length=1024)
-    compilation: Compilation | None = None
-    qubits: int = 0
     calibration: Digest | None = None
-
-
-class Collected(_Answer):
-    """What came of a run at a vendor: counts, the frame's body; or the vendor's own failure."""
-
-    failed: CircuitError | None = None
-    counts: bytes = b""
+    manifest: Manifest = Manifest(items=())
 
 
 class Text(_Answer):

@@ -9,11 +9,12 @@ from pydantic import BaseModel, ValidationError
 
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.results import ItemResult
-from queuebit_executor.answers import ItemRan, Ran, Refused
+from queuebit_executor.answers import ItemRan, Ran, Refused, Submitted
+from queuebit_executor.manifest import Manifest
 from queuebit_planning.limits import TRANSIENT
 from queuebit_runtime.frames import Broken, Frame
 
-__all__ = ["read_as", "read_body", "read_item", "read_ran"]
+__all__ = ["read_as", "read_body", "read_item", "read_ran", "read_submitted"]
 
 _A = TypeVar("_A", bound=BaseModel)
 
@@ -31,6 +32,18 @@ def read_item(frame: Frame) -> ItemRan | Refused:
         return _refusal(head["error"])
     try:
         return _valid(ItemRan, {**head, "result": ItemResult.model_validate_json(body)})
+    except ValidationError as error:
+        raise Broken(f"a child's answer cannot be read: {error!s:.300}") from error
+
+
+def read_submitted(frame: Frame) -> Submitted | Refused:
+    """A submission at a vendor, with the manifest of the body."""
+    head, body = frame
+    if "error" in head:
+        return _refusal(head["error"])
+    try:
+        manifest = Manifest.model_validate_json(body) if body else Manifest(items=())
+        return _valid(Submitted, {**head, "manifest": manifest})
     except ValidationError as error:
         raise Broken(f"a child's answer cannot be read: {error!s:.300}") from error
 

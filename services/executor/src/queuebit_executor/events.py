@@ -23,14 +23,17 @@ from queuebit_contracts.job import (
     JobPlaced,
     JobStarted,
     JobUsageReported,
+    Part,
     Start,
     Usage,
     UsageReport,
 )
+from queuebit_contracts.uncertainty import WILSON
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_executor.answers import Described, Submitted
 from queuebit_executor.finished import Finished
 from queuebit_executor.instance import Instance
+from queuebit_executor.manifest import COMPILATION_LOST
 from queuebit_executor.policy import memory_for_state, slots_of
 from queuebit_executor.state import Mark
 from queuebit_kernel import event_id
@@ -46,13 +49,6 @@ __all__ = [
     "started",
     "usage_reported",
 ]
-
-
-_COMPILATION_LOST = Reason(
-    code="compilation_lost",
-    text="the vendor ran it, but the executor that compiled it ended, and the backend no longer takes the circuit, so "
-    "that no receipt could say what ran: submit it again",
-)
 
 
 def started(me: Instance, placed: JobPlaced, attempt: int, now: datetime) -> JobStarted:
@@ -77,9 +73,22 @@ def started(me: Instance, placed: JobPlaced, attempt: int, now: datetime) -> Job
     )
 
 
-def dispatched(me: Instance, placed: JobPlaced, attempt: int, taken: Submitted, token: str) -> JobDispatched:
-    """A vendor has the work. The same handle gives the same event, so that two executors cannot record it twice."""
+def dispatched(
+    me: Instance,
+    placed: JobPlaced,
+    attempt: int,
+    taken: Submitted,
+    token: str,
+    *,
+    part: Part | None = None,
+    number: int = 0,
+) -> JobDispatched:
+    """A vendor has the work. The same handle gives the same event, so that two executors cannot record it twice.
+
+    The compilation of a single circuit is in the event; those of a program are in the content of its part.
+    """
     job = placed.data
+    compiled = next((it for item in taken.manifest.items for it in item.compilations), None)
     return JobDispatched(
         id=event_id("dispatched", job.tenant, job.job, token, taken.handle or ""),
         source=me.source,
@@ -92,9 +101,11 @@ def dispatched(me: Instance, placed: JobPlaced, attempt: int, taken: Submitted, 
             attempt=attempt,
             handle=taken.handle or "",
             token=token,
-            qubits=taken.qubits,
-            compilation=taken.compilation,
+            qubits=taken.manifest.qubits,
+            compilation=None if part is not None else compiled,
             calibration=taken.calibration,
+            part=part,
+            revision=number or None,
         ),
     )
 
@@ -130,7 +141,7 @@ def finished(
     """
     job = placed.data
     if done.reason is not None or done.compilation is None:
-        reason = done.reason or _COMPILATION_LOST
+        reason = done.reason or COMPILATION_LOST
         failure = failed(me, placed, mark, reason, now, done.usage)
         of_items = {"items": done.items, "result": result} if done.items else {}
         return failure.model_copy(update={"data": failure.data.model_copy(update=of_items)})
@@ -155,6 +166,8 @@ def finished(
             started_at=mark.started_at,
             items=done.items,
             terms=job.terms,
+            uncertainty=WILSON if done.items is None else None,
+            suspect=done.suspect,
         ),
     )
 

@@ -25,3 +25,5 @@ class Finished:
     """Of a program."""
     reason: Reason | None = None
     """Why the job failed: no item completed."""
+    suspect: Reason | None = None
+    """Why the result may be wrong although the job completed."""

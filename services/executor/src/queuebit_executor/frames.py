@@ -8,7 +8,7 @@ from typing import Any
 
 from queuebit_runtime.frames import Frame
 
-__all__ = ["counted", "joined", "parts"]
+__all__ = ["by_source", "counted", "joined", "parts", "with_sources"]
 
 _TOGETHER_BYTES = 4 << 20
 """Sources that one request for several circuits contains."""
@@ -38,6 +38,22 @@ def parts(heads: Sequence[Mapping[str, Any]], content: bytes) -> Iterator[tuple[
             body = content[end : end + head["size"]]
             end += head["size"]
         yield head, body
+
+
+def with_sources(requests: Iterable[tuple[Mapping[str, Any], bytes]]) -> tuple[dict[str, Any], bytes]:  # plain JSON
+    """Requests as one, with every different source once."""
+    places: dict[bytes, int] = {}
+    items = [{**head, "source": places.setdefault(source, len(places))} for head, source in requests]
+    return {"items": items, "sizes": [len(it) for it in places]}, b"".join(places)
+
+
+def by_source(head: Mapping[str, Any], content: bytes) -> Iterator[tuple[Mapping[str, Any], bytes]]:  # plain JSON
+    """The requests of `with_sources`."""
+    sources, begin = [], 0
+    for size in head["sizes"]:
+        sources.append(content[begin : begin + size])
+        begin += size
+    return ((it, sources[it["source"]]) for it in head["items"])
 
 
 def counted(frames: Iterable[Frame], count: int, most_bytes: int = sys.maxsize) -> Iterator[Frame]:

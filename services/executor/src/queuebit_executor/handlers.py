@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ from queuebit_executor.ports import Circuits, CircuitWork
 from queuebit_executor.program_profiling import read_sources
 from queuebit_executor.program_run import ProgramRun, ProgramWork
 from queuebit_executor.state import Mark, Past, recall
+from queuebit_executor.suspicion import recalibrated
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import Clock, Malformed, Stale, Superseded, Unavailable
 from queuebit_runtime.log import EventLog
@@ -228,9 +229,15 @@ class RunPlacement:
             case Ran() as ran:
                 usage = run_usage(shots=placed.data.shots, qpu_us=ran.qpu_us, qubits=ran.qubits)
                 done = Finished(ran.counts, "application/json", usage, ran.compilation, ran.calibration)
-                return await self._finished(placed, mark, done)
+                return await self._finished(placed, mark, self._doubted(placed, done))
             case Finished() as done:
-                return await self._finished(placed, mark, done)
+                return await self._finished(placed, mark, self._doubted(placed, done))
+
+    def _doubted(self, placed: JobPlaced, done: Finished) -> Finished:
+        """The result, marked if the device has another calibration now than the one that ran."""
+        backend = placed.data.backend
+        changed = recalibrated(backend, done.calibration, self._circuits.calibrated(backend))
+        return replace(done, suspect=done.suspect or changed)
 
     async def _finished(self, placed: JobPlaced, mark: Mark, done: Finished) -> End:
         keep = partial(self._payloads.put, placed.data.tenant, done.content, done.media_type)

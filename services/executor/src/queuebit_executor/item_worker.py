@@ -4,34 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from queuebit_executor.compilation import bound, compile_for, described, nanoseconds, ready, results_asked
+from queuebit_executor.compilation import described
 from queuebit_executor.frames import counted, parts
+from queuebit_executor.prepared_items import PreparedItem, busy_us, item_results, prepare_item
 from queuebit_executor.refusals import MAX_RESULT_BYTES, answered, refusal, too_large
 from queuebit_executor.returned import require_results
-from queuebit_planning.seeds import simulation_seed
-from queuebit_planning.timing import device_us
-from queuebit_quantum import (
-    Backend,
-    Basis,
-    Failed,
-    InProcess,
-    Outcome,
-    ResultType,
-    WorkItem,
-    WorkResult,
-    bases,
-    expectation,
-    label,
-    measured_results,
-    observables_of,
-    prepare,
-    shares,
-)
+from queuebit_quantum import Backend, Failed, InProcess, WorkResult, prepare
 from queuebit_runtime.frames import Frame
 
 __all__ = ["run_item", "run_items"]
@@ -43,32 +25,17 @@ _PREPARED_S = 0.25
 """How long items are parsed and compiled until those that are ready run."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """An item made ready: one circuit, or one for each basis that its observables are measured in."""
-
-    head: Mapping[str, Any]
-    asked: Sequence[ResultType]
-    """Of result pragmas."""
-    measured: Sequence[Basis]
-    work: Sequence[WorkItem]
-    qubits: Sequence[int]
-    """That each circuit touches."""
-
-    @property
-    def quoted_us(self) -> int:
-        return sum(it.compiled.method(it.shots).microseconds(it.shots) for it in self.work if it.compiled.methods)
-
-
 def run_item(backend: Backend, head: Mapping[str, Any], body: bytes) -> Frame:
     """Run an item on a backend where work has ended when `submit` returns.
 
     An item that is sampled is one circuit; one with observables is a circuit for each basis that they are measured in,
     and each has the shots and a seed of its own. The device time that is charged once a job is not in its usage.
     """
-    item = _prepare(backend, head, body, head.get("owner", ""))
-    if backend.describe().kind != "simulator" and (busy_us := sum(map(_busy_us, item.work))) > head["budget_us"]:
-        text = f"the item takes {busy_us:,} µs of QPU time and its job has {head['budget_us']:,} µs left: submit again"
+    item = prepare_item(backend, head, body, head.get("owner", ""))
+    if backend.describe().kind != "simulator" and (needed_us := sum(map(busy_us, item.work))) > head["budget_us"]:
+        text = (
+            f"the item takes {needed_us:,} µs of QPU time and its job has {head['budget_us']:,} µs left: submit again"
+        )
         return refusal("limit_exceeded", text)
     return _run_one(backend, item)
 
@@ -80,23 +47,23 @@ def run_items(backend: Backend, head: Mapping[str, Any], body: bytes) -> Iterato
     is answered once the results are as large as those of one job may be: all of them wait for their job.
     """
     owner = head.get("owner", "")
-    items: list[_Prepared | Frame] = []
+    items: list[PreparedItem | Frame] = []
     quoted_us, until = 0, time.monotonic() + _PREPARED_S
     for it, content in parts(head["items"], body):
-        found = answered(partial(_prepare, backend, it, content, owner))
-        quoted_us += found.quoted_us if isinstance(found, _Prepared) else 0
+        found = answered(partial(prepare_item, backend, it, content, owner))
+        quoted_us += found.quoted_us if isinstance(found, PreparedItem) else 0
         if items and (quoted_us > _TOGETHER_US or time.monotonic() > until):
             break
         items.append(found)
-    ready = [it for it in items if isinstance(it, _Prepared)]
+    ready = [it for it in items if isinstance(it, PreparedItem)]
     known = iter(_together(backend, ready))
     answers = (
-        answered(partial(_run_one, backend, it, next(known))) if isinstance(it, _Prepared) else it for it in items
+        answered(partial(_run_one, backend, it, next(known))) if isinstance(it, PreparedItem) else it for it in items
     )
     return counted(answers, len(items), MAX_RESULT_BYTES)
 
 
-def _together(backend: Backend, items: Sequence[_Prepared]) -> Iterable[Sequence[WorkResult] | None]:
+def _together(backend: Backend, items: Sequence[PreparedItem]) -> Iterable[Sequence[WorkResult] | None]:
     """The results of items that were submitted together; None for each that is to be submitted by itself."""
     work = [it for item in items for it in item.work]
     alone = (None,) * len(items)
@@ -112,80 +79,34 @@ def _together(backend: Backend, items: Sequence[_Prepared]) -> Iterable[Sequence
     return [[next(left) for _ in item.work] for item in items]
 
 
-def _joint_token(items: Sequence[_Prepared]) -> str:
+def _joint_token(items: Sequence[PreparedItem]) -> str:
     """Names a submission of several items; the first of them may still be submitted by itself."""
     return f"{items[0].head['token']}-{len(items)}"
 
 
-def _run_one(backend: Backend, item: _Prepared, known: Sequence[WorkResult] | None = None) -> Frame:
+def _run_one(backend: Backend, item: PreparedItem, known: Sequence[WorkResult] | None = None) -> Frame:
     if known is None:
         submitted = backend.submit(item.work, item.head["token"])
         known = require_results(backend.collect(submitted), len(item.work))
     return _finished(backend, item, known)
 
 
-def _prepare(backend: Backend, head: Mapping[str, Any], body: bytes, owner: str) -> _Prepared:
-    asked = () if "form" in head else results_asked(body.decode(), head.get("parameters", {}))
-    measured = bases(observables_of(asked) or head["observables"])
-    if measured:
-        circuits = [bound(body.decode(), {**head, "basis": it.paulis}) for it in measured]
-        found = [(compile_for(backend, it), len(it.touched)) for it in circuits]
-    else:
-        found = [ready(backend, head, body)]
-    wants_memory = "memory" in head["outputs"] and not measured
-    work = [
-        WorkItem(compiled, head["shots"], simulation_seed(head["seed"] + number), wants_memory, owner)
-        for number, (compiled, _) in enumerate(found)
-    ]
-    return _Prepared(head, asked, measured, work, [qubits for _, qubits in found])
-
-
-def _finished(backend: Backend, item: _Prepared, results: Sequence[WorkResult]) -> Frame:
+def _finished(backend: Backend, item: PreparedItem, results: Sequence[WorkResult]) -> Frame:
     outcomes = []
     for result in results:
         if isinstance(result, Failed):
             return refusal(result.code, result.text)
         outcomes.append(result)
     on_device = backend.describe().kind != "simulator"
-    used_us = sum(map(_busy_us, item.work)) if on_device else sum(it.qpu_us or 0 for it in outcomes)
+    used_us = sum(map(busy_us, item.work)) if on_device else sum(it.qpu_us or 0 for it in outcomes)
     known = [described(backend, qubits, it.compiled) for qubits, it in zip(item.qubits, item.work, strict=True)]
     answer = {
         "state": "completed",
         "compilations": [it["compilation"] for it in known],
         "usage": {"shots": sum(it.shots for it in item.work), "qpu_us": used_us, "qubits": max(item.qubits)},
-        **_results(item, outcomes),
+        **item_results(item.question, outcomes),
     }
     body = json.dumps(answer, separators=(",", ":")).encode()
     if (refused := too_large(len(body), used_us)) is not None:
         return refused
     return {"calibration": backend.describe().calibration_digest}, body
-
-
-def _results(item: _Prepared, outcomes: Sequence[Outcome]) -> dict[str, Any]:  # plain JSON
-    if not item.measured:
-        return _sampled(outcomes[0], item.head["outputs"])
-    counted = [(basis, outcome.counts) for basis, outcome in zip(item.measured, outcomes, strict=True)]
-    if item.asked:
-        return {"results": measured_results(item.asked, counted)}
-    return _estimated(item.head["observables"], counted)
-
-
-def _sampled(outcome: Outcome, outputs: Sequence[str]) -> dict[str, Any]:  # plain JSON
-    every: dict[str, Callable[[], Any]] = {  # plain JSON
-        "counts": lambda: dict(outcome.counts),
-        "memory": lambda: outcome.memory,
-        "quasi": lambda: {bits: {"value": share, "stderr": error} for bits, share, error in shares(outcome.counts)},
-    }
-    return {name: every[name]() for name in outputs}
-
-
-def _estimated(
-    observables: Sequence[Mapping[str, float]], counted: Sequence[tuple[Basis, Mapping[str, int]]]
-) -> dict[str, Any]:  # plain JSON
-    found = [(label(it), *expectation(it, counted)) for it in observables]
-    return {"expectations": [{"observable": name, "value": value, "stderr": error} for name, value, error in found]}
-
-
-def _busy_us(work: WorkItem) -> int:
-    it = work.compiled
-    return device_us(work.shots, nanoseconds(it.duration_s), nanoseconds(it.rep_delay_s), 0)

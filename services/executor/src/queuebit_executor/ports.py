@@ -9,8 +9,11 @@ from typing import Protocol
 
 from queuebit_contracts.job import Measure
 from queuebit_contracts.program import Item
+from queuebit_contracts.results import ItemResult
+from queuebit_contracts.wire import Digest
 from queuebit_executor.answers import Declared, Estimate, ItemRan, Profiled, Ran, Refused, Submitted
 from queuebit_executor.bound_circuit import BoundCircuit
+from queuebit_executor.manifest import Manifest
 
 __all__ = ["Asker", "CircuitWork", "Circuits", "ItemWork", "RunTimer", "Turn", "Vendor", "Worker"]
 
@@ -62,6 +65,10 @@ class RunTimer(Protocol):
 
 class Circuits(Protocol):
     """Reads and runs circuits. Raises `Unavailable` when that is not the circuit's fault."""
+
+    def calibrated(self, backend: str) -> Digest | None:
+        """The digest of the calibration that a backend is offered with now; None for an ideal simulator."""
+        ...
 
     async def calibration(self, backend: str) -> bytes:
         """A device's snapshot, as JSON."""
@@ -135,16 +142,23 @@ class Worker(Protocol):
 class Vendor(Protocol):
     """A remote backend. Each call is short, and raises `Unavailable` if the vendor does not answer."""
 
-    async def submit(
-        self, backend: str, source: bytes, shots: int, seed: int, *, budget_us: int, token: str
-    ) -> Submitted | Refused:
-        """Compile and hand over; the same token again is the same run."""
+    def max_items(self, backend: str) -> int:
+        """The most circuits of one submission."""
         ...
 
-    async def find(self, backend: str, source: bytes, token: str) -> Submitted:
+    async def submit(
+        self, backend: str, items: Sequence[ItemWork], owner: str, *, budget_us: int, token: str
+    ) -> Submitted | Refused:
+        """Compile items and submit them together; the same token again is the same run.
+
+        An item that cannot be submitted has its reason in the manifest, and the others are submitted.
+        """
+        ...
+
+    async def find(self, backend: str, items: Sequence[ItemWork], owner: str, token: str) -> Submitted:
         """Look for a run by its token; without a handle, the vendor never received it.
 
-        With the source, the answer also describes how it was compiled.
+        With the items, the answer also describes how they were compiled.
         """
         ...
 
@@ -152,8 +166,14 @@ class Vendor(Protocol):
         """Whether the run has ended."""
         ...
 
-    async def collect(self, backend: str, handle: str) -> bytes | Refused:
-        """The counts, as JSON, of a run that has ended; or why there are none."""
+    async def collect(
+        self, backend: str, handle: str, items: Sequence[ItemWork], manifest: Manifest
+    ) -> list[ItemResult] | Refused:
+        """The result of each item of a run that has ended; or why there are none at all."""
+        ...
+
+    async def calibration(self, backend: str) -> Digest | None:
+        """The digest of the calibration that the device has now, or had when it could last be read."""
         ...
 
     async def cancel(self, backend: str, handle: str) -> None:

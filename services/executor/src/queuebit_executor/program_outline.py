@@ -13,10 +13,14 @@ from queuebit_contracts.wire import Reason
 from queuebit_executor.answers import Described, Estimate
 from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.policy import Allowance, capacity_of, demand_of
+from queuebit_executor.remote_parts import split
 from queuebit_planning.eligibility import Demand, objections
 from queuebit_quantum import Input, bases, parameter_faults, representatives
 
-__all__ = ["Group", "Share", "faults", "groups", "total_estimate", "total_profile", "with_results"]
+__all__ = ["Group", "Share", "circuits_of", "faults", "groups", "total_estimate", "total_profile", "with_results"]
+
+_MOST_SUBMISSIONS = 500
+"""Of one program to a vendor: each has its own subject, and a history has at most 1,024."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,11 @@ def groups(program: Program, sources: Mapping[int, bytes], inputs: Mapping[int, 
     return tuple(found)
 
 
+def circuits_of(program: Program) -> list[int]:
+    """The number of circuits of each item: one for each basis of its observables."""
+    return [max(1, len(bases(it.observables))) for it in program.items]
+
+
 def total_profile(shares: Sequence[Share], items: int, shots: int) -> Profile:
     """Return the profile of a program: the maximum of the needs of its items, and the sum of gates and shots."""
     profiles = [profile for share in shares for profile in share.profiles]
@@ -108,16 +117,31 @@ def total_profile(shares: Sequence[Share], items: int, shots: int) -> Profile:
     )
 
 
-def total_estimate(shares: Sequence[Share], offer: Described, shots: int, allowance: Allowance) -> BackendEstimate:
+def total_estimate(
+    shares: Sequence[Share], offer: Described, shots: int, allowance: Allowance, circuits: Sequence[int]
+) -> BackendEstimate:
     """Return the estimate for all items on a backend, or the reasons why it cannot run them in one job.
 
-    Times are added; the overhead of a device counts once per job. The ESP is the lowest of all items.
+    Times are added; the overhead of a device counts once per job, and at a vendor once per submission. The ESP is the
+    lowest of all items.
+
+    Args:
+        shares: of the program.
+        offer: the backend.
+        shots: of the submission.
+        allowance: what one run may use here.
+        circuits: the number of circuits of each item.
     """
-    if offer.remote:
-        text = f"{offer.backend} runs single circuits: submit each item of the program as a separate job"
-        return BackendEstimate(backend=offer.backend, unfit=Reason(code="one_circuit_only", text=text))
     reasons = [*_reasons(shares)]
-    demand = _demand(shares, offer, shots)
+    if offer.remote and max(circuits) > offer.max_items:
+        text = f"an item needs {max(circuits):,} circuits, and {offer.backend} takes {offer.max_items:,} together"
+        reasons.append(Reason(code="too_many_bases", text=f"{text}: give each item fewer observables"))
+    submissions = len(split(circuits, offer.max_items)) if offer.remote else 1
+    if submissions > _MOST_SUBMISSIONS:
+        text = f"it needs {submissions:,} submissions of up to {offer.max_items:,} circuits, and may have"
+        text = f"{text} {_MOST_SUBMISSIONS:,}: split it into several jobs"
+        reasons.append(Reason(code="too_many_submissions", text=text))
+    demand = _demand(shares, offer, shots, submissions)
     found = objections(demand, capacity_of(offer, allowance))
     reasons += [Reason(code=it.code, text=str(it)) for it in found]
     if reasons:
@@ -143,7 +167,7 @@ def _reasons(shares: Sequence[Share]) -> Iterator[Reason]:
                 break
 
 
-def _demand(shares: Sequence[Share], offer: Described, shots: int) -> Demand:
+def _demand(shares: Sequence[Share], offer: Described, shots: int, submissions: int) -> Demand:
     memory_bytes = run_us = busy_us = overhead_us = 0
     for share in shares:
         demands = [demand_of(estimate, offer, share.shots or shots) for estimate in share.estimates]
@@ -153,4 +177,4 @@ def _demand(shares: Sequence[Share], offer: Described, shots: int) -> Demand:
         busy_us += share.runs * max(0, max(it.busy_us for it in demands) - once_us)
         overhead_us = max(overhead_us, once_us)
     most = max(share.shots or shots for share in shares)
-    return Demand(shots=most, memory_bytes=memory_bytes, run_us=run_us, busy_us=busy_us + overhead_us)
+    return Demand(shots=most, memory_bytes=memory_bytes, run_us=run_us, busy_us=busy_us + submissions * overhead_us)

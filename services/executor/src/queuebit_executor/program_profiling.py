@@ -17,6 +17,7 @@ from queuebit_executor.ports import Asker
 from queuebit_executor.program_outline import (
     Group,
     Share,
+    circuits_of,
     faults,
     groups,
     total_estimate,
@@ -52,7 +53,8 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Outline:
-    items: int
+    circuits: tuple[int, ...]
+    """Of each item."""
     parts: tuple[_Part, ...]
 
 
@@ -122,7 +124,7 @@ class ProgramProfiles:
             text = f"its items have {structures:,} different structures, more than {_MAX_STRUCTURES:,}: split it"
             raise _Refusal("too_many_structures", f"{text} into several jobs, or vary real parameters only")
         parts = [await self._part(request, group, asker) for group in chosen]
-        return _Outline(len(program.items), tuple(parts))
+        return _Outline(tuple(await asyncio.to_thread(circuits_of, program)), tuple(parts))
 
     async def _declared(self, sources: Mapping[int, bytes], asker: Asker) -> dict[int, Declared]:
         declared: dict[int, Declared] = {}
@@ -163,7 +165,7 @@ class ProgramProfiles:
             if estimate is None:
                 return None
             estimates.append(estimate)
-        profile = total_profile(shares, outline.items, request.shots)
+        profile = total_profile(shares, len(outline.circuits), request.shots)
         return ProfileAnswer(profile=profile, estimates=tuple(estimates))
 
     def _estimate(
@@ -180,7 +182,7 @@ class ProgramProfiles:
             if len(estimates) < len(known):
                 return None
             compiled.append(replace(share, estimates=estimates))
-        return total_estimate(compiled, offer, request.shots, self._allowance)
+        return total_estimate(compiled, offer, request.shots, self._allowance, outline.circuits)
 
 
 async def read_sources(payloads: PayloadStore, tenant: str, program: Program) -> dict[int, bytes]:

@@ -44,7 +44,8 @@ def require_described(id_: str, given: Any) -> Description:  # what foreign code
     if not isinstance(given, Description) or given.id != id_:
         raise Unusable(f"describe() of {id_} returned {_shown(given)}")
     wrong = _wrong(given, _whole, "num_qubits", "max_shots") or _wrong(given, _seconds, "rep_delay_s", "overhead_s")
-    if wrong := wrong or _wrong(given, _short, "vendor"):
+    wrong = wrong or _wrong(given, _short, "vendor")
+    if wrong := wrong or _wrong(given, _positive, "max_items"):
         raise Unusable(f"describe() of {id_} returned {wrong}")
     return given
 
@@ -108,6 +109,8 @@ def _wrong_result(it: Any) -> str:
                 return f"counts of bit strings that are none: {_shown([*counts][:3])}"
             if not all(map(_whole, counts.values())):
                 return f"a count that is none: {_shown(next(it for it in counts.values() if not _whole(it)))}"
+            if not _short(it.suspect):
+                return f"a doubt of {_shown(it.suspect)}"
             if it.qpu_us is not None and not _whole(it.qpu_us):
                 return f"a QPU time of {_shown(it.qpu_us)} µs"
             return "" if memory is None or _are_bits(memory) else f"shots that are no bit strings: {_shown(memory[:3])}"
@@ -122,6 +125,10 @@ def _wrong(it: Any, holds: Any, *names: str) -> str:
 
 def _whole(given: Any) -> bool:
     return type(given) is int and 0 <= given <= _LARGEST
+
+
+def _positive(given: Any) -> bool:
+    return _whole(given) and given > 0
 
 
 def _seconds(given: Any) -> bool:

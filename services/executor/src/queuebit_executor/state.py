@@ -18,11 +18,12 @@ from queuebit_contracts.job import (
     JobStarted,
     JobSubmitted,
     JobUsageReported,
+    Usage,
 )
 from queuebit_contracts.usage import is_final
 from queuebit_runtime.log import Stored
 
-__all__ = ["Dispatched", "Mark", "Past", "evolve", "recall"]
+__all__ = ["Mark", "Past", "evolve", "recall"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +34,6 @@ class Mark:
     started_at: datetime
     executor: str
     """The executor that made it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dispatched:
-    """Where a vendor's handle was recorded, and what was."""
-
-    sequence: int
-    data: Dispatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +54,12 @@ class Past:
     """Sequence of the newest placement: the only one that is work."""
     attempt: Mark | None = None
     """The newest."""
-    handle: Dispatched | None = None
-    """The newest dispatch to a vendor."""
+    dispatches: tuple[Dispatch, ...] = ()
+    """The dispatches to a vendor, of all placements and all their parts."""
     ended: bool = False
     cancelled: bool = False
+    usage: Usage | None = None
+    """Of the job's end."""
     usage_final: bool = True
     """Whether the newest statement of the usage cannot change any more."""
     reports: int = 0
@@ -85,11 +80,11 @@ def evolve(past: Past, stored: Stored) -> Past:
         case JobStarted(data=start, time=moment):
             return replace(past, attempt=Mark(start.attempt, moment, start.executor))
         case JobDispatched(data=dispatch):
-            return replace(past, handle=Dispatched(stored.sequence, dispatch))
+            return replace(past, dispatches=(*past.dispatches, dispatch))
         case JobUsageReported(data=report):
             return replace(past, reports=max(past.reports, report.revision), usage_final=is_final(report.usage))
         case JobCompleted(data=end) | JobFailed(data=end):
-            return replace(past, ended=True, usage_final=is_final(end.usage))
+            return replace(past, ended=True, usage=end.usage, usage_final=is_final(end.usage))
         case JobCancelled():
             return replace(past, ended=True, cancelled=True, usage_final=False)
         case it if isinstance(it, Ended):

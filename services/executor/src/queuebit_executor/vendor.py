@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from typing import Any
 
-from queuebit_contracts.job import Measure
+from queuebit_contracts.job import Measure, Usage
+from queuebit_contracts.results import ItemResult
+from queuebit_contracts.wire import Digest
 from queuebit_executor.adapters import ChildCircuits
-from queuebit_executor.answers import Collected, Refused, Submitted, Text, Used
-from queuebit_executor.child_answers import read_as
+from queuebit_executor.answers import ItemRan, Refused, Submitted, Text, Used
+from queuebit_executor.child_answers import read_as, read_item, read_submitted
 from queuebit_executor.errors import BACKEND_ERROR, NO_ACCESS, NOT_REACHABLE, PluginFailed, VendorAway
+from queuebit_executor.frames import with_sources
+from queuebit_executor.manifest import Manifest, SentItem
+from queuebit_executor.ports import ItemWork
 from queuebit_executor.worker_pool import WorkerPool
+from queuebit_kernel import Unavailable
 from queuebit_planning.limits import TRANSIENT
-from queuebit_runtime.frames import Frame
 
 __all__ = ["ChildVendor"]
 
 _Head = dict[str, Any]  # plain JSON
+_log = logging.getLogger(__name__)
 
 
 class ChildVendor:
@@ -24,20 +32,25 @@ class ChildVendor:
     def __init__(self, circuits: ChildCircuits) -> None:
         self._circuits = circuits
 
+    def max_items(self, backend: str) -> int:
+        return self._circuits.max_items(backend)
+
     async def submit(
-        self, backend: str, source: bytes, shots: int, seed: int, *, budget_us: int, token: str
+        self, backend: str, items: Sequence[ItemWork], owner: str, *, budget_us: int, token: str
     ) -> Submitted | Refused:
-        work: _Head = {"shots": shots, "seed": seed, "budget_us": budget_us, "token": token}
-        work["target"] = self._circuits.target(backend)
-        found = await self._pool(backend).ask(_head("submit", backend, **work), read_as(Submitted), source)
+        most, target = self.max_items(backend), self._circuits.target(backend)
+        head, body = with_sources(map(_request, items))
+        head |= _head("submit", backend, owner=owner, budget_us=budget_us, token=token, most=most, target=target)
+        found = await self._pool(backend).ask(head, read_submitted, body)
         return found if isinstance(found, Submitted) else _unless_unasked(found)
 
-    async def find(self, backend: str, source: bytes, token: str) -> Submitted:
-        found = await self._pool(backend).ask(_head("find", backend, token=token), read_as(Submitted), source)
+    async def find(self, backend: str, items: Sequence[ItemWork], owner: str, token: str) -> Submitted:
+        head, body = with_sources(map(_request, items))
+        head |= _head("find", backend, owner=owner, token=token, target=self._circuits.target(backend))
+        found = await self._pool(backend).ask(head, read_submitted, body)
         if isinstance(found, Refused):
             _of_a_run(found)
-            # the backend of today does not take the circuit; the vendor may have taken it all the same
-            return await self.find(backend, b"", token) if source else Submitted()
+            return Submitted()
         return found
 
     async def ended(self, backend: str, handle: str) -> bool:
@@ -46,11 +59,30 @@ class ChildVendor:
             return _of_a_run(found) is found  # a run that the vendor does not know will not go on
         return found.text == "ended"
 
-    async def collect(self, backend: str, handle: str) -> bytes | Refused:
-        found = await self._pool(backend).ask(_head("collect", backend, handle=handle), _collected)
-        if isinstance(found, Refused):
-            return _of_a_run(found)
-        return found.counts if found.failed is None else Refused(error=found.failed)
+    async def collect(
+        self, backend: str, handle: str, items: Sequence[ItemWork], manifest: Manifest
+    ) -> list[ItemResult] | Refused:
+        sent = [(work, it) for work, it in zip(items, manifest.items, strict=True) if it.circuits]
+        requests = [({**_request(work)[0], "circuits": it.circuits}, work.source) for work, it in sent]
+        head, body = with_sources(requests)
+        head |= _head("collect", backend, handle=handle, rebuilt=manifest.rebuilt)
+        found: list[ItemRan | Refused] = []
+        while len(found) < len(sent):
+            async with self._pool(backend).borrow() as child:
+                ask, most = {**head, "from": len(found)}, len(sent) - len(found)
+                refused = await child.ask_each(ask, read_item, body, found.append, most)
+            refused = refused or next((it for it in found if isinstance(it, Refused)), None)
+            if refused is not None:
+                return _of_a_run(refused)
+        results = iter([it.result for it in found if isinstance(it, ItemRan)])
+        return [_result(it, next(results) if it.circuits else None) for it in manifest.items]
+
+    async def calibration(self, backend: str) -> Digest | None:
+        try:
+            return (await self._circuits.recalibrate(backend)).calibration
+        except Unavailable as fault:
+            _log.warning("the calibration of %s at the end of a run is not known: %s", backend, fault)
+            return self._circuits.calibrated(backend)
 
     async def cancel(self, backend: str, handle: str) -> None:
         found = await self._pool(backend).ask(_head("cancel", backend, handle=handle), read_as(Text))
@@ -72,9 +104,25 @@ def _head(op: str, backend: str, **more: Any) -> _Head:
     return {"op": op, "backend": backend, **more}
 
 
-def _collected(frame: Frame) -> Collected | Refused:
-    head, counts = frame
-    return read_as(Collected)(({**head, "counts": counts}, b""))
+def _request(work: ItemWork) -> tuple[_Head, bytes]:
+    head = {
+        "parameters": dict(work.item.parameters),
+        "observables": [dict(it) for it in work.item.observables],
+        "outputs": [*work.outputs],
+        "shots": work.shots,
+        "seed": work.seed,
+    }
+    return head, work.source
+
+
+def _result(sent: SentItem, found: ItemResult | None) -> ItemResult:
+    """The result of an item: what the vendor returned, with what was known when it was submitted."""
+    if sent.reason is not None:
+        return ItemResult(state="failed", reason=sent.reason, usage=found.usage if found else Usage())
+    if found is None:
+        return ItemResult(state="failed")
+    usage = found.usage.model_copy(update={"qubits": sent.qubits})
+    return found.model_copy(update={"compilations": sent.compilations, "usage": usage})
 
 
 def _unless_unasked(refused: Refused) -> Refused:

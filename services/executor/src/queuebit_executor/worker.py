@@ -62,7 +62,7 @@ def serve(connection: socket.socket, backends: Mapping[str, Backend]) -> None:
 
 def _answers(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes) -> Iterator[Frame]:
     """The answers to a request, each as soon as it is known."""
-    run = {"runs": run_circuits, "items": run_items}.get(head["op"])
+    run = {"runs": run_circuits, "items": run_items, "collect": remote_worker.collect}.get(head["op"])
     if run is None:
         return iter((_answer(backends, head, body),))
     found = answered(lambda: run(_calibrated(backends, head), head, body))
@@ -129,6 +129,7 @@ def _offer(id_: str, backend: Backend) -> dict[str, Any]:  # plain JSON
         "target": it.target_digest,
         "calibration": it.calibration_digest,
         "remote": it.remote,
+        "max_items": it.max_items,
     }
 
 

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from queuebit.documents import amount_document, counts_document, status_document
-from queuebit.records import Result, Row
-from queuebit.results import items_of
+from queuebit.records import Row
+from queuebit.results import result_of
 from queuebit.waiting import WAITING
 from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.job import JobCorrected, JobMetered
@@ -150,10 +150,7 @@ class Jobs:
         """What a completed job returned."""
         if (event := history.completed) is None:
             raise TypeError("the job is not completed")
-        done = event.data
-        items = items_of(await self._platform.content(tenant, done.result), done.result.media_type, done.shots)
-        counts = (items[0].counts or {}) if len(items) == 1 else {}
-        result = Result(done.job, done.backend, done.shots, counts, done.result.digest, items)
+        result = result_of(event.data, await self._platform.content(tenant, event.data.result))
         return {**counts_document(result), "digest": result.digest}
 
 

@@ -51,6 +51,17 @@ class _State(_Answer):
     reasons: list[Reason]
 
 
+class UncertaintyAnswer(_Answer):
+    """The uncertainty of counts. It covers shot noise, not errors of the device."""
+
+    method: str
+    """`wilson`: the Wilson score interval of each share; `standard-error`: each value has its error beside it."""
+    level: str | None = None
+    """The confidence level, an exact decimal."""
+    intervals: dict[str, tuple[float, float]] | None = None
+    """Lower and upper end of the share of each outcome, from 0 to 1."""
+
+
 class JobAnswer(_State):
     """A job, with its result if the request waited for it."""
 
@@ -60,6 +71,8 @@ class JobAnswer(_State):
     """Why it waits."""
     counts: dict[str, int] | None = None
     items: list[dict[str, Any]] | None = None
+    uncertainty: UncertaintyAnswer | None = None
+    suspect: Reason | None = None
     digest: str | None = None
     as_of_seq: int
 
@@ -73,6 +86,10 @@ class ResultAnswer(_Answer):
     counts: dict[str, int] | None
     items: list[dict[str, Any]] | None = None
     """Of a program: what each of its circuits returned."""
+    uncertainty: UncertaintyAnswer | None = None
+    """Of the counts; each item of a program has its own."""
+    suspect: Reason | None = None
+    """Why the result may be wrong although the job completed; absent if nothing is known to be."""
     digest: str
     as_of_seq: int
 

@@ -1,0 +1,61 @@
+"""The intervals of counts: as SciPy computes them, and true as often as they say."""
+
+from __future__ import annotations
+
+from math import comb
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from queuebit_contracts.uncertainty import Uncertainty, intervals, wilson
+
+
+@given(st.integers(1, 10_000), st.data(), st.sampled_from(["0.5", "0.9", "0.95", "0.999"]))
+def test_an_interval_is_that_of_scipy(shots: int, data: st.DataObject, level: str) -> None:
+    count = data.draw(st.integers(0, shots))
+    low, high = wilson(count, shots, level)
+    known = binomtest(count, shots).proportion_ci(confidence_level=float(level), method="wilson")
+    assert (low, high) == pytest.approx((known.low, known.high), abs=1e-12)
+    assert 0 <= low <= count / shots <= high <= 1
+
+
+@given(st.integers(1, 300), st.sampled_from(["0.8", "0.95", "0.99"]))
+def test_an_interval_holds_the_share_as_often_as_its_level_says(shots: int, level: str) -> None:
+    """The coverage is exact, a sum over all counts; its mean over the share is near the level for any number of shots.
+
+    Brown, Cai and DasGupta 2001 find the mean coverage of this interval near the level also for few shots.
+    """
+    ends = [wilson(count, shots, level) for count in range(shots + 1)]
+    grid = [(it + 0.5) / 200 for it in range(200)]
+    coverage = sum(_coverage(shots, share, ends) for share in grid) / len(grid)
+    assert abs(coverage - float(level)) < 0.002 + 0.3 / shots
+
+
+def _coverage(shots: int, share: float, ends: list[tuple[float, float]]) -> float:
+    return sum(
+        comb(shots, count) * share**count * (1 - share) ** (shots - count)
+        for count, (low, high) in enumerate(ends)
+        if low <= share <= high
+    )
+
+
+@given(st.integers(0, 200), st.integers(1, 200))
+def test_an_outcome_and_its_absence_have_mirrored_intervals(count: int, more: int) -> None:
+    shots = count + more
+    low, high = wilson(count, shots)
+    mirrored = wilson(shots - count, shots)
+    assert (1 - high, 1 - low) == pytest.approx(mirrored, abs=1e-12)
+
+
+def test_a_method_that_is_not_known_gives_no_intervals() -> None:
+    assert intervals({"0": 3}, Uncertainty(method="bayes", level="0.95")) == {}
+    assert intervals({}) == {}
+    assert [*intervals({"0": 3, "1": 1})] == ["0", "1"]
+
+
+@pytest.mark.parametrize(("count", "shots"), [(-1, 3), (4, 3), (0, 0)])
+def test_counts_without_a_share_are_refused(count: int, shots: int) -> None:
+    with pytest.raises(ValueError, match="have no share"):
+        wilson(count, shots)
