@@ -234,10 +234,13 @@ class RunRemotely(RunPlacement):
         Raises:
             UsagePending: it has not ended.
         """
+        submitted = sum(it.shots for at in run.taken.values() for it in at.manifest.items)
+        if not run.works:
+            return submitted
         try:
             ended = [await calls.ended(handle) for handle in run.handles]
         except PluginFailed:
-            return sum(it.shots for at in run.taken.values() for it in at.manifest.items)
+            return submitted
         if not all(ended):
             raise UsagePending(f"{run.placed.data.backend} has yet to end {run.placed.data.job}, which was cancelled")
         return sum(shots_of(it.usage) for it in await run.results(calls))
