@@ -17,6 +17,7 @@ WITHOUT_LAWS = {
     "Encoder": "internal to the warehouse: each is compared with the engine's own output",
     "Endpoints": "one implementation, the bucket; tested on a real server by a gateway that is killed",
     "Histories": "a part of EventLog; what is read in groups is compared with it",
+    "Insist": "how a handler repeats a step, passed to what makes the steps",
     "KeySets": "one implementation, tested with a real server; its fake has one set of keys",
     "Platform": "both implementations plan and run the same circuits on a running stack, and must agree (test_ci.py)",
     "Cancel": "jobs and hybrid jobs are cancelled by handlers with tests of their own",

@@ -47,8 +47,8 @@ class Manifest(_Document):
     qpu_us: int = Field(default=0, ge=0)
     """The forecast of the device time of all of it, in microseconds."""
     rebuilt: bool = False
-    """Whether it was compiled again, for a submission that was found at the vendor without a record. Its outcomes can
-    be told apart only if the vendor has one for each circuit."""
+    """Whether it was compiled again, for a submission that was found at the vendor without a record. Its outcomes
+    are known by their place, and only if the vendor has one for each circuit."""
 
     @property
     def qubits(self) -> int:
