@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from queuebit_contracts.job import Compilation, JobCompleted, JobFailed, Measure
+from queuebit_contracts.program import Item
 from queuebit_contracts.query import CircuitError
+from queuebit_contracts.results import ItemResult
 from queuebit_executor.answers import Refused, Submitted
 from queuebit_executor.errors import VendorAway
 from queuebit_executor.instance import Instance
+from queuebit_executor.manifest import Manifest, SentItem
+from queuebit_executor.ports import ItemWork
 from queuebit_executor.refusals import answered
 from queuebit_executor.remote import RunRemotely
 from queuebit_executor.vendor import ChildVendor
@@ -26,6 +32,13 @@ from .conftest import World
 ME = Instance("vendor", "executor-vendor@here:1", slots=2, memory_mb=1536)
 COMPILED = Compilation(compiler="fake 1", digest=digest(b"target"), seed=1, depth=3, two_qubit_gates=1, duration_ns=0)
 FAULTS = (VendorRefused, VendorCredentials, VendorQuota, VendorFailed)
+WORK = ItemWork(b"OPENQASM 3.0;", Item(), ("counts",), shots=1, seed=1, token="")
+SENT = Manifest(items=(SentItem(circuits=1, compilations=(COMPILED,), qubits=2, shots=1),))
+
+
+def vendor_of(code: str) -> ChildVendor:
+    circuits: Any = SimpleNamespace(runners={"device": _Pool(code)}, target=lambda _: "a target", max_items=lambda _: 1)
+    return ChildVendor(circuits)
 
 
 def _raise(error: Exception) -> Frame:
@@ -49,27 +62,34 @@ class _Pool:
     async def ask(self, head: dict[str, Any], read: Any, body: bytes = b"") -> Any:
         return read(({"error": {"code": self._code, "message": "as the vendor says it"}}, b""))
 
+    @asynccontextmanager
+    async def borrow(self) -> AsyncIterator[_Pool]:
+        yield self
+
+    async def ask_each(self, head: dict[str, Any], read: Any, body: bytes, take: Any, most: int) -> None:
+        take(await self.ask(head, read, body))
+
 
 @pytest.mark.parametrize("fault", [VendorCredentials, VendorQuota])
 async def test_an_account_that_is_refused_ends_a_submission_and_no_run(fault: type[VendorCredentials]) -> None:
     """A run that the vendor has goes on, and is charged: its result is taken once the key is correct again."""
-    circuits: Any = SimpleNamespace(runners={"device": _Pool(fault.code)}, target=lambda _: None)
-    vendor = ChildVendor(circuits)
-    refused = await vendor.submit("device", b"", 1, 1, budget_us=0, token="t1")
+    vendor = vendor_of(fault.code)
+    refused = await vendor.submit("device", [WORK], "acme", budget_us=0, token="t1")
     assert isinstance(refused, Refused)
     assert (refused.error.code, refused.error.message) == (fault.code, "as the vendor says it")
-    for call in (vendor.ended, vendor.collect, vendor.usage, vendor.cancel):
+    for call in (vendor.ended, vendor.usage, vendor.cancel):
         with pytest.raises(VendorAway, match="as the vendor says it"):
             await call("device", "run-1")
+    with pytest.raises(VendorAway, match="as the vendor says it"):
+        await vendor.collect("device", "run-1", [WORK], SENT)
     with pytest.raises(VendorAway):
-        await vendor.find("device", b"", "t1")
+        await vendor.find("device", (), "acme", "t1")
 
 
 async def test_a_vendor_that_failed_ends_a_run() -> None:
-    circuits: Any = SimpleNamespace(runners={"device": _Pool(VendorFailed.code)}, target=lambda _: None)
-    vendor = ChildVendor(circuits)
+    vendor = vendor_of(VendorFailed.code)
     assert await vendor.ended("device", "run-1")
-    collected = await vendor.collect("device", "run-1")
+    collected = await vendor.collect("device", "run-1", [WORK], SENT)
     assert isinstance(collected, Refused)
     assert collected.error.code == "vendor_failed"
 
@@ -84,8 +104,11 @@ class _Vendor:
         self.handles: dict[str, str] = {}
         self.searched = 0
 
+    def max_items(self, backend: str) -> int:
+        return 1
+
     async def submit(
-        self, backend: str, source: bytes, shots: int, seed: int, *, budget_us: int, token: str
+        self, backend: str, items: Sequence[ItemWork], owner: str, *, budget_us: int, token: str
     ) -> Submitted | Refused:
         if self._takes:
             self.handles[token] = f"run-{token}"
@@ -94,15 +117,20 @@ class _Vendor:
             raise VendorAway("no answer")
         return Refused(error=CircuitError(code=self._code, message="as the vendor says it"))
 
-    async def find(self, backend: str, source: bytes, token: str) -> Submitted:
+    async def find(self, backend: str, items: Sequence[ItemWork], owner: str, token: str) -> Submitted:
         self.searched += 1
-        return Submitted(handle=self.handles.get(token), qubits=2, compilation=COMPILED)
+        return Submitted(handle=self.handles.get(token), manifest=SENT)
 
     async def ended(self, backend: str, handle: str) -> bool:
         return True
 
-    async def collect(self, backend: str, handle: str) -> bytes | Refused:
-        return b'{"00":1000}'
+    async def collect(
+        self, backend: str, handle: str, items: Sequence[ItemWork], manifest: Manifest
+    ) -> list[ItemResult] | Refused:
+        return [ItemResult(state="completed", counts={"00": 1_000}, compilations=(COMPILED,))]
+
+    async def calibration(self, backend: str) -> str | None:
+        return None
 
     async def cancel(self, backend: str, handle: str) -> None:
         """Do nothing: all runs have ended."""
