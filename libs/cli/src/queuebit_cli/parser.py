@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from queuebit_cli.grammar import DOCUMENT, LINES, Group, Help, Parser, lifetime, moment, names, number, seconds, whole
 from queuebit_cli.parser_http import sidecar_commands, token_commands, webhook_commands
 from queuebit_cli.parser_operator import document_commands, operating_commands, stack_commands, tenant_commands
+from queuebit_cli.parser_templates import template_commands
 
 __all__ = ["build"]
 
@@ -36,6 +37,7 @@ def build() -> ArgumentParser:
     stack_commands(words)
     _submit(words)
     _jobs(words)
+    template_commands(words.group("template", "ready workloads"))
     _hybrid(words.group("hybrid", "Python files that run beside the backends"))
     _reading(words)
     document_commands(words)

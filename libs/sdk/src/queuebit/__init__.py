@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from queuebit.sync_group import Group
     from queuebit.sync_hybrid import HybridJob
     from queuebit.sync_session import Session
+    from queuebit.sync_template_runs import TemplateRun
+    from queuebit.template_runs import AsyncTemplateRun
     from queuebit.transport import Message, Reply, Transport
     from queuebit.workflow import Workflow, step
     from queuebit_kernel import Money
@@ -50,6 +52,7 @@ _WHERE = {
     "AsyncHybridJob": "hybrid_jobs",
     "AsyncJob": "job",
     "AsyncSession": "session",
+    "AsyncTemplateRun": "template_runs",
     "Batch": "programs",
     "Client": "sync",
     "Conflict": "errors",
@@ -86,6 +89,7 @@ _WHERE = {
     "StillRunning": "errors",
     "Sweep": "programs",
     "Table": "records",
+    "TemplateRun": "sync_template_runs",
     "Transport": "transport",
     "UnknownEvent": "events",
     "Unreachable": "errors",
@@ -99,6 +103,7 @@ __all__ = [
     "AsyncHybridJob",
     "AsyncJob",
     "AsyncSession",
+    "AsyncTemplateRun",
     "Batch",
     "Client",
     "Conflict",
@@ -135,6 +140,7 @@ __all__ = [
     "StillRunning",
     "Sweep",
     "Table",
+    "TemplateRun",
     "Transport",
     "UnknownEvent",
     "Unreachable",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # event classes are imported where they are used: a query the
     from queuebit.mapping import Mapped, Progress
     from queuebit.payloads import Payloads
     from queuebit.session import AsyncSession
+    from queuebit.template_runs import AsyncTemplateRun
 
 __all__ = ["AsyncClient"]
 
@@ -266,6 +267,37 @@ class AsyncClient:
             retries=retries,
             tags=tags,
         )
+
+    def template(
+        self,
+        name: str,
+        *,
+        backend: str | None = None,
+        max_cost: Amount | None = None,
+        project: str | None = None,
+        key: str | None = None,
+        tags: Sequence[str] = (),
+        **parameters: Any,
+    ) -> AsyncTemplateRun:
+        """A ready workload, such as `client.template("grover", marked="101")`; sends no request yet.
+
+        Args:
+            name: of the template; `qb template list` shows those that are installed.
+            backend: where its jobs run; default: as for `submit`.
+            max_cost: the most that its jobs may cost together; several jobs are a session with this cap.
+            project: the project that pays; default: the credential's project.
+            key: idempotency key: the same template with the same key and parameters has the same jobs.
+            tags: names for the bill.
+            parameters: values for the template's parameters; `qb template show NAME` lists them.
+
+        Raises:
+            NotFound: no installed template has this name.
+            InvalidInput: a value is unknown or out of bounds; the text has every fault.
+        """
+        from queuebit.template_runs import RunOptions, template_run
+
+        options = RunOptions(backend=backend, max_cost=max_cost, project=project, key=key, tags=tags)
+        return template_run(self, name, parameters, options)
 
     async def hybrid_jobs(self, *, project: str | None = None, limit: int = 50) -> Table:
         """The newest hybrid jobs of the tenant.

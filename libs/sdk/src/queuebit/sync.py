@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from queuebit.sync_group import Group
     from queuebit.sync_hybrid import HybridJob
     from queuebit.sync_session import Session
+    from queuebit.sync_template_runs import TemplateRun
     from queuebit_contracts.catalog import AnyEvent
     from queuebit_kernel import Money
 
@@ -247,6 +248,25 @@ class Client:
             tags=tags,
         )
         return HybridJob(self._loop.run(work), self._loop)
+
+    def template(
+        self,
+        name: str,
+        *,
+        backend: str | None = None,
+        max_cost: Amount | None = None,
+        project: str | None = None,
+        key: str | None = None,
+        tags: Sequence[str] = (),
+        **parameters: Any,
+    ) -> TemplateRun:
+        """A ready workload, such as `client.template("grover", marked="101").result()`."""
+        from queuebit.sync_template_runs import TemplateRun
+
+        run = self._client.template(
+            name, backend=backend, max_cost=max_cost, project=project, key=key, tags=tags, **parameters
+        )
+        return TemplateRun(run, self._loop)
 
     def hybrid_jobs(self, *, project: str | None = None, limit: int = 50) -> Table:
         """The newest hybrid jobs of the tenant."""
