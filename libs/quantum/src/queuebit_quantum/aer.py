@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import qiskit_aer
 from qiskit import QuantumCircuit
-from qiskit import __version__ as qiskit_version
 from qiskit.transpiler import PassManager, Target
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
@@ -20,7 +19,7 @@ from queuebit_planning.limits import MAX_BUSY_US, SERIAL_QUBITS
 from queuebit_planning.timing import quickest
 from queuebit_quantum.backends import Compiled, Description, Outcome, WorkItem, require_fit, result_key, result_keys
 from queuebit_quantum.circuits import Circuit
-from queuebit_quantum.compiling import CompileCache, does_nothing, rotations, same_steps, translate
+from queuebit_quantum.compiling import COMPILER, CompileCache, does_nothing, rotations, same_steps, translate
 from queuebit_quantum.distributions import MOST_QUBITS, Distributions
 from queuebit_quantum.errors import DoesNotFit
 from queuebit_quantum.in_process import InProcess
@@ -29,10 +28,8 @@ from queuebit_quantum.profile import is_clifford
 from queuebit_quantum.structure import has_blocks
 from queuebit_quantum.workload import ideal_methods
 
-__all__ = ["COMPILER", "Aer", "compile_for_aer", "run_on_aer"]
+__all__ = ["Aer", "compile_for_aer", "run_on_aer"]
 
-COMPILER = f"qiskit {qiskit_version}"
-"""Name and version of the compiler behind every Qiskit target."""
 _MOST_QUBITS = 1_000
 _USUAL_SHOTS = 1_000
 """The compiler takes the fastest method for this number of shots, so that the program does not depend on the shots."""

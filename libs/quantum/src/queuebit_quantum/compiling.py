@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from operator import eq
 
 from qiskit import QuantumCircuit
+from qiskit import __version__ as qiskit_version
 from qiskit.circuit import Operation, Parameter
 from qiskit.transpiler import PassManager
 from qiskit.transpiler.exceptions import TranspilerError
@@ -16,7 +17,10 @@ from queuebit_quantum.backends import Compiled
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.errors import DoesNotFit
 
-__all__ = ["CompileCache", "does_nothing", "rotations", "same_steps", "translate"]
+__all__ = ["COMPILER", "CompileCache", "does_nothing", "rotations", "same_steps", "translate"]
+
+COMPILER = f"qiskit {qiskit_version}"
+"""Name and version of the compiler behind every Qiskit target."""
 
 _RUN_ENDS = frozenset({"barrier", "delay", "measure", "reset"})
 """Operations on one qubit that compilers join with no gate."""
