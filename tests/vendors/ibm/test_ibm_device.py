@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 
 import pytest
+from tests.vendors.ibm.stub import DEVICE, IbmStub, point_at
 
 from queuebit_kernel import event_id
 from queuebit_quantum import Backend, Failed, NotReachable, Outcome, WorkItem, parse
@@ -15,7 +16,6 @@ from queuebit_testing.stub_vendor import LostReply, Status
 from queuebit_vendor_ibm import quantum
 from queuebit_vendor_ibm.device import IbmDevice
 from queuebit_vendor_ibm.faults import job_failure_code
-from tests.vendors.ibm.stub import DEVICE, IbmStub, point_at
 
 _HEAD2 = 'OPENQASM 2.0; include "qelib1.inc"; '
 _HEAD3 = 'OPENQASM 3.0; include "stdgates.inc"; '
@@ -31,7 +31,7 @@ _FOLLOWED = {
         {"11": 50},
     ),
     "a bit that is no result": (
-        _HEAD3 + "qubit[2] q; bit c; x q[0]; if (measure q[0]) { x q[1]; } c = measure q[1];",
+        _HEAD3 + "qubit[2] q; bit c; x q[0]; { bit t; t = measure q[0]; if (t) { x q[1]; } } c = measure q[1];",
         {"1": 50},
     ),
     "a reset": (_HEAD3 + "qubit q; bit[2] c; x q; c[0] = measure q; reset q; c[1] = measure q;", {"01": 50}),
@@ -222,18 +222,25 @@ def test_error_codes_say_whose_fault_it_is(message: str, code: str) -> None:
 
 
 def test_a_new_calibration_changes_what_is_compiled(backend: IbmDevice, vendor: IbmStub) -> None:
-    before, compiled = backend.calibrate(), backend.compile(parse(_ONE), 1)
+    before, used = backend.calibrate(), _couplers(backend)
     properties = deepcopy(vendor.properties)
     properties["last_update_date"] = "2026-11-29T10:00:00Z"
     for gate in properties["gates"]:
-        if gate["gate"] in ("sx", "x") and gate["qubits"][0] in compiled.physical_qubits:
+        if frozenset(gate["qubits"]) in used:
             next(it for it in gate["parameters"] if it["name"] == "gate_error")["value"] = 1.0
     vendor.properties = properties
     after = backend.calibrate()
     assert after.digest != before.digest
     assert after.calibrated_at.startswith("2026-11-29T10:00:00")
     assert backend.describe().calibration_digest == after.digest
-    assert not {*backend.compile(parse(_ONE), 1).physical_qubits[:1]} & {*compiled.physical_qubits[:1]}
+    assert used
+    assert not used & _couplers(backend), "a coupler that failed is not used"
+
+
+def _couplers(backend: Backend) -> set[frozenset[int]]:
+    """Those that a Bell state is made with."""
+    bell = _HEAD2 + "qreg q[2]; creg c[2]; h q[0]; cx q[0], q[1]; measure q -> c;"
+    return {frozenset(qubits) for name, qubits, _ in backend.compile(parse(bell), 1).operations if name == "cx"}
 
 
 def test_a_device_without_a_calibration_is_the_vendors_fault(backend: IbmDevice, vendor: IbmStub) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.vendors.ibm.stub import DEVICE, IbmStub, point_at
 
 from queuebit_quantum import Backend
 from queuebit_testing.vendor_laws import VendorLaws
 from queuebit_vendor_ibm.device import IbmDevice
-from tests.vendors.ibm.stub import DEVICE, IbmStub, point_at
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Compiled circuits as `SamplerV2` takes them, and what it returns as outcomes.
 
 The names of the classical registers say all that is needed to read a result in another process, which has only the id
-of the job: `counts_0`, `counts_1`… are the registers of the program in order, `shots_0`… the same if the outcome of each
-shot is wanted, and `internal` has the bits that are no result.
+of the job: `counts_0`, `counts_1`… are the registers of the program in order, `shots_0`… are the same if the outcome of
+each shot is wanted, and `internal` has the bits that are no result.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def outcome(data: Any) -> Outcome | None:
         if names:
             arrays: list[BitArray] = [data[name] for name in names]
             widths = tuple(int(it.num_bits) for it in arrays)
-            bits = BitArray.concatenate_bits(arrays[::-1])
+            bits = BitArray.concatenate_bits(arrays)
             memory = tuple(result_key(int(it, 2), widths) for it in bits.get_bitstrings()) if kind == _SHOTS else None
             return Outcome(result_keys(bits.get_int_counts(), widths), memory=memory)
     return None

@@ -19,7 +19,6 @@ from queuebit_quantum import (
     Circuit,
     Compiled,
     Description,
-    DoesNotFit,
     Failed,
     Measure,
     NotReachable,
@@ -143,7 +142,10 @@ class IbmDevice:
 
     def usage(self, handle: str) -> tuple[Measure, ...]:
         with self._connection.calls() as opened:
-            used: dict[str, Any] = opened.job(_checked(handle)).metrics().get("usage") or {}
+            metrics: dict[str, Any] = opened.job(_checked(handle)).metrics()
+            if not {"timestamps", "usage"} & metrics.keys():
+                raise VendorFailed(f"{VENDOR} states no metrics of {handle}")
+        used = metrics.get("usage") or {}
         seconds = used.get("qpu_charge_time_seconds")
         final = seconds is not None and used.get("status", "pending") != "pending"
         micros = round(Decimal(str(seconds or 0)) * 1_000_000)
@@ -167,11 +169,11 @@ class IbmDevice:
 
     def _read(self) -> _Calibrated:
         with self._connection.calls() as opened:
-            opened.device.refresh()
-            target, properties = opened.device.target, opened.device.properties()
-            configuration = opened.device.configuration()
+            properties = opened.device.properties(refresh=True)
             if properties is None:
                 raise VendorFailed(f"{VENDOR} publishes no calibration of {self._name}")
+            opened.device.refresh()
+            target, configuration = opened.device.target, opened.device.configuration()
             calibration = read_calibration(properties.last_update_date, target)
         description = self._described(target, configuration, calibration)
         return _Calibrated(calibration, description, DeviceCompiler(target, calibration, description))
