@@ -13,6 +13,7 @@ from queuebit_stack.gate import NAMED_BY, Gate
 from queuebit_stack.probe import Look
 from queuebit_stack.process import Identity, end, kill_session, last_words, launch, rotate, shorten
 from queuebit_stack.process_specs import Spec
+from queuebit_stack.zygote import Forked, Zygote
 
 __all__ = ["Backoff", "Child"]
 
@@ -63,7 +64,7 @@ class Child:
         self.was_ready = False
         """Since its last start."""
         self._listening = ports.listen(spec.inherits.port) if spec.inherits else None
-        self._process: Popen[bytes] | None = None
+        self._process: Popen[bytes] | Forked | None = None
         self._backoff = Backoff()
         self._started = 0.0
         self._log_begin = 0
@@ -75,14 +76,14 @@ class Child:
     def running(self) -> bool:
         return self._process is not None
 
-    def start(self, now: float) -> None:
-        """Start it."""
+    def start(self, now: float, zygote: Zygote | None = None) -> None:
+        """Start it; as a copy of a zygote, if there is one and it is a service."""
         self._started, self._due, self._ask_at, self.reason = now, None, now, ""
         self.seen, self.sick_since, self.was_ready = Look(reason="starting"), None, False
         try:
             rotate(self.log)
             self._log_begin = self.log.stat().st_size if self.log.exists() else 0
-            self._process = self._launch()
+            self._process = self._launch(zygote)
         except OSError as error:
             self._failed(f"cannot be started: {error}", now)
         else:
@@ -137,14 +138,16 @@ class Child:
         if self._listening is not None:
             self._listening.close()
 
-    def _launch(self) -> Popen[bytes]:
+    def _launch(self, zygote: Zygote | None) -> Popen[bytes] | Forked:
         inherited: dict[str, int] = {}
         if self._listening is not None and self.spec.inherits is not None:
             inherited[self.spec.inherits.named_by] = self._listening.fileno()
         if self.spec.gated and self._gate is not None and (gate := self._gate.descriptor) is not None:
             inherited[NAMED_BY] = gate
-        env = {**self.spec.env, **{name: str(number) for name, number in inherited.items()}}
-        return launch(self.spec.argv, env, self.log, [*inherited.values()])
+        if zygote is not None and self.spec.module:
+            with suppress(OSError):  # then as any other process
+                return zygote.start(self.spec.module, self.spec.env, self.log, inherited)
+        return launch(self.spec.argv, self.spec.env, self.log, inherited)
 
     def _keep_log_short(self) -> None:
         with suppress(OSError):  # a full disk is reported elsewhere

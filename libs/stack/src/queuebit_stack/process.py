@@ -17,7 +17,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import psutil
 
-__all__ = ["Identity", "end", "kill_session", "last_words", "launch", "rotate", "shorten"]
+__all__ = [
+    "Identity",
+    "die_with_parent",
+    "end",
+    "kill_session",
+    "last_words",
+    "launch",
+    "open_log",
+    "rotate",
+    "shorten",
+]
 
 _LOG_BYTES = 8 << 20
 _TAIL_BYTES = 4096
@@ -77,21 +87,35 @@ def _ticks_at_start(process: psutil.Process) -> int:
 
 
 def launch(
-    argv: Sequence[str], env: Mapping[str, str], log: Path, inherited: Sequence[int] = ()
+    argv: Sequence[str], env: Mapping[str, str], log: Path, inherited: Mapping[str, int] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start a process that ends with this one and writes to a file; it gets the `inherited` descriptors."""
-    with log.open("ab") as output:
-        log.chmod(0o600)
+    """Start a process that ends with this one and writes to a file.
+
+    Args:
+        argv: its arguments.
+        env: its environment.
+        log: the file.
+        inherited: descriptors that it gets, by the variable of its environment that holds the number.
+    """
+    given = inherited or {}
+    with open(open_log(log), "ab") as output:
         return subprocess.Popen(
             argv,
-            env=dict(env),
+            env={**env, **{name: str(number) for name, number in given.items()}},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            pass_fds=inherited,
+            pass_fds=[*given.values()],
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  # the supervisor's main thread is the only one that forks
+            preexec_fn=die_with_parent,  # noqa: PLW1509  # the supervisor's main thread is the only one that forks
         )
+
+
+def open_log(log: Path) -> int:
+    """Open a log for more lines; only its owner can read it."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 def last_words(log: Path, begin: int) -> str:
@@ -152,7 +176,7 @@ def _wait(processes: Iterable[Identity], seconds: float) -> None:
         time.sleep(0.01 if left else 0)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Linux sends SIGTERM when the parent ends; on other systems `qb down` ends what remains."""
     with contextlib.suppress(OSError, AttributeError):
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

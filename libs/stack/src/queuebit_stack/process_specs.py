@@ -71,6 +71,8 @@ class Spec:
     """Whether it connects to the bus, but not before the supervisor lets it."""
     version: str = ""
     """What it runs; a process of another version is started afresh."""
+    module: str = ""
+    """What it runs with this interpreter, if it may start as a copy of the zygote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +145,16 @@ def _service(home: Home, ports: Mapping[str, int], name: str, own: Mapping[str, 
         "QUEUEBIT_BUS_HEALTH_PORT": str(ports[name]),
         "QUEUEBIT_BUS_SNAPSHOTS_DIR": str(home.snapshots),
     }
+    module = f"queuebit_{name.partition('-')[0]}"
     return Spec(
         name,
-        (sys.executable, "-m", f"queuebit_{name.partition('-')[0]}"),
+        (sys.executable, "-m", module),
         {**_inherited(), **own, **bus},
         f"http://127.0.0.1:{ports['http' if name == GATEWAY else name]}",
         partial(look, ports[name]),
         wave=1 if name in _FIRST else 2,
         gated=True,
+        module=module,
     )
 
 

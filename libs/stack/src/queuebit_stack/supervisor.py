@@ -23,6 +23,7 @@ from queuebit_stack.log_mark import LogLost
 from queuebit_stack.process import Identity, end
 from queuebit_stack.process_specs import BROKER, NATS, Executors, Spec, is_executor, same
 from queuebit_stack.stack import Running, Stack, in_order
+from queuebit_stack.zygote import Zygote
 
 __all__ = ["Supervisor"]
 
@@ -48,6 +49,8 @@ class Supervisor:
     def __init__(self, home: Home, ports: Mapping[str, int], specs: Sequence[Spec]) -> None:
         self._home = home
         self._ports, self._gate = dict(ports), Gate()
+        self._zygote: Zygote | None = None
+        """What services are copied from when they start together."""
         self.children = [Child(spec, home.log_file(spec.name), self._gate) for spec in specs]
         self._stopping = False
         self._news: SimpleQueue[None] = SimpleQueue()
@@ -117,6 +120,9 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: self.stop())
         signal.signal(signal.SIGCHLD, lambda *_: self._news.put(None))
+        if hasattr(os, "pidfd_open") and any(child.spec.module for child in self.children):
+            with suppress(OSError):  # then services start like other processes
+                self._zygote = Zygote()
         pool = ThreadPoolExecutor(4, thread_name_prefix="health")
         try:
             self._start_wave(0)
@@ -144,6 +150,8 @@ class Supervisor:
         for child in children:
             child.finish()
         self._gate.close()
+        if self._zygote is not None:
+            self._zygote.close()
         self._save(Stack("down", self._ports, {}))
 
     def _stopped_at_tick(self) -> bool:
@@ -236,7 +244,7 @@ class Supervisor:
         self._wave, self._wave_began = wave, time.monotonic()
         for child in sorted(self.children, key=lambda it: not is_executor(it.spec)):  # executors take longest
             if child.spec.wave == wave:
-                child.start(self._wave_began)
+                child.start(self._wave_began, self._zygote)
         self._record(self._state)
 
     def _tick(self, pool: ThreadPoolExecutor) -> None:
