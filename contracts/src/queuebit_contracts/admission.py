@@ -55,7 +55,8 @@ class Submission(Wire):
     shots: StrictInt
     """The number of runs of the circuit; in a program, of each item and of each basis of its observables."""
     backend: Name | None = None
-    """The backend to run on; absent means the cheapest that fits, of the project's default kind."""
+    """The backend to run on; absent means that of the session, or else the cheapest that fits, of the project's default
+    kind."""
     max_cost: Amount | None = None
     """The most this job may cost; it is refused when its quote is higher."""
     seed: StrictInt | None = Field(default=None, ge=0, lt=2**53)

@@ -181,6 +181,15 @@ async def test_a_job_that_does_not_belong_to_the_session_is_refused(
     assert rich.reasons() == expected
 
 
+async def test_a_job_that_names_no_backend_runs_where_its_session_does(rich: Office) -> None:
+    session = await opened(rich, backend="torino", cap="5")
+    await job(rich, "k1", session, backend=None)
+    await job(rich, "k2", await opened(rich, key="any"), backend=None)
+    of_session, of_none = rich.log.events(JobAccepted)
+    assert [it.backend for it in of_session.data.candidates] == ["torino"]
+    assert "torino" not in [it.backend for it in of_none.data.candidates]
+
+
 async def test_closing_gives_back_what_no_job_uses_at_once_and_jobs_keep_their_holds(rich: Office) -> None:
     session = await opened(rich)
     await job(rich, "k1", session)

@@ -15,6 +15,7 @@ from queuebit_broker.policy import Admit, Decision, HoldClosed, Refuse, Wait, ad
 from queuebit_broker.ports import EventLog, Follower
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.requests import read_request
+from queuebit_broker.sessions import KnownSession
 from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled, World
 from queuebit_contracts import subjects
@@ -75,7 +76,8 @@ class AdmitJob:
         await follow_author(self._log, self._follower, self._world, request.tenant, event.data.proof)
         await self._follow_session(request)
         directory, backends = self._world.directory, self._world.registered()
-        shots, stacks = to_profile(request, directory, backends, self._max_source_bytes)
+        session = self._session(request, sequence)
+        shots, stacks = to_profile(request, session, directory, backends, self._max_source_bytes)
         profiling = self._profiles.of(request.tenant, event.data.circuit, shots, stacks)
         if first and not redelivered:  # nothing was decided before the first message of a job
             tail, profiled = sequence, await profiling
@@ -92,6 +94,11 @@ class AdmitJob:
         session = request.submission.session
         if session is not None and self._world.sessions.find(request.tenant, session) is None:
             await follow(self._log, self._follower, subjects.session(request.tenant, session).everything)
+
+    def _session(self, request: Request, sequence: int) -> KnownSession | None:
+        """The session that a submission names, as the submission found it."""
+        session = request.submission.session
+        return None if session is None else self._world.sessions.at(request.tenant, session, sequence)
 
     async def _decide(
         self, request: Request, event: JobSubmitted, sequence: int, tail: int, profiled: Profiled
@@ -177,7 +184,7 @@ class AdmitJob:
         """The current state, including holds under way for others; `at` and `sequence` are the submission's."""
         delegated = self._world.delegated(request.tenant, request.submission.proof, at)
         account = self._world.account(request.tenant, request.submission.project)
-        session, now = request.submission.session, self._clock.now()
+        now = self._clock.now()
         funds = funds_of(self._world, request, others, delegated, now, self._tariff.currency)
         return Snapshot(
             now=now,
@@ -191,7 +198,7 @@ class AdmitJob:
             existing_hold=account.holds.get(request.job),
             hold_closed=request.job in account.closed,
             max_source_bytes=self._max_source_bytes,
-            session=None if session is None else self._world.sessions.at(request.tenant, session, sequence),
+            session=self._session(request, sequence),
             cap=funds.cap,
             delegated=delegated,
         )

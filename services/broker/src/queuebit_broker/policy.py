@@ -17,10 +17,12 @@ from queuebit_broker.rules import (
     circuit_reason,
     default_kind,
     meant,
+    named,
     runs,
     unknown_key,
 )
 from queuebit_broker.session_rules import about_session
+from queuebit_broker.sessions import KnownSession
 from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled
 from queuebit_contracts.backend import KINDS, Registration
@@ -77,9 +79,10 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     """Decide on one submission, with all reasons of a refusal.
 
     The candidates are all backends that fit and that the job's limit, its account and each of its budgets can pay: of
-    the one that the job names, or else of its project's default kind, so that no job is noisy or expensive by surprise.
-    The hold is the largest of their costs, so that it covers any later choice. Where a hold stands already,
-    it is all there is to spend. A silent executor turns no job away: without another candidate, the job waits for it.
+    the one that the job or else its session names, or of its project's default kind, so that no job is noisy or
+    expensive by surprise. The hold is the largest of their costs, so that it covers any later choice. Where a hold
+    stands already, it is all there is to spend. A silent executor turns no job away: without another candidate, the job
+    waits for it.
     """
     if snapshot.hold_closed:
         return HoldClosed()
@@ -87,7 +90,8 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     tenant = snapshot.directory.tenant.get(request.tenant)
     author = _author(request, snapshot)
     project = tenant.project.get(asked.project) if tenant else None
-    names = meant(asked, snapshot.backends, project)
+    backend = named(asked, snapshot.session)
+    names = meant(backend, snapshot.backends, project)
     verdicts = _verdicts(names, request, snapshot, tenant)
     candidates = [it for it in verdicts if isinstance(it, Candidate)]
     silent = [it.backend for it in verdicts if isinstance(it, Silent)]
@@ -97,11 +101,12 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     priced = {it.code for it in reasons}.isdisjoint({"bad_shots", "currency_mismatch"})
     if not candidates and not silent:
         reasons += explain(it for verdict in verdicts if isinstance(verdict, tuple) for it in verdict)
-        if project and (verdicts or _complete(project, snapshot) or default_kind(project) not in KINDS):
-            reasons += about_default(asked, project, _others(names, request, snapshot, tenant, project))
+        known = project and (verdicts or _complete(project, snapshot) or default_kind(project) not in KINDS)
+        if project and known and backend is None:
+            reasons += about_default(asked.project, project, _others(names, request, snapshot, tenant, project))
     paid = [it for it in candidates if _payable(it, request, snapshot)]
     if not paid and not reasons and (silent or not verdicts):
-        return Wait(_waiting(request, silent, project))
+        return Wait(_waiting(request, backend, silent, project))
     if priced:
         own = snapshot.left if project and (snapshot.cap is None or not snapshot.cap.open) else None
         reasons += about_money(request, own, snapshot.limits, candidates)
@@ -152,7 +157,11 @@ def _about_submission(
 
 
 def to_profile(
-    request: Request, directory: Directory, backends: Mapping[str, Registration], max_source_bytes: int
+    request: Request,
+    session: KnownSession | None,
+    directory: Directory,
+    backends: Mapping[str, Registration],
+    max_source_bytes: int,
 ) -> tuple[int, dict[str, list[str]]]:
     """The profile requests before the decision: shots, and backends by stack.
 
@@ -162,7 +171,7 @@ def to_profile(
     tenant = directory.tenant.get(request.tenant)
     if not [*about_source(asked.circuit, max_source_bytes)]:
         project = tenant.project.get(asked.project) if tenant else None
-        for name in meant(asked, backends, project) or runs(backends, project):
+        for name in meant(named(asked, session), backends, project) or runs(backends, project):
             stacks.setdefault(backends[name].stack, []).append(name)
     return _plausible(asked.shots, tenant), stacks
 
@@ -193,8 +202,8 @@ def _payable(candidate: Candidate, request: Request, snapshot: Snapshot) -> bool
     return all(it.currency == candidate.cost.currency and candidate.cost <= it for it in most)
 
 
-def _waiting(request: Request, silent: Sequence[str], project: Project | None) -> str:
-    missing = ", ".join(silent) or request.submission.backend or f"a backend of kind {default_kind(project)}"
+def _waiting(request: Request, backend: str | None, silent: Sequence[str], project: Project | None) -> str:
+    missing = ", ".join(silent) or backend or f"a backend of kind {default_kind(project)}"
     return f"job {request.job} waits for {missing}: see in `qb status` whether the executor is up"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
+from queuebit_broker.sessions import KnownSession
 from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_contracts.backend import KINDS, Kind, Registration
 from queuebit_contracts.delegations import Authority
@@ -28,6 +29,7 @@ __all__ = [
     "circuit_reason",
     "default_kind",
     "meant",
+    "named",
     "runs",
     "unknown_key",
 ]
@@ -38,13 +40,18 @@ def runs(backends: Mapping[str, Registration], project: Project | None) -> list[
     return [name for name in backends if project is None or not project.backends or name in project.backends]
 
 
-def meant(asked: Submission, backends: Mapping[str, Registration], project: Project | None) -> list[str]:
-    """The backends that a job may be given to: the one it names, or else those of its project's default kind.
+def named(asked: Submission, session: KnownSession | None) -> str | None:
+    """The backend that a job names, or else the one of its session; None if neither names one."""
+    return asked.backend or (session.session.backend if session is not None else None)
+
+
+def meant(backend: str | None, backends: Mapping[str, Registration], project: Project | None) -> list[str]:
+    """The backends that a job may be given to: the one that is named, or else those of its project's default kind.
 
     A kind that this version does not know has none: such a backend runs only jobs that name it.
     """
-    if asked.backend is not None:
-        return [asked.backend] if asked.backend in backends else []
+    if backend is not None:
+        return [backend] if backend in backends else []
     wanted = default_kind(project)
     return [name for name in runs(backends, project) if backends[name].kind == wanted and wanted in KINDS]
 
@@ -181,7 +188,7 @@ def about_source(circuit: Payload, max_bytes: int) -> Iterator[Reason]:
 def about_choice(request: Request, snapshot: Snapshot, project: Project | None) -> Iterator[Reason]:
     """Yield a reason for a backend that a job names and may not use."""
     asked = request.submission
-    yield from about_backend(asked.backend, asked.project, snapshot.backends, project)
+    yield from about_backend(named(asked, snapshot.session), asked.project, snapshot.backends, project)
 
 
 def about_backend(
@@ -205,18 +212,18 @@ def about_backend(
         )
 
 
-def about_default(asked: Submission, project: Project, others: Sequence[str]) -> Iterator[Reason]:
+def about_default(name: str, project: Project, others: Sequence[str]) -> Iterator[Reason]:
     """What a job can do that names no backend, and that no backend of the default kind can run.
 
     Args:
-        asked: the submission.
+        name: the project of the job.
         project: whose default kind applies.
         others: backends of other kinds against which nothing speaks so far.
     """
-    if asked.backend is None and others:
+    if others:
         yield Reason(
             code="backend_required",
-            text=f"a job of project {asked.project} that names no backend runs on a backend of kind "
+            text=f"a job of project {name} that names no backend runs on a backend of kind "
             f"{project.default_kind} only: name one of {', '.join(others)} with `--backend`; `qb plan` shows the cost",
         )
 

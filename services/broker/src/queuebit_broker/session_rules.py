@@ -161,9 +161,10 @@ def about_session(
     if asked.project != session.project:
         text = f"session {name} is of project {session.project}, and the job of {asked.project}: submit to the former"
         yield Reason(code="foreign_session", text=text)
-    if isinstance(asked, Submission) and session.backend is not None and asked.backend != session.backend:
-        text = f"the jobs of session {name} run on {session.backend}, and this one names {asked.backend or 'none'}: "
-        yield Reason(code="session_backend", text=f"{text}name that backend, or submit without a session")
+    named = asked.backend if isinstance(asked, Submission) else None
+    if named is not None and session.backend is not None and named != session.backend:
+        text = f"the jobs of session {name} run on {session.backend}, and this one names {named}: "
+        yield Reason(code="session_backend", text=f"{text}name that backend or none, or submit without a session")
 
 
 def idle_cost(known: KnownSession, now: datetime) -> Money | None:
