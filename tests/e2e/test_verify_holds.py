@@ -79,6 +79,10 @@ def test_sessions_that_close_while_broker_and_metering_are_killed_close_once(own
         assert max(Decimal(it["charged"]) for it in rows) <= Decimal("0.10")
         assert sum(it["idle_cost"] != "None" for it in rows) >= 3
         assert _left(client) == before - sum(Decimal(it["charged"]) for it in rows)
+        (spent,) = (Decimal(str(it["spent"])) for it in client.balances() if it["kind"] == "account")
+        (charges,) = client.charges()
+        exported = b"".join(client.export_charges("jsonl")).splitlines()
+        assert Decimal(str(charges["amount"])) == sum(Decimal(json.loads(it)["amount"]) for it in exported) == spent
     assert all(it["holds"] for it in _verdicts(own).values())
 
 

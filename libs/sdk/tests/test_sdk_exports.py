@@ -107,6 +107,15 @@ def test_a_session_that_was_idle_is_a_resource_too() -> None:
     assert (row["ResourceId"], row["ResourceType"]) == ("s1", "Session")
 
 
+def test_the_own_time_of_a_hybrid_job_is_no_quantum_computing() -> None:
+    data = {**FIRST, "hybrid": "h1", "charge": charge("0.00425", line("classical_second", "42.5", "0.0001", "0.00425"))}
+    del data["job"], data["backend"]
+    (row,) = rows_of({**BILL, "type": "qb.hybrid.metered.v1", "job": "", "data": data})
+    assert (row["ResourceId"], row["ResourceType"]) == ("h1", "Hybrid Job")
+    assert (row["ServiceSubcategory"], row["SkuMeter"]) == ("Serverless Compute", "classical_second")
+    assert (row["BilledCost"], row["ChargePeriodStart"]) == ("0.00425", "2026-10-31T23:59:59Z")
+
+
 async def whole(form: str, *pages: Sequence[dict[str, Any]], **wanted: object) -> tuple[str, list[dict[str, object]]]:
     asked, left = list[dict[str, object]](), [*pages]
 

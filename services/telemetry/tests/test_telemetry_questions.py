@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from queuebit_contracts.account import AccountHeld, Hold
-from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.catalog import AnyEvent, decode
 from queuebit_contracts.job import Charge, Correction, JobCorrected, JobRejected, Rejection, Usage
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import event_name
-from queuebit_contracts.wire import Amount, Reason
+from queuebit_contracts.wire import Amount, Reason, UnknownEvent
 from queuebit_telemetry.adapters import ClickHouse
 from queuebit_telemetry.policy import Ratio
 from queuebit_telemetry.queries import COUNTS
@@ -21,6 +22,8 @@ from queuebit_telemetry.queries import COUNTS
 from .conftest import LifeOf, rows_of
 
 pytestmark = pytest.mark.server
+
+EXAMPLES = Path(__file__).parents[3] / "contracts" / "examples"
 
 
 async def test_job_is_reported_from_its_events(clickhouse: ClickHouse, life_of: LifeOf) -> None:
@@ -161,6 +164,34 @@ async def test_charges_add_up_exactly_by_project(clickhouse: ClickHouse, life_of
         {"project": "main", "currency": "USD", "jobs": 10, "amount": "1.00000000000000001", "jbu": "25.00"}
     ]
     assert await clickhouse.charges("nobody", Question()) == []
+
+
+def charged_beside_jobs() -> list[AnyEvent]:
+    """A hybrid job and the idle time of a session, with their bills and settlements: the golden examples."""
+    found = []
+    for noun, names in (("hybrid", ("submitted", "accepted", "metered")), ("session", ("opened", "metered"))):
+        for name in names:
+            (path, *_) = sorted((EXAMPLES / f"qb.{noun}.{name}.v1").glob("*.json"))
+            event = decode(path.read_bytes())
+            assert not isinstance(event, UnknownEvent)
+            found.append(event)
+    return found
+
+
+async def test_time_of_hybrid_jobs_and_idle_time_of_sessions_are_charges(
+    clickhouse: ClickHouse, life_of: LifeOf
+) -> None:
+    position = await clickhouse.position()
+    await clickhouse.append(rows_of([*life_of("acme", "j1"), *charged_beside_jobs()]), position.generation, "LOG>0")
+    sums = {str(it["project"]): (it["jobs"], it["amount"]) for it in await clickhouse.charges("acme", Question())}
+    assert sums == {"main": (1, "0.100000000000000001"), "chem": (0, "0.00425"), "chemistry": (0, "0.12")}
+    session, hybrid, job = await clickhouse.bills("acme", Question())
+    assert [it["type"] for it in (session, hybrid, job)] == [
+        f"qb.{noun}.metered.v1" for noun in ("session", "hybrid", "job")
+    ]
+    assert {name: hybrid[name] for name in ("user", "label")} == {"user": "ada", "label": "vqe.py"}
+    assert (session["user"], session["label"]) == ("ada", "h2 scan")
+    assert [it["type"] for it in await clickhouse.bills("acme", Question(project="chem"))] == ["qb.hybrid.metered.v1"]
 
 
 async def test_activity_adds_up_by_what_is_asked(clickhouse: ClickHouse, life_of: LifeOf) -> None:

@@ -24,8 +24,9 @@ FORMS: Final = tuple(MEDIA_TYPES)
 _PAGE: Final = 200
 _PLAIN: Final = (
     *("sequence", "at", "type", "project", "job", "session", "user", "label", "tags", "backend", "state"),
-    *("amount", "currency", "jbu", "provisional", "reason", "price_book"),
+    *("amount", "currency", "jbu", "provisional", "reason", "price_book", "hybrid"),
 )
+_OF_BILL: Final = ("project", "job", "session", "hybrid", "backend", "state", "reason", "price_book")
 _Bill = Mapping[str, Any]  # a row of the question `bills`
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -36,8 +37,9 @@ AskBills = Callable[..., Awaitable[Sequence[_Bill]]]
 async def exported(ask: AskBills, form: str, **wanted: object) -> AsyncGenerator[bytes]:
     """Yield an export page by page, newest charges first.
 
-    Each charge and each correction is a row of its own; the amounts of all rows of a job add up to its charge. Amounts
-    are exact decimals.
+    Each charge and each correction is a row of its own; the amounts of all rows of a job add up to its charge. The own
+    time of a hybrid job and the idle time of a session are rows too: all rows of a project add up to what its account
+    was charged. Amounts are exact decimals.
 
     Args:
         ask: asks for bills.
@@ -67,7 +69,7 @@ def _plain(bill: _Bill) -> dict[str, Any]:
     moved = data.get("delta", data["charge"])
     return {
         **{name: bill[name] for name in ("sequence", "at", "type")},
-        **{name: data.get(name) for name in ("project", "job", "session", "backend", "state", "reason", "price_book")},
+        **{name: data.get(name) for name in _OF_BILL},
         **{name: bill.get(name) for name in ("user", "label", "tags")},
         **{name: moved[name] for name in ("amount", "currency", "jbu")},
         "provisional": data.get("final") is False,

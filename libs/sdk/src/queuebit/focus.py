@@ -123,7 +123,7 @@ def _about(bill: Mapping[str, Any]) -> _Row:
     used = bill.get("first") or data
     end = datetime.fromisoformat(used.get("ended_at") or used.get("closed_at") or bill["at"])
     start, (period, next_period) = _second(end), _month(at)
-    resource, kind = (data["session"], "Session") if "session" in data else (data["job"], "Quantum Job")
+    resource, kind = _resource(data)
     corrected = "before" in bill
     return {
         "BillingAccountId": data["tenant"],
@@ -148,7 +148,7 @@ def _about(bill: Mapping[str, Any]) -> _Row:
         "ResourceType": kind,
         "ServiceCategory": "Compute",
         "ServiceName": _NAME,
-        "ServiceSubcategory": "Quantum Compute",
+        "ServiceSubcategory": "Serverless Compute" if "hybrid" in data else "Quantum Compute",
         "SubAccountId": data["project"],
         "SubAccountName": data["project"],
         "SubAccountType": "Project",
@@ -161,6 +161,13 @@ def _about(bill: Mapping[str, Any]) -> _Row:
         "x_Sequence": str(bill["sequence"]),
         "x_User": bill.get("user") or None,
     }
+
+
+def _resource(data: Mapping[str, Any]) -> tuple[str, str]:
+    """The id and the type of what a bill charges."""
+    kinds = (("hybrid", "Hybrid Job"), ("session", "Session"), ("job", "Quantum Job"))
+    name, kind = next(it for it in kinds if it[0] in data)
+    return data[name], kind
 
 
 def _text(number: Decimal) -> str:

@@ -35,6 +35,7 @@ from queuebit_telemetry.groups import GROUPS, MOST_GROUPS, group_document
 from queuebit_telemetry.policy import Counts, Durations, Ratio
 from queuebit_telemetry.queries import (
     BILLED,
+    BILLED_BESIDE,
     BILLS,
     CHARGES,
     COUNTS,
@@ -179,9 +180,19 @@ class ClickHouse:
             limit=min(question.limit, _BILLS),
             **_period(question),
         )
-        billed = await self._query(BILLED, tenant=tenant, jobs=[*{str(it["job"]) for it in found} - {""}])
-        about = {it["job"]: it for it in billed}
-        return [_json(_bill(row, about.get(row["job"], {}))) for row in found]
+        bills = [{**it, "data": json.loads(it["data"])} for it in found]
+        about = await self._about_bills(tenant, bills)
+        return [_json(_bill(it, about.get(_billed(it), {}))) for it in bills]
+
+    async def _about_bills(self, tenant: str, bills: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+        """What bills do not say of what they charge, by its id."""
+        jobs = [*dict.fromkeys(str(it["job"]) for it in bills if it["job"])]
+        beside = [*dict.fromkeys(_billed(it) for it in bills if not it["job"])]
+        billed = await self._query(BILLED, tenant=tenant, jobs=jobs)
+        found: dict[str, Mapping[str, Any]] = {str(it["job"]): it for it in billed}
+        if beside:
+            found |= {str(it["id"]): it for it in await self._query(BILLED_BESIDE, tenant=tenant, ids=beside)}
+        return found
 
     async def activity(self, tenant: str, question: Question, since: datetime) -> list[dict[str, JsonValue]]:
         rows = await self._query(activity(question.by), tenant=tenant, since=_seconds(since), limit=MOST_ROWS)
@@ -278,7 +289,7 @@ class LogHead:
         return Head(state.first, state.last, state.messages)
 
     async def messages_of(self, tenant: str) -> int:
-        kinds = ("job", "account", "command", "reservation", "tenant")
+        kinds = ("job", "account", "command", "reservation", "tenant", "session", "hybrid", "delegation")
         found = (count_messages(self._connection, of_tenant(kind, tenant)) for kind in kinds)
         return sum(await asyncio.gather(*found))
 
@@ -323,8 +334,14 @@ def _period(question: Question) -> dict[str, float]:
 def _bill(row: dict[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:  # values as the driver reads them
     earlier = [json.loads(data) for seq, data in about.get("bills", ()) if seq < row["sequence"]]
     known = {name: about.get(name, "") for name in ("user", "label")}
-    bill = {**row, "data": json.loads(row["data"]), **known, "tags": about.get("tags", [])}
+    bill = {**row, **known, "tags": about.get("tags", [])}
     return bill | ({"before": earlier[-1], "first": earlier[0]} if earlier else {})
+
+
+def _billed(bill: Mapping[str, Any]) -> str:
+    """The id of what a bill charges: a job, a hybrid job or a session."""
+    data = bill["data"]
+    return str(bill["job"] or data.get("hybrid") or data.get("session"))
 
 
 def _fits(row: Mapping[str, object], question: Question) -> bool:

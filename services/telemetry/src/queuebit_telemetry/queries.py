@@ -6,6 +6,7 @@ from typing import Final
 
 __all__ = [
     "BILLED",
+    "BILLED_BESIDE",
     "BILLS",
     "CHARGES",
     "COUNTS",
@@ -120,18 +121,22 @@ FROM (
         toDecimal128OrNull(JSONExtractString(data, 'charge', 'amount'), 18) AS charge,
         toDecimal128OrNull(JSONExtractString(data, 'charge', 'jbu'), 18) AS jbu
     FROM events FINAL
-    WHERE tenant = {tenant:String} AND type = 'qb.session.metered.v1'
+    WHERE tenant = {tenant:String} AND type IN ('qb.session.metered.v1', 'qb.hybrid.metered.v1')
 )
 WHERE {project:String} = '' OR project = {project:String}
 GROUP BY project, currency
 ORDER BY project, currency
 """
-"""Exact sums over the events themselves, idle time of sessions included: money never comes from a derived table."""
+"""Exact sums over the events themselves, with the idle time of sessions and the own time of hybrid jobs.
+
+Money never comes from a derived table. `jobs` counts jobs alone.
+"""
 
 BILLS: Final = """
 SELECT seq AS sequence, stored_at AS at, type, job, data
 FROM events
-WHERE tenant = {tenant:String} AND type IN ('qb.job.metered.v1', 'qb.job.corrected.v1', 'qb.session.metered.v1')
+WHERE tenant = {tenant:String}
+    AND type IN ('qb.job.metered.v1', 'qb.job.corrected.v1', 'qb.session.metered.v1', 'qb.hybrid.metered.v1')
     AND ({project:String} = '' OR JSONExtractString(data, 'project') = {project:String})
     AND ({before:UInt64} = 0 OR seq < {before:UInt64})
     AND stored_at >= toDateTime64({since:Float64}, 6, 'UTC')
@@ -154,6 +159,20 @@ WHERE tenant = {tenant:String} AND job IN {jobs:Array(String)}
 GROUP BY job
 """
 """What bills do not say of their jobs, and all bills of each, oldest first."""
+
+BILLED_BESIDE: Final = """
+SELECT
+    splitByChar('.', subject)[4] AS id,
+    max(JSONExtractString(data, 'user')) AS user,
+    argMinIf(JSONExtractString(data, 'label'), seq, type != 'qb.hybrid.accepted.v1') AS label,
+    argMinIf(JSONExtract(data, 'tags', 'Array(String)'), seq, type = 'qb.hybrid.submitted.v1') AS tags
+FROM events
+WHERE tenant = {tenant:String}
+    AND type IN ('qb.hybrid.submitted.v1', 'qb.hybrid.accepted.v1', 'qb.session.opened.v1')
+    AND id IN {ids:Array(String)}
+GROUP BY id
+"""
+"""What bills do not say of their hybrid jobs and sessions."""
 
 COUNTS: Final = """
 SELECT
