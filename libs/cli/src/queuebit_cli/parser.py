@@ -120,9 +120,7 @@ def _group(command: ArgumentParser, what: str) -> None:
 
 
 def _hybrid(hybrid: Group) -> None:
-    run = hybrid.command(
-        "run", "hybrid:run", "have the platform run a Python file", client=True, anywhere=False, json=LINES
-    )
+    run = hybrid.command("run", "hybrid:run", "have the platform run a Python file", client=True, json=LINES)
     run.add_argument("file", metavar="FILE", help="a Python file; it declares its dependencies as PEP 723 says")
     run.add_argument("--param", action="append", default=[], metavar="N=V", help="a parameter: JSON, or a text")
     run.add_argument("--max-time", type=lifetime, default=600, metavar="TIME", help="stop it after 90s or 2h (10m)")
@@ -146,7 +144,7 @@ def _hybrid(hybrid: Group) -> None:
     ):
         lines = LINES if word in ("logs", "metrics") else DOCUMENT
         command = hybrid.command(word, f"hybrid:{word}", text, client=True, json=lines)
-        command.add_argument("hybrid", metavar="ID", help="its id, as `qb hybrid list` shows it")
+        command.add_argument("hybrid", metavar="ID", help=_JOB)
         if word in ("logs", "metrics"):
             command.add_argument("--follow", "-f", action="store_true", help="until it ends")
         if word == "result":

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from queuebit.text import visible
+from queuebit_cli import ids
 from queuebit_cli.connecting import ask, client_of
 from queuebit_cli.output import Output
 from queuebit_cli.render_tables import hybrid_rows
@@ -22,9 +23,19 @@ if TYPE_CHECKING:
     from queuebit.client import AsyncClient
     from queuebit.hybrid_jobs import AsyncHybridJob, HybridStatus
 
-__all__ = ["cancel", "list_hybrids", "logs", "metrics", "result", "run", "show"]
+__all__ = ["cancel", "full_id", "list_hybrids", "logs", "metrics", "result", "run", "show"]
 
 _EXITS = {"rejected": Exit.REFUSED, "failed": Exit.JOB_FAILED, "cancelled": Exit.JOB_FAILED}
+
+
+async def full_id(client: AsyncClient, words: str) -> str:
+    """The id of a hybrid job by itself, by a prefix that only it has, or by `latest`.
+
+    Raises:
+        NotFound: none of the newest is meant, or several are.
+    """
+    unknown = f"there is no hybrid job {words} among the newest: see `qb hybrid list`"
+    return await ids.full_id(words, lambda: client.hybrid_jobs(limit=ids.MOST), "hybrid", unknown)
 
 
 def run(args: Namespace, out: Output) -> Exit:
@@ -131,7 +142,7 @@ async def _end(job: AsyncHybridJob, out: Output) -> Exit:
 def _streamed(args: Namespace, out: Output, each: Callable[[AsyncHybridJob], Awaitable[None]]) -> Exit:
     async def work() -> None:
         async with client_of(args) as client:
-            await each(client.hybrid_job(args.hybrid))
+            await each(client.hybrid_job(await full_id(client, args.hybrid)))
 
     asyncio.run(work())
     return Exit.DONE
@@ -139,7 +150,7 @@ def _streamed(args: Namespace, out: Output, each: Callable[[AsyncHybridJob], Awa
 
 def _asked(args: Namespace, out: Output, question: Callable[[AsyncHybridJob], Awaitable[Any]]) -> Any:  # its answer
     async def asked(client: AsyncClient) -> Any:  # the answer
-        return await question(client.hybrid_job(args.hybrid))
+        return await question(client.hybrid_job(await full_id(client, args.hybrid)))
 
     return ask(args, out, "asking the log", asked)
 

@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from queuebit_cli import ids
 from queuebit_cli.connecting import ask
 from queuebit_cli.output import Output
 from queuebit_cli.render_tables import end_time
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["close", "full_id", "list_", "open_", "show"]
 
 _ASKING = "asking the broker"
-_ID_LENGTH = 21
-_MOST = 1000
 
 
 async def full_id(client: AsyncClient, words: str) -> str:
@@ -30,18 +29,8 @@ async def full_id(client: AsyncClient, words: str) -> str:
     Raises:
         NotFound: none that is open, or closed within a day, is meant; or several are.
     """
-    from queuebit.errors import NotFound
-    from queuebit.finding import LATEST
-
-    if len(words) == _ID_LENGTH:
-        return words
-    ids = [str(row["session"]) for row in await client.sessions(limit=_MOST)]
-    fitting = ids[:1] if words == LATEST else [it for it in ids if it.startswith(words)]
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
-        raise NotFound(f"{len(fitting)} sessions begin with {words!r}: give more of the id, such as {fitting[0][:10]}")
-    raise NotFound(f"there is no session {words} that is open, or closed today: see `qb session list`")
+    unknown = f"there is no session {words} that is open, or closed today: see `qb session list`"
+    return await ids.full_id(words, lambda: client.sessions(limit=ids.MOST), "session", unknown)
 
 
 def open_(args: Namespace, out: Output) -> Exit:
@@ -59,8 +48,7 @@ def open_(args: Namespace, out: Output) -> Exit:
         f"without a job; {hold}; idle time is {price}; {where}"
     )
     if not args.dry_run:
-        there = f" --backend {row['backend']}" if row["backend"] else ""
-        out.aside(f"`qb submit --session {row['session']}{there} FILE` submits to it")
+        out.aside(f"`qb submit --session {row['session']} FILE` submits to it")
     return Exit.DONE
 
 
