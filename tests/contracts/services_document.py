@@ -57,7 +57,7 @@ def services_document() -> dict[str, Any]:  # JSON
         queuebit_executor.routes.profiles(handler, "aer", Tracing("executor-aer"), begin_s=1.0),
         queuebit_executor.routes.liveness(["aer"], {}),
         queuebit_executor.routes.statements(handler),
-        queuebit_hybrid.routes.routes(handler),
+        queuebit_hybrid.routes.routes(handler, handler),
         queuebit_hybrid.routes.queries(handler),
         queuebit_metering.routes.routes(handler, handler, workers=1),
         queuebit_metering.routes.sessions(handler),

@@ -31,7 +31,7 @@ def routers() -> list[NatsRouter]:
         queuebit_broker.routes.routes(handler, handler),
         queuebit_broker.routes.hybrid_routes(handler),
         queuebit_executor.routes.placements(handler, durable_of("aer", "aer"), WANTED),
-        queuebit_hybrid.routes.routes(handler),
+        queuebit_hybrid.routes.routes(handler, handler),
         queuebit_metering.routes.routes(handler, handler, workers=1),
         queuebit_metering.routes.sessions(handler),
         queuebit_metering.routes.hybrid_routes(handler),

@@ -44,6 +44,7 @@ __all__ = [
     "HybridSubmitted",
     "HybridTerms",
     "HybridUsage",
+    "cap_key",
     "hybrid_id",
     "is_hybrid",
 ]
@@ -287,6 +288,11 @@ def hybrid_id(tenant: str, key: str) -> str:
     """Derive the id of a hybrid job from its tenant and idempotency key: `h` and 20 digits of base 32."""
     image = hashlib.sha256(f"hybrid\n{tenant}\n{key}".encode()).digest()
     return _PREFIX + base64.b32encode(image[:15]).decode()[:20].lower()
+
+
+def cap_key(hybrid: str) -> str:
+    """The key of the session whose cap pays for a hybrid job and for its jobs, and for nothing else."""
+    return f"hybrid-{hybrid}"
 
 
 def is_hybrid(id_: str) -> bool:

@@ -17,6 +17,7 @@ from queuebit_contracts.hybrid import (
     HybridCompleted,
     HybridFailed,
     HybridStarted,
+    HybridSubmission,
     HybridTerms,
     HybridUsage,
 )
@@ -61,7 +62,7 @@ class Runs:
     def attempt(self, job: HybridAcceptance, before: Progress) -> Attempt:
         return Attempt(self.released)
 
-    async def finish(self, job: HybridAcceptance) -> None:
+    async def finish(self, job: HybridAcceptance | HybridSubmission) -> None:
         self.finished.append(job.hybrid)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from queuebit_contracts.hybrid import HybridAcceptance
+from queuebit_contracts.hybrid import HybridAcceptance, HybridSubmission, cap_key
+from queuebit_contracts.session import session_id
 from queuebit_contracts.subjects import identity, output, sessions
 from queuebit_hybrid.output import Publish
 from queuebit_hybrid.running import Attempt, Runner
@@ -31,9 +32,13 @@ class ChildRuns:
         """Prepare an attempt."""
         return Attempt(self._runner, job, before, lambda kind: publisher(self._requests, job.tenant, job.hybrid, kind))
 
-    async def finish(self, job: HybridAcceptance) -> None:
-        """Close the session of a job, so that the rest of its cap goes back, and end its key."""
-        if job.session is not None:
+    async def finish(self, job: HybridAcceptance | HybridSubmission) -> None:
+        """Close the session that has the cap of a job, so that the rest goes back, and end the key of the job.
+
+        A session that the job only belongs to stays open, and a delegation of another key acts on: the broker ends
+        none that this request is not signed with.
+        """
+        if job.session == session_id(job.tenant, cap_key(job.hybrid)):
             closing = self._runner.keys.closing(job.tenant, job.hybrid, job.delegation, job.session)
             await self._requests.ask(sessions("close", job.tenant), closing.model_dump_json(exclude_none=True).encode())
         asked = self._runner.keys.revocation(job.tenant, job.hybrid, job.delegation)

@@ -14,6 +14,7 @@ from queuebit_hybrid.answers import Answers
 from queuebit_hybrid.folders import remove_abandoned
 from queuebit_hybrid.handlers import RunHybridJobs
 from queuebit_hybrid.keys import JobKeys
+from queuebit_hybrid.rejections import EndRejected
 from queuebit_hybrid.routes import queries, routes
 from queuebit_hybrid.rows import Rows
 from queuebit_hybrid.running import Runner
@@ -35,15 +36,16 @@ def create_app() -> Service:
     settings, bus = Settings(), BusSettings()
     service = Service("hybrid", bus)
     runner = Runner(settings, JobKeys(read_secret(bus.seed_file)), BusTransport(service.bus), service.topology)
+    runs = ChildRuns(service.bus, runner)
     run = RunHybridJobs(
         service.log,
         KeyValuePayloads(service.bus),
-        ChildRuns(service.bus, runner),
+        runs,
         UsageFiles(settings.data_dir),
         f"hybrid-{os.getpid()}",
         settings.slots,
     )
-    service.include(routes(run))
+    service.include(routes(run, EndRejected(service.log, runs)))
     rows = Rows()
 
     def take(stored: Stored) -> None:

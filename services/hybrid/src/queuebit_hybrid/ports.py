@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from queuebit_contracts.hybrid import HybridAcceptance
+from queuebit_contracts.hybrid import HybridAcceptance, HybridSubmission
 from queuebit_contracts.wire import Payload
 from queuebit_hybrid.policy import Measured
 from queuebit_hybrid.usage_file import Progress
@@ -42,6 +42,6 @@ class Runs(Protocol):
         """Prepare an attempt."""
         ...
 
-    async def finish(self, job: HybridAcceptance) -> None:
-        """Close the session of a job, and end its key."""
+    async def finish(self, job: HybridAcceptance | HybridSubmission) -> None:
+        """Close the session that has the cap of a job, and end its key; raises `Unavailable`."""
         ...

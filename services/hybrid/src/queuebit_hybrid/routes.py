@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from faststream.nats import NatsRouter
 
-from queuebit_contracts.hybrid import HybridAccepted
+from queuebit_contracts.hybrid import HybridAccepted, HybridRejected
 from queuebit_contracts.query import Answer, Question
 from queuebit_hybrid.answers import Answers
 from queuebit_hybrid.handlers import RunHybridJobs
+from queuebit_hybrid.rejections import EndRejected
 from queuebit_runtime.consumers import LogSequence, subscribes
 from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.replies import Tenant
@@ -19,14 +20,19 @@ _IN_HAND = 1024
 """Hybrid jobs that run, or wait here for a place."""
 
 
-def routes(run: RunHybridJobs) -> NatsRouter:
-    """Hybrid jobs to run."""
+def routes(run: RunHybridJobs, end: EndRejected) -> NatsRouter:
+    """Hybrid jobs to run, and those that were refused."""
     router = NatsRouter()
 
     @subscribes(router, "hybrid-accepted", workers=_IN_HAND)
     async def on_accepted(event: HybridAccepted, sequence: LogSequence) -> None:
         """Run a hybrid job to its end."""
         await run(event, sequence)
+
+    @subscribes(router, "hybrid-rejected", workers=4)
+    async def on_rejected(event: HybridRejected, sequence: LogSequence) -> None:
+        """End the key of a hybrid job that was refused, and the session with its cap."""
+        await end(event, sequence)
 
     return router
 
