@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from examples.hybrid import vqe
 
 from queuebit import Client, HybridJob, JobFailed, Money, Refused
 from queuebit.credentials import find
-from queuebit.errors import InvalidInput, NotFound
+from queuebit.errors import Conflict, NotFound
+from queuebit.http_signatures import signature_headers
 from queuebit_testing.embedded import EmbeddedStack
 
 pytestmark = [
@@ -110,6 +118,16 @@ def account(client: Client) -> tuple[Money, Money]:
     return Money.of(str(it["held"])), Money.of(str(it["spent"]))
 
 
+def charged(client: Client) -> dict[str, Money]:
+    """What the account was charged: by the sums, and by the rows of each export."""
+    found = {"charges": sum((Money.of(str(it["amount"])) for it in client.charges()), Money.zero())}
+    for form, column in (("csv", "amount"), ("jsonl", "amount"), ("focus", "BilledCost")):
+        text = b"".join(client.export_charges(form)).decode()
+        rows = map(json.loads, text.splitlines()) if form == "jsonl" else csv.DictReader(io.StringIO(text))
+        found[form] = sum((Money.of(str(it[column])) for it in rows), Money.zero())
+    return found
+
+
 def test_examples_run_beside_the_backends(stack: EmbeddedStack, tenant: str) -> None:
     with Client(find(stack.home, tenant)) as client:
         energies = client.run_hybrid(EXAMPLES / "vqe.py", {"rounds": 1}, key="h2")
@@ -125,6 +143,7 @@ def test_examples_run_beside_the_backends(stack: EmbeddedStack, tenant: str) -> 
         held, spent = account(client)
         total = sum([*bills, energies.cost(), cut.cost()], Money.zero())
         assert (held, spent) == (Money.zero(), total)
+        assert charged(client) == {"charges": total, "csv": total, "jsonl": total, "focus": total}
         rows = {it["hybrid"]: it for it in client.hybrid_jobs()}
         assert {rows[it.id]["state"] for it in (energies, cut)} == {"completed"}
 
@@ -152,9 +171,50 @@ def test_over_http_it_reads_and_stops_as_over_the_bus(stack: EmbeddedStack, tena
             far.hybrid_job("hnone").status()
         shown = stack.ask("hybrid", "show", near.id, "--url", stack.listens("gateway"), "--tenant", tenant)
         assert shown["state"] == "completed"
-        with pytest.raises(InvalidInput, match="over HTTP"):
-            far.run_hybrid(file, max_cost="1")
-        assert account(client)[0] == Money.zero()  # no session was opened for it
+
+
+def test_over_http_it_is_started_by_its_user_and_by_no_token(
+    stack: EmbeddedStack, tenant: str, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(WRITES)
+    credential, gateway = find(stack.home, tenant), stack.listens("gateway")
+    with Client(credential) as near, Client(credential, url=gateway) as far:
+        job = far.run_hybrid(file, key="far", max_cost="1", max_time=60)
+        assert job.result(60) == {"energy": 1}
+        assert {far.run_hybrid(file, key="far", max_cost="1", max_time=60).id for _ in range(2)} == {job.id}
+        assert near.run_hybrid(file, key="far", max_cost="1", max_time=60).id == job.id
+        with pytest.raises(Conflict):
+            far.run_hybrid(file, key="far")
+        names = [name for _, name in zip(range(5), events(far, f"/v1/hybrid-jobs/{job.id}/events"), strict=False)]
+        assert names == [f"hybrid.{it}" for it in ("submitted", "accepted", "started", "completed", "metered")]
+        monkeypatch.setenv("QUEUEBIT_TOKEN", stack.qb("token", "--tenant", tenant).strip())
+        with Client(url=gateway) as bearer, pytest.raises(Refused, match="the user's own key") as refused:
+            bearer.run_hybrid(file)
+        assert [it.code for it in refused.value.reasons] == ["delegated"]
+        monkeypatch.delenv("QUEUEBIT_TOKEN")
+        path = tmp_path / "s.sock"
+        words = ("sidecar", "--socket", str(path), "--key", "fn-1", "--tenant", tenant, "--user", "me")
+        with subprocess.Popen(stack.argv(*words), stdout=subprocess.PIPE, text=True) as sidecar:
+            assert sidecar.stdout is not None
+            assert sidecar.stdout.readline().endswith(f"{path}\n")
+            with Client(url=f"unix://{path}") as beside:
+                started = beside.run_hybrid(file, {"a": 1}, label="beside")
+                assert started.result(60) == {"energy": 1}
+            sidecar.terminate()
+        assert near.hybrid_job(started.id).status().label == "beside"
+        while account(near)[0] != Money.zero():  # the session of the cap closes with its job
+            time.sleep(0.1)
+
+
+def events(client: Client, target: str) -> Iterator[str]:
+    """The names of the events of a stream over HTTP."""
+    url, credential = urlsplit(client.credential.url), client.credential
+    headers = signature_headers(credential.seed, "GET", url.netloc, target, b"", int(time.time()))
+    with closing(HTTPConnection(str(url.hostname), url.port, timeout=30)) as connection:
+        connection.request("GET", target, headers=headers)
+        for line in connection.getresponse():
+            if line.startswith(b"event: "):
+                yield line[7:-1].decode()
 
 
 def test_a_child_reaches_nothing_but_its_own_tenant(stack: EmbeddedStack, tenant: str, file: Path) -> None:
@@ -192,6 +252,12 @@ def test_what_cannot_run_is_refused_with_a_reason(stack: EmbeddedStack, tenant: 
         with pytest.raises(Refused) as refused:
             client.run_hybrid(file, max_cost="0.0001").result(30)
         assert {it.code for it in refused.value.reasons} == {"max_cost_exceeded", "session_cap"}
+        while account(client)[0] != Money.zero():  # the session of its cap closes at once
+            time.sleep(0.1)
+        keys = {it["ended"] for it in stack.ask("token", "list", "--tenant", tenant)}
+        while keys != {"me revoked it"}:
+            time.sleep(0.1)
+            keys = {it["ended"] for it in stack.ask("token", "list", "--tenant", tenant)}
 
 
 def test_a_cap_is_a_hold_that_nothing_overruns(stack: EmbeddedStack, tenant: str, file: Path) -> None:

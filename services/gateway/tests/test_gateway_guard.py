@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 
 import pytest
@@ -15,6 +16,7 @@ from queuebit_contracts.directory import Directory
 from queuebit_gateway.callers import Caller, Callers
 from queuebit_gateway.guard import BODY_BYTES, Guard
 from queuebit_gateway.limits import Limited
+from queuebit_gateway.operations import OPERATIONS
 from queuebit_gateway.problems import PROBLEM, Problem
 from queuebit_gateway.server import Server
 from queuebit_gateway.settings import Settings
@@ -49,6 +51,37 @@ async def test_an_error_is_a_problem_document_with_the_request_id(app: ASGIApp) 
     assert found["reasons"] == [{"code": "no_such_address", "text": found["detail"]}]
 
 
+@pytest.mark.parametrize(
+    ("path", "near"),
+    [
+        ("/v1/job/j123/result", "/v1/jobs/j123/result"),
+        ("/jobs", "/v1/jobs"),
+        ("/v1/jobs/", "/v1/jobs"),
+        ("/x", "/docs"),
+    ],
+)
+async def test_an_address_that_there_is_not_says_which_there_is(app: ASGIApp, path: str, near: str) -> None:
+    found = (await send(app, "GET", path)).json()
+    assert (found["status"], found["detail"]) == (404, f"there is no address {path}")
+    assert near in found["next_step"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_parameter_that_there_is_not_is_refused_with_those_that_there_are(app: ASGIApp, method: str) -> None:
+    answer = await send(app, method, "/v1/jobs?stat=failed&limit=3")
+    assert answer.status == 422
+    found = (await send(app, "GET", "/v1/jobs?stat=failed&limit=3")).json()
+    assert (found["code"], found["next_step"]) == ("unknown_parameter", "did you mean state?")
+    assert all(it in found["detail"] for it in ("stat:", "state", "project", "limit", "after"))
+
+
+async def test_every_address_refuses_what_it_does_not_know(app: ASGIApp) -> None:
+    for it in OPERATIONS:
+        if "webhooks" not in it.path:  # this application has none
+            answer = await send(app, it.method, f"{re.sub('{.*?}', 'x', it.path)}?no_such=1")
+            assert (answer.status, answer.json()["code"]) == (422, "unknown_parameter"), it.path
+
+
 async def test_a_request_id_that_could_break_a_log_is_replaced(app: ASGIApp) -> None:
     assert "\n" not in (await send(app, "GET", "/", headers=[("x-request-id", "a\nb")])).headers["x-request-id"]
 
@@ -57,6 +90,7 @@ async def test_another_method_is_named(app: ASGIApp) -> None:
     answer = await send(app, "DELETE", "/v1/backends")
     assert (answer.status, answer.json()["code"]) == (405, "method_not_allowed")
     assert answer.headers["allow"] == "GET, HEAD"
+    assert "GET, HEAD" in answer.json()["next_step"]
 
 
 async def test_every_method_of_an_address_is_named(app: ASGIApp) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
+from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from queuebit.transport import Reply
@@ -23,17 +26,20 @@ from queuebit_contracts.hybrid import (
     hybrid_id,
 )
 from queuebit_contracts.job import Signature
-from queuebit_contracts.subjects import output
+from queuebit_contracts.subjects import output, parse
 from queuebit_contracts.tenants import Role
 from queuebit_contracts.wire import Amount
 from queuebit_gateway.callers import Caller
+from queuebit_gateway.hub import Filter, Hub
+from queuebit_gateway.streams import Streams
+from queuebit_gateway.web import Streaming
 from queuebit_kernel import Json, digest
 from queuebit_runtime.payloads import describe
-from queuebit_testing.build import NOON
+from queuebit_testing.build import NOON, submitted
 from queuebit_testing.memory import MemoryLog
 
 from .asgi import send
-from .conftest import Bus, app_for, platform
+from .conftest import Bus, MemoryReader, app_for, platform
 
 NAME = hybrid_id("acme", "vqe")
 ONE = f"/v1/hybrid-jobs/{NAME}"
@@ -143,3 +149,49 @@ async def test_the_list_has_amounts_of_money(log: MemoryLog, bus: Writing) -> No
     found = (await send(app(log, bus), "GET", "/v1/hybrid-jobs?limit=7&project=main")).json()["data"]
     assert json.dumps(found[0]["hold"]) == '{"amount": "0.01", "currency": "USD"}'
     assert (found[0]["limit"], found[0]["project"]) == (7, "main")
+
+
+async def test_its_events_come_in_order_and_without_those_of_others(
+    log: MemoryLog, bus: Writing, hub: Hub, reader: MemoryReader
+) -> None:
+    await log.append(submitted("k1"))
+    await stored(log, ended=False)
+    wanted = [Filter("acme", NAME), Filter("acme"), Filter("acme", None, frozenset({"hybrid.completed"}))]
+    streams = Streams(hub, reader, platform(log, bus), never)
+    opened = [streams._frames(it, 0) for it in wanted]
+    seen = [await anext(it) for it in opened]
+    async with asyncio.timeout(5):
+        for number in (0, 1):
+            seen[number] += await anext(opened[number])
+        (end,) = await ended_with(log)
+        await log.append(end)
+        reader.catch_up()
+        for number, stream in enumerate(opened):
+            seen[number] += await anext(stream)
+    names = [re.findall(rb"^event: (.+)$", it, re.MULTILINE) for it in seen]
+    own = [b"hybrid.submitted", b"hybrid.accepted", b"hybrid.completed"]
+    assert names == [own, [b"job.submitted", *own], own[2:]]
+    assert not Filter("evil").wants(parse(f"qb.hybrid.acme.{NAME}.completed"))
+    for stream in opened:
+        await stream.aclose()
+
+
+async def ended_with(log: MemoryLog) -> list[AnyEvent]:
+    """The end of the hybrid job, which is not in the log yet."""
+    whole = MemoryLog()
+    await stored(whole, ended=True)
+    last = whole.stored[-1].event
+    assert isinstance(last, HybridCompleted)
+    return [last]
+
+
+async def never(_: Request) -> Caller:
+    raise AssertionError
+
+
+async def test_a_stream_of_one_that_the_tenant_does_not_have_is_refused(
+    log: MemoryLog, bus: Writing, hub: Hub, reader: MemoryReader
+) -> None:
+    of = app_for(platform(log, bus), Caller("acme", "ann", "member"), Streaming(hub, reader))
+    answer = await send(of, "GET", f"{ONE}/events")
+    assert (answer.status, answer.json()["code"]) == (404, "unknown_job")

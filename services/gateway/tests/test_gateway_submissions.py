@@ -153,7 +153,10 @@ async def test_a_circuit_alone_is_a_body_and_the_query_has_the_rest(app: ASGIApp
         "s1",
     )
     answer = await send(app, "POST", "/v1/jobs?shot=7", headers=source, body=BELL.encode())
-    assert (answer.status, answer.json()["code"]) == (422, "invalid_body")
+    assert (answer.status, answer.json()["code"]) == (422, "unknown_parameter")
+    answer = await send(app, "POST", "/v1/jobs?shots=7", headers=PLAIN, body=json.dumps({"circuit": BELL}).encode())
+    assert (answer.status, answer.json()["code"]) == (422, "field_in_query")
+    assert len(bus.relayed) == 1
     answer = await send(app, "POST", "/v1/jobs", headers=source, body=b"\xff")
     assert (answer.status, answer.json()["code"]) == (422, "bad_source")
 

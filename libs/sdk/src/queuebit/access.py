@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # loaded when used: a query then starts in half the time
     from queuebit.log_client import LogClient
     from queuebit.payloads import Payloads
     from queuebit.records import Row, Table
+    from queuebit_contracts.delegation import DelegateRequest
+    from queuebit_contracts.hybrid import HybridSubmitted
     from queuebit_contracts.session import CloseSession, OpenSession
 
 __all__ = ["Access", "BusAccess", "access_of"]
@@ -58,6 +60,21 @@ class Access(Protocol):
 
     async def close_session(self, request: CloseSession) -> Row:
         """Close a session; raises as `open_session`."""
+        ...
+
+    async def start_hybrid(self, event: HybridSubmitted, grant: DelegateRequest | None, source: bytes) -> None:
+        """Grant the key of a hybrid job, and submit it.
+
+        Args:
+            event: the submission; unsigned, if a sidecar signs.
+            grant: the user's request to grant the key that the submission names; None if a sidecar makes it.
+            source: the file; it is stored already, unless a sidecar signs.
+
+        Raises:
+            Stale: its key was used before.
+            Refused: for all reasons.
+            Unreachable: the platform did not confirm; the same can be sent again.
+        """
         ...
 
     async def output(self, hybrid: str, kind: str, after: int) -> tuple[list[bytes], int | None]:
@@ -112,6 +129,12 @@ class BusAccess:
         with permitted(self._credential, f"{verb} sessions"):
             reply = await self.transport.request(sessions(verb, self._tenant), body, timeout=_ASK_S)
         return session_document(SessionAnswer.model_validate_json(reply.body))
+
+    async def start_hybrid(self, event: HybridSubmitted, grant: DelegateRequest | None, source: bytes) -> None:
+        from queuebit.hybrid_requests import start_over_bus
+
+        del source
+        await start_over_bus(self.transport, self.log(), event, grant)
 
     async def output(self, hybrid: str, kind: str, after: int) -> tuple[list[bytes], int | None]:
         from queuebit.hybrid_jobs import output_chunk

@@ -110,7 +110,8 @@ class AsyncClient:
             circuit: a `Path` to a file of OpenQASM 2 or 3, the source itself, or a circuit of Qiskit or Cirq, which
                 the library's own exporter writes as OpenQASM. Several in one job: a `Batch` or a `Sweep`.
             shots: how often to run it; in a program, each item and each basis of its observables.
-            backend: where to run it; default: the cheapest that fits, of the project's default kind (ideal simulators).
+            backend: where to run it; default: where its session runs, or else the cheapest that fits, of the project's
+                default kind (ideal simulators).
             project: the project that pays; default: the credential's project.
             purpose: required text about the use; jobs without one are refused.
             key: idempotency key: the same key and content always means the same job.

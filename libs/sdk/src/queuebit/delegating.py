@@ -41,7 +41,9 @@ class Delegated:
     """A secret: who has it acts as the user, within the scope, until it expires."""
 
 
-def proof_for(credential: Credential, key: str | None, *, scope: str, project: str | None, now: float) -> str:
+def proof_for(
+    credential: Credential, key: str | None, *, scope: str, project: str | None, now: float, name: str | None = None
+) -> str:
     """A JWT by which the user lets one key act, once, signed with the user's own.
 
     Args:
@@ -50,6 +52,7 @@ def proof_for(credential: Credential, key: str | None, *, scope: str, project: s
         scope: the widest scope that the key may have.
         project: the only project that it may submit to; None for any.
         now: seconds since 1970.
+        name: its `jti`, of which the id of the delegation follows; default: a new one.
     """
     owner, issued = public_key(credential.seed), int(now)
     claims = {
@@ -58,7 +61,7 @@ def proof_for(credential: Credential, key: str | None, *, scope: str, project: s
         "aud": audience_of(credential.tenant),
         "iat": issued,
         "exp": issued + _PROOF_S,
-        "jti": secrets.token_hex(16),
+        "jti": name or secrets.token_hex(16),
         "scope": scope,
         **({"cnf": {"nkey": key}} if key else {}),
         **({"project": project} if project else {}),

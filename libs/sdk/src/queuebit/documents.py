@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from queuebit.bulk import Outcome
 from queuebit.errors import Reason
@@ -15,10 +16,14 @@ from queuebit.events import LoggedEvent, UnknownEvent
 from queuebit.records import ItemResult, Receipt, Result, Status, Step, Uncertainty, is_program
 from queuebit_kernel import Money, rfc3339
 
+if TYPE_CHECKING:
+    from queuebit.hybrid_jobs import HybridStatus
+
 __all__ = [
     "amount_document",
     "counts_document",
     "event_document",
+    "hybrid_document",
     "outcome_document",
     "reasons_document",
     "receipt_document",
@@ -52,6 +57,25 @@ def status_document(status: Status) -> dict[str, object]:
         "sealed": status.sealed,
         "reasons": reasons_document(status.reasons),
         "steps": [step_document(status.job, step) for step in status.steps],
+    }
+
+
+def hybrid_document(status: HybridStatus) -> dict[str, object]:
+    """A hybrid job; its charge is that of its own time."""
+    return {
+        "hybrid": status.hybrid,
+        "state": status.state,
+        "label": status.label,
+        "project": status.project,
+        "max_time_s": status.max_time_s,
+        "attempt": status.attempt,
+        "submitted_at": rfc3339(status.submitted_at),
+        "ended_at": rfc3339(status.ended_at) if status.ended_at else None,
+        "time_s": status.time_s,
+        "processor_s": status.processor_s,
+        "hold": amount_document(status.hold),
+        "charge": amount_document(status.charge),
+        "reasons": reasons_document(status.reasons),
     }
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from queuebit.log_client import LogClient
     from queuebit.payloads import Payloads
     from queuebit.records import Row, Table
+    from queuebit_contracts.delegation import DelegateRequest
+    from queuebit_contracts.hybrid import HybridSubmitted
     from queuebit_contracts.session import CloseSession, OpenSession
 
 __all__ = ["HttpAccess", "identified"]
@@ -47,6 +49,11 @@ class HttpAccess:
 
     async def close_session(self, request: CloseSession) -> Row:
         return await close_over_http(self.transport, request)
+
+    async def start_hybrid(self, event: HybridSubmitted, grant: DelegateRequest | None, source: bytes) -> None:
+        from queuebit.http_hybrid import start_over_http
+
+        await start_over_http(self.transport, event, grant, source)
 
     async def output(self, hybrid: str, kind: str, after: int) -> tuple[list[bytes], int | None]:
         return await output_over_http(self.transport, hybrid, kind, after)

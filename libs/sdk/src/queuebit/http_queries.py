@@ -34,6 +34,9 @@ async def ask_http(http: HttpTransport, question: str, **asked: object) -> Table
             return Table(
                 {**it, **{name: _as_text(it[name]) for name in ("hold", "charge") if name in it}} for it in rows
             )
+        case "hybrid":
+            row: Row = await http.get(f"/v1/hybrid-jobs/{asked['job']}/key")
+            return Table([row])
         case "plan":
             body = json.dumps({name: it for name, it in asked.items() if it is not None}).encode()
             answer = await http.send("POST", "/v1/plans", body, {"content-type": "application/json"})

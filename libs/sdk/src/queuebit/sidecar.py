@@ -16,6 +16,7 @@ from queuebit.credentials import Credential
 from queuebit.errors import InvalidInput, QueuebitError, Unreachable
 from queuebit.http_connection import Answer, HttpConnections, origin_of, tls_for
 from queuebit.inputs import one_line
+from queuebit.sidecar_hybrid import started, starts_hybrid
 from queuebit.sidecar_requests import BadRequest, Request, keyed, problem, read_request
 
 __all__ = ["Sidecar"]
@@ -55,6 +56,8 @@ class Sidecar:
         origin = origin_of(credential.url)
         self._connections = HttpConnections(origin, tls_for(origin, credential.ca_file))
         self._tokens = BearerTokens(self._connections, credential, scope)
+        self._signer = credential if credential.seed and not credential.token and scope != "read" else None
+        """Whose key grants those of hybrid jobs; with a token alone, the gateway says that none can be started."""
         self._path = path
         self._key = None if key is None else one_line("key", key, 64)
         self._slots = asyncio.Semaphore(_MOST)
@@ -100,6 +103,9 @@ class Sidecar:
                 request = keyed(await read_request(reader), self._key)
         except BadRequest as error:
             yield _written(error.answer)
+            return
+        if self._signer is not None and starts_hybrid(request):
+            yield _written(await started(self._signer, request))
             return
         stream = request.method == "GET" and request.path.endswith("/events")
         async with aclosing(self._streamed(request) if stream else self._forwarded(request)) as pieces:

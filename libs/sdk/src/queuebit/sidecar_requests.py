@@ -13,7 +13,7 @@ from typing import Final
 
 from queuebit.http_connection import Answer
 
-__all__ = ["BadRequest", "Request", "keyed", "problem", "read_request"]
+__all__ = ["BadRequest", "Request", "is_signed", "keyed", "problem", "read_request"]
 
 _FORWARDED: Final = frozenset({"accept", "content-type", "idempotency-key", "prefer", "last-event-id", "x-request-id"})
 """Headers of a program that reach the gateway: none that says who asks."""
@@ -22,6 +22,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """Characters that end a line for some servers: a program could add headers, or a request outside of /v1/."""
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE"})
 _BODY_BYTES: Final = 2 << 20
+_WITH_KEY: Final = frozenset({"/v1/jobs", "/v1/hybrid-jobs"})
 _SIGNED: Final = "application/cloudevents+json"
 
 
@@ -98,14 +99,14 @@ async def read_request(reader: asyncio.StreamReader) -> Request:
 
 
 def keyed(request: Request, prefix: str | None) -> Request:
-    """A request that submits a job, with a key: a repetition of it is the same job.
+    """A request that submits a job or a hybrid job, with a key: a repetition of it is the same job.
 
     Args:
         request: of the program.
         prefix: what the key begins with, followed by a digest of the request; without one, the key is random.
     """
-    has_key = "idempotency-key" in request.headers or _is_signed(request)
-    if (request.method, request.path) != ("POST", "/v1/jobs") or has_key:
+    has_key = "idempotency-key" in request.headers or is_signed(request)
+    if request.method != "POST" or request.path not in _WITH_KEY or has_key:
         return request
     kind = request.headers.get("content-type", "")
     content = hashlib.sha256("\n".join([request.target, kind, ""]).encode() + request.body).hexdigest()[:32]
@@ -113,8 +114,8 @@ def keyed(request: Request, prefix: str | None) -> Request:
     return replace(request, headers={**request.headers, "idempotency-key": key})
 
 
-def _is_signed(request: Request) -> bool:
-    """Whether the job is in an event that its user signed, which has a key."""
+def is_signed(request: Request) -> bool:
+    """Whether the job or hybrid job is in an event that its user signed, which has a key."""
     kind = request.headers.get("content-type", "")
     if kind.startswith(_SIGNED):
         return True

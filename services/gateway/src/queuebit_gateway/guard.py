@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from queuebit.errors import QueuebitError
+from queuebit_gateway.addresses import no_such_address, no_such_method
 from queuebit_gateway.problems import Problem, answer_of, problem_of
 from queuebit_kernel import Fault
 
@@ -39,7 +40,6 @@ _SAFE: Final = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
-_CODES: Final = {404: "no_such_address", 405: "method_not_allowed"}
 _log = logging.getLogger(__name__)
 
 
@@ -85,7 +85,7 @@ class Guard:
                 _log.exception("request %s: %s %s", request_id, scope["method"], scope["path"])
             if begun:  # too late for another answer: the connection ends
                 raise
-            problem = _of_framework(error) if isinstance(error, HTTPException) else problem_of(error)
+            problem = _of_framework(error, scope) if isinstance(error, HTTPException) else problem_of(error)
             await answer_of(problem, request_id)(scope, receive, answer)
 
     def _require_host(self, headers: Headers) -> None:
@@ -148,9 +148,10 @@ def _sorted(names: str) -> str:
     return ", ".join(sorted(it.strip() for it in names.split(",")))
 
 
-def _of_framework(error: HTTPException) -> Problem:
-    code = _CODES.get(error.status_code, "bad_request")
-    headers = tuple(
-        (name, _sorted(it) if name.lower() == "allow" else it) for name, it in (error.headers or {}).items()
-    )
-    return Problem(error.status_code, code, error.detail, "see /docs for all addresses", headers=headers)
+def _of_framework(error: HTTPException, scope: Scope) -> Problem:
+    if error.status_code == 404:
+        return no_such_address(scope["path"])
+    if error.status_code == 405:
+        return no_such_method(scope["method"], scope["path"], _sorted(Headers(error.headers).get("allow", "")))
+    headers = tuple((error.headers or {}).items())
+    return Problem(error.status_code, "bad_request", error.detail, "see /docs for all addresses", headers=headers)

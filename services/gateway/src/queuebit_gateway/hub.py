@@ -16,7 +16,9 @@ _APART_S: Final = 0.1
 """Under load, streams are written this often: a thousand streams then cost a thousand writes, whatever is in them."""
 _KEPT: Final = 256
 """Frames that a stream may lag behind before it is cut: half a minute under load."""
-_NOUNS: Final = frozenset({"job", "account", "tenant"})
+_NOUNS: Final = frozenset({"job", "hybrid", "account", "tenant"})
+_OF_ONE: Final = frozenset({"job", "hybrid"})
+"""Nouns whose events a stream may have of one thing only: their ids differ in the first letter."""
 
 
 class Frame(NamedTuple):
@@ -29,10 +31,11 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a stream wants: events of a tenant, of one job or all, of some types or all."""
+    """What a stream wants: events of a tenant, of one job or hybrid job or of all, of some types or all."""
 
     tenant: str
     job: str | None = None
+    """The id of a job or of a hybrid job."""
     types: frozenset[str] = frozenset()
     """Short types, such as `job.completed`; empty means all."""
     admin: bool = False
@@ -44,7 +47,7 @@ class Filter:
             return False
         if address.noun == "tenant" and not self.admin:
             return False
-        if self.job is not None and (address.noun, address.id) != ("job", self.job):
+        if self.job is not None and (address.id != self.job or address.noun not in _OF_ONE):
             return False
         return not self.types or f"{address.noun}.{address.event}" in self.types
 

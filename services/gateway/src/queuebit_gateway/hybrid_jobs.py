@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from queuebit.documents import hybrid_document
 from queuebit.hybrid_jobs import HybridStatus, hybrid_status, output_chunk
 from queuebit.log_client import Entry
 from queuebit.records import Row
@@ -24,9 +25,8 @@ from queuebit_gateway.platform import Platform
 from queuebit_gateway.problems import Problem
 from queuebit_gateway.relaying import Relay
 from queuebit_gateway.submissions import cancellation
-from queuebit_kernel import Money, rfc3339
 
-__all__ = ["HybridJobs"]
+__all__ = ["HybridJobs", "known_events"]
 
 _CHUNKS: Final = 16
 """Of a page; a job writes up to 1 MiB of each kind."""
@@ -60,7 +60,7 @@ class HybridJobs:
 
     async def _one(self, request: Request) -> Response:
         _, entries = await self._read(request)
-        return object_of(_document(_status(request, entries)), as_of=entries[-1].sequence)
+        return object_of(hybrid_document(_status(request, entries)), as_of=entries[-1].sequence)
 
     async def _history(self, request: Request) -> Response:
         _, entries = await self._read(request)
@@ -97,7 +97,7 @@ class HybridJobs:
         body = await cancellation(request, caller, status.hybrid)
         if not status.ended:
             await self._relay.event(command(caller.tenant, status.hybrid).event("cancel"), body)
-        return object_of(_document(status), as_of=entries[-1].sequence, status=200 if status.ended else 202)
+        return object_of(hybrid_document(status), as_of=entries[-1].sequence, status=200 if status.ended else 202)
 
     async def _read(self, request: Request) -> tuple[Caller, tuple[Entry, ...]]:
         caller = await self._caller_of(request)
@@ -119,38 +119,16 @@ class HybridJobs:
 
 
 def _status(request: Request, entries: tuple[Entry, ...]) -> HybridStatus:
-    return hybrid_status(request.path_params["hybrid"], _known(entries))
+    return hybrid_status(request.path_params["hybrid"], known_events(entries))
 
 
-def _known(entries: tuple[Entry, ...]) -> dict[str, AnyEvent]:
+def known_events(entries: tuple[Entry, ...]) -> dict[str, AnyEvent]:
+    """The events of a hybrid job that this version knows, by name."""
     return {event_name(it.event.type): it.event for it in entries if not isinstance(it.event, UnknownEvent)}
 
 
 def _content(entry: Entry) -> bytes:
     return entry.event.raw if isinstance(entry.event, UnknownEvent) else entry.event.to_bytes()
-
-
-def _document(status: HybridStatus) -> dict[str, object]:
-    """A hybrid job."""
-    return {
-        "hybrid": status.hybrid,
-        "state": status.state,
-        "label": status.label,
-        "project": status.project,
-        "max_time_s": status.max_time_s,
-        "attempt": status.attempt,
-        "submitted_at": rfc3339(status.submitted_at),
-        "ended_at": rfc3339(status.ended_at) if status.ended_at else None,
-        "time_s": status.time_s,
-        "processor_s": status.processor_s,
-        "hold": _amount(status.hold),
-        "charge": _amount(status.charge),
-        "reasons": [{"code": it.code, "text": it.text} for it in status.reasons],
-    }
-
-
-def _amount(it: Money | None) -> dict[str, object] | None:
-    return None if it is None else money(it.text(), it.currency)
 
 
 def _row(row: Row) -> Mapping[str, object]:

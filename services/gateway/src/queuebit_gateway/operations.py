@@ -9,8 +9,10 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from queuebit_contracts.hybrid import PYTHON
 from queuebit_contracts.program import CIRCUIT, PROGRAM
 from queuebit_gateway.delegations import RevokeBody
+from queuebit_gateway.hybrid_starts import HybridBody
 from queuebit_gateway.jobs import StatusBody
 from queuebit_gateway.parameters import (
     AUDIT,
@@ -79,6 +81,11 @@ class Operation:
     def in_path(self) -> list[str]:
         """The parameters in the path."""
         return re.findall(r"\{(\w+)\}", self.path)
+
+    @property
+    def in_query(self) -> tuple[str, ...]:
+        """The parameters of the query."""
+        return tuple(name for name in self.parameters if not name[0].isupper())
 
 
 def _job(what: str, name: str, summary: str, *problems: int, **more: object) -> Operation:
@@ -154,9 +161,9 @@ OPERATIONS: Final = (
         "PUT",
         "/v1/payloads/{digest}",
         "store_payload",
-        "Store a circuit or program under its SHA-256.",
+        "Store a circuit, program or file of a hybrid job under its SHA-256.",
         statuses=(201,),
-        bodies={CIRCUIT: _SOURCE, PROGRAM: {"type": "object"}},
+        bodies={CIRCUIT: _SOURCE, PROGRAM: {"type": "object"}, PYTHON: _SOURCE},
         problems=(403, 409),
     ),
     Operation(
@@ -237,6 +244,12 @@ OPERATIONS: Final = (
         bodies={_JSON: CloseBody}, body_required=False, problems=(403, 404),
     ),
     _rows("hybrid-jobs", "list_hybrid_jobs", "The newest hybrid jobs.", {**PROJECT, "limit": PAGE["limit"]}),
+    Operation(
+        "POST", "/v1/hybrid-jobs", "start_hybrid_job",
+        "Start a hybrid job that its user signed; the same key is the same hybrid job, for ever.",
+        statuses=(202,), parameters=KEY, bodies={_JSON: HybridBody, EVENT: _EVENT}, problems=(403, 409),
+    ),
+    _hybrid("/key", "hybrid_job_key", "The public key that a hybrid job to come will sign with.", 422),
     _hybrid("", "hybrid_job", "A hybrid job: how far it is, its hold and charge."),
     _hybrid("/history", "hybrid_job_history", "Its events so far, as the log has them.", answer=RowsAnswer),
     _hybrid(
@@ -248,6 +261,9 @@ OPERATIONS: Final = (
         answer=RowsAnswer, parameters=OUTPUT,
     ),
     _hybrid("/result", "hybrid_job_result", "What it saved.", 409),
+    _hybrid(
+        "/events", "hybrid_job_events", "Events of a hybrid job.", 422, answer=_TEXT, media_type=_SSE, parameters=STREAM
+    ),
     Operation(
         "POST", "/v1/hybrid-jobs/{hybrid}:cancel", "cancel_hybrid_job", "Stop a hybrid job that has not ended.",
         statuses=(200, 202), bodies={_JSON: CancelBody, EVENT: _EVENT}, body_required=False, problems=(403, 404),

@@ -53,6 +53,7 @@ FIELDS: Final[Mapping[str, Schema]] = {
         ("backend", {"type": "string"}),
         ("project", {"type": "string"}),
         ("session", {"type": "string"}),
+        ("purpose", {"type": "string", "maxLength": 200}),
         ("label", {"type": "string", "maxLength": 200}),
         ("seed", {"type": "integer", "minimum": 0}),
         ("tag", {"type": "array", "items": {"type": "string"}, "maxItems": 8}),

@@ -1,4 +1,7 @@
-"""One route for each address, so that a refusal of a method names every method that the address has."""
+"""One route for each address, so that a refusal of a method names every method that the address has.
+
+Query parameters that an address does not have are refused here, for all of them.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from queuebit_gateway.addresses import require_known
 
 __all__ = ["by_path"]
 
@@ -21,9 +26,11 @@ def by_path(routes: Iterable[Route]) -> list[Route]:
     for it in routes:
         for method in it.methods or ():
             found.setdefault(it.path, {}).setdefault(method, it.endpoint)
-    return [Route(path, partial(_by_method, methods), methods=sorted(methods)) for path, methods in found.items()]
+    return [Route(path, partial(_by_method, path, methods), methods=sorted(methods)) for path, methods in found.items()]
 
 
-async def _by_method(methods: Mapping[str, _Endpoint], request: Request) -> Response:
+async def _by_method(path: str, methods: Mapping[str, _Endpoint], request: Request) -> Response:
+    if request.url.query:
+        require_known(request.method, path, request.query_params)
     answer: Response = await methods[request.method](request)
     return answer

@@ -13,7 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from queuebit_contracts.subjects import everything_of, job, parse
+from queuebit_contracts.hybrid import is_hybrid
+from queuebit_contracts.subjects import everything_of, hybrid, job, parse
 from queuebit_gateway.callers import Caller, CallerOf
 from queuebit_gateway.hub import Filter, Hub, encoded
 from queuebit_gateway.platform import Platform
@@ -49,7 +50,7 @@ class Past(Protocol):
 
 
 class Streams:
-    """`/v1/events` and `/v1/jobs/{job}/events`."""
+    """`/v1/events`, `/v1/jobs/{job}/events` and `/v1/hybrid-jobs/{hybrid}/events`."""
 
     def __init__(self, hub: Hub, past: Past, platform: Platform, caller_of: CallerOf) -> None:
         self._hub = hub
@@ -59,7 +60,11 @@ class Streams:
 
     def routes(self) -> list[Route]:
         """The routes."""
-        return [Route("/v1/events", self._tenant), Route("/v1/jobs/{job}/events", self._job)]
+        return [
+            Route("/v1/events", self._tenant),
+            Route("/v1/jobs/{job}/events", self._job),
+            Route("/v1/hybrid-jobs/{hybrid}/events", self._hybrid),
+        ]
 
     async def _tenant(self, request: Request) -> Response:
         caller = await self._caller_of(request)
@@ -69,8 +74,16 @@ class Streams:
     async def _job(self, request: Request) -> Response:
         caller, job_id = await self._caller_of(request), request.path_params["job"]
         await self._platform.history(caller.tenant, job_id)  # raises for a job that the tenant does not have
-        after = _after(request)
-        wanted = Filter(caller.tenant, job_id, _types(request))
+        return self._of_one(request, caller, job_id)
+
+    async def _hybrid(self, request: Request) -> Response:
+        caller, hybrid_id = await self._caller_of(request), request.path_params["hybrid"]
+        await self._platform.hybrid(caller.tenant, hybrid_id)  # as above
+        return self._of_one(request, caller, hybrid_id)
+
+    def _of_one(self, request: Request, caller: Caller, name: str) -> Response:
+        """The stream of one job or hybrid job, from its first event on unless the request names another."""
+        after, wanted = _after(request), Filter(caller.tenant, name, _types(request))
         return EventStream(_while_it_lasts(caller, self._frames(wanted, 0 if after is None else after)))
 
     async def _frames(self, wanted: Filter, after: int | None) -> AsyncGenerator[bytes]:
@@ -112,7 +125,7 @@ class Streams:
 
     async def _missed(self, wanted: Filter, after: int, joined: int) -> AsyncIterator[bytes]:
         """Events of the log after a sequence, up to the one from which on the channel has them."""
-        pattern = everything_of(wanted.tenant) if wanted.job is None else job(wanted.tenant, wanted.job).everything
+        pattern = _pattern(wanted)
         newest, position = await self._past.newest(pattern), after
         until = asyncio.get_running_loop().time() + _LAG_S
         while position < min(newest, joined):
@@ -127,6 +140,14 @@ class Streams:
             content = [encoded(it.sequence, address, it.body) for it, address in past if wanted.wants(address)]
             if content:
                 yield b"".join(content)
+
+
+def _pattern(wanted: Filter) -> str:
+    """The subjects that have the events of a stream."""
+    if wanted.job is None:
+        return everything_of(wanted.tenant)
+    aggregate = hybrid if is_hybrid(wanted.job) else job
+    return aggregate(wanted.tenant, wanted.job).everything
 
 
 async def _while_it_lasts(caller: Caller, frames: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:

@@ -48,7 +48,7 @@ class SubmitBody(Body):
     """Source in OpenQASM 2 or 3; or the reference of a payload that is stored already."""
     shots: int = Field(default=1000, ge=1, lt=2**53)
     backend: str | None = None
-    """Absent: the cheapest that fits, of the project's default kind."""
+    """Absent: that of the session, or else the cheapest that fits, of the project's default kind."""
     project: str | None = None
     """The project that pays; absent: that of the delegation, or the tenant's only one."""
     purpose: str = Field(default="interactive", max_length=200)
@@ -115,10 +115,12 @@ class Submissions:
     async def _submission(self, request: Request, caller: Caller) -> tuple[JobSubmitted, bytes]:
         """The event to relay, with its bytes; its payload is stored."""
         key = request.headers.get("idempotency-key")
+        source = media_type_of(request) == CIRCUIT
+        if not source:
+            _require_no_fields(request)
         if media_type_of(request) == EVENT:
             body = await request.body()
             return _own(body, caller, key), body
-        source = media_type_of(request) == CIRCUIT
         given = await _source(request) if source else await document(request)
         if not source and isinstance(given, dict) and "event" in given:
             signed = validated(SignedBody, given)
@@ -216,6 +218,13 @@ async def _source(request: Request) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise Problem(422, "bad_source", "the circuit is not UTF-8") from error
     return {**fields, "tags": request.query_params.getlist("tag")}
+
+
+def _require_no_fields(request: Request) -> None:
+    """Refuse fields of the job in the query of a body that has them itself: they would change nothing."""
+    if fields := sorted({*request.query_params} - {"until"}):
+        text = f"the query has {', '.join(fields)}, which only a body of {CIRCUIT} leaves to it"
+        raise Problem(422, "field_in_query", text, "write it into the body")
 
 
 def _own(body: bytes, caller: Caller, key: str | None) -> JobSubmitted:

@@ -23,6 +23,7 @@ from queuebit_gateway.groups import Groups
 from queuebit_gateway.guard import Guard
 from queuebit_gateway.hub import Hub
 from queuebit_gateway.hybrid_jobs import HybridJobs
+from queuebit_gateway.hybrid_starts import HybridStarts
 from queuebit_gateway.jobs import Jobs
 from queuebit_gateway.limits import Limited
 from queuebit_gateway.money import Money
@@ -102,6 +103,7 @@ def _reads_and_requests(
         DelegatedKeys(platform, limited),
         Sessions(platform, limited, tenants),
         HybridJobs(platform, limited),
+        HybridStarts(platform, limited),
         Trust(settings.trust_file, limited),
     ):
         yield from it.routes()

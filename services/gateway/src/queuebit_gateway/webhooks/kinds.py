@@ -11,7 +11,7 @@ from queuebit_contracts.webhook import CONTENT_TYPE
 
 __all__ = ["KINDS", "events_of", "known_kind", "section"]
 
-_NOUNS: Final = ("job", "account")
+_NOUNS: Final = ("job", "hybrid", "account")
 
 
 def _kinds() -> Iterator[tuple[str, type[AnyEvent]]]:
