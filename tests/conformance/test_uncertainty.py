@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import betainc
 from scipy.stats import binomtest
 
-from queuebit_contracts.uncertainty import Uncertainty, intervals, wilson
+from queuebit_contracts.intervals import intervals, wilson
 
 
 @given(st.integers(1, 10_000), st.data(), st.sampled_from(["0.5", "0.9", "0.95", "0.999"]))
@@ -44,7 +44,7 @@ def test_an_outcome_and_its_absence_have_mirrored_intervals(count: int, more: in
 
 
 def test_a_method_that_is_not_known_gives_no_intervals() -> None:
-    assert intervals({"0": 3}, Uncertainty(method="bayes", level="0.95")) == {}
+    assert intervals({"0": 3}, "bayes", "0.95") == {}
     assert intervals({}) == {}
     assert [*intervals({"0": 3, "1": 1})] == ["0", "1"]
 

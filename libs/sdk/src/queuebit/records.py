@@ -9,9 +9,8 @@ from pathlib import Path
 
 from queuebit.errors import Reason
 from queuebit.notebook import counts_html, described_html, table_html
-from queuebit_contracts import uncertainty as contract
+from queuebit_contracts.intervals import LEVEL, METHOD, intervals
 from queuebit_contracts.lifecycle import TERMINAL
-from queuebit_contracts.uncertainty import intervals
 from queuebit_kernel import Money
 
 __all__ = [
@@ -135,10 +134,10 @@ class Uncertainty:
 
     def intervals(self, counts: Mapping[str, int]) -> dict[str, tuple[float, float]]:
         """The interval of the share of each outcome, from 0 to 1; none where the method gives no intervals."""
-        return intervals(counts, contract.Uncertainty(method=self.method, level=self.level))
+        return intervals(counts, self.method, self.level)
 
 
-_WILSON = Uncertainty(contract.WILSON.method, contract.WILSON.level)
+_WILSON = Uncertainty(METHOD, LEVEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +193,7 @@ class Result:
         """The confidence interval of the share of each outcome, from 0 to 1, by the method of `uncertainty`.
 
         By default it is the Wilson score interval of each outcome for itself, with a level of 95 %: see
-        `queuebit_contracts.uncertainty.wilson`. It covers shot noise, not errors of the device.
+        `queuebit_contracts.intervals.wilson`. It covers shot noise, not errors of the device.
         """
         return self.uncertainty.intervals(self.counts)
 
