@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Calibration", "Coupler", "Qubit", "read_calibration"]
 
+_NO_GATES = frozenset({"delay", "id", "measure", "p", "reset", "rz", "s", "sdg", "t", "tdg", "z"})
+"""Operations on one qubit that do nothing to a state, or only change a phase."""
+
 
 @dataclass(frozen=True, slots=True)
 class Qubit:
@@ -24,7 +27,7 @@ class Qubit:
     t2_s: float | None
     readout_error: float | None
     gate_error: float | None
-    """The error of an `sx` gate."""
+    """The error of an `sx` gate, or of the first of the device's own gates on one qubit, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,8 @@ class Calibration:
 
 def read_calibration(updated_at: datetime, target: Target) -> Calibration:
     """Read the calibration from a Qiskit target."""
-    qubits = tuple(_qubit(target, index) for index in range(target.num_qubits))
+    gate = _one_qubit_gate(target)
+    qubits = tuple(_qubit(target, gate, index) for index in range(target.num_qubits))
     couplers = tuple(_couplers(target))
     read = Calibration(
         rfc3339(updated_at), qubits, couplers, "", _errors(target), _durations(target), _number(target.dt)
@@ -90,13 +94,21 @@ def _figures(calibration: Calibration) -> dict[str, Any]:
     }
 
 
-def _qubit(target: Target, index: int) -> Qubit:
+def _one_qubit_gate(target: Target) -> str | None:
+    """The gate whose error stands for a qubit: not a rotation about z, which devices do by changing a phase."""
+    if "sx" in target.operation_names:
+        return "sx"
+    singles = (name for name in sorted(target.operation_names) if any(on and len(on) == 1 for on in target[name] or {}))
+    return next((name for name in singles if name not in _NO_GATES), None)
+
+
+def _qubit(target: Target, gate: str | None, index: int) -> Qubit:
     properties = target.qubit_properties[index]
     return Qubit(
         t1_s=_number(properties.t1),
         t2_s=_number(properties.t2),
         readout_error=_error(target["measure"].get((index,))),
-        gate_error=_error(target["sx"].get((index,))),
+        gate_error=None if gate is None else _error(target[gate].get((index,))),
     )
 
 
