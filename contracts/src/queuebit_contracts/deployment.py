@@ -108,10 +108,12 @@ class ProvenanceSettings(_Entry):
 
 
 class GatewaySettings(_Entry):
-    """Where the gateway may send webhooks."""
+    """Where the gateway may send webhooks and results."""
 
     webhook_private_hosts: tuple[str, ...] = ()
     """Hosts that webhooks may be sent to although their addresses are private; also the only ones with plain `http`."""
+    bucket_keys: str = ""
+    """Folder with the keys of tenants' buckets, `TENANT/NAME.toml`; without it, results go to no bucket."""
 
 
 class ServiceSettings(_Entry):

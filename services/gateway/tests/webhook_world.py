@@ -148,6 +148,7 @@ class Gate:
         self.leases = Leases(world.kept, name, 10, world.clock)
         sender: Any = world.receivers
         parts = Parts(world.hub, world.reader, self.leases, sender, world.signing, world.clock, lambda: 0.0)
+        self.parts = parts
 
         async def end() -> int:
             return len(world.log.stored)

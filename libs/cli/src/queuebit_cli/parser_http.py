@@ -14,10 +14,11 @@ _SCOPES = ("read", "submit", "admin")
 def webhook_commands(webhooks: Group) -> None:
     """Endpoints that a gateway keeps, and a receiver to try."""
     add = webhooks.command("add", "endpoints:add", "send the tenant's events to a URL", client=True)
-    add.add_argument("to", metavar="TARGET", help="such as https://example.com/hook")
+    add.add_argument("to", metavar="TARGET", help="such as https://example.com/hook, or s3://acme-results/queuebit")
     _types(add)
     add.add_argument("--description", default="", metavar="TEXT", help="for people")
     add.add_argument("--handshake", action="store_true", help="ask the receiver first, as CloudEvents has it")
+    add.add_argument("--keys", default="", metavar="NAME", help="of a bucket: those that the operator keeps")
     webhooks.command("list", "endpoints:list_all", "list webhooks", client=True)
     for word, text in (
         ("show", "show a webhook"),

@@ -39,6 +39,7 @@ def delivery_rows(rows: Sequence[Row]) -> list[Row]:
             "at": moment(row["tried_at"]),
             "next try": moment(row["next_try_at"]) if row["next_try_at"] else None,
             "reason": row["error"],
+            "stored as": row.get("location"),
         }
         for row in rows
     ]
@@ -58,6 +59,7 @@ def detail_rows(row: Row) -> list[Row]:
         "sent up to": f"event {row['position']}",
         "waiting": f"{row['waiting']} for another try" if row["waiting"] else None,
         "replay": f"after {replay['after']} up to {replay['until']}" if isinstance(replay, dict) else None,
+        "keys": row.get("keys"),
         "handshake": f"asked first{_rate(row)}" if row["handshake"] else None,
         "former secret": f"good until {day_and_time(row['former_until'])}" if row["former_until"] else None,
     }

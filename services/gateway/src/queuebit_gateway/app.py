@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from random import SystemRandom
 
 from queuebit.bus_transport import BusTransport
@@ -13,6 +14,7 @@ from queuebit_contracts.wire import UnknownEvent
 from queuebit_gateway.callers import Callers
 from queuebit_gateway.dead_letters import DeadLetterReader
 from queuebit_gateway.hub import Hub
+from queuebit_gateway.jobs import document_of
 from queuebit_gateway.log_reader import LogReader
 from queuebit_gateway.oauth import OAuth
 from queuebit_gateway.platform import Platform
@@ -20,6 +22,7 @@ from queuebit_gateway.server import Server, listen_on, name_of
 from queuebit_gateway.settings import Settings
 from queuebit_gateway.tokens import Tokens
 from queuebit_gateway.web import Streaming, web_app
+from queuebit_gateway.webhooks.buckets import BucketKeys, Buckets
 from queuebit_gateway.webhooks.leases import Leases
 from queuebit_gateway.webhooks.owning import Owning
 from queuebit_gateway.webhooks.routes import WebhookRoutes
@@ -69,7 +72,9 @@ class Gateway(Service):
         sender = Sender(settings.webhook_private_hosts, clock)
         listening = listen_on(settings)
         leases = Leases(store, settings.name or name_of(listening), settings.webhook_lease_s, clock)
-        parts = Parts(hub, reader, leases, sender, signing, clock, SystemRandom().random)
+        keys = BucketKeys(Path(settings.bucket_keys) if settings.bucket_keys else None)
+        buckets = Buckets(keys, sender.outbound, partial(document_of, platform), clock)
+        parts = Parts(hub, reader, leases, sender, signing, clock, SystemRandom().random, buckets)
         owning = Owning(parts, store, self.tasks, lambda: directory.removed)
         webhooks = Webhooks(parts, store, owning, self._end_of_log, next(iter(settings.hosts), "localhost"))
         self.before.append(owning.start)

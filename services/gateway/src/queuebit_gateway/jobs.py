@@ -15,7 +15,7 @@ from queuebit.records import Row
 from queuebit.results import result_of
 from queuebit.waiting import WAITING
 from queuebit_contracts.catalog import Decoded
-from queuebit_contracts.job import JobCorrected, JobMetered
+from queuebit_contracts.job import Completion, JobCorrected, JobMetered
 from queuebit_contracts.wire import Name, UnknownEvent
 from queuebit_gateway.answers import listed, money, object_of, raw
 from queuebit_gateway.bodies import Body, read
@@ -26,7 +26,7 @@ from queuebit_gateway.problems import Problem
 from queuebit_gateway.receipts import receipt_in
 from queuebit_gateway.waits import signals_of, target_of, wait_for
 
-__all__ = ["Jobs", "StatusBody", "job_row"]
+__all__ = ["Jobs", "StatusBody", "document_of", "job_row"]
 
 _RECEIPT = "application/json"
 
@@ -96,9 +96,7 @@ class Jobs:
         caller, history, _ = await self._awaited(request)
         if history.completed is None:
             raise _no_result(history)
-        measured = await self._measured(caller.tenant, history)
-        done = history.completed.data
-        content = {"job": done.job, "backend": done.backend, "shots": done.shots, **measured}
+        content = await document_of(self._platform, caller.tenant, history.completed.data)
         return object_of(content, as_of=history.sequence)
 
     async def _receipt(self, request: Request) -> Response:
@@ -150,8 +148,18 @@ class Jobs:
         """What a completed job returned."""
         if (event := history.completed) is None:
             raise TypeError("the job is not completed")
-        result = result_of(event.data, await self._platform.content(tenant, event.data.result))
-        return {**counts_document(result), "digest": result.digest}
+        return await _measured(self._platform, tenant, event.data)
+
+
+async def document_of(platform: Platform, tenant: str, done: Completion) -> Mapping[str, object]:
+    """The result of a completed job, as `GET /v1/jobs/{job}/result` answers."""
+    about = {"job": done.job, "backend": done.backend, "shots": done.shots}
+    return {**about, **await _measured(platform, tenant, done)}
+
+
+async def _measured(platform: Platform, tenant: str, done: Completion) -> dict[str, object]:
+    result = result_of(done, await platform.content(tenant, done.result))
+    return {**counts_document(result), "digest": result.digest}
 
 
 def job_row(row: Row) -> dict[str, object]:

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     webhook_private_hosts: tuple[str, ...] = ()
     """Hosts that webhooks may be sent to although their addresses are private; also the only ones with plain `http`."""
 
+    bucket_keys: str = ""
+    """Folder with the keys of tenants' buckets, `TENANT/NAME.toml`; without it, results go to no bucket."""
+
     name: str = Field(default="", max_length=200)
     """Names it among the gateways of a bus, each of which needs its own; by default host and port."""
     webhook_lease_s: float = Field(default=10, ge=1, le=600)

@@ -81,6 +81,8 @@ class Delivery(_Record):
     tried_at: float
     took_ms: int
     next_try_at: float | None = None
+    location: str | None = None
+    """Where a bucket has it, as `s3://acme-results/queuebit/j1/result.json`; None until it does, and for a URL."""
 
 
 class Webhook(_Record):
@@ -114,6 +116,8 @@ class Webhook(_Record):
     """Until when the secret before signs, too."""
     owner: str = ""
     """The process that delivers; empty if none does."""
+    keys: str = ""
+    """For a bucket, the name of the operator's keys."""
     write: str = ""
     """Names the write that stored this, so that one whose answer was lost is recognised."""
 
@@ -126,6 +130,8 @@ class Outcome(_Record):
     error: str | None = None
     retry_after_s: float | None = None
     took_ms: int = 0
+    location: str | None = None
+    """As `Delivery.location`."""
 
 
 def next_due(webhook: Webhook) -> Retry | None:
@@ -166,6 +172,7 @@ def after_try(
         tried_at=now,
         took_ms=outcome.took_ms,
         next_try_at=None if pause is None else now + pause,
+        location=outcome.location,
     )
     retries, gone = without(webhook, sequence).retries, outcome.verdict is Verdict.GONE
     due = now if gone else delivery.next_try_at  # gone: it is the first to be sent when the endpoint is enabled again

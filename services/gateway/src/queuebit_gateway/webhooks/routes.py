@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -15,6 +15,7 @@ from queuebit_gateway.answers import listed, object_of, plain
 from queuebit_gateway.bodies import Body, read
 from queuebit_gateway.callers import Caller, CallerOf, require
 from queuebit_gateway.problems import Problem
+from queuebit_gateway.webhooks.buckets import KIND, SCHEME
 from queuebit_gateway.webhooks.kinds import known_kind
 from queuebit_gateway.webhooks.records import Delivery, Webhook
 from queuebit_gateway.webhooks.retries import Verdict
@@ -39,6 +40,17 @@ class NewWebhook(Body):
     description: str = Field(default="", max_length=200)
     handshake: bool = False
     """Ask the endpoint for permission first, by `OPTIONS` with `WebHook-Request-Origin`, as CloudEvents has it."""
+    keys: str = Field(default="", max_length=64)
+    """For a bucket, `s3://BUCKET/FOLDER`: the name of the keys that the operator keeps for the tenant."""
+
+    @model_validator(mode="after")
+    def _a_bucket_gets_results(self) -> NewWebhook:
+        bucket = self.url.startswith(SCHEME)
+        if bucket and (self.types not in ((), (KIND,)) or self.handshake or not self.keys):
+            raise ValueError(f"a bucket needs `keys`, gets {KIND} and nothing else, and is not asked first")
+        if self.keys and not bucket:
+            raise ValueError(f"`keys` are for a bucket, whose url begins with {SCHEME}")
+        return self
 
 
 class EventRange(Body):
@@ -97,10 +109,16 @@ class WebhookRoutes:
 
     async def _create(self, request: Request) -> Response:
         caller, new = await self._admin(request), await read(request, NewWebhook)
-        types = tuple(dict.fromkeys(new.types))
+        types = (KIND,) if new.keys else tuple(dict.fromkeys(new.types))
         try:
             made = await self._webhooks.create(
-                caller.tenant, caller.user, new.url, types, new.description, handshake=new.handshake
+                caller.tenant,
+                caller.user,
+                new.url,
+                types,
+                new.description,
+                handshake=new.handshake,
+                keys=new.keys,
             )
         except BadTarget as error:
             raise Problem(422, "bad_url", str(error)) from error
@@ -157,6 +175,7 @@ class WebhookRoutes:
             "status": outcome.status,
             "error": outcome.error,
             "took_ms": outcome.took_ms,
+            "location": outcome.location,
         }
         return object_of(shown, as_of=None)
 
@@ -165,7 +184,9 @@ class WebhookRoutes:
         return caller, await self._webhooks.one(caller.tenant, request.path_params["webhook"])
 
     def _keys_of(self, webhook: Webhook) -> dict[str, str]:
-        """What receivers check signatures with; the secret is shown once."""
+        """What receivers check signatures with; the secret is shown once. A bucket checks none."""
+        if webhook.keys:
+            return {}
         return {"secret": self._signing.secret(webhook), "public_key": self._signing.public}
 
     async def _admin(self, request: Request) -> Caller:
@@ -183,6 +204,7 @@ def _shown(webhook: Webhook) -> dict[str, object]:
         "created_at": _moment(webhook.created_at),
         "created_by": webhook.created_by,
         "handshake": webhook.handshake,
+        "keys": webhook.keys,
         "per_minute": webhook.per_minute,
         "former_until": None if webhook.former_until is None else _moment(webhook.former_until),
         "disabled": webhook.disabled,

@@ -51,18 +51,19 @@ class Sender:
             tls: verifies certificates; by default with the authorities that the machine trusts.
             whole_s: how long a request may take.
         """
-        self._outbound = Outbound(Rules(ALLOW, private_hosts, private_hosts), whole_s, resolve, tls)
+        self.outbound = Outbound(Rules(ALLOW, private_hosts, private_hosts), whole_s, resolve, tls)
+        """Its requests; those to buckets have the same rules."""
         self._clock = clock
 
     def check(self, url: str) -> None:
         """Raise `BadTarget` if the form of a URL is not allowed; its address is checked when something is sent."""
-        self._outbound.rules.target(url)
+        self.outbound.rules.target(url)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, owner: str = "") -> Outcome:
         """Send a request of an owner, the tenant: one whose names are not resolved delays no other's."""
         begun = monotonic()
         try:
-            answer = await self._outbound.send("POST", url, headers, body, owner=owner)
+            answer = await self.outbound.send("POST", url, headers, body, owner=owner)
         except (BadTarget, OSError) as error:
             return Outcome(verdict=Verdict.FAILED, error=str(error)[:300], took_ms=_ms_since(begun))
         verdict, status = verdict_of(answer.status), answer.status
@@ -79,7 +80,7 @@ class Sender:
         The handshake is that of CloudEvents: HTTP 1.1 Web Hooks for Event Delivery, section 4.
         """
         try:
-            answer = await self._outbound.send("OPTIONS", url, {"WebHook-Request-Origin": origin}, owner=owner)
+            answer = await self.outbound.send("OPTIONS", url, {"WebHook-Request-Origin": origin}, owner=owner)
         except (BadTarget, OSError) as error:
             return Permission(str(error)[:300])
         if not 200 <= answer.status < 300:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from queuebit_gateway.problems import Problem
+from queuebit_gateway.webhooks.buckets import SCHEME
 from queuebit_gateway.webhooks.held import Change, Held
 from queuebit_gateway.webhooks.owning import Endpoints, Owning
 from queuebit_gateway.webhooks.records import PARKED, Outcome, Replay, Retry, Webhook, enabled, rotated
@@ -60,10 +61,21 @@ class Webhooks:
         return found
 
     async def create(
-        self, tenant: str, user: str, url: str, types: tuple[str, ...], description: str, *, handshake: bool = False
+        self,
+        tenant: str,
+        user: str,
+        url: str,
+        types: tuple[str, ...],
+        description: str,
+        *,
+        handshake: bool = False,
+        keys: str = "",
     ) -> Webhook:
-        """Create an endpoint; it gets the events that are stored from now on."""
-        self._parts.sender.check(url)
+        """Create an endpoint; it gets the events that are stored from now on, and a bucket their results."""
+        if self._parts.buckets is not None and url.startswith(SCHEME):
+            self._parts.buckets.check(tenant, url, keys)
+        else:
+            self._parts.sender.check(url)
         per_minute = await self._permitted(url, tenant) if handshake else None
         async with self._creating:
             return await self._placed(
@@ -79,6 +91,7 @@ class Webhooks:
                     position=await self._end(),
                     handshake=handshake,
                     per_minute=per_minute,
+                    keys=keys,
                     owner=self._parts.leases.owner if self._parts.leases.valid else "",
                 )
             )

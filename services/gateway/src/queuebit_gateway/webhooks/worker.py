@@ -13,6 +13,7 @@ from queuebit_contracts.subjects import everything_of, parse
 from queuebit_contracts.webhook import message_id
 from queuebit_gateway.hub import Filter, Hub
 from queuebit_gateway.streams import Past
+from queuebit_gateway.webhooks.buckets import SCHEME, Buckets
 from queuebit_gateway.webhooks.held import Held
 from queuebit_gateway.webhooks.leases import Leases
 from queuebit_gateway.webhooks.records import (
@@ -57,7 +58,9 @@ class Parts:
         signing: Signing,
         clock: Clock,
         jitter: Callable[[], float],
+        buckets: Buckets | None = None,
     ) -> None:
+        self.buckets = buckets
         self.hub, self.past, self.leases = hub, past, leases
         self.sender, self.signing, self.clock, self.jitter = sender, signing, clock, jitter
 
@@ -67,7 +70,9 @@ class Parts:
         return self.clock.now().timestamp()
 
     async def send(self, webhook: Webhook, identifier: str, body: bytes) -> Outcome:
-        """Send a message to an endpoint now."""
+        """Send a message to an endpoint now, or store in its bucket what the message announces."""
+        if self.buckets is not None and webhook.url.startswith(SCHEME):
+            return await self.buckets.store(webhook, body)
         headers = self.signing.headers(webhook, identifier, int(self.now), body)
         return await self.sender.post(webhook.url, headers, body, webhook.tenant)
 
