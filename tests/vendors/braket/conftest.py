@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.vendors.braket.stub import BUCKET, BraketStub
 
 from queuebit_vendor_braket.device import BraketDevice
-from tests.vendors.braket.stub import BUCKET, BraketStub
 
 Open = Callable[[BraketStub], BraketDevice]
 

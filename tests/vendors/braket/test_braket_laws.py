@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from tests.vendors.braket.stub import BraketStub
 
 from queuebit_quantum import Backend
 from queuebit_testing.vendor_laws import VendorLaws
 from queuebit_vendor_braket.device import BraketDevice
-from tests.vendors.braket.stub import BraketStub
 
 Start = Callable[[str], BraketStub]
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from multiprocessing import get_context
 
 import pytest
+from tests.vendors.braket.stub import BUCKET, BraketStub
 
 from queuebit_kernel import event_id
 from queuebit_quantum import DoesNotFit, Failed, Outcome, WorkItem, ideal_distribution, parse, total_variation
@@ -16,12 +17,13 @@ from queuebit_quantum.vendor_faults import VendorCredentials
 from queuebit_testing.backend_laws import collected
 from queuebit_testing.vendor_failure_laws import HEAD, ONE, item_of
 from queuebit_vendor_braket.device import BraketDevice
-from tests.vendors.braket.stub import BUCKET, BraketStub
 
 Start = Callable[[str], BraketStub]
 
 _GHZ = HEAD + "qreg q[4]; creg c[4]; h q[0]; cx q[0], q[1]; cx q[1], q[2]; cx q[2], q[3]; ry(0.4) q[3]; measure q -> c;"
-_NAMED = 'OPENQASM 3.0; include "stdgates.inc"; bit[2] c; x ${0}; cz ${0}, ${1}; c[0] = measure ${0}; c[1] = measure ${1};'
+_NAMED = (
+    'OPENQASM 3.0; include "stdgates.inc"; bit[2] c; x ${0}; cz ${0}, ${1}; c[0] = measure ${0}; c[1] = measure ${1};'
+)
 
 
 def _opened(stub: BraketStub) -> BraketDevice:
@@ -181,14 +183,21 @@ def test_probabilities_are_counts(started: Start) -> None:
 def test_a_child_process_opens_connections_of_its_own(started: Start) -> None:
     """The executor opens backends before it forks."""
     device = _opened(started("sv1"))
-    with get_context("fork").Pool(1) as pool:
-        handle = pool.apply(device.submit, ([item_of(device)], event_id()))
+    context, work = get_context("fork"), [item_of(device)]
+    answers = context.SimpleQueue()
+    child = context.Process(target=lambda: answers.put(device.submit(work, event_id())))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    handle = answers.get()
     assert isinstance(collected(device, handle)[0], Outcome)
 
 
 def test_the_shots_of_an_item_come_in_order_where_they_are_asked_for(started: Start) -> None:
     device = _opened(started("sv1"))
-    item = WorkItem(device.compile(parse(HEAD + "qreg q[1]; creg c[1]; h q[0]; measure q -> c;"), 1), 40, 1, memory=True)
+    item = WorkItem(
+        device.compile(parse(HEAD + "qreg q[1]; creg c[1]; h q[0]; measure q -> c;"), 1), 40, 1, memory=True
+    )
     (outcome,) = collected(device, device.submit([item], event_id()))
     assert isinstance(outcome, Outcome)
     assert outcome.memory is not None

@@ -75,9 +75,7 @@ def test_each_gate_does_what_qiskits_gate_does(name: str, angles: list[float]) -
     circuit.rx(angles[7], 1)
     written = {**accepted(["rx", "ry"]), gate.name: _ALL[name]}
     lines = gate_lines(circuit, [f"q[{it}]" for it in range(3)], written)
-    source = "\n".join(
-        ["OPENQASM 3.0;", "qubit[3] q;", *lines, "#pragma braket result probability q[0], q[1], q[2]"]
-    )
+    source = "\n".join(["OPENQASM 3.0;", "qubit[3] q;", *lines, "#pragma braket result probability q[0], q[1], q[2]"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = LocalSimulator("braket_sv").run(Program(source=source), shots=0).result().values[0]

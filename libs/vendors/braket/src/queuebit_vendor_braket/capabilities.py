@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from qiskit.circuit import Measure, Parameter
+from qiskit.circuit import Measure
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 
@@ -24,7 +24,8 @@ _PROGRAM: Final = "braket.ir.openqasm.program"
 _SET: Final = "braket.ir.openqasm.program_set"
 _SECONDS: Final = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _GATES: Final = get_standard_gate_name_mapping()
-_ALL: Final = ("rz", "ry", "rx", "rzz", "rxx", "cz", "cx", "iswap")
+"""With open angles."""
+_ALL: Final[tuple[str, ...]] = ("rz", "ry", "rx", "rzz", "rxx", "cz", "cx", "iswap")
 """The gates that the compiler uses on a device that compiles itself, where the device takes them."""
 
 
@@ -107,9 +108,9 @@ def _time(found: Mapping[str, Any]) -> datetime:
     standard = found.get("standardized") or {}
     text = standard.get("updatedAt") or found["service"].get("updatedAt")
     if text is None:
-        return datetime(1970, 1, 1, tzinfo=timezone.utc)
+        return datetime(1970, 1, 1, tzinfo=UTC)
     read_ = datetime.fromisoformat(text)
-    return read_ if read_.tzinfo else read_.replace(tzinfo=timezone.utc)
+    return read_ if read_.tzinfo else read_.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,9 @@ class _Figures:
         return InstructionProperties(error=error, duration=self._lasts("readoutDuration", "readout"))
 
     def single(self, label: int) -> InstructionProperties:
-        given = [it for it in self._one(label) if "READOUT" not in _kind(it)] or self.standard.get("singleQubitFidelity")
+        given = [it for it in self._one(label) if "READOUT" not in _kind(it)] or self.standard.get(
+            "singleQubitFidelity"
+        )
         error = _error(given or _mean(self.fidelity.get("1Q")))
         return InstructionProperties(error=error, duration=self._lasts("singleQubitGateDuration", "1Q"))
 
@@ -173,31 +176,29 @@ def _target(
     qubits = [figures.qubit(it) if it in labels else QubitProperties() for it in range(labels[-1] + 1)]
     target = Target(num_qubits=len(qubits), qubit_properties=qubits)
     for name in gates:
-        gate = _free(name)
-        if gate.num_qubits == 1:
-            on = {(it,): _virtual() if name == "rz" else figures.single(it) for it in labels}
-        else:
-            on = dict(_both_ways(name, pairs, figures))
+        gate = _GATES[name]
+        known = _single(name, labels, figures) if gate.num_qubits == 1 else _both_ways(name, pairs, figures)
+        on = dict(known)
         if on:
             target.add_instruction(gate, on, name=name)
     target.add_instruction(Measure(), {(it,): figures.readout(it) for it in labels})
     return target
 
 
+def _single(
+    name: str, labels: Iterable[int], figures: _Figures
+) -> Iterator[tuple[tuple[int, ...], InstructionProperties]]:
+    for it in labels:
+        yield (it,), _virtual() if name == "rz" else figures.single(it)
+
+
 def _both_ways(
     name: str, pairs: Iterable[tuple[int, int]], figures: _Figures
-) -> Iterator[tuple[tuple[int, int], InstructionProperties]]:
+) -> Iterator[tuple[tuple[int, ...], InstructionProperties]]:
     for pair in sorted(pairs):
         if (properties := figures.pair(name, pair)) is not None:
             yield pair, properties
             yield (pair[1], pair[0]), properties
-
-
-def _free(name: str) -> Any:  # a gate of Qiskit, which has no types
-    """The gate with open angles."""
-    gate = _GATES[name].copy()
-    gate.params = [Parameter(f"{name}{place}") for place in range(len(gate.params))]
-    return gate
 
 
 def _virtual() -> InstructionProperties:

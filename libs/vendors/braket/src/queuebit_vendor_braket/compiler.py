@@ -73,7 +73,9 @@ class Compiler:
         if "delay" in circuit.gates:
             raise DoesNotFit(f"{self._about.id}: Amazon Braket takes no delays: leave them out")
         if circuit.physical and not self._able.verbatim:
-            raise DoesNotFit(f"{self._about.id}: it places qubits itself: declare qubits instead of ${circuit.physical[0]}")
+            raise DoesNotFit(
+                f"{self._about.id}: it places qubits itself: declare qubits instead of ${circuit.physical[0]}"
+            )
         if circuit.physical:
             self._require_numbers(circuit)
             found = compile_on_named_qubits(circuit, self._numbered, seed, self._about.id)

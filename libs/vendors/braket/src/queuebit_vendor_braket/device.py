@@ -131,7 +131,7 @@ class BraketDevice:
         return (failed,) * len(part.items)
 
     def _results(self, task: dict[str, Any], part: Submission) -> Results | None:
-        """The results, also of circuits that ended before their task failed or was cancelled; None if there are none."""
+        """The results, also of circuits that ended before their task failed or was cancelled; None without any."""
         try:
             return outcomes(self._service, task["outputS3Bucket"], task["outputS3Directory"], part)
         except VendorFailed:

@@ -62,9 +62,9 @@ _ONE_QUBIT: Final[tuple[tuple[frozenset[str], Mapping[str, Gate]], ...]] = (
         },
     ),
 )
-"""Sets of native gates on one qubit. A device with `rx` as a native gate has it for multiples of a quarter turn only."""
+"""Sets of native gates on one qubit. A device with a native `rx` has it for multiples of a quarter turn only."""
 
-_TWO_QUBITS: Final = ("cz", "iswap")
+_TWO_QUBITS: Final[tuple[str, ...]] = ("cz", "iswap")
 
 
 def native(names: Collection[str]) -> dict[str, Gate]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from braket.schema_common import BraketSchemaBase  # type: ignore[attr-defined]  # the name is imported there
+from braket.schema_common import BraketSchemaBase
 from braket.task_result import GateModelTaskResult, ProgramSetTaskResult
 from braket.tasks import GateModelQuantumTaskResult, ProgramSetQuantumTaskResult
 

@@ -2,8 +2,8 @@
 
 Variables: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` are secrets, as
 `queuebit_quantum.credentials` reads them; without the first, boto3 finds credentials as it does everywhere, such as
-those of a role. `AMZN_BRAKET_OUT_S3_BUCKET` names the bucket. `AWS_REGION` is the region of simulators. `BRAKET_ENDPOINT`
-and `AWS_ENDPOINT_URL_S3` are Amazon's own variables for other addresses.
+those of a role. `AMZN_BRAKET_OUT_S3_BUCKET` names the bucket. `AWS_REGION` is the region of simulators.
+`BRAKET_ENDPOINT` and `AWS_ENDPOINT_URL_S3` are Amazon's own variables for other addresses.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ from typing import Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError, PartialCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
 from braket.aws import AwsSession
 
 from queuebit_quantum import NotReachable, UnknownHandle
@@ -172,8 +178,8 @@ def asking() -> Iterator[None]:
             raise VendorFailed(f"Amazon's SDK does not send the request: {vendor_text(str(error))}") from error
         except (NoCredentialsError, PartialCredentialsError) as error:
             raise VendorCredentials(
-                f"{vendor_text(str(error))}: set AWS_ACCESS_KEY_ID_FILE and AWS_SECRET_ACCESS_KEY_FILE in `environment` "
-                "of the stack in backends.toml"
+                f"{vendor_text(str(error))}: set AWS_ACCESS_KEY_ID_FILE and AWS_SECRET_ACCESS_KEY_FILE in "
+                "`environment` of the stack in backends.toml"
             ) from error
 
 

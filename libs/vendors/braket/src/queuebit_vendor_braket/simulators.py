@@ -31,7 +31,7 @@ from queuebit_vendor_braket.programs import Layout, Program, gate_lines, layout
 __all__ = ["BraketSimulator"]
 
 _MOST_QUBITS: Final = {"braket_sv": 20, "braket_dm": 10}
-"""Qubits of each simulator. The SDK's own limits are 26 and 13; a density matrix of 13 qubits takes 1 GiB, several times."""
+"""Qubits of each simulator. The SDK's own limits are 26 and 13; a density matrix of 13 takes 1 GiB several times."""
 _WIDTH: Final = {"braket_sv": 1, "braket_dm": 2}
 """Amplitudes are 2 to the power of this number of times the qubits."""
 _ACTION: Final = "braket.ir.openqasm.program"
@@ -114,7 +114,8 @@ def _drawn(probabilities: npt.NDArray[np.float64], seed: int, shots: int) -> npt
     """Draw states, by their numbers; the first measured qubit is the highest bit."""
     cumulative = np.cumsum(np.clip(probabilities, 0.0, None))
     found = np.searchsorted(cumulative, uniforms(seed, shots) * cumulative[-1], side="right")
-    return np.minimum(found, len(probabilities) - 1)
+    drawn: npt.NDArray[np.int64] = np.minimum(found, len(probabilities) - 1)
+    return drawn
 
 
 def _values(drawn: npt.NDArray[np.int64], where: Layout) -> list[int]:

@@ -44,7 +44,7 @@ def _simulator(id_: str) -> Backend:
 
 
 braket = Stack({id_: partial(_device, id_) for id_ in DEVICES}, offered=("braket-sv1",))
-"""Amazon Braket's service. Only the simulator is offered unless `backends.toml` names devices: each id that is opened asks the service."""
+"""Amazon Braket's service. Offers a simulator unless `backends.toml` names devices: opening one asks the service."""
 
 local = Stack({id_: partial(_simulator, id_) for id_ in SIMULATORS})
 """The simulators of the SDK, in the executor's own process. They need no account."""

@@ -9,8 +9,8 @@ bucket, whose name follows from our token:
 | `submission.json` | the layout of each circuit's result | before the first task is created |
 | `tasks.json` | the ARNs of the tasks, if there are several | after the last one was created |
 
-The client token of each task follows from our token, so that the service creates it once however often it is asked. Tags
-say to which submission a task belongs, for a process that lost the answer.
+The client token of each task follows from our token, so that the service creates it once however often it is asked.
+Tags say to which submission a task belongs, for a process that lost the answer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from braket.device_schema import GateModelParameters
@@ -80,7 +80,7 @@ class Submissions:
         name = name_of(token)
         found: dict[int, str] = {}
         parts = 0
-        for arn, tags in self._service.tasks(self._arn, datetime.now(timezone.utc) - _KEPT):
+        for arn, tags in self._service.tasks(self._arn, datetime.now(UTC) - _KEPT):
             if tags.get(_TOKEN) == name:
                 found[int(tags[_PART])] = arn
                 parts = int(tags[_PARTS])
