@@ -51,7 +51,16 @@ def test_requests_are_signed_as_botocore_signs_them(key: str, body: bytes, token
 
 
 @pytest.mark.parametrize(
-    "url", ["s3://AB/x", "s3://ab", "s3://acme-results/../x", "s3://acme-results/a?b", "https://acme/x", "s3://a b/x", "s3:///x"]
+    "url",
+    [
+        "s3://AB/x",
+        "s3://ab",
+        "s3://acme-results/../x",
+        "s3://acme-results/a?b",
+        "https://acme/x",
+        "s3://a b/x",
+        "s3:///x",
+    ],
 )
 def test_what_is_no_bucket_is_refused(url: str) -> None:
     with pytest.raises(BadTarget, match="s3://acme-results/queuebit"):
@@ -89,7 +98,8 @@ def s3(endpoint: str) -> Any:  # a boto3 client, which has no types
 def folder(tmp_path: Path, endpoint: str) -> Path:
     for tenant, name in (("acme", "main"), ("globex", "theirs")):
         (tmp_path / tenant).mkdir()
-        text = f'endpoint = "{endpoint}"\nregion = "us-east-1"\naccess_key_id = "AKIATEST"\nsecret_access_key = "{_SECRET}"\n'
+        text = f'endpoint = "{endpoint}"\nregion = "us-east-1"\naccess_key_id = "AKIATEST"\n'
+        text += f'secret_access_key = "{_SECRET}"\n'
         (tmp_path / tenant / f"{name}.toml").write_text(text)
     return tmp_path
 

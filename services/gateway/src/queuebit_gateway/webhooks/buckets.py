@@ -61,7 +61,9 @@ class BucketKeys:
             raise BadTarget(f"the operator has no keys {name!r} for {tenant}: ask for them") from error
         except (OSError, ValueError, TypeError) as error:
             needs = "endpoint, region, access_key_id, secret_access_key and, if it has one, session_token"
-            raise BadTarget(f"the operator's keys {name!r} of {tenant} cannot be read: the file needs {needs}") from error
+            raise BadTarget(
+                f"the operator's keys {name!r} of {tenant} cannot be read: the file needs {needs}"
+            ) from error
 
 
 def require_bucket(url: str) -> tuple[str, str]:
@@ -75,8 +77,8 @@ def require_bucket(url: str) -> tuple[str, str]:
     plain = not (parts.query or parts.fragment) and len(prefix) <= 200
     if not (url.startswith(SCHEME) and plain and _BUCKET.fullmatch(parts.netloc) and _PREFIX.fullmatch(prefix)):
         raise BadTarget(
-            "a bucket is like s3://acme-results/queuebit: its name has 3 to 63 lower-case letters, digits, `.` and `-`, "
-            "and the folder letters, digits, `.`, `_` and `-`"
+            "a bucket is like s3://acme-results/queuebit: its name has 3 to 63 lower-case letters, digits, `.` and "
+            "`-`, and the folder letters, digits, `.`, `_` and `-`"
         )
     return parts.netloc, prefix
 
