@@ -8,6 +8,7 @@ those of a role. `AMZN_BRAKET_OUT_S3_BUCKET` names the bucket. `AWS_REGION` is t
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -41,6 +42,9 @@ from queuebit_quantum.vendor_faults import (
 __all__ = ["Service", "asking"]
 
 _VENDOR: Final = "Amazon Braket"
+_LOGGERS: Final = ("botocore", "urllib3")
+for _name in _LOGGERS:  # at level DEBUG they write whole requests and answers, session tokens among them
+    logging.getLogger(_name).setLevel(logging.INFO)
 _ONCE: Final = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
 """The executor repeats calls, and knows how often: the client does not."""
 
