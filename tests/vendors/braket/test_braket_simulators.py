@@ -63,8 +63,8 @@ def test_the_stacks_are_installed() -> None:
 @given(angles=st.lists(st.floats(-math.pi, math.pi), min_size=12, max_size=12))
 def test_each_gate_does_what_qiskits_gate_does(name: str, angles: list[float]) -> None:
     """Between two layers of rotations, so that phases and the order of qubits show in the outcome."""
-    gate = _GATES[name.removesuffix(" (native)")].copy()
-    gate.params = angles[: len(gate.params)]
+    known = _GATES[name.removesuffix(" (native)")]
+    gate = type(known)(*angles[: len(known.params)])
     circuit = QuantumCircuit(3)
     for qubit, angle in enumerate(angles[:3]):
         circuit.ry(angle, qubit)
