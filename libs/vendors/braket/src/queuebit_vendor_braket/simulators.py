@@ -7,6 +7,7 @@ drawn here: the same seed gives the same counts.
 from __future__ import annotations
 
 import time
+import warnings
 from functools import cache
 from typing import Final
 
@@ -70,7 +71,9 @@ class BraketSimulator(InProcess):
     def run(self, item: WorkItem) -> Outcome:
         began = time.perf_counter()
         program: Program = item.compiled.program
-        result = self._simulator.run(OpenQasm(source=program.source), shots=0).result()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "You are running a noise-free circuit")
+            result = self._simulator.run(OpenQasm(source=program.source), shots=0).result()
         drawn = _drawn(np.asarray(result.values[0], dtype=float), item.seed, item.shots)
         values = _values(drawn, program.layout)
         counts: dict[int, int] = {}

@@ -125,8 +125,8 @@ class Buckets:
             return Outcome(verdict=Verdict.DELIVERED, status=status, took_ms=_ms(begun), location=location)
         code = found[1].decode() if (found := _ERROR.search(answer.body)) else "no reason"
         wait = retry_after_s(answer.headers.get("retry-after"), self._clock.now())
-        error = f"{location} was not written: {code}"
-        return Outcome(verdict=Verdict.FAILED, status=status, error=error, retry_after_s=wait, took_ms=_ms(begun))
+        why = f"{location} was not written: {code}"
+        return Outcome(verdict=Verdict.FAILED, status=status, error=why, retry_after_s=wait, took_ms=_ms(begun))
 
 
 def _ms(begun: float) -> int:
