@@ -14,7 +14,7 @@ from queuebit_contracts.wire import UnknownEvent
 from queuebit_gateway.callers import Callers
 from queuebit_gateway.dead_letters import DeadLetterReader
 from queuebit_gateway.hub import Hub
-from queuebit_gateway.jobs import document_of
+from queuebit_gateway.jobs import result_document
 from queuebit_gateway.log_reader import LogReader
 from queuebit_gateway.oauth import OAuth
 from queuebit_gateway.platform import Platform
@@ -73,7 +73,7 @@ class Gateway(Service):
         listening = listen_on(settings)
         leases = Leases(store, settings.name or name_of(listening), settings.webhook_lease_s, clock)
         keys = BucketKeys(Path(settings.bucket_keys) if settings.bucket_keys else None)
-        buckets = Buckets(keys, sender.outbound, partial(document_of, platform), clock)
+        buckets = Buckets(keys, sender.outbound, partial(result_document, platform), clock)
         parts = Parts(hub, reader, leases, sender, signing, clock, SystemRandom().random, buckets)
         owning = Owning(parts, store, self.tasks, lambda: directory.removed)
         webhooks = Webhooks(parts, store, owning, self._end_of_log, next(iter(settings.hosts), "localhost"))

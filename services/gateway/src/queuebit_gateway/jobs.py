@@ -26,7 +26,7 @@ from queuebit_gateway.problems import Problem
 from queuebit_gateway.receipts import receipt_in
 from queuebit_gateway.waits import signals_of, target_of, wait_for
 
-__all__ = ["Jobs", "StatusBody", "document_of", "job_row"]
+__all__ = ["Jobs", "StatusBody", "job_row", "result_document"]
 
 _RECEIPT = "application/json"
 
@@ -96,7 +96,7 @@ class Jobs:
         caller, history, _ = await self._awaited(request)
         if history.completed is None:
             raise _no_result(history)
-        content = await document_of(self._platform, caller.tenant, history.completed.data)
+        content = await result_document(self._platform, caller.tenant, history.completed.data)
         return object_of(content, as_of=history.sequence)
 
     async def _receipt(self, request: Request) -> Response:
@@ -151,7 +151,7 @@ class Jobs:
         return await _measured(self._platform, tenant, event.data)
 
 
-async def document_of(platform: Platform, tenant: str, done: Completion) -> Mapping[str, object]:
+async def result_document(platform: Platform, tenant: str, done: Completion) -> Mapping[str, object]:
     """The result of a completed job, as `GET /v1/jobs/{job}/result` answers."""
     about = {"job": done.job, "backend": done.backend, "shots": done.shots}
     return {**about, **await _measured(platform, tenant, done)}

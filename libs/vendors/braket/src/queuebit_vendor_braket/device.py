@@ -36,6 +36,8 @@ __all__ = ["BraketDevice"]
 
 _ENDED: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 _WAITING: Final = frozenset({"CREATED", "QUEUED"})
+_MOST_TASKS: Final = 20
+"""Circuits of one submission to a device without program sets: each is a request."""
 _SHOT_S: Final = 500e-6
 """A guess of the pause between shots: Amazon bills shots, and publishes no times."""
 
@@ -153,6 +155,7 @@ def _described(id_: str, provider: str, able: Capabilities, calibration: Calibra
         target_digest=digest_of({"backend": id_, "gates": list(gates)}),
         rep_delay_s=0.0 if able.simulator else _SHOT_S,
         remote=True,
+        max_items=min(able.most_items, 100) if able.most_items > 1 else _MOST_TASKS,
     )
     if calibration is None:
         return about
