@@ -115,7 +115,7 @@ def _time(found: Mapping[str, Any]) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class _Figures:
-    """Errors and times of a device, from whichever schema it has."""
+    """Errors and times of a device, from the schema that it has."""
 
     standard: Mapping[str, Any]
     fidelity: Mapping[str, Any]

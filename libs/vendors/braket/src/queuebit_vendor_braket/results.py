@@ -1,7 +1,7 @@
 """Reads results from the bucket, and what is kept beside them: the meaning of their columns.
 
 A task's result does not say which classical bit shows which qubit. So the layout of each circuit is stored in the
-bucket before the task is created, and whichever process collects the result reads it there.
+bucket before the task is created, and the process that collects the result reads it there.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _outcome(measurements: _Columns, qubits: Sequence[int], item: Item) -> Outco
 def _ordered(measurements: _Columns, qubits: Sequence[int], wanted: Sequence[int]) -> _Columns:
     """The columns of the wanted qubits.
 
-    A service that numbers qubits anew still has one column for each, in the order in which they were measured.
+    A service that numbers qubits again still has one column for each, in the order in which they were measured.
     """
     if set(wanted) <= set(qubits):
         return measurements[:, [list(qubits).index(it) for it in wanted]]

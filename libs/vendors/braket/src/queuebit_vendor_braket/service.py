@@ -55,7 +55,7 @@ _SIGNATURES: Final = frozenset(
         *("NoSuchBucket", "SignatureDoesNotMatch", "UnrecognizedClientException"),
     }
 )
-"""Codes that mean the operator's credentials or bucket, whatever their status."""
+"""Codes that mean the operator's credentials or bucket, with any status."""
 
 _AGAIN: Final = frozenset({"DeviceOfflineException", "RequestTimeout", "SlowDown", "Throttling", "ThrottlingException"})
 
