@@ -111,8 +111,10 @@ bench: setup ## measure everything the project promises, beside the bare limits 
 fuzz: setup ## random programs against independent interpreters: SEED=1 PROGRAMS=2000
 	$(PY) -m tests.differential --seed $(or $(SEED),1) --programs $(or $(PROGRAMS),2000)
 
-collections: setup ## a FOLDER of circuits by Queuebit and by plain Qiskit Aer; without one, MQT Bench's
-	$(PY) -m tests.collections $(FOLDER)
+FRONT_ENDS := $(CURDIR)/.front-ends
+collections: setup ## a FOLDER of circuits by Queuebit and by references, tables into DOCUMENT; without one, MQT Bench's
+	@$(PY) -m uv pip install --quiet --python $(PY) --target $(FRONT_ENDS) --no-deps --require-hashes -r tests/collections/requirements.lock
+	PYTHONPATH=$(FRONT_ENDS) $(PY) -m tests.collections $(FOLDER) $(if $(DOCUMENT),--document $(DOCUMENT)) $(if $(RESULTS),--results $(RESULTS)) $(if $(ONLY),--only $(ONLY))
 
 NOTEBOOKS := $(CURDIR)/.notebooks
 notebooks: setup ## public notebooks in FOLDER/OWNER/NAME by Queuebit and by their own simulator; a part of a name: ONLY=Grover

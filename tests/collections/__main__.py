@@ -1,78 +1,114 @@
-"""Runs every `.qasm` file of a folder with Queuebit and with plain Qiskit Aer: `make collections FOLDER=...`.
+"""Runs every `.qasm` file of a folder with Queuebit and with reference programs: `make collections FOLDER=...`.
 
-Without a folder: the circuits of MQT Bench at a few sizes, and this repository's examples.
+Each folder in it is one collection. Without a folder: the circuits of MQT Bench at a few sizes, and this repository's
+examples.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
+import json
 import multiprocessing
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterable
-from importlib.metadata import version
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from tests.collections.runners import MEMORY_GIB, SECONDS, SHOTS, bare, bounded, preload, queuebit
+from tests.collections.front_ends import FRONT_ENDS, QISKIT, is_version_2
+from tests.collections.references import REFERENCES
+from tests.collections.runners import Run, bounded, preload, queuebit
 from tests.collections.sources import write_sources
-from tests.collections.verdicts import VERDICTS, Verdict, judge
+from tests.collections.tables import Accepted, acceptance_table, replace_tables, verdict_table
+from tests.collections.verdicts import Verdict, judge
 
-_PACKAGES = ("queuebit-quantum", "qiskit", "qiskit-aer", "mqt.bench")
+_QUICK = 15
+"""Seconds for a front end, and for a reference after the first."""
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="make collections", description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, help="where to look for .qasm files, below it too")
-    asked = parser.parse_args()
+    asked = _arguments()
     if asked.folder:
-        verdicts = _compare(asked.folder)
-    else:
-        with tempfile.TemporaryDirectory(prefix="queuebit-collections-") as scratch:
-            generation = multiprocessing.get_context("fork").Process(target=write_sources, args=(Path(scratch),))
-            generation.start()  # a process of its own: this one must not have run a circuit before it forks
-            generation.join()
-            if generation.exitcode:
-                print(f"the circuits of MQT Bench were not written: the process ended with {generation.exitcode}")
-                return 2
-            verdicts = _compare(Path(scratch))
-    if not verdicts:
-        print(f"{asked.folder} holds no .qasm file")
+        return _report(asked, asked.folder)
+    with tempfile.TemporaryDirectory(prefix="queuebit-collections-") as scratch:
+        generation = multiprocessing.get_context("fork").Process(target=write_sources, args=(Path(scratch),))
+        generation.start()  # a process of its own: this one must not have run a circuit before it forks
+        generation.join()
+        if generation.exitcode:
+            print(f"the circuits of MQT Bench were not written: the process ended with {generation.exitcode}")
+            return 2
+        return _report(asked, Path(scratch))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make collections", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, help="a folder with one folder for each collection")
+    parser.add_argument("--results", type=Path, help="a file that keeps results: files that it has are not run again")
+    parser.add_argument("--document", type=Path, help="a Markdown file whose tables are replaced")
+    parser.add_argument("--only", default="", help="the beginning of the paths of the files to run")
+    return parser.parse_args()
+
+
+def _report(asked: argparse.Namespace, folder: Path) -> int:
+    files = [it for it in sorted(folder.rglob("*.qasm")) if str(it.relative_to(folder)).startswith(asked.only)]
+    if not files:
+        print(f"{folder} holds no .qasm file")
         return 2
-    print(_table(verdicts))
+    preload()
+    gc.freeze()  # children then copy fewer pages
+    kept = _kept(asked.results)
+    verdicts, accepted = [], []
+    for path in files:
+        place = str(path.relative_to(folder))
+        if place not in kept:
+            kept[place] = dict(zip(("verdict", "accepted"), map(asdict, _examined(folder, path)), strict=True))
+            _keep(asked.results, place, kept[place])
+        verdicts.append(Verdict(**kept[place]["verdict"]))
+        accepted.append(Accepted(**kept[place]["accepted"]))
+    for verdict in verdicts:
+        if verdict.kind not in ("same", "unmeasured"):
+            print(f"{verdict.kind:9} {verdict.seconds:5.1f} s  {verdict.path}: {verdict.detail}", flush=True)
+    tables = [verdict_table(verdicts), acceptance_table(accepted)]
+    print("\n\n".join(tables))
+    if asked.document:
+        replace_tables(asked.document, tables)
     return 1 if any(verdict.kind in ("wrong", "crash") for verdict in verdicts) else 0
 
 
-def _compare(folder: Path) -> list[Verdict]:
-    preload()
-    verdicts = []
-    for path in sorted(folder.rglob("*.qasm")):
-        started = time.monotonic()
-        ours = bounded(queuebit, path)
-        seconds = time.monotonic() - started
-        verdict = judge(path.relative_to(folder), ours, bounded(bare, path), seconds)
-        verdicts.append(verdict)
-        if verdict.kind != "same":
-            print(f"{verdict.kind:9} {seconds:5.1f} s  {verdict.path}: {verdict.detail}", flush=True)
-    return verdicts
+def _examined(folder: Path, path: Path) -> Iterator[Verdict | Accepted]:
+    """Yield the verdict on a file, and which front ends accept it."""
+    place = str(path.relative_to(folder))
+    started = time.monotonic()
+    ours = bounded(queuebit, path)
+    seconds = time.monotonic() - started
+    (name, first), *others = REFERENCES.items()
+    qiskit = theirs = Run("crash", {}, "not asked") if ours.state == "refused" else bounded(first, path)
+    for another, reference in others if ours.state == "done" else ():
+        if theirs.state != "done" and (found := bounded(reference, path, _QUICK)).state == "done":
+            name, theirs = another, found
+    yield judge(place, ours, theirs, seconds, name)
+    language = 2 if is_version_2(path.read_text(encoding="utf-8")) else 3
+    known = {"Queuebit"} if ours.state == "done" else set()
+    known |= {QISKIT[language]} if qiskit.state == "done" else set()
+    accepts = (
+        name for name, read in FRONT_ENDS.items() if name in known or bounded(read, path, _QUICK).state == "done"
+    )
+    yield Accepted(place, language, [*accepts])
 
 
-def _table(verdicts: Iterable[Verdict]) -> str:
-    """Return counts by folder and verdict, as Markdown."""
-    folders: dict[str, Counter[str]] = {}
-    for verdict in verdicts:
-        folders.setdefault(str(verdict.path.parent), Counter())[verdict.kind] += 1
-    versions = ", ".join(f"{package} {version(package)}" for package in _PACKAGES)
-    lines = [
-        f"\n{versions}; {SHOTS:,} shots each; at most {SECONDS} s and {MEMORY_GIB} GiB for one run\n",
-        f"| collection | {' | '.join(VERDICTS)} | files |",
-        "|---|" + "---:|" * (len(VERDICTS) + 1),
-    ]
-    for folder, kinds in sorted(folders.items()):
-        cells = " | ".join(str(kinds[kind] or "") for kind in VERDICTS)
-        lines.append(f"| {folder} | {cells} | {kinds.total()} |")
-    return "\n".join(lines)
+# What is kept is JSON: two dictionaries for each file.
+def _kept(results: Path | None) -> dict[str, Any]:
+    lines = results.read_text().splitlines() if results and results.exists() else []
+    return {found.pop("place"): found for found in map(json.loads, lines)}
+
+
+def _keep(results: Path | None, place: str, found: dict[str, Any]) -> None:
+    if results:
+        with results.open("a") as file:
+            file.write(json.dumps({"place": place} | found) + "\n")
 
 
 if __name__ == "__main__":

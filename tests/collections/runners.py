@@ -1,20 +1,28 @@
-"""One source file, run by Queuebit's ideal simulator or by plain Qiskit, inside a bounded child process."""
+"""One source file, run by Queuebit's ideal simulator, and bounded child processes for it and for the references."""
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import resource
+import signal
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["MEMORY_GIB", "SECONDS", "SHOTS", "Run", "bare", "bounded", "preload", "queuebit"]
+if TYPE_CHECKING:
+    from queuebit_quantum import Circuit
+
+__all__ = ["MEMORY_GIB", "SECONDS", "SHOTS", "Run", "bounded", "preload", "queuebit", "values_of_inputs"]
 
 SHOTS = 4_096
-SECONDS = 60
-"""Time for one run, parsing included."""
+SECONDS = 45
+"""Processor time for one run, parsing included."""
+_WAIT = 20
+"""Times as long a run may wait for processors that others use."""
 MEMORY_GIB = 6
 """Address space of one child."""
 _SEED = 7
@@ -28,6 +36,8 @@ class Run:
     """`done`, `refused`, `crash` or `time-out`."""
     counts: dict[str, int]
     detail: str = ""
+    measures: bool = True
+    """False if the program measures nothing: then all of its qubits were measured at the end."""
 
 
 def preload() -> None:
@@ -36,30 +46,36 @@ def preload() -> None:
     No circuit is run: the threads that Qiskit then starts do not survive a fork, and a child would wait forever.
     """
     import qiskit.qasm2
-    import qiskit.qasm3  # noqa: F401
+    import qiskit.qasm3
+    import qiskit.transpiler.passes  # noqa: F401
     import qiskit_aer  # noqa: F401
     import qiskit_qasm3_import  # noqa: F401
 
     import queuebit_quantum.circuits  # noqa: F401
     from queuebit_quantum import open_backend
 
+    with suppress(ImportError):
+        import pyqasm  # noqa: F401
     open_backend("aer")  # finds the transpiler's plugins, which takes seconds
 
 
-def bounded(run: Callable[[Path], Run], path: Path) -> Run:
-    """Run in a child with limits on memory and time; a child that ends without an answer counts as crashed."""
+def bounded(run: Callable[[Path], Run], path: Path, seconds: float | None = None) -> Run:
+    """Run in a child with limits on memory and processor time; a child that ends without an answer has crashed."""
+    seconds = SECONDS if seconds is None else seconds
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(run, path, sender))
+    child = context.Process(target=_child, args=(run, path, sender, seconds))
     child.start()
     sender.close()
     try:
-        if not receiver.poll(SECONDS):
-            return Run("time-out", {}, f"more than {SECONDS} s")
+        if not receiver.poll(seconds * _WAIT):
+            return Run("time-out", {}, f"no answer within {seconds * _WAIT} s")
         found: Run = receiver.recv()
         return found
     except EOFError:
         child.join()
+        if child.exitcode == -signal.SIGXCPU:
+            return Run("time-out", {}, f"more than {seconds} s of processor time")
         return Run("crash", {}, f"the process ended with {child.exitcode}")
     finally:
         child.kill()
@@ -67,8 +83,9 @@ def bounded(run: Callable[[Path], Run], path: Path) -> Run:
         receiver.close()
 
 
-def _child(run: Callable[[Path], Run], path: Path, sender: Any) -> None:  # a Connection, which is generic
+def _child(run: Callable[[Path], Run], path: Path, sender: Any, seconds: float) -> None:  # a generic Connection
     limit = MEMORY_GIB << 30
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), math.ceil(seconds) + 1))
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
@@ -80,36 +97,42 @@ def _child(run: Callable[[Path], Run], path: Path, sender: Any) -> None:  # a Co
     sender.send(answer)
 
 
+def values_of_inputs(source: str) -> dict[str, bool | int | float | str]:
+    """Return a value for each `input` of a source, so that the program can be built."""
+    from queuebit_quantum import inputs
+
+    plain: dict[str, bool | int | float] = {"bool": True, "int": 1, "uint": 1}
+    return {it.name: "1" * (it.size or 1) if it.kind == "bit" else plain.get(it.kind, 0.5) for it in inputs(source)}
+
+
 def queuebit(path: Path) -> Run:
-    """Parse, compile and run as the executor of `aer` does."""
-    from queuebit_quantum import CircuitError, DoesNotFit, WorkItem, parse
+    """Parse, compile and run as the executor of `aer` does, with a value for each input."""
+    from queuebit_quantum import CircuitError, DoesNotFit, WorkItem
     from queuebit_quantum.aer import Aer
 
     try:
-        circuit = parse(path.read_text(encoding="utf-8"))
+        circuit, measures = _read(path.read_text(encoding="utf-8"))
         backend = Aer()
-        return Run("done", dict(backend.run(WorkItem(backend.compile(circuit, _SEED), SHOTS, _SEED)).counts))
+        outcome = backend.run(WorkItem(backend.compile(circuit, _SEED), SHOTS, _SEED))
+        return Run("done", dict(outcome.counts), "", measures)
     except CircuitError as refusal:
-        return Run("refused", {}, f"{refusal.code}: {refusal}"[:200])
+        return Run("refused", {}, f"{refusal.code}: {refusal}"[:300])
     except DoesNotFit as refusal:
-        return Run("refused", {}, f"does not fit: {refusal}"[:200])
+        return Run("refused", {}, f"does not fit: {refusal}"[:300])
 
 
-def bare(path: Path) -> Run:
-    """Run a source as a user of Qiskit would, without code of Queuebit."""
-    from qiskit import qasm2, qasm3, transpile
-    from qiskit_aer import AerSimulator
+def _read(source: str) -> tuple[Circuit, bool]:
+    """Return the circuit; one that measures nothing is read as an item that is measured in the basis Z."""
+    from queuebit_quantum import CircuitError, measured_in, parse
+    from queuebit_quantum.observables import Basis
 
-    source = path.read_text(encoding="utf-8")
-    if "OPENQASM 3" in source:
-        circuit = qasm3.loads(source)
-    else:
-        circuit = qasm2.loads(source, custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS)
-    if not circuit.clbits:
-        circuit.measure_all()
-    simulator = AerSimulator(seed_simulator=_SEED + 1)
+    given = values_of_inputs(source)
     try:
-        result = simulator.run(transpile(circuit, simulator, optimization_level=0), shots=SHOTS).result()
-    except IndexError:  # Aer takes a gate of the file's own that is called `unitary` for one of its instructions
-        result = simulator.run(transpile(circuit.decompose(), simulator, optimization_level=0), shots=SHOTS).result()
-    return Run("done", result.get_counts()) if result.success else Run("crash", {}, str(result.status)[:160])
+        return parse(source, parameters=given), True
+    except CircuitError as refusal:
+        if refusal.code != "no_measurement":
+            raise
+        circuit = parse(source, parameters=given, measured=False)
+        if not circuit.num_qubits:
+            raise
+        return measured_in(circuit, Basis("Z" * circuit.num_qubits, ())), False

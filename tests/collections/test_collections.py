@@ -35,7 +35,7 @@ def test_two_samples_of_one_distribution_are_the_same(width: int) -> None:
 )
 def test_samples_of_different_distributions_are_wrong(first: list[float], second: list[float]) -> None:
     ours, theirs = (Run("done", _sample(seed, weights)) for seed, weights in enumerate((first, second)))
-    assert judge(HERE, ours, theirs, 0).kind == "wrong"
+    assert judge(str(HERE), ours, theirs, 0).kind == "wrong"
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_samples_of_different_distributions_are_wrong(first: list[float], second
     ],
 )
 def test_without_a_comparison_the_verdict_names_the_side_that_failed(ours: str, theirs: str, kind: str) -> None:
-    assert judge(HERE, Run(ours, {"0": 1}), Run(theirs, {"0": 1}), 0).kind == kind
+    assert judge(str(HERE), Run(ours, {"0": 1}), Run(theirs, {"0": 1}), 0).kind == kind
 
 
 def _slow(_: Path) -> Run:
@@ -63,5 +63,5 @@ def test_children_that_raise_crash_hang_or_use_too_much_memory_are_reported(
     assert bounded(lambda _: Run("done", {"0": 1}), HERE) == Run("done", {"0": 1})
     assert "MemoryError" in bounded(lambda _: Run("done", {"0": len(bytes(64 << 30))}), HERE).detail
     assert "ended with 3" in bounded(lambda _: os._exit(3), HERE).detail
-    monkeypatch.setattr(runners, "SECONDS", 0.2)
+    monkeypatch.setattr(runners, "SECONDS", 0.02)
     assert bounded(_slow, HERE).state == "time-out"

@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from zlib import crc32
 
 from tests.collections.runners import Run
@@ -15,11 +14,12 @@ __all__ = ["VERDICTS", "Verdict", "distance", "judge", "tolerance"]
 
 VERDICTS = {
     "same": "both ran, and their counts differ no more than two samples of one distribution do",
+    "unmeasured": "the file measures nothing, so Queuebit refuses it; with all qubits measured, both are the same",
     "refused": "Queuebit says no, and names the place or the feature",
     "wrong": "both ran, and their counts differ by more than chance",
     "crash": "Queuebit failed in another way",
     "time-out": "Queuebit took too long",
-    "alone": "Queuebit ran what plain Qiskit could not, so there is nothing to compare with",
+    "alone": "Queuebit ran what no reference could, so there is nothing to compare with",
     "neither": "both failed, took too long, or ran out of memory",
 }
 _FALSE_ALARM = 1e-6
@@ -33,24 +33,26 @@ _SHARED_CELLS = 32
 class Verdict:
     """The verdict on one file."""
 
-    path: Path
+    path: str
     kind: str
     """One of `VERDICTS`."""
     detail: str = ""
     seconds: float = 0.0
 
 
-def judge(path: Path, ours: Run, theirs: Run, seconds: float) -> Verdict:
+def judge(path: str, ours: Run, theirs: Run, seconds: float, reference: str = "the reference") -> Verdict:
     """Compare two runs of one file."""
+    failed = f"{reference}: {theirs.state} {theirs.detail}"
     if ours.state != "done":
         hopeless = ours.state != "refused" and theirs.state in ("crash", "time-out")
-        also = f" (plain Qiskit: {theirs.state} {theirs.detail})" if theirs.state != "done" else ""
+        also = f" ({failed})" if hopeless else ""
         return Verdict(path, "neither" if hopeless else ours.state, ours.detail + also, seconds)
     if theirs.state != "done":
-        return Verdict(path, "alone", f"plain Qiskit: {theirs.state} {theirs.detail}", seconds)
+        return Verdict(path, "alone", failed, seconds)
     apart, allowed = distance(ours.counts, theirs.counts)
-    kind = "same" if apart <= allowed else "wrong"
-    return Verdict(path, kind, f"total variation {apart:.3f}, up to {allowed:.3f} is chance", seconds)
+    kind = "same" if ours.measures else "unmeasured"
+    detail = f"total variation {apart:.3f}, up to {allowed:.3f} is chance ({reference})"
+    return Verdict(path, kind if apart <= allowed else "wrong", detail, seconds)
 
 
 def distance(first: Mapping[str, int], second: Mapping[str, int]) -> tuple[float, float]:

@@ -226,6 +226,10 @@ class _Runner:
         if isinstance(target, ast.Identifier):
             variable.value = cast(value, variable.kind, self._value)
             return
+        if isinstance(variable.kind, ast.ArrayType | ast.ArrayReferenceType):
+            parts = [part for index in target.indices for part in index]
+            _put(variable.value, parts, value, variable.kind.base_type, self._value)
+            return
         chosen = positions(len(variable.value), target.indices[0], self._value)
         bits = list(variable.value)
         for place, bit in [(chosen, number(value))] if isinstance(chosen, int) else zip(chosen, value, strict=True):
@@ -253,6 +257,8 @@ class _Runner:
             value = self._value(given)
             if isinstance(argument, ast.QuantumArgument):
                 scope[argument.name.name] = value
+            elif isinstance(argument.type, ast.ArrayReferenceType):
+                scope[argument.name.name] = self._find(given.name)
             else:
                 scope[argument.name.name] = _Variable(argument.type, cast(value, argument.type, self._value))
         outer, self._scopes = self._scopes, [self._scopes[0], scope]
@@ -267,6 +273,20 @@ class _Runner:
     @staticmethod
     def _listed(value: Any) -> list[int]:
         return [value] if isinstance(value, int) else value
+
+
+def _put(holder: Any, parts: list[Node], value: Any, kind: Node, inner: Any) -> None:
+    """Assign to an element or a slice of an array of arrays."""
+    chosen = positions(len(holder), parts[:1], inner)
+    for place, element in [(chosen, value)] if isinstance(chosen, int) else zip(chosen, value, strict=True):
+        if len(parts) > 1:
+            _put(holder[place], parts[1:], element, kind, inner)
+        elif isinstance(holder[place], Bits) or not isinstance(holder[place], list):
+            holder[place] = cast(element, kind, inner)
+        else:
+            for deeper, one in enumerate(element):
+                literal = [ast.IntegerLiteral(deeper)]
+                _put(holder[place], literal, one, kind, inner)
 
 
 def _expression(node: Node) -> Node:

@@ -75,6 +75,8 @@ def evaluate(node: Node, lookup: Callable[[str], Any], call: Callable[[Node], An
     match node:
         case ast.IntegerLiteral() | ast.FloatLiteral() | ast.BooleanLiteral():
             return node.value
+        case ast.DurationLiteral() | ast.DurationOf():
+            return 0.0  # time changes nothing here
         case ast.BitstringLiteral():
             return Bits(node.value >> place & 1 for place in range(node.width))
         case ast.Identifier():
@@ -88,6 +90,13 @@ def evaluate(node: Node, lookup: Callable[[str], Any], call: Callable[[Node], An
             return type(left)([*left, *right])
         case ast.IndexExpression():
             return pick(inner(node.collection), node.index, inner)
+        case ast.ArrayLiteral():
+            return [inner(part) for part in node.values]
+        case ast.SizeOf():
+            found, axis = inner(node.target), inner(node.index) if node.index else 0
+            for _ in range(axis):
+                found = found[0]
+            return len(found)
         case ast.Cast():
             return cast(inner(node.argument), node.type, inner)
         case ast.FunctionCall() if node.name.name in _FUNCTIONS:
@@ -104,7 +113,15 @@ def number(value: Any) -> Any:
 
 def pick(collection: Any, index: Node, inner: Callable[[Node], Any]) -> Any:
     """Return the element, or the list of elements, that an index names."""
-    chosen = positions(len(collection), index, inner)
+    if isinstance(index, list) and len(index) > 1:
+        chosen = positions(len(collection), index[:1], inner)
+        if isinstance(chosen, int):
+            return pick(collection[chosen], index[1:], inner)
+        return [pick(collection[place], index[1:], inner) for place in chosen]
+    whole = isinstance(collection, int)
+    chosen = positions(64 if whole else len(collection), index, inner)
+    if whole and isinstance(chosen, int):
+        return collection >> chosen & 1
     if isinstance(chosen, int):
         return collection[chosen]
     return type(collection)(collection[place] for place in chosen)
@@ -127,7 +144,9 @@ def positions(size: int, index: Node, inner: Callable[[Node], Any]) -> int | lis
 
 
 def cast(value: Any, kind: Node, inner: Callable[[Node], Any]) -> Any:
-    """Turn a value into a declared type."""
+    """Turn a value into a declared type; an array is copied."""
+    if isinstance(kind, ast.ArrayType):
+        return _array(value, [inner(size) for size in kind.dimensions], kind.base_type, inner)
     size = inner(kind.size) if getattr(kind, "size", None) else None
     plain = number(value)
     match kind:
@@ -143,9 +162,20 @@ def cast(value: Any, kind: Node, inner: Callable[[Node], Any]) -> Any:
             return int(plain)
         case ast.AngleType():
             return float(plain) % math.tau
+        case ast.DurationType() | ast.StretchType():
+            return plain
         case ast.FloatType():
             return float(plain)
     raise ValueError(f"{type(kind).__name__} is not a type here")
+
+
+def _array(value: Any, sizes: list[int], kind: Node, inner: Callable[[Node], Any]) -> Any:
+    if not sizes:
+        return cast(value, kind, inner)
+    values = value if isinstance(value, list) and not isinstance(value, Bits) else [value] * sizes[0]
+    if len(values) != sizes[0]:
+        raise ValueError("the array has another shape")
+    return [_array(element, sizes[1:], kind, inner) for element in values]
 
 
 def _unary(name: str, value: Any) -> Any:

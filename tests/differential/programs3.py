@@ -32,6 +32,7 @@ def programs(draw: st.DrawFn) -> Program:
     for _ in range(writer.integer(1, 8)):
         writer.step()
     writer.lines.append(writer.measure())
+    writer.show_counters()
     return Program("\n".join(writer.lines) + "\n", writer.for_braket)
 
 
@@ -50,6 +51,8 @@ class _Writer(Writer):
         self._numbers: list[str] = []
         self._integers: list[str] = []
         """Those that are no constants."""
+        self._counters: dict[str, int] = {}
+        """Variables that may depend on measurements, with the width of a `uint`; 0 for an `int`."""
         self._looks = 0
         self.lines.append(self.pick(("OPENQASM 3.0;", "OPENQASM 3;")))
         if includes:
@@ -94,6 +97,10 @@ class _Writer(Writer):
             self._numbers.append(name)
             if kind == "int" and not self.lines[-1].startswith("const"):
                 self._integers.append(name)
+        for _ in range(0 if self.for_braket else self.integer(0, 2)):
+            name, width = self.name(), self.pick((0, 2, 3))
+            self.lines.append(f"{f'uint[{width}]' if width else 'int'} {name} = {self.integer(0, 3)};")
+            self._counters[name] = width
 
     def step(self) -> None:
         """Write a statement of the outermost block, where declarations and calls may stand as well."""
@@ -117,11 +124,21 @@ class _Writer(Writer):
             case _:
                 self.lines.append(self._statement(0, self._numbers))
 
+    def show_counters(self) -> None:
+        """Make counters part of the result."""
+        for counter, width in self._counters.items():
+            if width:
+                self.lines.append(f"bit[{width}] {self.name()} = {counter};")
+
     def _subroutine(self) -> None:
         """Define a subroutine of one qubit and an angle that may measure, and call it."""
         self._looks += 1
         name, angle, qubit = self.name(), *self.names(2)
         body = f"{self.call(self._one_qubit_gate(), [angle])} {qubit}; return measure {qubit};"
+        if self.chance(3) and self._looks < _MAX_LOOKS:
+            self._looks += 1
+            bit = self.name()
+            body = f"bit {bit} = measure {qubit}; if ({bit}) {{ {self._flip(qubit)} return !{bit}; }} {body}"
         call = f"{name}({self.number(self._numbers)}, {self._qubits(1)[0]})"
         self.lines.append(f"def {name}(float {angle}, qubit {qubit}) -> bit {{ {body} }}")
         self.lines.append(f"{self.pick(self._bit_elements())} = {call};")
@@ -153,8 +170,12 @@ class _Writer(Writer):
         if depth < _MAX_DEPTH:
             kinds += ["if", "if", "for", "box"]
         if not self.for_braket:
-            kinds += ["phase", "delay"]
+            kinds += ["phase", "delay", "set"] + ["compute"] * 2 * bool(self._counters)
         match self.pick(kinds):
+            case "set":
+                return self._set()
+            case "compute":
+                return self._compute()
             case "gate":
                 return self._gate(names)
             case "broadcast":
@@ -202,7 +223,28 @@ class _Writer(Writer):
             body.append(self._gate(names))
         return f"for {self.pick(('int', 'uint'))} {name} in {turns} {{ {' '.join(body)} }}"
 
+    def _set(self) -> str:
+        """Assign a bit without a measurement."""
+        bit, other = self.pick(self._bit_elements()), self.pick(self._bit_elements())
+        return f"{bit} = {self.pick(('0', '1', other, f'!{other}', f'{bit} ^ {other}', f'{bit} & {other}'))};"
+
+    def _compute(self) -> str:
+        """Assign to a counter."""
+        counter = self.pick(list(self._counters))
+        terms = [*self._counters, *(name for name, width in self._bits.items() if width), "1", "2"]
+        if self._counters[counter]:
+            shapes = [f"{counter} <<= 1;", f"{counter} = {counter} % 2;", f"{counter} = {counter} / 2;"]
+            if self.chance(3):
+                return self.pick(shapes)
+        if self.chance(2):
+            return f"{counter} {self.pick(('+=', '-=', '='))} {self.pick(terms)};"
+        left, right = f"int({self.pick(terms)})", self.pick(terms)
+        return f"{counter} = {left} {self.pick(('+', '-', '*'))} {right};"
+
     def _condition(self) -> str:
+        if self._counters and self.chance(4):
+            other = self.pick((*self._counters, *map(str, range(4))))
+            return f"{self.pick(list(self._counters))} {self.pick(('==', '!=', '<', '>='))} {other}"
         if self._integers and self.chance(4):
             return f"{self.pick(self._integers)} {self.pick(('==', '!=', '<', '>='))} {self.integer(0, 3)}"
         bit = self.pick(self._bit_elements())

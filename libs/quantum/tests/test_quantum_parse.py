@@ -61,19 +61,12 @@ BROKEN = {
     "outside function, 3": ("extern f(int) -> int;\nint x = f(1);", "unsupported", 4, 9, "`def`"),
     "pulses, 3": ('defcalgrammar "openpulse";', "unsupported", 3, 1, "gates"),
     "pragma, 3": ("pragma noise on", "unsupported", 3, 1, "gates"),
-    "arithmetic on measured bits, 3": (
-        "qubit q; uint[2] n; bit[2] c; c[0] = measure q; n = c;\nn = n + 1;",
+    "an index from too many measured bits, 3": (
+        "qubit[8] q; bit[8] c;\nc = measure q; x q[int(c)];",
         "unsupported",
         4,
-        5,
-        "comparisons",
-    ),
-    "an angle from a measurement, 3": (
-        "qubit q; bit c;\nc = measure q; rx(c) q;",
-        "unsupported",
-        4,
-        16,
-        "known before",
+        18,
+        "6 measured bits",
     ),
 }
 

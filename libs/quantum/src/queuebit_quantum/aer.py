@@ -53,7 +53,9 @@ class Aer(InProcess):
             kind="simulator",
             num_qubits=_MOST_QUBITS,
             basis_gates=tuple(sorted(_simulator("statevector").target.operation_names)),
-            features=frozenset({"assignment", "conditional", "loop", "mid_circuit_measurement", "reset", "verbatim"}),
+            features=frozenset(
+                {"assignment", "conditional", "loop", "mid_circuit_measurement", "reset", "timing", "verbatim"}
+            ),
             max_shots=1_000_000,
             target_digest=digest_of({"backend": self.id, "aer": qiskit_aer.__version__}),
         )

@@ -252,7 +252,14 @@ def require_fit(description: Description, circuit: Circuit | None = None, shots:
         features=description.features,
     )
     if found := objections(demand, capacity):
-        raise DoesNotFit(f"{description.id}: {'; '.join(f'it {objection.text}' for objection in found)}")
+        places = _places(circuit, description) if circuit is not None else ""
+        raise DoesNotFit(f"{description.id}: {'; '.join(f'it {objection.text}' for objection in found)}{places}")
+
+
+def _places(circuit: Circuit, description: Description) -> str:
+    """Return where a circuit uses features that a backend does not have."""
+    found = {name: place for name, place in circuit.places.items() if name in circuit.features - description.features}
+    return "".join(f"; {name} is used in line {line}, column {column}" for name, (line, column) in found.items())
 
 
 def result_key(value: int, registers: tuple[int, ...]) -> str:

@@ -42,11 +42,13 @@ class Circuit:
     depth: int
     two_qubit_gates: int
     features: frozenset[str]
-    """Any of `mid_circuit_measurement`, `reset`, `conditional`, `assignment`, `loop`, `while_loop`, `opaque` and
-    `verbatim`.
+    """Any of `mid_circuit_measurement`, `reset`, `conditional`, `assignment`, `loop`, `while_loop`, `opaque`, `timing`
+    and `verbatim`.
 
-    `assignment`: the program sets classical bits without a measurement. `loop`: a measurement may end a loop early. No
-    backend here runs the last two: a `while` loop has no upper bound, and an opaque gate has no definition.
+    `assignment`: the program sets classical bits without a measurement. `loop`: a measurement may end a loop early.
+    `timing`: it uses durations that only the compiler of a device knows (`stretch`, `durationof`, a box with a
+    duration); they do not matter to an ideal simulator. No backend here runs `while_loop` and `opaque`: a `while` loop
+    has no upper bound, and an opaque gate has no definition.
     """
     physical: tuple[int, ...] = ()
     """Device qubits that the source names as `$n`, one for each qubit of the circuit, ascending; empty if the source
@@ -57,6 +59,8 @@ class Circuit:
     """Gates that a backend must run as they are, on the device qubits that they name."""
     results: tuple[ResultType, ...] = field(default=(), compare=False)
     """What the program asks for besides counts, by result pragmas; it then need not measure."""
+    places: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict, repr=False, compare=False)
+    """Line and column of the first use of the features `timing` and `while_loop`."""
     quantum_circuit: QuantumCircuit = field(repr=False, compare=False, kw_only=True)
     """The expanded program as a Qiskit circuit. Read-only."""
     template: Circuit | None = field(default=None, repr=False, compare=False, kw_only=True)
@@ -67,7 +71,7 @@ class Circuit:
     @property
     def dynamic(self) -> bool:
         """Whether its shots cannot be drawn from one final state."""
-        return not self.features <= {"verbatim"}
+        return not self.features <= {"timing", "verbatim"}
 
 
 def inputs(source: str, limits: Limits | None = None) -> tuple[Input, ...]:
@@ -175,10 +179,13 @@ def circuit_of(loaded: Loaded, digest_: str, language: str, *, measured: bool = 
         gates=dict(found.gates),
         depth=flat.depth(),
         two_qubit_gates=found.two_qubit_gates,
-        features=frozenset(found.features) | ({"verbatim"} if loaded.verbatim else frozenset()),
+        features=frozenset(found.features)
+        | (loaded.places.keys() & {"timing"})
+        | ({"verbatim"} if loaded.verbatim else set()),
         physical=loaded.physical,
         touched=touched(flat),
         verbatim=loaded.verbatim,
         results=loaded.results,
+        places=loaded.places,
         quantum_circuit=flat,
     )

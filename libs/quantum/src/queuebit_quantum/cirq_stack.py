@@ -74,7 +74,7 @@ class CirqSimulator(InProcess):
             kind="simulator",
             num_qubits=24,
             basis_gates=tuple(sorted(_GATES)),
-            features=frozenset({"mid_circuit_measurement", "reset", "verbatim"}),
+            features=frozenset({"mid_circuit_measurement", "reset", "timing", "verbatim"}),
             max_shots=1_000_000,
             target_digest=digest_of({"backend": self.id, "gates": sorted(_GATES)}),
         )

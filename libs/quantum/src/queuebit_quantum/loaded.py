@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -43,3 +44,5 @@ class Loaded:
     """As in `Circuit.results`."""
     verbatim: tuple[Verbatim, ...] = ()
     """As in `Circuit.verbatim`."""
+    places: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    """As in `Circuit.places`."""

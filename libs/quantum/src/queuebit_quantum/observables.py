@@ -122,7 +122,7 @@ def measured_in(circuit: Circuit, basis: Basis) -> Circuit:
         if pauli != "Z":
             program.h(qubit)
         program.measure(qubit, bit)
-    loaded = Loaded(program, (len(basis.qubits),), circuit.physical, verbatim=circuit.verbatim)
+    loaded = Loaded(program, (len(basis.qubits),), circuit.physical, (), circuit.verbatim, circuit.places)
     return circuit_of(loaded, _measured_digest(circuit, basis), circuit.language)
 
 

@@ -91,11 +91,11 @@ def _expanded(flow: Flow, program: Node, given: Parameters) -> Loaded:
         registers = flow.outputs or flow.registers
         results = [clbit for register in registers for clbit in register]
         flow.require_box()
-        circuit = flow.assembly.circuit(flow.num_qubits, results)
+        circuit = flow.assembly.circuit(flow.num_qubits, results, flow.hidden_bit)
         asked = flow.results()
     except RecursionError as failure:
         raise CircuitError("the program is nested too deeply", code="too_deep") from failure
-    return Loaded(circuit, tuple(map(len, registers)), flow.physical, asked, tuple(flow.verbatim))
+    return Loaded(circuit, tuple(map(len, registers)), flow.physical, asked, tuple(flow.verbatim), dict(flow.places))
 
 
 @lru_cache(maxsize=4)

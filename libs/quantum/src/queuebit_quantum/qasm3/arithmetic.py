@@ -17,7 +17,7 @@ from queuebit_quantum.qasm3.logic import Bit
 from queuebit_quantum.qasm3.symbols import Symbol, deferred
 from queuebit_quantum.qasm3.values import Duration, Value, Word, bits_of, checked, integer, number, truth, word
 
-__all__ = ["CONSTANTS", "FUNCTIONS", "binary", "unary"]
+__all__ = ["CONSTANTS", "FUNCTIONS", "binary", "is_signed", "unary", "width_of"]
 
 CONSTANTS = {
     "pi": math.pi,
@@ -47,13 +47,13 @@ def unary(operator: str, value: Value) -> Value:
         case "!", _:
             return word(logic.negate(truth(value)))
         case "~", Word():
-            return Word(tuple(logic.negate(bit) for bit in value.bits), value.scalar)
+            return Word(tuple(logic.negate(bit) for bit in value.bits), value.scalar, value.kind)
         case "~", bool():
             return not value
         case "~", int():
             return ~value
         case "-", Duration():
-            return Duration(-value.value, value.unit)
+            return Duration(-value.value, value.unit, value.open)
         case "-", Word():
             return -integer(value, "the operand of '-'")
         case "-", int() | float() | complex():
@@ -129,29 +129,47 @@ def _power(left: Any, right: Any) -> Any:  # any kind of number
 def _on_words(operator: str, left: Value, right: Value) -> Value:
     if operator in ("<<", ">>") and isinstance(left, Word):
         return _shifted(left, integer(right, "the shift distance") * (1 if operator == "<<" else -1))
-    width = max(_width(left), _width(right))
-    if operator in _COMPARISONS or operator in _BITWISE:
-        for value in (left, right):
-            if isinstance(value, int) and value < 0:
-                return _on_numbers(operator, integer(left, "an operand"), integer(right, "an operand"))
+    if (operator in _COMPARISONS or operator in _BITWISE) and _have_bits(left, right):
+        signed = any(is_signed(value) for value in (left, right))
+        width = max(width_of(left, signed=signed), width_of(right, signed=signed))
         one, other = bits_of(left, width), bits_of(right, width)
         if operator in _BITWISE:
             scalar = width == 1 and all(not isinstance(value, Word) or value.scalar for value in (left, right))
-            return Word(tuple(map(_BITWISE[operator][0], one, other)), scalar)
+            kind = left.kind if isinstance(left, Word) and isinstance(right, Word) and left.kind == right.kind else ""
+            return Word(tuple(map(_BITWISE[operator][0], one, other)), scalar, "int" if signed else kind)
+        if signed:  # with the sign bit inverted, the order is that of unsigned numbers
+            one, other = (*one[:-1], logic.negate(one[-1])), (*other[:-1], logic.negate(other[-1]))
         return word(_compared(operator, one, other))
-    for value in (left, right):
-        if isinstance(value, Word) and not value.known:
-            raise UnlocatedError(
-                f"{operator!r} on measured bits is not supported", "comparisons, logic and shifts of measured bits"
-            )
-    return binary(operator, *(integer(value) if isinstance(value, Word) else value for value in (left, right)))
+    return binary(operator, *(_plain(operator, value) for value in (left, right)))
 
 
-def _width(value: Value) -> int:
+def _have_bits(left: Value, right: Value) -> bool:
+    """Whether two operands can be compared bit by bit: whole numbers, bits, or angles of one size."""
+    angles = [it for it in (left, right) if isinstance(it, Word) and it.kind == "angle"]
+    if any(isinstance(it, float) for it in (left, right)):
+        return False
+    return not angles or len({width_of(it) for it in angles}) == 1
+
+
+def _plain(operator: str, value: Value) -> Value:
+    """Return an operand that must be known."""
+    if not isinstance(value, Word):
+        return value
+    what = f"an operand of {operator!r}"
+    return number(value, what) if value.kind == "angle" else integer(value, what)
+
+
+def is_signed(value: Value) -> bool:
+    """Whether an operand may be below 0."""
+    return value.kind == "int" if isinstance(value, Word) else isinstance(value, int) and value < 0
+
+
+def width_of(value: Value, *, signed: bool = False) -> int:
+    """Return how many bits a whole number needs, with its sign bit if it is `signed`."""
     if isinstance(value, Word):
-        return len(value.bits)
+        return len(value.bits) + (signed and value.kind != "int")
     if isinstance(value, int):
-        return max(1, value.bit_length())
+        return max(1, value.bit_length() + signed)
     raise UnlocatedError("bits are compared and combined with bits or whole numbers", "bits or an integer")
 
 
@@ -174,11 +192,14 @@ def _compared(operator: str, left: tuple[Bit, ...], right: tuple[Bit, ...]) -> B
 def _shifted(value: Word, places: int) -> Word:
     width = len(value.bits)
     if places >= 0:
-        return Word(((False,) * min(places, width) + value.bits)[:width], value.scalar)
-    return Word((value.bits[-places:] + (False,) * width)[:width], value.scalar)
+        return Word(((False,) * min(places, width) + value.bits)[:width], value.scalar, value.kind)
+    left = value.bits[-places:] or (value.bits[-1:] if value.kind == "int" else (False,))
+    return Word(bits_of(Word(left, kind=value.kind), width), value.scalar, value.kind)
 
 
 def _timed(operator: str, left: Value, right: Value) -> Value:
+    if any(isinstance(it, Duration) and it.open for it in (left, right)):
+        return _open_duration(operator, left, right)
     match operator, left, right:
         case "*", Duration(), int() | float():
             return Duration(left.value * right, left.unit)
@@ -194,6 +215,22 @@ def _timed(operator: str, left: Value, right: Value) -> Value:
             return _COMPARISONS[operator](left.value, right.value)
     raise UnlocatedError(
         f"{operator!r} cannot be used with these durations", "durations of one unit, or a duration and a number"
+    )
+
+
+def _open_duration(operator: str, left: Value, right: Value) -> Value:
+    """Return a duration that is computed from one that only the compiler of a device knows."""
+    match operator, left, right:
+        case "+" | "-", Duration(), Duration():
+            return Duration(0.0, "s", open=True)
+        case "*", Duration(), int() | float():
+            return left
+        case "*", int() | float(), Duration():
+            return right
+        case "/", Duration(), int() | float() if right:
+            return left
+    raise UnlocatedError(
+        f"{operator!r} needs durations that only the compiler of a device knows", "durations such as 100ns"
     )
 
 
@@ -225,7 +262,7 @@ def _rotated(value: Value, places: Value) -> Value:
     if not isinstance(value, Word):
         raise UnlocatedError("only bit registers can be rotated", "a bit register", "arguments")
     by = integer(places, "the shift distance") % len(value.bits)
-    return Word(value.bits[len(value.bits) - by :] + value.bits[: len(value.bits) - by])
+    return Word(value.bits[len(value.bits) - by :] + value.bits[: len(value.bits) - by], kind=value.kind)
 
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {

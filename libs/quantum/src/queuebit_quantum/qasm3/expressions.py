@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias, TypeVar, cast
 
 from openqasm3 import ast
 
+from queuebit_quantum.qasm3 import sums
 from queuebit_quantum.qasm3.arithmetic import FUNCTIONS, binary, unary
-from queuebit_quantum.qasm3.assembly import Memory
 from queuebit_quantum.qasm3.costs import Costs
 from queuebit_quantum.qasm3.faults import Node, SourceMap, UnlocatedError
+from queuebit_quantum.qasm3.logic import Bit
+from queuebit_quantum.qasm3.memory import Memory
 from queuebit_quantum.qasm3.names import Bits, Scope, Subroutine, Variable
 from queuebit_quantum.qasm3.symbols import deferred
-from queuebit_quantum.qasm3.values import Duration, Qubits, Type, Value, Word, converted, integer
+from queuebit_quantum.qasm3.values import (
+    Duration,
+    Qubits,
+    Type,
+    Value,
+    Word,
+    converted,
+    integer,
+    number,
+    stored_bits,
+)
 
 __all__ = ["Expressions"]
 
 _KINDS = {
     ast.IntType: "int", ast.UintType: "uint", ast.FloatType: "float", ast.AngleType: "angle", ast.BitType: "bit",
-    ast.BoolType: "bool", ast.ComplexType: "complex", ast.DurationType: "duration",
+    ast.BoolType: "bool", ast.ComplexType: "complex", ast.DurationType: "duration", ast.StretchType: "stretch",
 }  # fmt: skip
 _Found: TypeAlias = "Qubits | Bits | Value"
 _Element = TypeVar("_Element")
@@ -31,6 +44,8 @@ _READ_COST = 8
 """Operations counted for a bit in an expression, because conditions are larger than gates."""
 _SMALL_COST = 8
 """Number of known bits, array elements or qubits of a slice that count as one operation."""
+_WHOLE = frozenset({"angle", "int", "uint"})
+"""Types that are stored in bits and are numbers."""
 _PLAIN = (ast.IntegerLiteral, ast.FloatLiteral, ast.BooleanLiteral)
 
 
@@ -44,12 +59,14 @@ class Expressions:
         memory: Memory,
         physical: tuple[int, ...],
         call: Callable[[Node, Scope], Value],
+        keep: Callable[[Bit], Bit],
     ) -> None:
         self._source_map = source_map
         self._costs = costs
         self._memory = memory
         self._physical = {f"${number}": Qubits((rank,), scalar=True) for rank, number in enumerate(physical)}
         self._call = call
+        self._keep = keep
 
     def value(self, node: Node, scope: Scope) -> Value:
         """Return the value of an expression.
@@ -69,9 +86,9 @@ class Expressions:
             case ast.Identifier() | ast.IndexedIdentifier() | ast.IndexExpression() | ast.Concatenation():
                 return self._read(node, self.reference(node, scope))
             case ast.BinaryExpression():
-                return binary(node.op.name, self.value(node.lhs, scope), self.value(node.rhs, scope))
+                return self.combined(node.op.name, self.value(node.lhs, scope), self.value(node.rhs, scope), node)
             case ast.UnaryExpression():
-                return unary(node.op.name, self.value(node.expression, scope))
+                return self._unary(node, self.value(node.expression, scope))
             case ast.FunctionCall():
                 return self._function(node, scope)
             case ast.Cast():
@@ -88,12 +105,35 @@ class Expressions:
                 return self._size(node, scope)
             case ast.QuantumMeasurement():
                 return self._call(node, scope)
+            case ast.DurationOf():
+                return Duration(0.0, "s", open=True)
         raise UnlocatedError(f"{_words(node)} is not supported here", "an expression of numbers and bits")
+
+    def combined(self, operator: str, left: Value, right: Value, node: Node) -> Value:
+        """Apply an operator of two operands, which may depend on measurements."""
+        if operator in sums.OPERATORS and (_is_measured(left) or _is_measured(right)):
+            widths = [len(it.bits) if isinstance(it, Word) else 1 for it in (left, right)]
+            bits = math.prod(widths) if operator == "*" else max(widths)
+            self._costs.spend(_READ_COST * bits, node)
+            found = sums.combined(operator, left, right, self._keep)
+            if found is not None:
+                return found
+        return binary(operator, left, right)
+
+    def _unary(self, node: Node, value: Value) -> Value:
+        if node.op.name == "-" and _is_measured(value):
+            return self.combined("-", 0, value, node)
+        return unary(node.op.name, value)
 
     def _function(self, node: Node, scope: Scope) -> Value:
         name = node.name.name
         if name in FUNCTIONS and scope.visible(name) is None:
             arguments = [self.value(argument, scope) for argument in node.arguments]
+            if name == "popcount" and len(arguments) == 1 and isinstance(word := arguments[0], Word) and not word.known:
+                count: Value = 0
+                for bit in word.bits:
+                    count = self.combined("+", count, Word((bit,)), node)
+                return count
             later = deferred(partial(_applied, name), *arguments)
             return _applied(name, *arguments) if later is None else later
         return self._call(node, scope)
@@ -109,16 +149,24 @@ class Expressions:
                     raise UnlocatedError(f"{node.name!r} is a subroutine", f"{node.name}(…)", "arguments")
                 return symbol.value if isinstance(symbol, Variable) else symbol
             case ast.IndexedIdentifier():
-                found: Any = self.operand(node.name, scope)
+                found: Any = self._with_bits(node.name, self.operand(node.name, scope), scope)
                 for index in node.indices:
                     found = self._indexed(found, index, scope, node.name.name)
                 return cast("_Found", found)
             case ast.IndexExpression():
                 name = getattr(node.collection, "name", "the value")
-                return cast("_Found", self._indexed(self.operand(node.collection, scope), node.index, scope, name))
+                whole = self._with_bits(node.collection, self.operand(node.collection, scope), scope)
+                return cast("_Found", self._indexed(whole, node.index, scope, name))
             case ast.Concatenation():
                 return cast("_Found", _joined(self.operand(node.lhs, scope), self.operand(node.rhs, scope)))
         return self.value(node, scope)
+
+    def _with_bits(self, node: Node, found: Any, scope: Scope) -> Any:  # as `reference`
+        """Return the bits of a variable that holds an angle, whose elements are its bits."""
+        symbol = scope.visible(getattr(node, "name", ""))
+        if isinstance(symbol, Variable) and symbol.type.kind == "angle" and isinstance(found, float):
+            return Word(stored_bits(found, symbol.type))
+        return found
 
     def operand(self, node: Node, scope: Scope) -> _Found:
         """As `reference`; errors have the position of the node."""
@@ -190,10 +238,17 @@ class Expressions:
         return position % size
 
     def _indexed(self, found: Any, index: Node, scope: Scope, name: str) -> Any:  # as `reference`
-        parts: Sequence[Node] = [index] if isinstance(index, ast.DiscreteSet) else index
-        for part in parts:
-            found = self._element(found, part, scope, name)
-        return found
+        return self._inside(found, [index] if isinstance(index, ast.DiscreteSet) else index, scope, name)
+
+    def _inside(self, found: Any, parts: Sequence[Node], scope: Scope, name: str) -> Any:  # as `reference`
+        """Return what indices name, one for each dimension."""
+        if not parts:
+            return found
+        if not isinstance(found, list):
+            return self._inside(self._element(found, parts[0], scope, name), parts[1:], scope, name)
+        chosen, single = self.positions(parts[0], scope, len(found), name)
+        inner = [self._inside(found[at], parts[1:], scope, name) for at in chosen]
+        return inner[0] if single else inner
 
     def _element(self, found: Any, part: Node, scope: Scope, name: str) -> Any:  # as `reference`
         match found:
@@ -206,9 +261,6 @@ class Expressions:
             case Word() if not found.scalar:
                 chosen, single = self.positions(part, scope, len(found.bits), name)
                 return Word(tuple(found.bits[at] for at in chosen), single)
-            case list():
-                chosen, single = self.positions(part, scope, len(found), name)
-                return found[chosen[0]] if single else [found[at] for at in chosen]
             case int() if not isinstance(found, bool):
                 chosen, single = self.positions(part, scope, max(64, found.bit_length()), name)
                 return Word(tuple(bool(found >> at & 1) for at in chosen), single)
@@ -218,10 +270,24 @@ class Expressions:
         if not isinstance(found, Bits):
             if isinstance(found, Word | list):
                 self._costs.spend(len(found.bits if isinstance(found, Word) else found) // _SMALL_COST, node)
-            return cast("Value", found)
+            return self._newest(cast("Value", found))
         self._costs.spend(_READ_COST * len(found.indices), node)
-        word = Word(tuple(map(self._memory.read, found.indices)), found.type.scalar)
-        return integer(word) if word.known and found.type.kind in ("int", "uint") else word
+        return self.read_bits(found)
+
+    def read_bits(self, bits: Bits) -> Value:
+        """Return the value in stored bits; a number instead of a word if it is known."""
+        kind = bits.type.kind if bits.type.kind in _WHOLE else ""
+        return _plain(Word(tuple(map(self._memory.read, bits.indices)), bits.type.scalar, kind))
+
+    def _newest(self, value: Value | Bits) -> Value:
+        """Return a value with what is known now about the bits that it has."""
+        if isinstance(value, list):
+            return [self._newest(element) for element in value]
+        if isinstance(value, Bits):
+            return self.read_bits(value)
+        if not isinstance(value, Word) or value.known:
+            return value
+        return _plain(replace(value, bits=tuple(map(self._memory.newest, value.bits))))
 
     def _size(self, node: Node, scope: Scope) -> Value:
         found: Any = self.operand(node.target, scope)
@@ -233,6 +299,17 @@ class Expressions:
         if axis == 0 and isinstance(found, Qubits | Bits):
             return len(found.indices)
         raise UnlocatedError("this has no such dimension", "an array or a register", "arguments")
+
+
+def _is_measured(value: Value) -> bool:
+    return isinstance(value, Word) and not value.known
+
+
+def _plain(word: Word) -> Value:
+    """Return a number instead of a word if it is known."""
+    if not word.known or word.kind not in _WHOLE:
+        return word
+    return number(word) if word.kind == "angle" else integer(word)
 
 
 def _applied(name: str, *arguments: Value) -> Value:
@@ -273,4 +350,4 @@ def _words(node: Node) -> str:
     return _NAMES.get(type(node), "this")
 
 
-_NAMES = {ast.DurationOf: "'durationof'", ast.StretchType: "'stretch'", ast.ArrayReferenceType: "an array parameter"}
+_NAMES = {ast.ArrayReferenceType: "an array parameter"}

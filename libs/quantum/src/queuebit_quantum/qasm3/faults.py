@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from openqasm3 import ast
+from qiskit.circuit import Clbit
 
 from queuebit_quantum.errors import CircuitError
 from queuebit_quantum.tokens import Source
 
-__all__ = ["Node", "SourceMap", "UnlocatedError"]
+__all__ = ["Node", "SourceMap", "Undecided", "UnlocatedError"]
 
 Node: TypeAlias = Any
 """A node of the reference parser's syntax tree. The parser ships no usable types."""
@@ -23,6 +25,14 @@ class UnlocatedError(Exception):
         self.message = message
         self.expected = expected
         self.code = code
+
+
+class Undecided(UnlocatedError):
+    """A number must be known here, and depends on measurements. `bits` are the classical bits that decide it."""
+
+    def __init__(self, message: str, bits: Iterable[Clbit]) -> None:
+        super().__init__(message, "a number known before the program runs")
+        self.bits = tuple(dict.fromkeys(bits))
 
 
 class SourceMap:

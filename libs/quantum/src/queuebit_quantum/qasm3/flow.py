@@ -1,121 +1,44 @@
-"""Expands blocks. Known conditions are decided here; the backend decides those that depend on measurements."""
+"""Expands loops, and the statements that leave a block."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from openqasm3 import ast
 
+from queuebit_quantum.errors import CircuitError
 from queuebit_quantum.limits import Limits
 from queuebit_quantum.qasm3 import logic
-from queuebit_quantum.qasm3.arithmetic import binary
-from queuebit_quantum.qasm3.assembly import Block
-from queuebit_quantum.qasm3.braket import BraketPragmas
+from queuebit_quantum.qasm3.blocks import Block
+from queuebit_quantum.qasm3.branches import Branch, Branches
 from queuebit_quantum.qasm3.faults import Node, SourceMap, UnlocatedError
 from queuebit_quantum.qasm3.names import Scope, Variable
-from queuebit_quantum.qasm3.subroutines import Ended
-from queuebit_quantum.qasm3.values import integer, truth
+from queuebit_quantum.qasm3.subroutines import Ended, Turn
+from queuebit_quantum.qasm3.values import Value, truth
 
 __all__ = ["Flow"]
-
-_CHARGED = (ast.QuantumGate, ast.QuantumPhase, ast.QuantumMeasurementStatement, ast.QuantumReset, ast.DelayInstruction)
-"""Statements whose handlers count their operations."""
-_REFUSED = {
-    ast.CalibrationStatement: "pulses ('cal') are not supported",
-    ast.CalibrationDefinition: "pulses ('defcal') are not supported",
-    ast.CalibrationGrammarDeclaration: "pulses ('defcalgrammar') are not supported",
-}
 
 
 class _EndsOnMeasurement(Exception):
     """Stops the unrolling of a loop that a measurement can end early."""
 
 
-class Flow(BraketPragmas):
+class Flow(Branches):
     """Blocks, conditions and loops."""
 
     def __init__(self, source_map: SourceMap, limits: Limits, physical: tuple[int, ...]) -> None:
         super().__init__(source_map, limits, physical)
-        self._blocks: dict[type[Node], Callable[[Node, Scope], Ended | None]] = {
-            ast.BranchingStatement: self._branch,
-            ast.SwitchStatement: self._switch,
+        self._running: int | None = None
+        """The flag that an `end` clears, if one depends on a measurement."""
+        self.compound |= {
             ast.ForInLoop: self._for,
             ast.WhileLoop: self._while,
-            ast.Box: lambda node, scope: self.block(node.body, Scope(scope)),
-            ast.CompoundStatement: lambda node, scope: self.block(node.statements, Scope(scope)),
             ast.BreakStatement: lambda node, _: self._jump(node, "break"),
             ast.ContinueStatement: lambda node, _: self._jump(node, "continue"),
             ast.ReturnStatement: self._return,
             ast.EndStatement: self._stop,
         }
-
-    def block(self, statements: Sequence[Node], scope: Scope) -> Ended | None:
-        for node in statements:
-            end = self._statement(node, scope)
-            if end is not None:
-                return end
-        return None
-
-    def _statement(self, node: Node, scope: Scope) -> Ended | None:
-        kind = type(node)
-        if kind not in _CHARGED:
-            self.costs.spend(1, node)
-        try:
-            if self.announced is not None:
-                return self._announced_box(node, scope)
-            simple = self.simple.get(kind)
-            if simple is not None:
-                simple(node, scope)
-                return None
-            if kind in _REFUSED:
-                raise UnlocatedError(_REFUSED[kind], "a program of gates, measurements and classical statements")
-            return self._blocks[kind](node, scope)
-        except UnlocatedError as error:
-            raise self.source_map.at(node, error) from error
-
-    def _announced_box(self, node: Node, scope: Scope) -> Ended | None:
-        if not isinstance(node, ast.Box):
-            self.require_box()
-        self.announced = None
-        return self.verbatim_box(node, scope)
-
-    # ---------------------------------------------------------------------------------------------------- branches
-
-    def _branch(self, node: Node, scope: Scope) -> Ended | None:
-        condition = truth(self.expressions.value(node.condition, scope))
-        return self._choose([(condition, node.if_block)], node.else_block, scope)
-
-    def _switch(self, node: Node, scope: Scope) -> Ended | None:
-        target = self.expressions.value(node.target, scope)
-        cases = []
-        for labels, case in node.cases:
-            matches = [truth(binary("==", target, integer(self.expressions.value(label, scope)))) for label in labels]
-            cases.append((logic.some(matches), case.statements))
-        if len(cases) > self.limits.max_nesting:
-            raise UnlocatedError(f"a switch of {len(cases):,} cases", f"at most {self.limits.max_nesting}", "too_deep")
-        return self._choose(cases, node.default.statements if node.default else [], scope)
-
-    def _choose(
-        self, cases: Sequence[tuple[logic.Bit, Sequence[Node]]], otherwise: Sequence[Node], scope: Scope
-    ) -> Ended | None:
-        """Expand the first block with a true condition; keep conditions that depend on measurements."""
-        if not cases:
-            return self.block(otherwise, Scope(scope))
-        condition, statements = cases[0]
-        if isinstance(condition, bool):
-            if condition:
-                return self.block(statements, Scope(scope))
-            return self._choose(cases[1:], otherwise, scope)
-        before = self.memory.snapshot()
-        with self.assembly.inner() as then:
-            self.block(statements, Scope(scope))
-        after = self.memory.snapshot()
-        self.memory.restore(before)
-        with self.assembly.inner() as other:
-            self._choose(cases[1:], otherwise, scope)
-        self.memory.keep_common(after)
-        self.assembly.choose(condition, then, other)
-        return None
 
     # ------------------------------------------------------------------------------------------------------- loops
 
@@ -135,16 +58,71 @@ class Flow(BraketPragmas):
             if bodies:
                 self.assembly.repeat(True, number, bodies[0])
 
-        return self._unroll_or_defer(unrolled, on_backend, node.block, scope)
+        def guarded() -> Ended | None:
+            return self._turns(self.loops.scopes(node, scope, self.assembly.depth)[1], node.block)
+
+        return self._unroll_or_defer(unrolled, on_backend, node.block, scope, guarded)
 
     def _iterate(self, scopes: Iterable[Scope], block: Sequence[Node]) -> Ended | None:
         for scope in scopes:
             end = self.block(block, scope)
             if end is not None and end.how == "break":
                 break
+            if end is not None and end.how == "perhaps":
+                return self._rest_of_loop(scopes, block, end)
             if end is not None and end.how != "continue":
                 return end
         return None
+
+    def _rest_of_loop(self, scopes: Iterable[Scope], block: Sequence[Node], end: Ended) -> Ended | None:
+        """Expand the turns after one that perhaps left the subroutine or the program."""
+        return self._turns(scopes, block, end.flags)
+
+    def _turns(
+        self, scopes: Iterable[Scope], block: Sequence[Node], left: frozenset[int] = frozenset()
+    ) -> Ended | None:
+        """Unroll a loop that a measurement can end early: a turn runs only if no flag says that the loop has ended."""
+        turn = Turn(self.assembly.depth, self.assembly.depth)
+        outer, self.turn, jumps, self.jumps = self.turn, turn, self.jumps, False
+        flags, end, running = left, None, True
+        try:
+            for scope in scopes:
+                running = logic.every([self.memory.read(flag) for flag in sorted(flags)])
+                _set_depth(scope, self.assembly.depth + (not isinstance(running, bool)))
+                end = self.decide(running, partial(self._turn, turn, block, scope), lambda: None)
+                flags |= end.flags if end is not None else frozenset()
+                if end is not None and (end.how == "left" or not end.flags):
+                    break
+        finally:
+            self.turn, self.jumps = outer, jumps
+        if end is not None and end.how not in ("left", "perhaps", "break"):
+            return end
+        broken = turn.flags.get("break")
+        if end is not None and end.how == "left" and running is True and broken not in flags:
+            return end
+        further = flags - {broken}
+        return Ended("perhaps", flags=further) if further else None
+
+    def _turn(self, turn: Turn, block: Sequence[Node], scope: Scope) -> Ended | None:
+        """Expand one turn; what it returns concerns the turns after it."""
+        turn.depth = self.assembly.depth
+        turn.flags.pop("continue", None)
+        end = self.block(block, scope)
+        if end is None or end.how == "continue":
+            return None
+        if end.how == "break" and turn.depth > turn.loop_depth:
+            return self._leave_turn(turn, "break")
+        skipped = turn.flags.get("continue")
+        flags = end.flags - {skipped}
+        if end.how == "left" and skipped in end.flags:
+            return Ended("perhaps", flags=flags) if flags else None
+        return None if end.how == "perhaps" and not flags else end._replace(flags=flags)
+
+    def _leave_turn(self, turn: Turn, how: str) -> Ended:
+        """Leave a turn or its loop, if a run comes here."""
+        if how not in turn.flags:
+            turn.flags[how] = self.flag(turn.loop_depth if how == "break" else turn.depth)
+        return self.leave(turn.flags[how])
 
     def _while(self, node: Node, scope: Scope) -> Ended | None:
         def unrolled() -> Ended | None:
@@ -159,6 +137,7 @@ class Flow(BraketPragmas):
                     return None if end.how == "break" else end
 
         def on_backend() -> None:
+            self.note("while_loop", node)
             self._keep(node.block, scope)
             self.memory.clear_known()
             condition = truth(self.expressions.value(node.while_condition, scope))
@@ -167,25 +146,52 @@ class Flow(BraketPragmas):
         return self._unroll_or_defer(unrolled, on_backend, node.block, scope)
 
     def _unroll_or_defer(
-        self, unrolled: Callable[[], Ended | None], on_backend: Callable[[], None], body: Sequence[Node], scope: Scope
+        self,
+        unrolled: Branch,
+        on_backend: Callable[[], None],
+        body: Sequence[Node],
+        scope: Scope,
+        guarded: Branch | None = None,
     ) -> Ended | None:
-        """Unroll a loop; if a measurement can end it early, undo this and leave the loop to the backend."""
+        """Unroll a loop; if a measurement can end it early, undo this and leave the loop to the backend.
+
+        A loop with a known number of turns that the backend cannot run is unrolled with a condition around each turn.
+        """
         outer, self.loop, jumps, self.jumps = self.loop, self.assembly.depth, self.jumps, False
-        block, memory = self.assembly.block, self.memory.snapshot()
-        items, phase = len(block.items), block.phase
-        restore = scope.saved() if _may_jump(body) else None
+        turn, self.turn = self.turn, None
+        undo = self._undo(scope, deep=_may_jump(body))
         try:
             return unrolled()
         except _EndsOnMeasurement:
+            undo()
+        finally:
+            self.loop, self.jumps, self.turn = outer, jumps, turn
+        try:
+            on_backend()
+        except (UnlocatedError, CircuitError) as refusal:
+            if guarded is None or refusal.code != "unsupported":
+                raise
+            undo()
+            return guarded()
+        return None
+
+    def _undo(self, scope: Scope, *, deep: bool) -> Callable[[], None]:
+        """Return a function that restores the state of now."""
+        block, memory = self.assembly.block, self.memory.snapshot()
+        items, phase = len(block.items), block.phase
+        names = scope.saved() if deep else None
+        call, running = self.innermost, self._running
+        flag, result = call.flag, call.result
+
+        def undo() -> None:
+            call.flag, call.result, self._running = flag, result, running
             del block.items[items:]
             block.phase = phase
             self.memory.restore(memory)
-            if restore is not None:
-                restore()
-            on_backend()
-            return None
-        finally:
-            self.loop, self.jumps = outer, jumps
+            if names is not None:
+                names()
+
+        return undo
 
     def _keep(self, block: Sequence[Node], scope: Scope) -> None:
         """Store the variables that a loop changes, so that each iteration reads the values of the one before."""
@@ -198,7 +204,7 @@ class Flow(BraketPragmas):
         jumps, self.jumps = self.jumps, True
         self.memory.clear_known()
         try:
-            with self.assembly.inner() as body:
+            with self.assembly.inner(loop=True) as body:
                 self.block(statements, scope)
         finally:
             self.jumps = jumps
@@ -209,21 +215,32 @@ class Flow(BraketPragmas):
         if self.jumps:
             self.assembly.jump(how)
             return Ended("jump")
+        if self.turn is not None:
+            at_once = self.turn.depth == self.assembly.depth
+            return Ended(how) if at_once else self._leave_turn(self.turn, how)
         if self.loop != self.assembly.depth:
             raise _EndsOnMeasurement
         return Ended(how)
 
     def _return(self, node: Node, scope: Scope) -> Ended:
-        if self.assembly.depth != self.call_depth:
-            raise UnlocatedError(
-                "'return' depends on a measurement", "'return' as the last statement of the subroutine"
-            )
-        return Ended("return", False if node.expression is None else self.expressions.value(node.expression, scope))
+        value: Value = False if node.expression is None else self.expressions.value(node.expression, scope)
+        if self.assembly.depth == self.innermost.depth:
+            return Ended("return", value)
+        return self.leave_call(value, node)
 
     def _stop(self, _: Node, __: Scope) -> Ended:
-        if self.assembly.depth or self.calls:
-            raise UnlocatedError("'end' depends on a measurement or is in a subroutine", "'end' outside both")
-        return Ended("end")
+        if self.calls:
+            raise UnlocatedError("'end' is in a subroutine", "'end' outside subroutines")
+        if not self.assembly.depth:
+            return Ended("end")
+        self._running = self.flag(0) if self._running is None else self._running
+        return self.leave(self._running)
+
+
+def _set_depth(scope: Scope, depth: int) -> None:
+    for symbol in scope.names.values():
+        if isinstance(symbol, Variable):
+            symbol.depth = depth
 
 
 def _may_jump(block: Sequence[Node]) -> bool:

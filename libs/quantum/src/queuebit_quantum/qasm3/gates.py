@@ -23,6 +23,7 @@ from queuebit_quantum.qasm3.values import Qubits, Type, angle, integer, number
 __all__ = ["Gates", "broadcast"]
 
 _CONTROLS = frozenset({"ctrl", "negctrl"})
+_ROTATIONS = frozenset({"p", "rx", "ry", "rz"})
 _MATRIX_COST = 64
 """Operations counted for each gate that needs a matrix."""
 
@@ -102,6 +103,18 @@ class Gates:
     def defines(self, name: str) -> bool:
         """Return whether a name is that of a gate."""
         return name in self._own or name in self._known
+
+    def angle_of_rotation(self, node: Node) -> Node | None:
+        """Return the angle of a gate that is the product of such gates with parts of the angle; None for others."""
+        if any(modifier.modifier.name not in ("ctrl", "negctrl", "inv") for modifier in getattr(node, "modifiers", ())):
+            return None
+        if isinstance(node, ast.QuantumPhase):
+            return node.argument
+        if not isinstance(node, ast.QuantumGate) or node.name.name in self._own or len(node.arguments) != 1:
+            return None
+        known = self._known.get(node.name.name)
+        rotates = isinstance(known, Known) and known.base in _ROTATIONS and known.angles is None
+        return node.arguments[0] if rotates else None
 
     def _find(self, node: Node, own: Mapping[str, _Gate]) -> _Gate:
         name = node.name.name

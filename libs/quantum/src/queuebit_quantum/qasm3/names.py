@@ -99,8 +99,8 @@ class Scope:
 
         def restore() -> None:
             for owner, names, values in kept:
-                owner.names = names
+                owner.names = dict(names)
                 for variable, value in values:
-                    variable.value = value
+                    variable.value = deepcopy(value)
 
         return restore

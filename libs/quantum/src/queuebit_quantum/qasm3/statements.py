@@ -24,6 +24,8 @@ from queuebit_quantum.qasm3.values import OPEN_KINDS, Duration, Qubits, Type, Va
 
 __all__ = ["Statements", "input_of"]
 
+_OUTPUTS = frozenset({"angle", "bit", "bool", "uint"})
+"""Types of outputs: the bits of such a value are a register of the result."""
 _SMALL_COST = 8
 """Number of qubits of a barrier, or bits of a variable, that count as one operation."""
 
@@ -46,6 +48,8 @@ class Statements(Storage):
         self.registers: list[tuple[int, ...]] = []
         self.outputs: list[tuple[int, ...]] = []
         self.verbatim: list[Verbatim] = []
+        self.places: dict[str, tuple[int | None, int | None]] = {}
+        """Line and column of the first use of features that few backends have."""
         self.in_box = False
         """Whether a verbatim box is open."""
         self.simple: dict[type[Node], Callable[[Node, Scope], object]] = {
@@ -111,7 +115,7 @@ class Statements(Storage):
     def _declare_constant(self, node: Node, scope: Scope) -> None:
         kind = self.expressions.type(node.type, scope)
         value = converted(self.expressions.value(node.init_expression, scope), kind)
-        if isinstance(value, Word) and not value.known:
+        if not _is_known(value):
             raise UnlocatedError(
                 f"the constant {node.identifier.name!r} depends on a measurement", "a value known before the run"
             )
@@ -123,8 +127,11 @@ class Statements(Storage):
             self._declare_input(node, scope)
             return
         kind = self.expressions.type(node.type, scope)
-        if kind.kind != "bit" or kind.dimensions:
-            raise UnlocatedError(f"the output {name!r} is not made of bits", "an output of type bit")
+        if kind.kind not in _OUTPUTS or kind.dimensions:
+            raise UnlocatedError(
+                f"the output {name!r} of type {kind.kind} is not made of bits",
+                "an output of type bit, bool, uint or angle",
+            )
         self.outputs.append(self._declare_result(node, kind))
 
     def _declare_input(self, node: Node, scope: Scope) -> None:
@@ -174,8 +181,7 @@ class Statements(Storage):
                     )
                 self.call(node, scope)
                 return
-            if node.duration is not None:
-                raise UnlocatedError("a gate with a duration is not supported", "a gate without [duration]")
+            self.timed(node.duration, scope)
         for base_gate in self.gates.base_gates(node, scope):
             phase, steps = operations(base_gate)
             self.assembly.block.phase += phase
@@ -227,9 +233,10 @@ class Statements(Storage):
         self.assembly.add(Barrier(len(qubits)), qubits)
 
     def _delay(self, node: Node, scope: Scope) -> None:
-        duration = self.expressions.value(node.duration, scope)
-        if not isinstance(duration, Duration):
-            raise UnlocatedError("a delay without a duration", "a duration such as 100ns")
+        duration = self._duration(node.duration, scope)
+        if duration.open:
+            self.note("timing", node)
+            return
         if duration.value < 0:
             raise UnlocatedError("a negative delay", "a duration such as 100ns", "parameter")
         if not math.isfinite(duration.value):
@@ -240,12 +247,34 @@ class Statements(Storage):
         for qubit in qubits:
             self.assembly.add(Delay(value, unit=duration.unit), (qubit,))
 
+    def timed(self, duration: Node | None, scope: Scope) -> None:
+        """Note that a box or a gate states its duration, which only the compiler of a device can keep."""
+        if duration is not None:
+            self._duration(duration, scope)
+            self.note("timing", duration)
+
+    def note(self, feature: str, node: Node) -> None:
+        """Note where a feature is used first."""
+        self.places.setdefault(feature, self.source_map.position(node))
+
+    def _duration(self, node: Node, scope: Scope) -> Duration:
+        found = self.expressions.value(node, scope)
+        if not isinstance(found, Duration):
+            raise self.source_map.error(node, "this is not a duration", "a duration such as 100ns", "arguments")
+        return found
+
     def _all(self, operands: list[Node], scope: Scope) -> tuple[int, ...]:
         """Return the qubits in a list of operands, each once; an empty list means all."""
         if not operands:
             return tuple(range(self.num_qubits))
         found = [self.expressions.qubits(operand, scope).indices for operand in operands]
         return tuple(dict.fromkeys(qubit for indices in found for qubit in indices))
+
+
+def _is_known(value: Value) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_known, value))
+    return not isinstance(value, Word) or value.known
 
 
 def input_of(node: Node) -> Input:

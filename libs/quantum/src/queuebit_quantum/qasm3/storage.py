@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 from openqasm3 import ast
+from qiskit.circuit.classical import expr
 
 from queuebit_quantum.limits import Limits
-from queuebit_quantum.qasm3.arithmetic import binary
-from queuebit_quantum.qasm3.assembly import Assembly, Memory
+from queuebit_quantum.qasm3.arrays import Arrays
+from queuebit_quantum.qasm3.assembly import Assembly
 from queuebit_quantum.qasm3.costs import Costs
 from queuebit_quantum.qasm3.expressions import Expressions
 from queuebit_quantum.qasm3.faults import Node, SourceMap, UnlocatedError
 from queuebit_quantum.qasm3.logic import Bit, sources
+from queuebit_quantum.qasm3.memory import Memory
 from queuebit_quantum.qasm3.names import Bits, Scope, Variable
-from queuebit_quantum.qasm3.values import Type, Value, Word, bits_of, converted
+from queuebit_quantum.qasm3.values import Type, Value, Word, converted, stored_bits
 
 __all__ = ["Storage", "named"]
 
-_STORED = frozenset({"bit", "bool", "int", "uint"})
+_ON_BITS = frozenset({"<<", ">>"})
+"""Operators that move the bits of an angle."""
+_STORED = frozenset({"angle", "bit", "bool", "int", "uint"})
 """Types whose values may depend on measurements; such values are stored in classical bits."""
 
 
@@ -36,7 +39,8 @@ class Storage(ABC):
         self.assembly = Assembly(self.memory)
         self.globals = Scope()
         self.costs = Costs(limits, source_map)
-        self.expressions = Expressions(source_map, self.costs, self.memory, physical, self.call)
+        self.expressions = Expressions(source_map, self.costs, self.memory, physical, self.call, self._read_often)
+        self.arrays = Arrays(self)
 
     @abstractmethod
     def call(self, node: Node, scope: Scope) -> Value:
@@ -46,7 +50,9 @@ class Storage(ABC):
         """Return the stored bits that the target of a measurement names."""
         for name in named(node):
             variable = scope.find(name)
-            if isinstance(variable, Variable):
+            if isinstance(variable, Variable) and variable.type.dimensions:
+                self._element_in_bits(node, variable, scope)
+            elif isinstance(variable, Variable):
                 replaced = isinstance(node, ast.Identifier) and variable.depth == self.assembly.depth
                 self.put_in_bits(name, scope, keep=not replaced)
         found = self.expressions.operand(node, scope)
@@ -60,7 +66,11 @@ class Storage(ABC):
         value = self.expressions.value(node.rvalue, scope)
         operator = node.op.name.removesuffix("=")
         if operator:
-            value = binary(operator, self.expressions.value(node.lvalue, scope), value)
+            old = self.expressions.value(node.lvalue, scope)
+            symbol = scope.visible(getattr(node.lvalue, "name", "")) if operator in _ON_BITS else None
+            if isinstance(old, float) and isinstance(symbol, Variable) and symbol.type.kind == "angle":
+                old = Word(stored_bits(old, symbol.type), kind="angle")
+            value = self.expressions.combined(operator, old, value, node)
         self.set(node.lvalue, value, scope)
 
     def set(self, target: Node, value: Value, scope: Scope) -> None:
@@ -70,8 +80,8 @@ class Storage(ABC):
         if isinstance(symbol, Variable):
             if symbol.constant:
                 raise UnlocatedError(f"{name!r} is a constant", "a variable")
-            if isinstance(target, ast.IndexedIdentifier) and symbol.type.dimensions:
-                self._set_element(target, symbol, value, scope)
+            if symbol.type.dimensions:
+                self.arrays.set(target, symbol, value, scope)
                 return
             replaced = isinstance(target, ast.Identifier) and symbol.depth == self.assembly.depth
             if replaced:
@@ -85,24 +95,14 @@ class Storage(ABC):
             raise UnlocatedError(f"{name!r} cannot be assigned to", "a variable or bits")
         self.store(found, value, target)
 
-    def _set_element(self, target: Node, symbol: Variable, value: Value, scope: Scope) -> None:
-        if symbol.depth != self.assembly.depth:
-            raise UnlocatedError("the change of an array depends on a measurement", "a bit register instead")
-        holder: Any = symbol.value
-        parts = [part for index in target.indices for part in (index if isinstance(index, list) else [index])]
-        for part in parts[:-1]:
-            holder = holder[self._single(part, scope, holder, target.name.name)]
-        place = self._single(parts[-1], scope, holder, target.name.name)
-        left = symbol.type.dimensions[len(parts) :]
-        holder[place] = converted(value, Type(symbol.type.kind, symbol.type.size, left))
+    def _element_in_bits(self, target: Node, symbol: Variable, scope: Scope) -> None:
+        """Store the element of an array in bits, if the target names one element."""
+        if isinstance(target, ast.IndexedIdentifier):
+            self.arrays.in_bits(target, symbol, scope)
 
-    def _single(self, part: Node, scope: Scope, holder: Any, name: str) -> int:
-        if not isinstance(holder, list):
-            raise UnlocatedError(f"{name!r} has fewer dimensions", "as many indices as dimensions", "arguments")
-        chosen, single = self.expressions.positions(part, scope, len(holder), name)
-        if not single:
-            raise UnlocatedError("a slice of an array cannot be assigned to", "single elements")
-        return chosen[0]
+    def hidden_bit(self) -> int:
+        """Add one bit that is not part of the result."""
+        return self.hidden(1)[0]
 
     def hidden(self, width: int) -> tuple[int, ...]:
         """Add bits that are not part of the result."""
@@ -120,17 +120,26 @@ class Storage(ABC):
         variable = owner.names[name]
         if not isinstance(variable, Variable):
             return
-        if variable.type.kind not in _STORED or variable.type.dimensions:
+        if variable.type.dimensions or variable.type.kind not in _STORED:
             raise UnlocatedError(
                 f"{name!r} of type {variable.type.kind} depends on a measurement",
-                "a variable of type bit, bool or uint",
+                "a variable of type bit, bool, int, uint or angle",
             )
-        bits = self.hidden(variable.type.width)
-        for clbit, value in zip(bits, bits_of(variable.value, len(bits)), strict=True):
-            if keep and (value is not False or variable.depth):
-                self.assembly.store(clbit, value, variable.depth)
-                self.memory.set_known(clbit, value if variable.depth == self.assembly.depth else None)
-        owner.names[name] = Bits(bits, variable.type)
+        owner.names[name] = self.bits_with(variable.value, variable.type, variable.depth, keep=keep)
+
+    def bits_with(self, value: Value, kind: Type, depth: int, *, keep: bool = True) -> Bits:
+        """Return new bits; `keep` gives them a value that was set in the block at `depth`."""
+        if kind.kind not in _STORED:
+            raise UnlocatedError(
+                f"a value of type {kind.kind} depends on a measurement",
+                "a variable of type bit, bool, int, uint or angle",
+            )
+        bits = self.hidden(kind.width)
+        for clbit, bit in zip(bits, stored_bits(value, kind), strict=True):
+            if keep and (bit is not False or depth):
+                self.assembly.store(clbit, bit, depth)
+                self.memory.set_known(clbit, bit if depth == self.assembly.depth else None)
+        return Bits(bits, kind)
 
     def store(self, target: Bits, value: Value, node: Node) -> None:
         """Set stored bits; reads all bits before it writes one."""
@@ -138,8 +147,7 @@ class Storage(ABC):
             raise UnlocatedError(
                 f"{len(value.bits)} bits are assigned to {len(target.indices)}", "registers of one size", "arguments"
             )
-        held = converted(value, target.type)
-        bits = bits_of(held, len(target.indices))
+        bits = stored_bits(converted(value, target.type), target.type)
         self.costs.spend(len(bits), node)
         if self._overwrites(target.indices, bits):
             bits = tuple(self._kept(bit) for bit in bits)
@@ -157,7 +165,11 @@ class Storage(ABC):
             written.add(clbit)
         return False
 
+    def _read_often(self, bit: Bit) -> Bit:
+        return bit if isinstance(bit, expr.Var) else self._kept(bit)
+
     def _kept(self, bit: Bit) -> Bit:
+        """Store a bit that is computed, so that it keeps its value and is read in one step."""
         if isinstance(bit, bool):
             return bit
         (clbit,) = self.hidden(1)

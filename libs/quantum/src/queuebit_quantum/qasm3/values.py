@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from queuebit_quantum.qasm3.faults import UnlocatedError
-from queuebit_quantum.qasm3.logic import Bit, some
+from queuebit_quantum.qasm3.faults import Undecided, UnlocatedError
+from queuebit_quantum.qasm3.logic import Bit, some, sources
 from queuebit_quantum.qasm3.symbols import Symbol
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "initial",
     "integer",
     "number",
+    "stored_bits",
     "truth",
     "word",
 ]
@@ -45,6 +46,8 @@ class Duration:
 
     value: float
     unit: str
+    open: bool = False
+    """Whether only the compiler of a device knows it: `stretch`, `durationof`, and what is computed from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Word:
 
     bits: tuple[Bit, ...]
     scalar: bool = False
+    kind: str = ""
+    """What the bits mean: `uint`, `int` in two's complement, `angle` as a fraction of a turn; empty for bits."""
 
     @property
     def known(self) -> bool:
@@ -83,7 +88,9 @@ class Type(NamedTuple):
         """Bits that a stored value takes."""
         if self.kind in ("bit", "bool"):
             return self.size or 1
-        return self.size or _UNSIZED_BITS
+        if self.kind == "angle":
+            return self.size or _EXACT_BITS
+        return (self.size or _UNSIZED_BITS) + (self.kind == "int")  # an `int` keeps its value, so it has a sign bit too
 
     @property
     def scalar(self) -> bool:
@@ -103,8 +110,11 @@ def integer(value: Value, what: str = "this") -> int:
     """Return a value that must be a known whole number."""
     if isinstance(value, Word):
         if not value.known:
-            raise UnlocatedError(f"{what} depends on a measurement", "a number known before the program runs")
-        return sum(bool(bit) << place for place, bit in enumerate(value.bits))
+            raise Undecided(
+                f"{what} depends on a measurement", (source for bit in value.bits for source in sources(bit))
+            )
+        found = sum(bool(bit) << place for place, bit in enumerate(value.bits))
+        return found - (1 << len(value.bits)) if value.kind == "int" and value.bits[-1] is True else found
     if isinstance(value, int):
         return int(value)
     raise UnlocatedError(f"{what} is not a whole number", "an integer such as 5")
@@ -115,7 +125,8 @@ def number(value: Value, what: str = "this") -> float:
     if isinstance(value, int | float):
         return float(_bounded(value))
     if isinstance(value, Word):
-        return float(integer(value, what))
+        whole = integer(value, what)
+        return math.ldexp(whole, -len(value.bits)) * math.tau if value.kind == "angle" else float(_bounded(whole))
     raise UnlocatedError(f"{what} is not a real number", "a number such as pi/2")
 
 
@@ -136,14 +147,22 @@ def _bounded(value: int | float) -> int | float:
 
 
 def bits_of(value: Value, width: int) -> tuple[Bit, ...]:
-    """Return the lowest bits of a word or an integer."""
+    """Return the lowest bits of a word or an integer; a number below 0 is in two's complement."""
     if isinstance(value, Word):
-        return (value.bits + (False,) * width)[:width]
+        above = value.bits[-1] if value.kind == "int" else False
+        return (value.bits + (above,) * (width - len(value.bits)))[:width]
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int):
         return tuple(bool(value >> place & 1) for place in range(width))
     raise UnlocatedError("this has no bits", "a bit register or an integer")
+
+
+def stored_bits(value: Value, kind: Type) -> tuple[Bit, ...]:
+    """Return the bits that hold a value of a type; an angle is a fraction of a turn."""
+    if kind.kind == "angle" and isinstance(value, int | float):
+        value = round(value / math.tau * (1 << kind.width)) % (1 << kind.width)
+    return bits_of(value, kind.width)
 
 
 def word(bit: Bit) -> Value:
@@ -164,8 +183,8 @@ def initial(kind: Type) -> Value:
         return [initial(inner) for _ in range(kind.dimensions[0])]
     if kind.kind == "bit":
         return Word((False,) * kind.width, kind.scalar)
-    if kind.kind == "duration":
-        return Duration(0.0, "s")
+    if kind.kind in ("duration", "stretch"):
+        return Duration(0.0, "s", open=kind.kind == "stretch")
     return converted(0, kind)
 
 
@@ -180,7 +199,7 @@ def converted(value: Value, to: Type) -> Value:
         return value.then(lambda it: converted(it, to))
     match to.kind:
         case "bit":
-            if isinstance(value, Word) and len(value.bits) != to.width:
+            if isinstance(value, Word) and value.kind != "int" and len(value.bits) != to.width:
                 raise UnlocatedError(
                     f"{len(value.bits)} bits do not fill {to.width}", "registers of one size", "arguments"
                 )
@@ -195,11 +214,14 @@ def converted(value: Value, to: Type) -> Value:
             return _whole(value, to)
         case "float":
             return number(value)
+        case "angle" if isinstance(value, Word) and (value.kind == "angle" or not (value.kind or value.scalar)):
+            fraction = _fraction(value, to.width)
+            return number(fraction) if fraction.known else fraction
         case "angle":
             return _angle(number(value), to.size)
         case "complex" if isinstance(value, int | float | complex):
             return complex(value)
-        case "duration" if isinstance(value, Duration):
+        case "duration" | "stretch" if isinstance(value, Duration):
             return value
     raise UnlocatedError(f"this cannot become a value of type {to.kind}", f"a value of type {to.kind}")
 
@@ -207,13 +229,32 @@ def converted(value: Value, to: Type) -> Value:
 def _whole(value: Value, to: Type) -> Value:
     if isinstance(value, Word):
         if not value.known:
-            return Word(bits_of(value, to.size or len(value.bits)))
+            return _measured(value, to)
         value = integer(value)
     if isinstance(value, float) and math.isfinite(value):
         value = int(value)
     if not isinstance(value, int):
         raise UnlocatedError(f"this cannot become a value of type {to.kind}", "a number")
     return checked(int(value)) % (1 << to.size) if to.kind == "uint" and to.size else checked(int(value))
+
+
+def _measured(value: Word, to: Type) -> Word:
+    """Convert measured bits to a whole number."""
+    if to.kind == "uint":
+        size = to.size or (_UNSIZED_BITS if value.kind == "int" else len(value.bits))
+        return Word(bits_of(value, size), kind="uint")
+    size = to.size or len(value.bits)
+    if value.kind == "int":
+        return Word(bits_of(value, size + 1), kind="int")
+    return Word((*bits_of(value, size), False), kind="int")
+
+
+def _fraction(value: Word, width: int) -> Word:
+    """Convert bits to an angle: the highest bit is half a turn (specification, "Types and casting", Angles)."""
+    if not value.kind and len(value.bits) != width:
+        raise UnlocatedError(f"{len(value.bits)} bits do not fill {width}", "an angle of as many bits", "arguments")
+    bits = ((False,) * (width - len(value.bits)) + value.bits)[-width:]
+    return Word(bits, kind="angle")
 
 
 def _angle(value: float, size: int | None) -> float:

@@ -1,0 +1,61 @@
+"""Programs are found in files and in Python texts, and tables find their place in a document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.collections.extraction import extract
+from tests.collections.front_ends import FRONT_ENDS, is_version_2
+from tests.collections.tables import Accepted, acceptance_table, replace_tables, verdict_table
+from tests.collections.verdicts import Verdict
+
+SOURCE = "OPENQASM 3.0;\nqubit q;\nbit c;\nc = measure q;\n"
+
+
+def test_programs_of_files_and_of_texts_are_copied_once(tmp_path: Path) -> None:
+    checkout, target = tmp_path / "checkout", tmp_path / "target"
+    (checkout / "deep").mkdir(parents=True)
+    (checkout / "deep/one.qasm3").write_text(SOURCE)
+    (checkout / "copy.qasm").write_text(SOURCE)
+    (checkout / "test.py").write_text(
+        'a = """// first\nOPENQASM 2.0;\nqreg q[1];"""\nb = f"OPENQASM 3; qubit[{a}] q;"\nc = "OPENQASM"\n'
+    )
+    assert extract(checkout, target) == 2
+    found = {str(it.relative_to(target)) for it in target.rglob("*.qasm")}
+    assert found == {"copy.qasm", "inline/test-1.qasm"}
+
+
+def test_the_version_is_that_of_the_header() -> None:
+    assert is_version_2("// OPENQASM 3.0\n  OPENQASM 2.0;\n")
+    assert not is_version_2(SOURCE)
+
+
+def test_tables_replace_the_old_ones_and_need_their_marks(tmp_path: Path) -> None:
+    document = tmp_path / "document.md"
+    marks = [f"<!-- table {number} of make collections -->" for number in (1, 2)]
+    document.write_text("\n".join(f"{mark}\nold\n{mark}" for mark in marks))
+    tables = [
+        verdict_table([Verdict("a/x.qasm", "same"), Verdict("b/y.qasm", "wrong")]),
+        acceptance_table([Accepted("a/x.qasm", 3, [*FRONT_ENDS]), Accepted("b/y.qasm", 2, [])]),
+    ]
+    replace_tables(document, tables)
+    text = document.read_text()
+    assert "old" not in text
+    assert text.count("| a |") == 1
+    assert "| a | 3 | 1 | 1 | 1 | 1 | 1 |" in text
+    document.write_text("no place")
+    with pytest.raises(ValueError, match="no place for table 1"):
+        replace_tables(document, tables)
+
+
+@pytest.mark.parametrize("name", FRONT_ENDS)
+def test_front_ends_accept_a_program_and_refuse_another(name: str, tmp_path: Path) -> None:
+    if name == "pyqasm":
+        pytest.importorskip("pyqasm", reason="only `make collections` installs it")
+    good, bad = tmp_path / "good.qasm", tmp_path / "bad.qasm"
+    good.write_text(SOURCE)
+    bad.write_text("OPENQASM 3.0;\nqubit q;\nfoo q;\n")
+    assert FRONT_ENDS[name](good).state == "done"
+    with pytest.raises(Exception, match=r"\S"):
+        FRONT_ENDS[name](bad)
