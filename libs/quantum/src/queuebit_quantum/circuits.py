@@ -60,7 +60,7 @@ class Circuit:
     results: tuple[ResultType, ...] = field(default=(), compare=False)
     """What the program asks for besides counts, by result pragmas; it then need not measure."""
     places: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict, repr=False, compare=False)
-    """Line and column of the first use of the features `timing` and `while_loop`."""
+    """Line and column of the first use of the features `opaque`, `timing` and `while_loop`."""
     quantum_circuit: QuantumCircuit = field(repr=False, compare=False, kw_only=True)
     """The expanded program as a Qiskit circuit. Read-only."""
     template: Circuit | None = field(default=None, repr=False, compare=False, kw_only=True)

@@ -60,7 +60,20 @@ def load(source: Source, limits: Limits) -> Loaded:
     return Loaded(
         flatten(_join_conditional_measurements(parsed, counter.conditional)),
         tuple(register.size for register in parsed.cregs),
+        places=_opaque_place(source, renamed),
     )
+
+
+def _opaque_place(source: Source, renamed: Renamed) -> dict[str, tuple[int | None, int | None]]:
+    """Return the line and the column of the first use of an opaque gate of the source."""
+    opaque: set[str] = set()
+    for statement in renamed.statements:
+        match [token.text for token in statement.head[:2]]:
+            case ["opaque", name]:
+                opaque.add(name)
+            case [name, *_] if name in opaque:
+                return {"opaque": source.position(statement.head[0].offset)}
+    return {}
 
 
 def _join_conditional_measurements(circuit: QuantumCircuit, widths: list[int]) -> QuantumCircuit:
