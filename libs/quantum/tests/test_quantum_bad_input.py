@@ -8,14 +8,14 @@ QASM2 = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
 QASM3 = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 
 BAD = {
-    "unsupported gate": (QASM3 + "qubit[2] q;\niswap q[0], q[1];", 4, "gate 'iswap' is not defined"),
+    "unsupported gate": (QASM3 + "qubit[2] q;\niswap q[0], q[1];", 4, "gate 'iswap' is one of Amazon Braket's"),
     "unsupported gate, 2": (QASM2 + "qreg q[2];\niswap q[0], q[1];", 4, "'iswap' is not defined in this scope"),
     "unbound parameter": (QASM3 + "input float theta;\nqubit q; rx(theta) q;", 3, "no value is given for theta"),
-    "unbound parameter, 2": (QASM2 + "qreg q[1];\nrx(theta) q[0];", 4, "'theta' is not defined in this scope"),
+    "unbound parameter, 2": (QASM2 + "qreg q[1];\nrx(theta) q[0];", 4, "'theta' is not a parameter"),
     "zero qubits": (QASM3 + "bit c;", None, "the program measures nothing"),
     "zero qubits, 2": (QASM2 + "creg c[1];", None, "the program measures nothing"),
     "a register of zero qubits": (QASM3 + "qubit[0] q;", 3, "a size of 0"),
-    "a gate that is not unitary": (QASM3 + "gate g a { reset a; }\nqubit q; g q;", 3, "the body of a gate"),
+    "a gate that is not unitary": (QASM3 + "gate g a { reset a; }\nqubit q; g q;", 3, "a non-unitary 'reset'"),
     "a gate that is not unitary, 2": (QASM2 + "gate g a { reset a; }\nqreg q[1]; g q;", 3, "reset"),
     "a matrix that is not unitary": (
         "OPENQASM 3.0;\nqubit q;\n#pragma braket unitary([[1, 0], [0, 2]]) q\nbit c;\nc = measure q;",

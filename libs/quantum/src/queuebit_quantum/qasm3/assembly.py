@@ -52,6 +52,11 @@ class Assembly:
         """The number of open conditions and loops."""
         return len(self._blocks) - 1
 
+    @property
+    def in_loop(self) -> bool:
+        """Whether a loop that the backend runs is open."""
+        return self._loops > 0
+
     @contextmanager
     def inner(self, *, loop: bool = False) -> Iterator[Block]:
         """Collect the operations of the body of a condition or loop."""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from qiskit.circuit import Clbit
 from qiskit.circuit.classical import expr
 
 from queuebit_quantum.qasm3.logic import Bit
 
-__all__ = ["Memory"]
+__all__ = ["Known", "Memory"]
+
+
+class Known(NamedTuple):
+    """What is known about the bits at one place of the program."""
+
+    values: dict[int, bool]
+    size: int
+    """The number of bits."""
 
 
 class Memory:
@@ -17,6 +27,8 @@ class Memory:
         self.clbits: list[Clbit] = []
         self.visible: list[int] = []
         self._known: dict[int, bool] = {}
+        self._first: dict[int, bool] = {}
+        """The known value of each bit where it was added: it has that value on every path that does not change it."""
         self._index: dict[Clbit, int] = {}
 
     def allocate(self, width: int, *, visible: bool = False, zero: bool = True) -> tuple[int, ...]:
@@ -28,7 +40,7 @@ class Memory:
             self.clbits.append(clbit)
             self._index[clbit] = index
             if zero:
-                self._known[index] = False
+                self._known[index] = self._first[index] = False
         if visible:
             self.visible += fresh
         return fresh
@@ -55,19 +67,30 @@ class Memory:
     def index(self, clbit: Clbit) -> int:
         return self._index[clbit]
 
-    def snapshot(self) -> dict[int, bool]:
-        return dict(self._known)
+    def set_first(self, index: int, value: Bit) -> None:
+        """Set the known value that a new bit gets before the conditions around it."""
+        if isinstance(value, bool):
+            self._first[index] = self._known[index] = value
+        else:
+            self._first.pop(index, None)
+            self._known.pop(index, None)
+
+    def snapshot(self) -> Known:
+        """Return what is known now."""
+        return Known(dict(self._known), len(self.clbits))
 
     def clear_known(self) -> None:
         """Drop all known values: a later iteration of a loop may have others."""
         self._known.clear()
 
-    def restore(self, known: dict[int, bool]) -> None:
-        self._known = dict(known)
+    def restore(self, known: Known) -> None:
+        """Return to what was known; bits that were added since have their first value."""
+        added = {index: self._first[index] for index in range(known.size, len(self.clbits)) if index in self._first}
+        self._known = known.values | added
 
-    def keep_common(self, other: dict[int, bool]) -> None:
+    def keep_common(self, other: Known) -> None:
         """Keep only the values that another path has too."""
-        self._known = {index: value for index, value in self._known.items() if other.get(index) is value}
+        self._known = {index: value for index, value in self._known.items() if other.values.get(index) is value}
 
 
 _BOOL = expr.lift(Clbit()).type

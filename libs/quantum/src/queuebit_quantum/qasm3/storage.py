@@ -112,7 +112,7 @@ class Storage(ABC):
                 f"the program needs {total:,} classical bits", f"at most {self.limits.max_clbits:,}", "too_large"
             )
         self.costs.size.clbits = total
-        return self.memory.allocate(width, zero=self.assembly.depth == 0)
+        return self.memory.allocate(width, zero=not self.assembly.in_loop)
 
     def put_in_bits(self, name: str, scope: Scope, *, keep: bool = True) -> None:
         """Store a variable in classical bits, because it now depends on measurements; `keep` copies its value."""
@@ -138,7 +138,7 @@ class Storage(ABC):
         for clbit, bit in zip(bits, stored_bits(value, kind), strict=True):
             if keep and (bit is not False or depth):
                 self.assembly.store(clbit, bit, depth)
-                self.memory.set_known(clbit, bit if depth == self.assembly.depth else None)
+                self.memory.set_first(clbit, bit)
         return Bits(bits, kind)
 
     def store(self, target: Bits, value: Value, node: Node) -> None:

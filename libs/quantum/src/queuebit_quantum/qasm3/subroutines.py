@@ -115,7 +115,7 @@ class Subroutines(Statements):
         """Add a bit that is 1, and set in the block at `depth`."""
         found = self.hidden_bit()
         self.assembly.store(found, True, depth)
-        self.memory.set_known(found, None)
+        self.memory.set_first(found, True)
         return found
 
     def leave(self, flag: int) -> Ended:
