@@ -30,6 +30,9 @@ class StackSettings(_Entry):
 
     enabled: bool = True
     """Whether its executor runs."""
+    python: str | None = Field(default=None, pattern=r"^/[^\x00-\x1f]{1,1000}$")
+    """Absolute path of the Python that has the plugin, in an environment of its own, because SDKs of vendors conflict;
+    absent means the Python of the supervisor."""
     backends: tuple[str, ...] = ()
     """Ids of the backends to offer; empty means those that the plugin offers by itself."""
     slots: int | None = Field(default=None, ge=1, le=64)
@@ -53,7 +56,7 @@ class StackSettings(_Entry):
     @property
     def settings(self) -> dict[str, str]:
         """The same as an executor reads it."""
-        named = self.model_dump(exclude_none=True, exclude={"enabled", "backends", "environment"})
+        named = self.model_dump(exclude_none=True, exclude={"enabled", "python", "backends", "environment"})
         settings = {f"QUEUEBIT_EXECUTOR_{name.upper()}": str(value) for name, value in named.items()}
         if self.environment:
             settings["QUEUEBIT_EXECUTOR_PASSED"] = json.dumps(sorted(self.environment))

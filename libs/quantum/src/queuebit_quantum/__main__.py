@@ -14,6 +14,8 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout, suppress
+from importlib.metadata import version
+from importlib.util import find_spec
 
 from queuebit_quantum.catalog import installed_stacks, is_builtin, load_stack
 from queuebit_quantum.errors import BrokenStack
@@ -27,18 +29,23 @@ _CONCURRENT = 4
 """Plugins that are imported at once. With more, each would take too long on a small machine."""
 
 
+def _about() -> dict[str, str | bool]:
+    """What this environment has of the project. A supervisor of another environment compares it with its own."""
+    return {"queuebit": version("queuebit-quantum"), "executor": find_spec("queuebit_executor") is not None}
+
+
 def _load(name: str) -> dict[str, str | bool | Sequence[str]]:
     try:
         with redirect_stdout(sys.stderr):  # keeps what the plugin prints out of the answer
             stack = load_stack(name)
     except BrokenStack as error:
-        return {"error": str(error)}
+        return {**_about(), "error": str(error)}
     entry = installed_stacks()[name]
-    version = f"{entry.dist.name} {entry.dist.version}" if entry.dist else ""
     return {
+        **_about(),
         "backends": [*stack.backends],
         "offers": [*stack.offers],
-        "version": version,
+        "version": f"{entry.dist.name} {entry.dist.version}" if entry.dist else "",
         "builtin": is_builtin(entry),
     }
 

@@ -16,6 +16,7 @@ from queuebit_stack import log_mark
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.home_documents import read_services
+from queuebit_stack.interpreters import own_environment
 from queuebit_stack.nats_server import health
 from queuebit_stack.probe import Look, look
 from queuebit_stack.stacks import Served, known
@@ -135,7 +136,10 @@ def executors(home: Home, ports: Mapping[str, int]) -> list[Spec]:
 def _executor(home: Home, ports: Mapping[str, int], stack: str, served: Served) -> Spec:
     own = {"QUEUEBIT_EXECUTOR_STACK": stack, "QUEUEBIT_EXECUTOR_BACKENDS": json.dumps(served.backends)}
     spec = _service(home, ports, executor_of(stack), {**served.settings, **own})
-    return replace(spec, wave=1 if stack == _FIRST_STACK else 2, version=served.version)
+    spec = replace(spec, wave=1 if stack == _FIRST_STACK else 2, version=served.version)
+    if not served.python:
+        return spec
+    return replace(spec, argv=(served.python, *spec.argv[1:]), env=own_environment(spec.env), module="")
 
 
 def _service(home: Home, ports: Mapping[str, int], name: str, own: Mapping[str, str]) -> Spec:

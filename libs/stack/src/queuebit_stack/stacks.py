@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from queuebit_kernel import InvalidId
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import read_json, write_private
 from queuebit_stack.home import Home
+from queuebit_stack.interpreters import folders, listed_elsewhere
 
 __all__ = ["Served", "Stacks", "find", "home_topology", "known", "merge", "read_config", "save"]
 
@@ -44,6 +45,8 @@ class Served:
     """The distribution that has it; another one is started afresh."""
     trouble: str = ""
     """Why its executor does not run, if it does not. Its backends keep their durables, and the jobs that wait there."""
+    python: str = ""
+    """The interpreter that has its plugin; empty means this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,13 @@ def known(home: Home) -> Stacks:
     entry = read_json(home.stacks_file) or {}
     try:
         served = {
-            str(name): Served(tuple(map(str, it["backends"])), dict(it["settings"]), it["version"], it["trouble"])
+            str(name): Served(
+                tuple(map(str, it["backends"])),
+                dict(it["settings"]),
+                it["version"],
+                it["trouble"],
+                it.get("python", ""),
+            )
             for name, it in entry["served"].items()
         }
         return Stacks(served, str(entry["seen"]))
@@ -91,12 +100,14 @@ def find(home: Home) -> Stacks:
     Raises:
         Stop: `backends.toml` cannot be used, or the installation cannot be asked.
     """
-    before, seen = known(home), _seen(home)
+    before, config = known(home), read_config(home)
+    pythons = {name: it.python for name, it in config.items() if it.python is not None and it.enabled}
+    seen = _seen(home, pythons.values())
     if seen == before.seen:
         return before
-    listed = _listed()
+    listed = {**_listed(), **listed_elsewhere(pythons)}
     slow = any(it.get("slow") for it in listed.values())
-    return Stacks(merge(listed, read_config(home), before.served), "" if slow else seen)
+    return Stacks(merge(listed, config, before.served), "" if slow else seen)
 
 
 def save(home: Home, stacks: Stacks) -> None:
@@ -173,7 +184,8 @@ def _served(entry: Mapping[str, Any], wanted: StackSettings) -> Served:  # plain
     if unknown:
         has = ", ".join(entry["backends"])
         return Served(trouble=f"has no backend {', '.join(unknown)}, which backends.toml names; it has {has}")
-    return Served(wanted.backends or tuple(entry["offers"]), wanted.settings, str(entry["version"]))
+    offered = wanted.backends or tuple(entry["offers"])
+    return Served(offered, wanted.settings, str(entry["version"]), python=wanted.python or "")
 
 
 def _listed() -> dict[str, dict[str, Any]]:  # plain JSON
@@ -194,10 +206,11 @@ def _listed() -> dict[str, dict[str, Any]]:  # plain JSON
     return listed
 
 
-def _seen(home: Home) -> str:
+def _seen(home: Home, pythons: Iterable[str]) -> str:
     """Changes when a distribution is installed or removed, and when `backends.toml` is edited."""
-    folders = [Path(it) for it in dict.fromkeys(sys.path) if it and Path(it) != Path.cwd()]
-    return json.dumps([sys.executable, *(f"{it} {_changed(it)}" for it in (*folders, home.backends_file))])
+    ours = [Path(it) for it in dict.fromkeys(sys.path) if it and Path(it) != Path.cwd()]
+    theirs = [path for it in sorted({*pythons}) for path in (Path(it), *folders(it))]
+    return json.dumps([sys.executable, *(f"{it} {_changed(it)}" for it in (*ours, home.backends_file, *theirs))])
 
 
 def _changed(path: Path) -> int:

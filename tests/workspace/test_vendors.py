@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 VENDORS = sorted(it.parent for it in ROOT.glob("libs/vendors/*/pyproject.toml"))
 OURS = {"queuebit-kernel", "queuebit-quantum"}
 """What a plugin may use of this project: the port, and ids."""
