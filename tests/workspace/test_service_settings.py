@@ -39,7 +39,9 @@ def test_a_service_reads_what_may_be_written(written: type[BaseModel], read: typ
 
 
 def test_an_executor_reads_what_may_be_written() -> None:
-    assert {*StackSettings.model_fields} - {"enabled", "backends", "environment"} <= {*ExecutorReads.model_fields}
+    assert {*StackSettings.model_fields} - {"enabled", "python", "backends", "environment"} <= {
+        *ExecutorReads.model_fields
+    }
 
 
 @pytest.mark.parametrize("name", ServiceSettings.model_fields)
