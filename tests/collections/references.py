@@ -96,9 +96,9 @@ def _counted(simulator: Any, program: QuantumCircuit, measures: bool) -> Run:  #
     result = simulator.run(program, shots=SHOTS).result()
     if not result.success:
         return Run("crash", {}, str(result.status)[:160])
-    counts = result.get_counts()
-    if not measures:
-        counts = {key.split()[0]: count for key, count in counts.items()}
+    width, skipped = program.num_clbits, 0 if measures else program.num_clbits - program.num_qubits
+    read = {int(key, 16): count for key, count in result.data(0)["counts"].items()}  # bits without a register too
+    counts = {format(value >> skipped, f"0{width - skipped}b"): count for value, count in read.items()}
     return Run("done", counts, "", measures)
 
 

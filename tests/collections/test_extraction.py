@@ -42,7 +42,7 @@ def test_tables_replace_the_old_ones_and_need_their_marks(tmp_path: Path) -> Non
     replace_tables(document, tables)
     text = document.read_text()
     assert "old" not in text
-    assert text.count("| a |") == 1
+    assert "| a | 1 |" in text
     assert "| a | 3 | 1 | 1 | 1 | 1 | 1 |" in text
     document.write_text("no place")
     with pytest.raises(ValueError, match="no place for table 1"):

@@ -22,7 +22,7 @@ def _drawn(language: str) -> list[tuple[Program, Outcomes]]:
     found: list[tuple[Program, Outcomes]] = []
 
     @settings(
-        max_examples=160,
+        max_examples=240,
         derandomize=True,
         database=None,
         deadline=None,
