@@ -1,8 +1,8 @@
 """Programs: circuits, and items with parameters and observables.
 
-A submission's payload says by its media type what it is: `CIRCUIT` is one circuit, `PROGRAM` a manifest. A manifest is
-an instruction, not a fact: unlike in an event, a field that a reader does not know makes it refuse the whole program,
-because running half of what was asked for would be wrong and would be charged.
+A submission's payload says by its media type what it is: one of `CIRCUITS` is one circuit, `PROGRAM` a manifest. A
+manifest is an instruction, not a fact: unlike in an event, a field that a reader does not know makes it refuse the
+whole program, because running half of what was asked for would be wrong and would be charged.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ from queuebit_kernel import digest
 
 __all__ = [
     "CIRCUIT",
+    "CIRCUITS",
     "MAX_CIRCUITS",
     "MAX_ITEMS",
     "PROGRAM",
+    "QIR_BITCODE",
+    "QIR_TEXT",
     "BadProgram",
     "Item",
     "Observable",
@@ -35,6 +38,15 @@ __all__ = [
 
 CIRCUIT: Final = "text/x-openqasm"
 """Media type of one circuit in OpenQASM 2 or 3."""
+
+QIR_TEXT: Final = "text/x-qir"
+"""Media type of one circuit in QIR, as LLVM assembly."""
+
+QIR_BITCODE: Final = "application/x-qir"
+"""Media type of one circuit in QIR, as LLVM bitcode. It is no text, so that it is never part of an event."""
+
+CIRCUITS: Final = frozenset({CIRCUIT, QIR_TEXT, QIR_BITCODE})
+"""Media types of one circuit. Its language follows from the content alone, so that the digest says what runs."""
 
 PROGRAM: Final = "application/vnd.queuebit.program+json"
 """Media type of a manifest."""

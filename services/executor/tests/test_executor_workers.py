@@ -74,6 +74,12 @@ HOSTILE = {
     "a duration of something": THREE + "delay[durationof({x q[0];})] q; c = measure q;",
     "a tower of powers": THREE + "rx(9**9**9**9) q[0]; c = measure q;",
     "thousands of modifiers": THREE + "inv @ pow(2) @ " * 2_000 + "x q[0]; c = measure q;",
+    "a megabyte of brackets of QIR": 'define void @main() "entry_point" {\n  call void @f(' + "(" * (MIB - 200),
+    "QIR that loops": 'define void @main() "entry_point" {\na:\n  br label %b\nb:\n  br label %a\n}',
+    "QIR with qubits for every atom": (
+        'define void @main() "entry_point" "required_num_qubits"="999999999999999999" {\n  ret void\n}'
+    ),
+    "a megabyte of names of QIR": "@" * (MIB - 200) + "\ndefine void @main() {",
     "controls that double": THREE + "ctrl(3) @ rx(0.1) q; " * 200 + "c = measure q;",
 }
 PLENTY = 10**12
@@ -191,6 +197,37 @@ async def test_a_hostile_circuit_is_reported_what_is_wrong_within_its_limits(
         assert found.error.code != "crashed"
         assert len(found.error.message) <= 500
     assert isinstance(await circuits.profile(BoundCircuit(world.bell.encode()), ANN), Profiled)
+
+
+QIR = Path(__file__).parents[3] / "examples" / "qir" / "asymmetric.ll"
+
+
+async def test_qir_runs_as_text_and_as_bitcode(circuits: ChildCircuits, world: World) -> None:
+    import pyqir
+
+    text = QIR.read_bytes()
+    opaque = text.decode().replace("%Qubit*", "ptr").replace("%Result*", "ptr").replace("i8*", "ptr")
+    bitcode = pyqir.Module.from_ir(pyqir.Context(), opaque).bitcode
+    found = []
+    for source in (text, bitcode):
+        assert isinstance(await circuits.inputs(source, ANN), Declared)
+        profiled = await circuits.profile(BoundCircuit(source), ANN)
+        assert isinstance(profiled, Profiled)
+        assert isinstance(await circuits.estimate(BoundCircuit(source), "aer", ANN), Estimate)
+        ran = await run(circuits, "aer", source, 1_000, 1, PLENTY)
+        assert isinstance(ran, Ran)
+        found.append((profiled.profile, json.loads(ran.counts)))
+    assert found[0] == found[1]
+    assert set(found[0][1]) == {"0 00", "0 11", "1 01", "1 10"}
+
+
+async def test_damaged_bitcode_is_refused_and_the_next_circuit_runs(circuits: ChildCircuits, world: World) -> None:
+    head = b"BC\xc0\xde"
+    for damaged in (head, head + b"\xff" * 4_000, head + bytes(range(256)) * 8):
+        assert refused(await circuits.profile(BoundCircuit(damaged), ANN)).error.code == "syntax"
+    for file in sorted((Path(__file__).parent / "hostile").iterdir()):  # each ends the process that reads it
+        assert refused(await circuits.profile(BoundCircuit(file.read_bytes()), ANN)).error.code == "crashed", file
+        assert isinstance(await circuits.profile(BoundCircuit(world.bell.encode()), ANN), Profiled)
 
 
 async def test_a_segfault_is_an_answer_and_the_profiler_does_not_notice(circuits: ChildCircuits, world: World) -> None:

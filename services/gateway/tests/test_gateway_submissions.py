@@ -13,14 +13,14 @@ from queuebit.transport import Message
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.intake import ERR_MALFORMED, ERR_TOO_FAST
 from queuebit_contracts.job import JobSubmitted, Signature
-from queuebit_contracts.program import PROGRAM, read_program
+from queuebit_contracts.program import PROGRAM, QIR_BITCODE, QIR_TEXT, read_program
 from queuebit_contracts.subjects import stored, subject_of
 from queuebit_contracts.tenants import Project, Tenant
 from queuebit_contracts.wire import INLINE_LIMIT
 from queuebit_gateway.bodies import DEPTH
 from queuebit_gateway.callers import Caller
 from queuebit_gateway.submissions import EVENT
-from queuebit_kernel import Json
+from queuebit_kernel import Json, digest
 from queuebit_planning.limits import MAX_SOURCE_BYTES
 from queuebit_runtime.keys import new_seed, public_key, sign, verify
 from queuebit_testing.build import BELL, accepted, submitted
@@ -159,6 +159,21 @@ async def test_a_circuit_alone_is_a_body_and_the_query_has_the_rest(app: ASGIApp
     assert len(bus.relayed) == 1
     answer = await send(app, "POST", "/v1/jobs", headers=source, body=b"\xff")
     assert (answer.status, answer.json()["code"]) == (422, "bad_source")
+
+
+@pytest.mark.parametrize("caller", [replace(ANN, signer=signer, project="main")])
+async def test_qir_is_a_body_too_and_its_bitcode_is_stored_first(app: ASGIApp, bus: LogBus) -> None:
+    text, bitcode = b"; ModuleID = 'a'\ndefine void @a() {}", b"BC\xc0\xde" + bytes(range(200, 256))
+    for content, media_type in ((text, QIR_TEXT), (bitcode, QIR_BITCODE)):
+        bus.relayed.clear()
+        answer = await send(app, "POST", "/v1/jobs?shots=7", headers=[("content-type", media_type)], body=content)
+        assert answer.status == 202, answer.json()
+        event = decode(bus.relayed[-1])
+        assert isinstance(event, JobSubmitted)
+        asked = event.data.circuit
+        assert (asked.media_type, asked.digest, asked.size) == (media_type, digest(content), len(content))
+        stored_before = b"".join(bus.relayed[:-1])
+        assert (asked.inline, stored_before) == ((content.decode(), b"") if content == text else (None, content))
 
 
 @pytest.mark.parametrize("caller", [replace(ANN, signer=signer, project="main")])

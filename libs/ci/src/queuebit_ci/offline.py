@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import sys
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ from queuebit.programs import Batch
 from queuebit.sources import read_source
 from queuebit_ci.model import Check, Plan
 from queuebit_ci.platforms import Measured, fault
+from queuebit_planning.languages import is_bitcode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,13 +92,13 @@ class OfflinePlatform:
 
     async def _ask(self, program: object, **request: object) -> dict[str, Any] | Check:  # plain JSON
         try:
-            source = read_source(program).decode()
+            source = _as_json(read_source(program))
         except InvalidInput as error:
             return fault(str(error))
         async with self._turn:
             try:
                 async with asyncio.timeout(self._timeout):
-                    answer = await self._exchange(json.dumps({"source": source, **request}))
+                    answer = await self._exchange(json.dumps({**source, **request}))
             except TimeoutError:
                 await self._end()
                 return fault(
@@ -137,3 +139,8 @@ class OfflinePlatform:
         if child.returncode is None:
             child.kill()
         await child.communicate()
+
+
+def _as_json(source: bytes) -> dict[str, str]:
+    """A circuit as the child takes it: text, or bitcode in base 64."""
+    return {"bitcode": base64.b64encode(source).decode()} if is_bitcode(source) else {"source": source.decode()}

@@ -11,19 +11,21 @@ __all__ = ["STANDARD_INPUT", "circuit_of", "is_batch", "program_in"]
 STANDARD_INPUT = "-"
 
 
-def circuit_of(file: str) -> Path | str:
+def circuit_of(file: str) -> Path | str | bytes:
     """A file, or the circuit that standard input holds.
 
     Raises:
         InvalidInput: it cannot be a circuit.
     """
     from queuebit.sources import read_source, source_of
+    from queuebit_planning.languages import is_bitcode
     from queuebit_planning.limits import MAX_SOURCE_BYTES
 
     if file != STANDARD_INPUT:
         read_source(Path(file))
         return Path(file)
-    return source_of(sys.stdin.buffer.read(MAX_SOURCE_BYTES + 1), "standard input").decode()
+    content = source_of(sys.stdin.buffer.read(MAX_SOURCE_BYTES + 1), "standard input")
+    return content if is_bitcode(content) else content.decode()
 
 
 def is_batch(file: str) -> bool:

@@ -23,6 +23,7 @@ __all__ = [
     "number",
     "overlap",
     "seconds",
+    "share",
     "whole",
 ]
 
@@ -118,6 +119,14 @@ def seconds(text: str) -> float:
         if 0 <= (found := float(text)) < inf:
             return found
     raise ArgumentTypeError(f"{text!r} is not a number of seconds from 0 on")
+
+
+def share(text: str) -> float:
+    """A number between 0 and 1, and neither of them."""
+    with suppress(ValueError):
+        if 0 < (found := float(text)) < 1:
+            return found
+    raise ArgumentTypeError(f"{text!r} is not a number between 0 and 1, such as 0.001")
 
 
 def lifetime(text: str) -> int:

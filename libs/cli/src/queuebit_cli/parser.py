@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
-from queuebit_cli.grammar import DOCUMENT, LINES, Group, Help, Parser, lifetime, moment, names, number, seconds, whole
+from queuebit_cli.grammar import (
+    DOCUMENT,
+    LINES,
+    Group,
+    Help,
+    Parser,
+    lifetime,
+    moment,
+    names,
+    number,
+    seconds,
+    share,
+    whole,
+)
 from queuebit_cli.parser_http import sidecar_commands, token_commands, webhook_commands
 from queuebit_cli.parser_operator import document_commands, operating_commands, stack_commands, tenant_commands
 from queuebit_cli.parser_templates import template_commands
@@ -21,7 +34,7 @@ exit codes:  0 done, 1 a job failed or a check did not hold, 2 bad usage,
 
 
 _ANYWHERE = "where to run; default: the cheapest ideal simulator that fits (or of the project's default kind)"
-_FILE = "OpenQASM 2 or 3, or a batch (.json); `-` is standard input"
+_FILE = "OpenQASM, QIR (.ll, .bc), Q# (.qs), or a batch (.json); `-` is standard input"
 _JOB = "its id, a prefix of its id, or `latest`"
 
 
@@ -42,6 +55,7 @@ def build() -> ArgumentParser:
     _reading(words)
     document_commands(words)
     _checking(words)
+    _estimating(words)
     token_commands(words)
     _sessions(words.group("session", "sessions: priority, and a cap that is a hold"))
     sidecar_commands(words)
@@ -165,6 +179,16 @@ def _checking(words: Group) -> None:
     ci.add_argument("--plan-only", action="store_true", help="run no circuit")
     ci.add_argument("--output", metavar="DIR", help="write report.md, report.json, junit.xml and report.sarif there")
     ci.add_argument("--comment", action="store_true", help="update the comment of this pull or merge request")
+
+
+def _estimating(words: Group) -> None:
+    text = "physical qubits and run time of a circuit on error-corrected hardware"
+    estimate = words.command("estimate", "estimate:estimate", text)
+    estimate.add_argument("file", metavar="FILE", help="OpenQASM, QIR (.ll, .bc) or Q# (.qs); `-` is standard input")
+    estimate.add_argument(
+        "--model", action="append", default=[], metavar="NAME", help="a hardware model; may be repeated (all six)"
+    )
+    estimate.add_argument("--budget", type=share, default=0.001, metavar="P", help="how likely it may fail (0.001)")
 
 
 def _reading(words: Group) -> None:

@@ -1,4 +1,4 @@
-"""Parses OpenQASM into a checked circuit."""
+"""Parses OpenQASM and QIR into a checked circuit."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from queuebit_kernel import digest
+from queuebit_planning.languages import is_qir
 from queuebit_quantum.errors import CircuitError
 from queuebit_quantum.limits import Limits
 from queuebit_quantum.parameters import Input, Parameters, bound_digest, parameter_faults
@@ -30,9 +31,9 @@ class Circuit:
     """
 
     digest: str
-    """SHA-256 of the source in UTF-8; if parameters were given, of source and parameters."""
+    """SHA-256 of the source, of text in UTF-8; if parameters were given, of source and parameters."""
     language: str
-    """`openqasm2` or `openqasm3`."""
+    """`openqasm2`, `openqasm3` or `qir`."""
     num_qubits: int
     num_clbits: int
     registers: tuple[int, ...]
@@ -74,9 +75,11 @@ class Circuit:
         return not self.features <= {"timing", "verbatim"}
 
 
-def inputs(source: str, limits: Limits | None = None) -> tuple[Input, ...]:
-    """Return the `input` declarations of OpenQASM 3 text; none for OpenQASM 2. Raises `CircuitError` as `parse`."""
-    tokens = read(source, limits or Limits())
+def inputs(source: str | bytes, limits: Limits | None = None) -> tuple[Input, ...]:
+    """Return the `input` declarations of OpenQASM 3; other languages have none. Raises `CircuitError` as `parse`."""
+    if is_qir(content := _content(source)):
+        return ()
+    tokens = read(_text(content), limits or Limits())
     if tokens.version == 2:
         return ()
     from queuebit_quantum.qasm3 import inputs as declared
@@ -84,15 +87,17 @@ def inputs(source: str, limits: Limits | None = None) -> tuple[Input, ...]:
     return declared(tokens)
 
 
-def asked_results(source: str, limits: Limits | None = None) -> tuple[ResultType, ...]:
-    """Return the results that OpenQASM 3 text asks for by pragmas; its inputs need no values.
+def asked_results(source: str | bytes, limits: Limits | None = None) -> tuple[ResultType, ...]:
+    """Return the results that OpenQASM 3 asks for by pragmas; its inputs need no values.
 
     Raises:
         CircuitError: as `parse`; also if the structure of a program with inputs depends on their values.
     """
-    limits = limits or Limits()
-    tokens = read(source, limits)
-    if tokens.version == 2 or not tokens.braket or "result" not in source:
+    limits, content = limits or Limits(), _content(source)
+    if is_qir(content):
+        return ()
+    tokens = read(_text(content), limits)
+    if tokens.version == 2 or not tokens.braket or "result" not in tokens.text:
         return ()
     from queuebit_quantum.qasm3 import load_unbound
 
@@ -100,16 +105,18 @@ def asked_results(source: str, limits: Limits | None = None) -> tuple[ResultType
 
 
 def parse(
-    source: str, limits: Limits | None = None, *, parameters: Parameters | None = None, measured: bool = True
+    source: str | bytes, limits: Limits | None = None, *, parameters: Parameters | None = None, measured: bool = True
 ) -> Circuit:
-    """Parse OpenQASM 2 or 3 text into a circuit; text without a version header is OpenQASM 3.
+    """Parse OpenQASM 2 or 3, or QIR, into a circuit; text without a version header is OpenQASM 3.
+
+    The content alone says which language it is in (`queuebit_planning.languages`).
 
     Reads no files: the standard includes are built in, and all other includes are refused. The size of the program is
     counted before it is expanded. Still, parse in a process with limited memory and time: the grammars are large, and
     the parsers are third-party code.
 
     Args:
-        source: the OpenQASM text.
+        source: text; or bytes, which are text in UTF-8 or bitcode of QIR.
         limits: the largest program that is accepted; the default limits if None.
         parameters: a value for each `input` of the source, by name.
         measured: whether to refuse a program without measurements.
@@ -117,17 +124,39 @@ def parse(
     Raises:
         CircuitError: the source is wrong or too large; it has the line and column, what was expected, and a code.
     """
-    limits, given = limits or Limits(), parameters or {}
+    limits, given, content = limits or Limits(), parameters or {}, _content(source)
+    if is_qir(content):
+        return _parse_qir(content, limits, given, measured=measured)
+    text = _text(content)
     if given:
         from queuebit_quantum.templates import bound
 
-        if (circuit := bound(source, limits, given, measured=measured)) is not None:
+        if (circuit := bound(text, limits, given, measured=measured)) is not None:
             return circuit
-    tokens = read(source, limits)
+    tokens = read(text, limits)
     loaded = _load(tokens, limits, given)
-    return circuit_of(
-        loaded, bound_digest(digest(source.encode()), given), f"openqasm{tokens.version}", measured=measured
-    )
+    return circuit_of(loaded, bound_digest(digest(content), given), f"openqasm{tokens.version}", measured=measured)
+
+
+def _content(source: str | bytes) -> bytes:
+    return source if isinstance(source, bytes) else source.encode(errors="surrogatepass")
+
+
+def _text(content: bytes) -> str:
+    """The text of a source; invalid characters stay, so that `read` can say where they are."""
+    try:
+        return content.decode(errors="surrogatepass")
+    except UnicodeDecodeError as error:
+        message = f"byte {error.start + 1} is not valid UTF-8: save the source as UTF-8"
+        raise CircuitError(message, expected="text, or bitcode of QIR", code="encoding") from error
+
+
+def _parse_qir(content: bytes, limits: Limits, given: Parameters, *, measured: bool) -> Circuit:
+    from queuebit_quantum.qir import load
+
+    if faults := parameter_faults((), given):
+        raise CircuitError("; ".join(faults), code="parameter")
+    return circuit_of(load(content, limits), digest(content), "qir", measured=measured)
 
 
 def _load(tokens: Source, limits: Limits, given: Parameters) -> Loaded:

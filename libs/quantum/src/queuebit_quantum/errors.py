@@ -30,8 +30,9 @@ class CircuitError(ValueError):
         line: 1-based line of the error; None if the error is in the source as a whole.
         column: 1-based column of the error; None if the error is in the source as a whole.
         expected: What the parser accepts there, in a few words; empty if there is no short answer.
-        code: For programs; never changes. One of `syntax`, `header`, `include`, `undefined`, `redefined`, `arguments`,
-            `index`, `unsupported`, `parameter`, `no_measurement`, `too_large`, `too_many_operations`, `too_deep`.
+        code: For programs; never changes. One of `syntax`, `encoding`, `header`, `include`, `undefined`, `redefined`,
+            `arguments`, `index`, `unsupported`, `parameter`, `no_measurement`, `too_large`, `too_many_operations`,
+            `too_deep`.
     """
 
     def __init__(

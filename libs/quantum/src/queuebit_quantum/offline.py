@@ -1,12 +1,14 @@
 """`python -m queuebit_quantum.offline`: plan and run circuits without a stack, one JSON object per line.
 
-A request is `{"source", "shots", "backend", "seed", "run"}`; `backend` and `run` may be missing. The answer has `plan`,
+A request is `{"source", "shots", "backend", "seed", "run"}`; `backend` and `run` may be missing, and `bitcode`, QIR in
+base 64, may be in place of `source`. The answer has `plan`,
 which is that of an executor without its price and queue, and with `run` also `counts`; or `error` with a text and the
 place in the source. Nothing is stored, and no request affects the next.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -29,7 +31,7 @@ _IDEAL = "aer"
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:  # plain JSON
     """Plan one circuit, and run it if the request says so."""
     try:
-        circuit = parse(request["source"])
+        circuit = parse(base64.b64decode(request["bitcode"]) if "bitcode" in request else request["source"])
         name = request.get("backend") or _IDEAL
         found = {"plan": _plan(name, _compiled(name, circuit, request["shots"]), request["shots"])}
         if request.get("run"):

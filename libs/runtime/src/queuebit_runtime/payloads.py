@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
@@ -51,8 +52,11 @@ class PayloadStore(Protocol):
 
 
 def describe(content: bytes, media_type: str) -> Payload:
-    """A reference to content; includes small content."""
-    inline = content.decode() if len(content) <= INLINE_LIMIT else None
+    """A reference to content; includes small content that is text."""
+    inline = None
+    if len(content) <= INLINE_LIMIT:
+        with contextlib.suppress(UnicodeDecodeError):
+            inline = content.decode()
     return Payload(digest=digest(content), size=len(content), media_type=media_type, inline=inline)
 
 

@@ -107,8 +107,8 @@ class AsyncClient:
         """Submit a job and return at once; `wait()` or `result()` show whether it is accepted.
 
         Args:
-            circuit: a `Path` to a file of OpenQASM 2 or 3, the source itself, or a circuit of Qiskit or Cirq, which
-                the library's own exporter writes as OpenQASM. Several in one job: a `Batch` or a `Sweep`.
+            circuit: a `Path` to a file of OpenQASM 2 or 3, QIR or Q#, the source itself, or a circuit of Qiskit or
+                Cirq, which the library's own exporter writes as OpenQASM. Several in one job: a `Batch` or a `Sweep`.
             shots: how often to run it; in a program, each item and each basis of its observables.
             backend: where to run it; default: where its session runs, or else the cheapest that fits, of the project's
                 default kind (ideal simulators).

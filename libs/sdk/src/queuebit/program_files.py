@@ -17,7 +17,7 @@ BATCH = ".json"
 
 
 def program_of(
-    circuit: Path | str,
+    circuit: Path | str | bytes,
     *,
     bindings: Path | None = None,
     observables: Sequence[str] = (),
@@ -26,7 +26,7 @@ def program_of(
     """What is to be submitted: a circuit, a sweep over its inputs, a circuit with observables, or a batch.
 
     Args:
-        circuit: a file of OpenQASM, or of a batch if its name ends with `BATCH`; or the source of a circuit.
+        circuit: a file of OpenQASM, QIR or Q#, or of a batch if its name ends with `BATCH`; or the source of a circuit.
         bindings: a file as for `read_bindings`.
         observables: Pauli strings such as `ZZ`, or sums of them as JSON: `{"XI": 0.5, "ZZ": 1}`.
         outputs: as of `Sweep`.

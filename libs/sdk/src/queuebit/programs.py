@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from queuebit.errors import InvalidInput
 from queuebit.inputs import whole_number
 from queuebit.sources import read_program_source, read_source
+from queuebit_planning.languages import is_qir, media_type_of
 from queuebit_planning.limits import MAX_SOURCE_BYTES
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Draft:
 
 def asks_for_results(source: bytes) -> bool:
     """Whether pragmas of a source ask for results besides counts: then it is sent as an item of a program."""
-    return _RESULT.search(source) is not None
+    return not is_qir(source) and _RESULT.search(source) is not None
 
 
 def draft_of(
@@ -129,23 +130,23 @@ async def content_of(
 
     Circuits that a program cannot carry itself are stored first. Raises `InvalidInput` as `draft_of`.
     """
-    from queuebit_contracts.program import CIRCUIT, PROGRAM
-    from queuebit_contracts.wire import INLINE_LIMIT
+    from queuebit_contracts.program import PROGRAM
     from queuebit_runtime.payloads import describe
 
     draft = draft_of(circuit, parameters, observables, outputs)
     if draft is None:
         source = read_source(circuit)
         if not asks_for_results(source):
-            return source, CIRCUIT
+            return source, media_type_of(source)
         draft = _draft([Item(source.decode())], ("counts",))  # results of pragmas are those of a program's item
     circuits, room = [], _INLINE_BYTES
     for source in draft.sources:
-        if len(source) <= min(room, INLINE_LIMIT):
-            circuits.append(describe(source, CIRCUIT))
+        carried = describe(source, media_type_of(source))
+        if carried.inline is not None and len(source) <= room:
+            circuits.append(carried)
             room -= len(source)
         else:
-            circuits.append(await payloads.store(source, CIRCUIT))
+            circuits.append(await payloads.store(source, carried.media_type))
     manifest = draft.program([it.model_dump(mode="json", exclude_none=True) for it in circuits]).content()
     if len(manifest) > MAX_SOURCE_BYTES:
         raise InvalidInput(f"the program has {len(manifest):,} bytes, and the largest taken is 1 MiB: split it")
@@ -206,6 +207,8 @@ def _document(item: Item, circuit: int, names: Mapping[str, str]) -> dict[str, o
 def _names(circuit: object, content: bytes) -> dict[str, str]:
     """Return the names of parameters in Qiskit's export, which replaces characters that OpenQASM does not allow."""
     parameters = getattr(circuit, "parameters", ())
+    if is_qir(content):
+        return {}
     return dict(zip((str(it) for it in parameters), _INPUT.findall(content.decode()), strict=False))
 
 

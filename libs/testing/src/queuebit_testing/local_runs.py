@@ -36,7 +36,7 @@ _SEEDS_OF_ITEM = 1_000
 class _Run:
     """One circuit, with what it is run with."""
 
-    source: str
+    source: bytes
     shots: int
     seed: int
     memory: bool = False
@@ -60,10 +60,10 @@ def run_submitted(
         CircuitError: a single circuit cannot run; an item of a program fails alone.
     """
     if circuit.media_type != PROGRAM:
-        outcome = _outcome(backend, _Run(content(circuit).decode(), shots, seed))
+        outcome = _outcome(backend, _Run(content(circuit), shots, seed))
         return json.dumps(dict(outcome.counts)).encode(), "application/json"
     program = read_program(content(circuit))
-    sources = [content(it).decode() for it in program.circuits]
+    sources = [content(it) for it in program.circuits]
     results = []
     for number, item in enumerate(program.items):
         run = _Run(

@@ -26,25 +26,25 @@ from queuebit_quantum import (
 __all__ = ["bound", "circuit_of", "compile_for", "described", "figures", "nanoseconds", "ready", "results_asked"]
 
 
-def bound(source: str, head: Mapping[str, Any]) -> Circuit:
+def bound(source: bytes, head: Mapping[str, Any]) -> Circuit:
     """The circuit that a request is about: its source, with the parameters and the basis of the request's head."""
     return _bound(source, json.dumps(head.get("parameters", {}), sort_keys=True), head.get("basis", ""))
 
 
-def results_asked(source: str, parameters: Parameters) -> tuple[ResultType, ...]:
+def results_asked(source: bytes, parameters: Parameters) -> tuple[ResultType, ...]:
     """The results that a circuit asks for with pragmas."""
-    if "braket" not in source:  # spares all others a further reading
+    if b"braket" not in source:  # spares all others a further reading
         return ()
     return _results_asked(source, json.dumps(dict(parameters), sort_keys=True))
 
 
 @lru_cache(maxsize=128)
-def _results_asked(source: str, parameters: str) -> tuple[ResultType, ...]:
+def _results_asked(source: bytes, parameters: str) -> tuple[ResultType, ...]:
     return parse(source, parameters=json.loads(parameters), measured=False).results
 
 
 @lru_cache(maxsize=128)
-def _bound(source: str, parameters: str, basis: str) -> Circuit:
+def _bound(source: bytes, parameters: str, basis: str) -> Circuit:
     circuit = parse(source, parameters=json.loads(parameters), measured=not basis)
     return measured_in(circuit, Basis(basis, ())) if basis else circuit
 
@@ -67,7 +67,7 @@ def ready(backend: Backend, head: Mapping[str, Any], body: bytes) -> tuple[Compi
 
 def circuit_of(head: Mapping[str, Any], body: bytes) -> Circuit:
     """The circuit of a request, from its source or as another child parsed it."""
-    return read_circuit(body) if head.get("form") == "parsed" else bound(body.decode(), head)
+    return read_circuit(body) if head.get("form") == "parsed" else bound(body, head)
 
 
 def figures(compiled: Compiled) -> dict[str, Any]:  # plain JSON

@@ -62,7 +62,7 @@ class PreparedItem:
 
 def question_of(head: Mapping[str, Any], body: bytes) -> ItemQuestion:
     """What the item of a request asks for; raises `CircuitError`."""
-    asked = () if "form" in head else results_asked(body.decode(), head.get("parameters", {}))
+    asked = () if "form" in head else results_asked(body, head.get("parameters", {}))
     return ItemQuestion(head, asked, bases(observables_of(asked) or head["observables"]))
 
 
@@ -70,7 +70,7 @@ def prepare_item(backend: Backend, head: Mapping[str, Any], body: bytes, owner: 
     """Parse and compile the item of a request; raises `CircuitError` or `DoesNotFit`."""
     question = question_of(head, body)
     if question.measured:
-        circuits = [bound(body.decode(), {**head, "basis": it.paulis}) for it in question.measured]
+        circuits = [bound(body, {**head, "basis": it.paulis}) for it in question.measured]
         found = [(compile_for(backend, it), len(it.touched)) for it in circuits]
     else:
         found = [ready(backend, head, body)]

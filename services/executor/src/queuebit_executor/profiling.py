@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
-from queuebit_contracts.program import CIRCUIT, PROGRAM
+from queuebit_contracts.program import CIRCUITS, PROGRAM
 from queuebit_contracts.query import BackendEstimate, CircuitError, ProfileAnswer, ProfileRequest
 from queuebit_contracts.wire import Reason
 from queuebit_executor.answers import Described, Profiled
@@ -46,8 +46,8 @@ class AnswerProfile:
             return _refusal("digest", f"the source does not have the digest {circuit.digest}: send it again")
         if circuit.media_type == PROGRAM:
             return self._programs.remembered(request)
-        if circuit.media_type != CIRCUIT:
-            known = f"send OpenQASM as {CIRCUIT}, or a program as {PROGRAM}"
+        if circuit.media_type not in CIRCUITS:
+            known = f"send a circuit as {' or '.join(sorted(CIRCUITS))}, or a program as {PROGRAM}"
             return _refusal("media_type", f"{circuit.media_type:.80} is not supported: {known}")
         match self._profiles.profile(request.tenant, circuit.digest):
             case CircuitError() as error:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from queuebit_contracts.program import CIRCUIT, BadProgram, Program, read_program
+from queuebit_contracts.program import CIRCUITS, BadProgram, Program, read_program
 from queuebit_contracts.query import BackendEstimate, CircuitError, ProfileAnswer, ProfileRequest
 from queuebit_contracts.wire import Reason
 from queuebit_executor.answers import Declared, Described, Profiled
@@ -193,10 +193,11 @@ async def read_sources(payloads: PayloadStore, tenant: str, program: Program) ->
         BadProgram: a circuit has an unsupported media type, or the circuits are too large together.
     """
     used = sorted({item.circuit for item in program.items})
-    foreign = [number for number in used if program.circuits[number].media_type != CIRCUIT]
+    foreign = [number for number in used if program.circuits[number].media_type not in CIRCUITS]
     if foreign:
         kinds = ((number, program.circuits[number].media_type) for number in foreign)
-        raise BadProgram([f"circuit {number}: {kind:.80} is not supported: send {CIRCUIT}" for number, kind in kinds])
+        known = " or ".join(sorted(CIRCUITS))
+        raise BadProgram([f"circuit {number}: {kind:.80} is not supported: send {known}" for number, kind in kinds])
     size = sum(program.circuits[number].size for number in used)
     if size > MAX_PROGRAM_BYTES:
         raise BadProgram([f"its circuits have {size:,} bytes, more than {MAX_PROGRAM_BYTES:,}: split it into jobs"])

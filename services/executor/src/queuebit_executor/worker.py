@@ -79,9 +79,9 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
         case "describe":
             return {"offers": [_offer(*it) for it in backends.items()]}, b""
         case "inputs":
-            return _declared(body.decode()), b""
+            return _declared(body), b""
         case "profile":
-            return _profile(bound(body.decode(), head)), b""
+            return _profile(bound(body, head)), b""
     backend = _calibrated(backends, head)
     match head["op"]:
         case "recalibrate":
@@ -105,7 +105,7 @@ def _calibrated(backends: Mapping[str, Backend], head: Mapping[str, Any]) -> Bac
     return backend
 
 
-def _declared(source: str) -> dict[str, Any]:  # plain JSON
+def _declared(source: bytes) -> dict[str, Any]:  # plain JSON
     needed = observables_of(asked_results(source))
     return {"inputs": [asdict(it) for it in inputs(source)], "observables": [dict(it) for it in needed]}
 

@@ -39,6 +39,8 @@ _SERVED = 3
 _DIALECTS = (
     'OPENQASM 2.0; include "qelib1.inc"; qreg q[1]; creg c[1]; x q[0]; measure q -> c;',
     'OPENQASM 3.0; include "stdgates.inc"; qubit[1] q; bit[1] c; x q[0]; c = measure q;',
+    'define void @main() "entry_point" { call void @__quantum__qis__mz__body(ptr null, ptr null) '
+    "call void @__quantum__rt__result_record_output(ptr null, ptr null) ret void }",
 )
 
 

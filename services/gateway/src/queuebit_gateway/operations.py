@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from queuebit_contracts.hybrid import PYTHON
-from queuebit_contracts.program import CIRCUIT, PROGRAM
+from queuebit_contracts.program import CIRCUIT, PROGRAM, QIR_BITCODE, QIR_TEXT
 from queuebit_gateway.delegations import RevokeBody
 from queuebit_gateway.hybrid_starts import HybridBody
 from queuebit_gateway.jobs import StatusBody
@@ -53,6 +53,7 @@ _SSE: Final = "text/event-stream"
 _TEXT: Final[Schema] = {"type": "string"}
 _SOURCE: Final[Schema] = {"type": "string", "format": "binary"}
 """Text that generated clients send and read as it is, in any media type."""
+_CIRCUITS: Final = {CIRCUIT: _SOURCE, QIR_TEXT: _SOURCE, QIR_BITCODE: _SOURCE}
 _EVENT: Final[Schema] = {"type": "object", "description": "A CloudEvent that the user signed."}
 _EITHER: Final[Schema] = {"anyOf": [{"$ref": f"#/components/schemas/{it.__name__}"} for it in (SubmitBody, SignedBody)]}
 
@@ -68,7 +69,7 @@ class Operation:
     answer: type[BaseModel] | Schema = ObjectAnswer
     media_type: str = _JSON
     further_types: tuple[str, ...] = ()
-    """Other media types of the answer, by a parameter of the request."""
+    """Other media types of the answer, by a parameter of the request or by what was stored."""
     statuses: tuple[int, ...] = (200,)
     parameters: Mapping[str, Schema] = field(default_factory=dict)
     """Those that begin with a capital letter are headers."""
@@ -125,7 +126,7 @@ OPERATIONS: Final = (
         JobAnswer,
         statuses=(200, 202),
         parameters={**KEY, **WAIT, **FIELDS},
-        bodies={_JSON: _EITHER, EVENT: _EVENT, CIRCUIT: _SOURCE},
+        bodies={_JSON: _EITHER, EVENT: _EVENT, **_CIRCUITS},
         problems=(403, 409),
     ),
     Operation("GET", "/v1/jobs", "list_jobs", "Jobs, newest first.", JobsAnswer, parameters=LIST, problems=(422,)),
@@ -140,7 +141,10 @@ OPERATIONS: Final = (
     _job("", "job", "A job, with all that happened to it.", 422, answer=JobAnswer, parameters=WAIT),
     _job("/result", "job_result", "What a completed job returned.", 409, 422, answer=ResultAnswer, parameters=WAIT),
     _job("/receipt", "job_receipt", "The receipt, to be verified offline.", 409, answer={"type": "object"}),
-    _job("/circuit", "job_circuit", "What was submitted to be run.", answer=_SOURCE, media_type=CIRCUIT),
+    _job(
+        "/circuit", "job_circuit", "What was submitted to be run.", answer=_SOURCE, media_type=CIRCUIT,
+        further_types=(QIR_TEXT, QIR_BITCODE),
+    ),
     _job("/history", "job_history", "Its events so far, as the log has them.", answer=RowsAnswer),
     _job("/charge", "job_charge", "The bill, line by line, with its corrections.", 409),
     _job("/explain", "job_explanation", "Why it was placed where it was.", 422, answer=RowsAnswer),
@@ -163,7 +167,7 @@ OPERATIONS: Final = (
         "store_payload",
         "Store a circuit, program or file of a hybrid job under its SHA-256.",
         statuses=(201,),
-        bodies={CIRCUIT: _SOURCE, PROGRAM: {"type": "object"}, PYTHON: _SOURCE},
+        bodies={**_CIRCUITS, PROGRAM: {"type": "object"}, PYTHON: _SOURCE},
         problems=(403, 409),
     ),
     Operation(

@@ -47,7 +47,7 @@ SESSION_KEY: Final = {
     }
 }
 FIELDS: Final[Mapping[str, Schema]] = {
-    name: {**schema, "description": "With a body of text/x-openqasm: as in the JSON body."}
+    name: {**schema, "description": "With a body that is a circuit: as in the JSON body."}
     for name, schema in (
         ("shots", {"type": "integer", "minimum": 1}),
         ("backend", {"type": "string"}),

@@ -22,7 +22,7 @@ class PlanBody(Body):
     """The job that is planned."""
 
     circuit: str | Payload = Field(union_mode="left_to_right")
-    """Source in OpenQASM 2 or 3; or the reference of a payload that is stored already."""
+    """Source in OpenQASM 2 or 3, or QIR as text; or the reference of a payload that is stored already."""
     shots: int = Field(default=1000, ge=1, lt=2**53)
     project: str | None = None
     """The project that would pay: only its backends are planned; absent: all backends."""

@@ -9,10 +9,11 @@ from queuebit.payloads import Payloads
 from queuebit.programs import asks_for_results
 from queuebit.transport import Transport
 from queuebit_contracts.intake import ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_TOO_FAST
-from queuebit_contracts.program import CIRCUIT, PROGRAM, Item, Program
+from queuebit_contracts.program import PROGRAM, Item, Program
 from queuebit_contracts.wire import INLINE_LIMIT, Payload
 from queuebit_gateway.problems import Problem
 from queuebit_kernel import digest
+from queuebit_planning.languages import media_type_of
 from queuebit_planning.limits import MAX_SOURCE_BYTES
 from queuebit_runtime.payloads import describe
 from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
@@ -66,7 +67,7 @@ def reference_of(circuit: str | Payload) -> tuple[Payload, bytes | None]:
         return circuit, None
     content = circuit.encode()
     require_size(content)
-    payload = describe(content, CIRCUIT)
+    payload = describe(content, media_type_of(content))
     if asks_for_results(content):
         if payload.inline is None:
             text = f"a circuit of {len(content):,} bytes asks for results by pragmas: it may have {INLINE_LIMIT:,}"

@@ -17,7 +17,7 @@ from queuebit.submission import content_digest, submission
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.command import CancelJob, CancelRequest
 from queuebit_contracts.job import JobSubmitted
-from queuebit_contracts.program import CIRCUIT
+from queuebit_contracts.program import CIRCUIT, CIRCUITS
 from queuebit_contracts.subjects import command, subject_of
 from queuebit_contracts.tenants import Tenant
 from queuebit_contracts.wire import Amount, Payload
@@ -31,7 +31,9 @@ from queuebit_gateway.problems import Problem
 from queuebit_gateway.relaying import Relay, reference_of
 from queuebit_gateway.waits import signals_of, target_of, wait_for
 from queuebit_kernel import digest, job_id
+from queuebit_planning import languages
 from queuebit_planning.limits import MAX_SOURCE_BYTES
+from queuebit_runtime.payloads import describe
 
 __all__ = ["EVENT", "CancelBody", "SignedBody", "Submissions", "SubmitBody", "cancellation"]
 
@@ -45,7 +47,7 @@ class SubmitBody(Body):
     """A job. It needs a delegated key (`Authorization: Bearer`), with which the gateway signs it for the user."""
 
     circuit: str | Payload = Field(union_mode="left_to_right")
-    """Source in OpenQASM 2 or 3; or the reference of a payload that is stored already."""
+    """Source in OpenQASM 2 or 3, or QIR as text; or the reference of a payload that is stored already."""
     shots: int = Field(default=1000, ge=1, lt=2**53)
     backend: str | None = None
     """Absent: that of the session, or else the cheapest that fits, of the project's default kind."""
@@ -115,13 +117,13 @@ class Submissions:
     async def _submission(self, request: Request, caller: Caller) -> tuple[JobSubmitted, bytes]:
         """The event to relay, with its bytes; its payload is stored."""
         key = request.headers.get("idempotency-key")
-        source = media_type_of(request) == CIRCUIT
+        source = media_type_of(request) in CIRCUITS
         if not source:
             _require_no_fields(request)
         if media_type_of(request) == EVENT:
             body = await request.body()
             return _own(body, caller, key), body
-        given = await _source(request) if source else await document(request)
+        given = await self._source(request, caller) if source else await document(request)
         if not source and isinstance(given, dict) and "event" in given:
             signed = validated(SignedBody, given)
             body = json.dumps(signed.event).encode()
@@ -133,6 +135,18 @@ class Submissions:
             raise _unsigned("the job")
         event = await self._signed(validated(SubmitBody, given), caller, key)
         return event, event.to_bytes()
+
+    async def _source(self, request: Request, caller: Caller) -> dict[str, Any]:
+        """The job of a body that is only a circuit: the query has the other fields. Bitcode is stored first."""
+        fields: dict[str, Any] = {name: it for name, it in request.query_params.items() if name not in {"until", "tag"}}
+        content = await request.body()
+        if languages.is_bitcode(content):
+            payload = describe(content, languages.media_type_of(content))
+            await self._relay.payload(caller.tenant, payload, content)
+            fields["circuit"] = payload.model_dump(mode="json", exclude_none=True)
+        else:
+            fields["circuit"] = _text(content)
+        return {**fields, "tags": request.query_params.getlist("tag")}
 
     async def _signed(self, asked: SubmitBody, caller: Caller, key: str | None) -> JobSubmitted:
         payload, content = reference_of(asked.circuit)
@@ -210,14 +224,11 @@ class Submissions:
         return object_of(payload.model_dump(mode="json", exclude_none=True), as_of=None, status=201)
 
 
-async def _source(request: Request) -> dict[str, Any]:
-    """The job of a body that is only a circuit: the query has the other fields."""
-    fields: dict[str, Any] = {name: it for name, it in request.query_params.items() if name not in {"until", "tag"}}
+def _text(content: bytes) -> str:
     try:
-        fields["circuit"] = (await request.body()).decode()
+        return content.decode()
     except UnicodeDecodeError as error:
         raise Problem(422, "bad_source", "the circuit is not UTF-8") from error
-    return {**fields, "tags": request.query_params.getlist("tag")}
 
 
 def _require_no_fields(request: Request) -> None:

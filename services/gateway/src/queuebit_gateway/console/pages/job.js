@@ -20,7 +20,7 @@ function useSource(submitted, id) {
 function Circuit({ submitted, id }) {
   const source = useSource(submitted, id);
   const circuit = useMemo(() => (source ? readQasm(source) : null), [source]);
-  if (!isText(submitted.circuit)) return html`<${Empty} next=${`qb job result ${id}`}>A program of several items: its circuits are not drawn here.<//>`;
+  if (!isText(submitted.circuit)) return html`<${Empty} next=${`qb job result ${id}`}>Several circuits, or QIR: they are not drawn here.<//>`;
   if (!circuit) return html`<div class="loading"></div>`;
   return html`
     ${circuit.labels.length > 0 && !(circuit.beyond && circuit.ops.length === 0) && html`<${CircuitDrawing} circuit=${circuit} />`}
