@@ -52,6 +52,7 @@ class Submission(Wire):
     circuit: Payload
     """What to run; its media type says what that is. `text/x-openqasm`: one circuit, OpenQASM 2 or 3 source.
     `text/x-qir`, `application/x-qir`: one circuit in the base profile of QIR, as LLVM assembly or bitcode.
+    `application/vnd.queuebit.qubo+json`: one quadratic problem over bits, for annealers.
     `application/vnd.queuebit.program+json`: a program of several items, see `queuebit_contracts.program`."""
     shots: StrictInt
     """The number of runs of the circuit; in a program, of each item and of each basis of its observables."""

@@ -27,6 +27,7 @@ __all__ = [
     "PROGRAM",
     "QIR_BITCODE",
     "QIR_TEXT",
+    "QUBO",
     "BadProgram",
     "Item",
     "Observable",
@@ -45,7 +46,10 @@ QIR_TEXT: Final = "text/x-qir"
 QIR_BITCODE: Final = "application/x-qir"
 """Media type of one circuit in QIR, as LLVM bitcode. It is no text, so that it is never part of an event."""
 
-CIRCUITS: Final = frozenset({CIRCUIT, QIR_TEXT, QIR_BITCODE})
+QUBO: Final = "application/vnd.queuebit.qubo+json"
+"""Media type of one quadratic problem over bits, which an annealer runs."""
+
+CIRCUITS: Final = frozenset({CIRCUIT, QIR_TEXT, QIR_BITCODE, QUBO})
 """Media types of one circuit. Its language follows from the content alone, so that the digest says what runs."""
 
 PROGRAM: Final = "application/vnd.queuebit.program+json"

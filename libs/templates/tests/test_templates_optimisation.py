@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queuebit_templates import find, validated
+from queuebit_quantum import parse
+from queuebit_templates import Item, Measured, Program, find, validated
 from queuebit_templates.quadratic import Qubo, Term
 
 from .runs import driven, exact
@@ -91,3 +92,21 @@ def test_a_problem_reaches_its_minimum() -> None:
     terms = [[0, 0, -3], [1, 1, -2], [2, 2, -4], [0, 1, 5], [1, 2, 5]]
     reading, _ = driven("qubo", exact, terms=terms, offset=10, grid=5)
     assert (reading.values["bits"], reading.values["value"], reading.values["minimum"]) == ("101", 3.0, 3.0)
+
+
+def test_an_annealer_gets_the_problem_itself_in_one_job() -> None:
+    terms = [[0, 0, -3], [1, 0, 2], [0, 1, 3], [2, 2, -4]]
+
+    def anneal(program: Program, item: Item) -> Measured:
+        circuit = parse(item.source)
+        assert circuit.problem is not None
+        assert circuit.problem.linear == ((0, -3.0), (2, -4.0))
+        assert circuit.problem.quadratic == ((0, 1, 5.0),)
+        assert circuit.problem.offset == 1.0
+        return Measured({"001": program.shots - 1, "101": 1})
+
+    reading, programs = driven("qubo", anneal, terms=terms, offset=1, method="anneal", shots=4)
+    assert (reading.values["bits"], reading.values["value"], reading.values["mean"]) == ("101", -6.0, -3.0)
+    assert len(programs) == find("qubo").jobs(validated(find("qubo"), {"method": "anneal"})) == 1
+    large = [[it, it, 1] for it in range(500)]
+    assert validated(find("qubo"), {"terms": large, "method": "anneal"}).model_dump()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from queuebit_kernel import digest
-from queuebit_planning.languages import is_qir
+from queuebit_planning.languages import is_qir, is_qubo
 from queuebit_quantum.errors import CircuitError
 from queuebit_quantum.limits import Limits
 from queuebit_quantum.parameters import Input, Parameters, bound_digest, parameter_faults
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
     from queuebit_quantum.loaded import Loaded, Verbatim
+    from queuebit_quantum.quadratic import Quadratic
     from queuebit_quantum.results import ResultType
 
 __all__ = ["Circuit", "asked_results", "circuit_of", "inputs", "instance", "parse"]
@@ -33,7 +34,7 @@ class Circuit:
     digest: str
     """SHA-256 of the source, of text in UTF-8; if parameters were given, of source and parameters."""
     language: str
-    """`openqasm2`, `openqasm3` or `qir`."""
+    """`openqasm2`, `openqasm3`, `qir` or `qubo`."""
     num_qubits: int
     num_clbits: int
     registers: tuple[int, ...]
@@ -68,6 +69,8 @@ class Circuit:
     """The same circuit with open angles, if it was made from one: what does not depend on them is done once for it."""
     values: tuple[float, ...] = field(default=(), repr=False, compare=False, kw_only=True)
     """Those of the parameters of the template, in Qiskit's order."""
+    problem: Quadratic | None = field(default=None, repr=False, compare=False, kw_only=True)
+    """The problem, if the program is not a circuit of gates but a quadratic problem; it then has no operations."""
 
     @property
     def dynamic(self) -> bool:
@@ -77,7 +80,7 @@ class Circuit:
 
 def inputs(source: str | bytes, limits: Limits | None = None) -> tuple[Input, ...]:
     """Return the `input` declarations of OpenQASM 3; other languages have none. Raises `CircuitError` as `parse`."""
-    if is_qir(content := _content(source)):
+    if is_qir(content := _content(source)) or is_qubo(content):
         return ()
     tokens = read(_text(content), limits or Limits())
     if tokens.version == 2:
@@ -94,7 +97,7 @@ def asked_results(source: str | bytes, limits: Limits | None = None) -> tuple[Re
         CircuitError: as `parse`; also if the structure of a program with inputs depends on their values.
     """
     limits, content = limits or Limits(), _content(source)
-    if is_qir(content):
+    if is_qir(content) or is_qubo(content):
         return ()
     tokens = read(_text(content), limits)
     if tokens.version == 2 or not tokens.braket or "result" not in tokens.text:
@@ -127,6 +130,8 @@ def parse(
     limits, given, content = limits or Limits(), parameters or {}, _content(source)
     if is_qir(content):
         return _parse_qir(content, limits, given, measured=measured)
+    if is_qubo(content):
+        return _parse_qubo(content, limits, given, measured=measured)
     text = _text(content)
     if given:
         from queuebit_quantum.templates import bound
@@ -157,6 +162,34 @@ def _parse_qir(content: bytes, limits: Limits, given: Parameters, *, measured: b
     if faults := parameter_faults((), given):
         raise CircuitError("; ".join(faults), code="parameter")
     return circuit_of(load(content, limits), digest(content), "qir", measured=measured)
+
+
+def _parse_qubo(content: bytes, limits: Limits, given: Parameters, *, measured: bool) -> Circuit:
+    """A problem as a program without gates: each variable is a qubit that is measured."""
+    from qiskit import QuantumCircuit
+
+    from queuebit_quantum.quadratic import FEATURE, LANGUAGE, load
+
+    if faults := parameter_faults((), given):
+        raise CircuitError("; ".join(faults), code="parameter")
+    if not measured:
+        raise CircuitError("a quadratic problem has no observables: its result is bits", code="unsupported")
+    problem = load(content, limits)
+    size = problem.variables
+    return Circuit(
+        digest=digest(content),
+        language=LANGUAGE,
+        num_qubits=size,
+        num_clbits=size,
+        registers=(size,),
+        gates={},
+        depth=0,
+        two_qubit_gates=0,
+        features=frozenset({FEATURE}),
+        touched=tuple(range(size)),
+        quantum_circuit=QuantumCircuit(size, size),
+        problem=problem,
+    )
 
 
 def _load(tokens: Source, limits: Limits, given: Parameters) -> Loaded:

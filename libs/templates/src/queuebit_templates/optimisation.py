@@ -1,18 +1,19 @@
-"""Quadratic optimisation over bits, by QAOA on circuits."""
+"""Quadratic optimisation over bits: by QAOA on circuits, or on an annealer."""
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
-from queuebit_templates.definition import Reading, Steps, Template, quantity
+from queuebit_templates.definition import Item, Program, Reading, Steps, Template, quantity
 from queuebit_templates.quadratic import Qubo
-from queuebit_templates.ramps import JOBS, Ramp, minimise
+from queuebit_templates.ramps import JOBS, Ramp, bits_of, minimise
 
 __all__ = ["qubo"]
 
-_MOST = 24
+_MOST_BY_CIRCUITS = 24
+_MOST = 2_000
 
 
 class _Problem(Ramp):
@@ -23,13 +24,17 @@ class _Problem(Ramp):
         min_length=1,
     )
     offset: float = quantity(0.0, "", "a constant that is added to the value")
+    method: Literal["qaoa", "anneal"] = quantity(
+        "qaoa", "", "by circuits, or by an annealer, which needs such a backend"
+    )
 
     @model_validator(mode="after")
     def _is_a_problem(self) -> Self:
         if min(min(one, other) for one, other, _ in self.terms) < 0:
             raise ValueError("terms number the variables from 0")
-        if self.variables > _MOST:
-            raise ValueError(f"terms have {self.variables:,} variables; the most are {_MOST}")
+        most = _MOST if self.method == "anneal" else _MOST_BY_CIRCUITS
+        if self.variables > most:
+            raise ValueError(f"terms have {self.variables:,} variables; the most by method {self.method} are {most:,}")
         return self
 
     @property
@@ -39,8 +44,15 @@ class _Problem(Ramp):
 
 def _steps(given: _Problem) -> Steps:
     problem = Qubo.of(given.variables, given.terms, given.offset)
-    found = yield from minimise(problem, given)
-    bits, least, mean = found.bits, found.value, found.mean
+    if given.method == "anneal":
+        (measured,) = yield Program((Item(problem.content()),), given.shots)
+        values = {it: problem.value(bits_of(it)) for it in measured.counts}
+        best = min(values, key=lambda it: (values[it], it))
+        bits, least = bits_of(best), values[best]
+        mean = sum(values[it] * count for it, count in measured.counts.items()) / measured.shots
+    else:
+        found = yield from minimise(problem, given)
+        bits, least, mean = found.bits, found.value, found.mean
     lowest = problem.minimum()
     against = "" if lowest is None else f"; the least possible is {lowest:g}"
     return Reading(
@@ -51,7 +63,7 @@ def _steps(given: _Problem) -> Steps:
 
 qubo = Template(
     name="qubo",
-    summary="quadratic optimisation over bits, by QAOA",
+    summary="quadratic optimisation over bits, by QAOA or an annealer",
     parameters=_Problem,
     steps=_steps,
     values={
@@ -62,5 +74,5 @@ qubo = Template(
     },
     source="Glover, Kochenberger and Du 2019, A tutorial on formulating and using QUBO models, arXiv:1811.11538",
     example={"terms": [[0, 0, -3], [1, 1, -2], [2, 2, -4], [0, 1, 5], [1, 2, 5]]},
-    jobs=lambda _: JOBS,
+    jobs=lambda given: 1 if given.method == "anneal" else JOBS,
 )

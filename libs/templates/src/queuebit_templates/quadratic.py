@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -61,3 +62,14 @@ class Qubo:
         if self.size > BRUTE_FORCE:
             return None
         return min(self.value(bits) for bits in product((0, 1), repeat=self.size))
+
+    def content(self) -> str:
+        """The document that an annealer runs."""
+        document = {
+            "qubo": "v1",
+            "variables": self.size,
+            "linear": [[at, it] for at, it in enumerate(self.linear) if it],
+            "quadratic": [[*pair, it] for pair, it in self.quadratic.items()],
+            "offset": self.offset,
+        }
+        return json.dumps(document, separators=(",", ":"))

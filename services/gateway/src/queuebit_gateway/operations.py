@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from queuebit_contracts.hybrid import PYTHON
-from queuebit_contracts.program import CIRCUIT, PROGRAM, QIR_BITCODE, QIR_TEXT
+from queuebit_contracts.program import CIRCUIT, PROGRAM, QIR_BITCODE, QIR_TEXT, QUBO
 from queuebit_gateway.delegations import RevokeBody
 from queuebit_gateway.hybrid_starts import HybridBody
 from queuebit_gateway.jobs import StatusBody
@@ -53,7 +53,7 @@ _SSE: Final = "text/event-stream"
 _TEXT: Final[Schema] = {"type": "string"}
 _SOURCE: Final[Schema] = {"type": "string", "format": "binary"}
 """Text that generated clients send and read as it is, in any media type."""
-_CIRCUITS: Final = {CIRCUIT: _SOURCE, QIR_TEXT: _SOURCE, QIR_BITCODE: _SOURCE}
+_CIRCUITS: Final = {CIRCUIT: _SOURCE, QIR_TEXT: _SOURCE, QIR_BITCODE: _SOURCE, QUBO: _SOURCE}
 _EVENT: Final[Schema] = {"type": "object", "description": "A CloudEvent that the user signed."}
 _EITHER: Final[Schema] = {"anyOf": [{"$ref": f"#/components/schemas/{it.__name__}"} for it in (SubmitBody, SignedBody)]}
 
@@ -143,7 +143,7 @@ OPERATIONS: Final = (
     _job("/receipt", "job_receipt", "The receipt, to be verified offline.", 409, answer={"type": "object"}),
     _job(
         "/circuit", "job_circuit", "What was submitted to be run.", answer=_SOURCE, media_type=CIRCUIT,
-        further_types=(QIR_TEXT, QIR_BITCODE),
+        further_types=(QIR_TEXT, QIR_BITCODE, QUBO),
     ),
     _job("/history", "job_history", "Its events so far, as the log has them.", answer=RowsAnswer),
     _job("/charge", "job_charge", "The bill, line by line, with its corrections.", 409),
