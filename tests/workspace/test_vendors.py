@@ -44,6 +44,10 @@ def imported(vendor: Path) -> set[str]:
     return modules - {it.name for it in (vendor / "src").iterdir()} - set(sys.stdlib_module_names)
 
 
+def sources(vendor: Path) -> str:
+    return "".join(it.read_text() for it in (vendor / "src").rglob("*.py"))
+
+
 def test_no_vendor_is_a_member_of_the_main_environment() -> None:
     printed = subprocess.run(["make", "-np", "help"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
     (members,) = re.findall(r"^MEMBERS := (.*)$", printed, re.MULTILINE)
@@ -82,6 +86,7 @@ def test_the_environment_of_a_plugin_is_locked_by_hashes(vendor: Path) -> None:
 @vendors
 def test_a_plugin_obeys_the_laws_and_names_its_sources(vendor: Path) -> None:
     folder = ROOT / "tests" / "vendors" / vendor.name
-    assert any("(VendorLaws)" in it.read_text() for it in folder.glob("test_*.py"))
+    laws = "(VendorLaws)" if "remote=True" in sources(vendor) else "(BackendLaws)"
+    assert any(laws in it.read_text() for it in folder.glob("test_*.py"))
     pages = "".join(it.read_text() for it in folder.rglob("README.md"))
     assert [it.name for it in (folder / "shapes").glob("*.json") if it.stem not in pages] == []
