@@ -4,7 +4,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 members=(
   contracts libs/audit libs/ci libs/cli libs/gitops libs/kernel libs/planning libs/pricing libs/proof libs/quantum
-  libs/runtime libs/scheduling libs/sdk libs/stack
+  libs/runtime libs/scheduling libs/sdk libs/stack libs/templates
 )
 locked=$(mktemp)
 trap 'rm -f "$locked"' EXIT

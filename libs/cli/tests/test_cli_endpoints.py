@@ -97,7 +97,7 @@ def test_one_is_added_and_its_secret_shown(gateway: Gateway, capsys: pytest.Capt
     gateway.answers["POST", "/v1/webhooks"] = 201, {**ONE, "secret": "whsec_x", "public_key": "whpk_x"}
     assert main(["webhooks", "add", ONE["url"], "--types", "job.completed", "--handshake"]) == Exit.DONE
     assert "secret, shown this once: whsec_x" in capsys.readouterr().out
-    wanted = {"url": ONE["url"], "types": ["job.completed"], "description": "", "handshake": True}
+    wanted = {"url": ONE["url"], "types": ["job.completed"], "handshake": True}
     assert gateway.asked == [("POST", "/v1/webhooks", wanted)]
 
 
