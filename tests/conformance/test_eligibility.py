@@ -138,7 +138,7 @@ class Executors:
             target_digest=offer.target,
             features=case.has_features,
         )
-        circuit = SimpleNamespace(touched=range(case.qubits), features=case.features)
+        circuit = SimpleNamespace(touched=range(case.qubits), features=case.features, places={})
         try:
             require_fit(description, circuit)  # type: ignore[arg-type]  # all that it looks at
         except DoesNotFit as error:

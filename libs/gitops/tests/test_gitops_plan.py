@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -195,6 +196,14 @@ _BACKENDS = st.fixed_dictionaries({"stack": st.dictionaries(_NAMES, _STACK, max_
 
 def objects_of(world_: World) -> dict[str, Any]:
     return {kind: split(it, KINDS[kind].tables) for kind, it in world_.documents.items()}
+
+
+@pytest.mark.parametrize("end_of_line", ["\n", "\r", "\x85", "\u2028", "\u2029"])
+@pytest.mark.parametrize("form", [(to_toml, tomllib.loads), (to_yaml, yaml.safe_load)], ids=["toml", "yaml"])
+def test_a_text_with_any_end_of_a_line_is_read_as_it_was(form: tuple[Any, Any], end_of_line: str) -> None:
+    write, load = form
+    document = {"stack": {"acme": {"environment": {"A": end_of_line, "B": f"a{end_of_line} b"}}}}
+    assert load(write(document)) == document
 
 
 @settings(max_examples=60, deadline=None)

@@ -14,6 +14,7 @@ from queuebit_gitops.parsed import Document
 __all__ = ["to_toml", "to_yaml"]
 
 _BARE = re.compile(r"^[A-Za-z0-9_-]+$")
+_BREAKS = re.compile("[\x85\u2028\u2029]")
 
 
 def to_toml(document: Document) -> str:
@@ -23,7 +24,18 @@ def to_toml(document: Document) -> str:
 
 def to_yaml(document: Document) -> str:
     """The document as YAML."""
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Escapes what YAML takes for the end of a line: a plain or single-quoted text has a space there after reading."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        style = '"' if _BREAKS.search(data) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
 
 
 def _blocks(table: Mapping[str, Any], path: tuple[str, ...], *, row: bool = False) -> Iterator[str]:  # JSON
