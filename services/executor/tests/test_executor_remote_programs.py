@@ -200,6 +200,27 @@ async def test_all_parts_of_a_cancelled_job_are_cancelled_and_their_usage_is_rep
     assert quantities(report.data.usage) == {"qpu-time": 2_000_000, "shots": 102, "qubits": 2}
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_part_without_a_record_is_found_behind_one_that_was_refused(
+    world: World, vendor: Vendor, run: RunRemotely, cancelled: bool
+) -> None:
+    """The log does not record refusals. Before, the run of a cancelled job went on at the vendor without a bill."""
+    event, sequence = await place(world)
+    await world.log.append(events.started(LOST, event, 1, event.time))
+    await submit_part(world, vendor, event, 1, record=False)
+    if not cancelled:
+        await run(event, sequence, redelivered=True)
+        assert vendor.submitted == [token_of(event, number) for number in (1, 0, 2)], "each once"
+        assert [it.counts for it in items_in(completed(world))] == [{"00": it} for it in SHOTS]
+        return
+    await world.log.append(world.cancelled())
+    with pytest.raises(Superseded):
+        await run(event, sequence, redelivered=True)
+    assert vendor.cancelled == [f"run-{token_of(event, 1)}"]
+    (report,) = world.log.events(JobUsageReported)
+    assert quantities(report.data.usage) == {"qpu-time": 1_000_000, "shots": 103 + 104, "qubits": 2}
+
+
 async def test_items_are_suspect_whose_part_was_submitted_under_another_calibration(
     world: World, vendor: Vendor, run: RunRemotely
 ) -> None:

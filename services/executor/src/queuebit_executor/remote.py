@@ -128,7 +128,7 @@ class RunRemotely(RunPlacement):
         """
         mark, after = past.attempt, past.tail
         if mark is not None:
-            for part in run.may_be_submitted():
+            for part in run.missing():
                 found = await calls.find(run.works_of(part), part.token)
                 if found.handle is not None:
                     after = await self._record(placed, sequence, mark, (run, part), found, after)
@@ -183,7 +183,7 @@ class RunRemotely(RunPlacement):
         if past.attempt is None:
             return
         replaced, calls = past.placed > sequence, self._calls(placed)
-        run = await self._at_vendor(placed, past, past.attempt, calls, replaced=replaced)
+        run = await self._at_vendor(placed, past, past.attempt, calls)
         for handle in run.handles if past.cancelled or replaced else ():
             await calls.cancel(handle)
         if replaced or past.usage_final:
@@ -203,9 +203,7 @@ class RunRemotely(RunPlacement):
         job = subjects.job(placed.data.tenant, placed.data.job)
         await self._insist(partial(self._log.append, report, after=past.tail, guard=job.everything))
 
-    async def _at_vendor(
-        self, placed: JobPlaced, past: Past, mark: Mark, calls: VendorCalls, *, replaced: bool
-    ) -> RemoteRun:
+    async def _at_vendor(self, placed: JobPlaced, past: Past, mark: Mark, calls: VendorCalls) -> RemoteRun:
         """The parts of the placement that the vendor has, recorded or not; a newer placement hides its records."""
         try:
             run = await self._run_of(placed, past)
@@ -213,7 +211,7 @@ class RunRemotely(RunPlacement):
             run = Reason(code="circuit_lost", text="the log has no submission of the job")
         if isinstance(run, Reason):  # what was submitted cannot be read any more
             run = await self._remote_work.recorded(placed, past)
-        for part in run.missing() if replaced else run.may_be_submitted():
+        for part in run.missing():
             found = await calls.find(run.works_of(part), part.token)
             if found.handle is not None:
                 event = events.dispatched(self._me, placed, mark.number, found, part.token)

@@ -65,16 +65,11 @@ class RemoteRun:
         return self.works[part.items.start : part.items.stop]
 
     def missing(self) -> list[Part]:
-        """Parts that the log does not record; in order."""
-        return [it for it in self.parts if it.number not in self.taken]
+        """Parts that the log does not record; in order.
 
-    def may_be_submitted(self) -> list[Part]:
-        """Parts that a lost executor may have submitted, although the log does not record them.
-
-        A part is submitted only after all before it were recorded or refused.
+        A lost executor may have submitted one of them. It need not be the first: the log does not record refusals.
         """
-        newest = max(self.taken, default=-1)
-        return [it for it in self.missing() if it.number <= newest + 1]
+        return [it for it in self.parts if it.number not in self.taken]
 
     def left_us(self) -> int:
         """The device time that the hold still pays for."""
