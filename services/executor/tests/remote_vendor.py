@@ -55,6 +55,8 @@ class Vendor:
         self.failing: set[str] = set()
         """Calls at which its plugin fails each time."""
         self.away = False
+        self.refused = ""
+        """The code with which it refuses results; empty if it does not."""
 
     def _call(self, name: str) -> None:
         if self.away:
@@ -106,6 +108,8 @@ class Vendor:
         self, backend: str, handle: str, items: Sequence[ItemWork], manifest: Manifest
     ) -> list[ItemResult] | Refused:
         self._call("collect")
+        if self.refused:
+            return Refused(error=CircuitError(code=self.refused, message="as the vendor says it"))
         return [self._result(*it) for it in zip(items, manifest.items, strict=True)]
 
     def _result(self, item: ItemWork, sent: SentItem) -> ItemResult:

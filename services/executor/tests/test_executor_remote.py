@@ -82,6 +82,15 @@ async def test_a_plugin_that_always_fails_at_a_call_fails_the_job(
     assert len(vendor.cancelled) == (call != "submit"), "what the vendor has is cancelled"
 
 
+async def test_a_run_whose_vendor_failed_is_cancelled(world: World, vendor: Vendor, run: RunRemotely) -> None:
+    """Its state may not be known: before, it could go on at the vendor for a job that had failed."""
+    vendor.refused = "vendor_failed"
+    await run(*await world.place())
+    (failed,) = world.log.events(JobFailed)
+    assert failed.data.reason.code == "vendor_failed"
+    assert vendor.cancelled == list(vendor.handles.values())
+
+
 async def test_a_run_that_was_submitted_before_the_plugin_failed_is_followed(
     world: World, vendor: Vendor, run: RunRemotely
 ) -> None:

@@ -14,7 +14,7 @@ from queuebit_contracts.program import Item
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.results import ItemResult
 from queuebit_executor.answers import Refused, Submitted
-from queuebit_executor.errors import VendorAway
+from queuebit_executor.errors import PluginFailed, VendorAway
 from queuebit_executor.instance import Instance
 from queuebit_executor.manifest import Manifest, SentItem
 from queuebit_executor.ports import ItemWork
@@ -92,6 +92,14 @@ async def test_a_vendor_that_failed_ends_a_run() -> None:
     collected = await vendor.collect("device", "run-1", [WORK], SENT)
     assert isinstance(collected, Refused)
     assert collected.error.code == "vendor_failed"
+
+
+@pytest.mark.parametrize("fault", [VendorFailed, VendorRefused])
+async def test_usage_that_a_vendor_fails_to_state_is_not_nothing(fault: type[VendorRefused | VendorFailed]) -> None:
+    """Before, the bill of such a run was final and had no time."""
+    with pytest.raises(PluginFailed, match="as the vendor says it"):
+        await vendor_of(fault.code).usage("device", "run-1")
+    assert await vendor_of("unknown_handle").usage("device", "run-1") == ()
 
 
 class _Vendor:

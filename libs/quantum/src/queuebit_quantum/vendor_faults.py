@@ -6,7 +6,7 @@
 | `VendorRefused` | what the tenant sent | the job fails, nothing is charged | does not occur |
 | `VendorCredentials` | the operator's credentials | the job fails, nothing is charged | asked for again |
 | `VendorQuota` | the operator's account at the vendor | the job fails, nothing is charged | asked for again |
-| `VendorFailed` | the vendor | the job fails, unless the vendor has the run after all | the job fails |
+| `VendorFailed` | the vendor | the job fails, unless the vendor has the run | it is cancelled, the job fails |
 
 An item that failed at the vendor is not an exception: `collect` returns a `Failed` with the code `vendor_failed`.
 """

@@ -22,6 +22,7 @@ __all__ = [
     "BACKEND_ERROR",
     "NOT_REACHABLE",
     "NO_ACCESS",
+    "UNKNOWN_HANDLE",
     "VENDOR_FAILED",
     "Garbled",
     "NotOwed",
@@ -35,6 +36,9 @@ __all__ = [
 
 NOT_REACHABLE = "not_reachable"
 """The code by which a child says that a vendor does not answer."""
+
+UNKNOWN_HANDLE = "unknown_handle"
+"""The code by which a child says that a vendor does not know a run."""
 
 BACKEND_ERROR = "backend_error"
 """The code by which a child says that a backend returned what cannot be."""
@@ -71,7 +75,10 @@ class VendorAway(Unavailable):
 
 
 class PluginFailed(Unavailable):
-    """A backend's code crashed, took too long, or returned what cannot be. It may be chance, or happen each time."""
+    """A backend's code crashed, took too long, or returned what cannot be; or a vendor fails to state what a run used.
+
+    It may be chance, or happen each time.
+    """
 
     code = "plugin_failed"
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from queuebit_executor.compilation import described, nanoseconds
-from queuebit_executor.errors import NOT_REACHABLE
+from queuebit_executor.errors import NOT_REACHABLE, UNKNOWN_HANDLE
 from queuebit_executor.frames import by_source, counted
 from queuebit_executor.manifest import COMPILATION_LOST
 from queuebit_executor.prepared_items import (
@@ -180,4 +180,4 @@ def _reason_in(refused: Frame) -> dict[str, str]:
 
 
 def _unknown(error: UnknownHandle) -> Frame:
-    return refusal("unknown_handle", f"the vendor does not know the run any more: {error}")
+    return refusal(UNKNOWN_HANDLE, f"the vendor does not know the run any more: {error}")

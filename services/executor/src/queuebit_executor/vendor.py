@@ -12,7 +12,14 @@ from queuebit_contracts.wire import Digest
 from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.answers import ItemRan, Refused, Submitted, Text, Used
 from queuebit_executor.child_answers import read_as, read_item, read_submitted
-from queuebit_executor.errors import BACKEND_ERROR, NO_ACCESS, NOT_REACHABLE, PluginFailed, VendorAway
+from queuebit_executor.errors import (
+    BACKEND_ERROR,
+    NO_ACCESS,
+    NOT_REACHABLE,
+    UNKNOWN_HANDLE,
+    PluginFailed,
+    VendorAway,
+)
 from queuebit_executor.frames import with_sources
 from queuebit_executor.manifest import Manifest, SentItem
 from queuebit_executor.ports import ItemWork
@@ -56,7 +63,8 @@ class ChildVendor:
     async def ended(self, backend: str, handle: str) -> bool:
         found = await self._pool(backend).ask(_head("poll", backend, handle=handle), read_as(Text))
         if isinstance(found, Refused):
-            return _of_a_run(found) is found  # a run that the vendor does not know will not go on
+            _of_a_run(found)
+            return True  # `collect` says why: the vendor does not know the run, or failed
         return found.text == "ended"
 
     async def collect(
@@ -92,7 +100,8 @@ class ChildVendor:
     async def usage(self, backend: str, handle: str) -> tuple[Measure, ...]:
         found = await self._pool(backend).ask(_head("usage", backend, handle=handle), read_as(Used))
         if isinstance(found, Refused):
-            _of_a_run(found)
+            if _of_a_run(found).error.code != UNKNOWN_HANDLE:
+                raise PluginFailed(found)  # the run may be charged: its usage is not known, and not 0
             return ()
         return found.measures
 

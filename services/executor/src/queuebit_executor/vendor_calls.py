@@ -83,7 +83,9 @@ class VendorCalls:
     async def results(
         self, handle: str, works: Sequence[ItemWork], manifest: Manifest
     ) -> list[ItemResult] | Refused | Reason:
-        """Wait until the run ends, and take its results; a `Reason` where the plugin failed, and the run is cancelled.
+        """Wait until the run ends, and take its results.
+
+        A run without results is cancelled: a `Reason` where the plugin failed, a `Refused` where the vendor did.
 
         Raises:
             Unavailable: the vendor does not answer.
@@ -92,10 +94,13 @@ class VendorCalls:
         try:
             while not await self._asked(partial(self._vendor.ended, backend, handle)):  # noqa: ASYNC110  # another machine
                 await asyncio.sleep(self._poll_s)
-            return await self._asked(partial(self._vendor.collect, backend, handle, works, manifest))
+            found = await self._asked(partial(self._vendor.collect, backend, handle, works, manifest))
         except PluginFailed as fault:
             await self.cancel(handle)
             return self._failed(fault)
+        if isinstance(found, Refused):
+            await self.cancel(handle)  # its state may not be known: it must not go on for a job that has ended
+        return found
 
     async def ended(self, handle: str) -> bool:
         """Whether the run has ended; raises `PluginFailed` too."""
