@@ -94,6 +94,20 @@ def test_a_table_of_processes_names_the_program(zygote: Zygote, tmp_path: Path) 
     assert psutil.Process(waits.pid).cmdline()[0] == f"{sys.executable} -m waits"
 
 
+def test_a_copy_that_starts_too_late_is_ended(zygote: Zygote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its service was started in another way meanwhile; before, its answer was taken for that of the next start."""
+    monkeypatch.setattr("queuebit_stack.zygote._START_S", 0.001)
+    with pytest.raises(TimeoutError):
+        zygote.start("fails", {}, tmp_path / "late.log", {})
+    monkeypatch.setattr("queuebit_stack.zygote._START_S", 60.0)
+    waits = zygote.start("waits", {}, tmp_path / "waits.log", {})
+    until((tmp_path / "waits.log").read_text, "it does not run")
+    started_by = psutil.Process(waits.pid).parent()
+    assert started_by is not None
+    until(lambda: [it.pid for it in started_by.children()] == [waits.pid], "the late copy runs")
+    assert waits.poll() is None
+
+
 def test_copies_end_with_the_zygote_and_the_next_start_says_so(modules: Path, tmp_path: Path) -> None:
     del modules
     zygote = Zygote()

@@ -21,8 +21,9 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from setproctitle import setproctitle
 
@@ -49,6 +50,7 @@ class Zygote:
         """
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ended: dict[int, int] = {}
+        self._starts = 0
         with theirs:
             self._process = subprocess.Popen(
                 (sys.executable, "-m", "queuebit_stack.zygote", str(theirs.fileno())),
@@ -70,16 +72,19 @@ class Zygote:
         Raises:
             OSError: it did not start, within a minute.
         """
-        order = json.dumps({"module": module, "env": dict(env), "log": str(log), "inherited": [*inherited]})
+        self._starts += 1
+        about = {"number": self._starts, "module": module, "env": dict(env), "log": str(log)}
+        order = json.dumps({**about, "inherited": [*inherited]})
         self._channel.settimeout(_START_S)
         socket.send_fds(self._channel, [order.encode()], [*inherited.values()])
         while reply := self._channel.recv(_MESSAGE_BYTES):
             said = json.loads(reply)
-            if "error" in said:
+            if said.get("number") != self._starts:
+                self._note(said)
+            elif "error" in said:
                 raise OSError(said["error"])
-            if "code" not in said:
+            else:
                 return Forked(said["pid"], self)
-            self._ended[said["pid"]] = said["code"]
         raise ConnectionError("the zygote of the services has ended")
 
     def ended(self, pid: int) -> int | None:
@@ -87,8 +92,7 @@ class Zygote:
         self._channel.settimeout(0)
         with suppress(BlockingIOError, ConnectionError):
             while reply := self._channel.recv(_MESSAGE_BYTES):
-                said = json.loads(reply)
-                self._ended[said["pid"]] = said["code"]
+                self._note(json.loads(reply))
         if pid not in self._ended and self._process.poll() is not None and Identity.of(pid) is None:
             return -signal.SIGTERM  # with its parent
         return self._ended.get(pid)
@@ -97,6 +101,14 @@ class Zygote:
         """End it, and what it started."""
         self._channel.close()
         self._process.wait()
+
+    def _note(self, said: Mapping[str, Any]) -> None:  # plain JSON
+        """Keep the end of a copy; end a copy that started too late, because another process has its place."""
+        if "code" in said:
+            self._ended[said["pid"]] = said["code"]
+        elif "pid" in said:
+            with suppress(ProcessLookupError):
+                os.kill(said["pid"], signal.SIGKILL)
 
 
 class Forked:
@@ -115,6 +127,8 @@ class Forked:
 class _Program:
     """What a copy is to be."""
 
+    number: int
+    """Of the start, in the answer."""
     module: str
     env: Mapping[str, str]
     log: str
@@ -152,16 +166,18 @@ class _Server:
             log = open_log(Path(program.log))
             pid = os.fork()
         except OSError as error:
-            self._say(error=str(error))
+            for it in descriptors:
+                os.close(it)
+            self._say(number=program.number, error=str(error))
             return None
         if not pid:
             self._detach(log)
             given = dict(zip(program.inherited, map(str, descriptors), strict=True))
-            return _Program(program.module, {**program.env, **given}, program.log, program.inherited)
+            return replace(program, env={**program.env, **given})
         for it in (log, *descriptors):
             os.close(it)
         self._waiting.register(os.pidfd_open(pid), selectors.EVENT_READ, pid)
-        self._say(pid=pid)
+        self._say(number=program.number, pid=pid)
         return None
 
     def _detach(self, log: int) -> None:
