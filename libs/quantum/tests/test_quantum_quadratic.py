@@ -58,6 +58,7 @@ def test_a_backend_for_gates_refuses_it(backend: str) -> None:
         (text(quadratic={"0": 1}), "syntax", "quadratic is no list"),
         (text(offset="1"), "syntax", "offset is no number"),
         (text(linear=[[0, 1e300]]), "syntax", r"factor of linear\[0\]"),
+        (text(linear=[[0, 10**400]]), "syntax", r"factor of linear\[0\]"),
         ('{"qubo": "v1", "variables": 1, "offset": NaN}', "syntax", "offset is no number"),
         ('{"qubo": "v1", "qubo": "v1"}', "syntax", "a field is given twice"),
         ('{"qubo": "v1",\n "variables": }', "syntax", "line 2, column 15: it is no JSON"),

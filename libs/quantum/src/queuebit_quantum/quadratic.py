@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any, NoReturn
 
 from queuebit_quantum.errors import CircuitError
@@ -111,7 +110,7 @@ def _is_whole(value: Any) -> bool:  # plain JSON
 def _is_factor(value: Any) -> bool:  # plain JSON
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return isfinite(value) and abs(value) <= _LARGEST
+    return abs(value) <= _LARGEST  # false for NaN; a whole number may be too large for a float
 
 
 def _refuse(message: str, expected: str, code: str = "syntax") -> NoReturn:
