@@ -1,4 +1,4 @@
-"""The stub, and plugins that use it."""
+"""Starts the stub, and lets the SDK find it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests.vendors.braket.stub import BUCKET, BraketStub
-
-from queuebit_vendor_braket.device import BraketDevice
-
-Open = Callable[[BraketStub], BraketDevice]
 
 
 @pytest.fixture

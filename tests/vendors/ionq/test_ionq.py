@@ -15,7 +15,6 @@ from queuebit_kernel import event_id
 from queuebit_quantum import Backend, DoesNotFit, Failed, NotReachable, Outcome, load_stack, parse
 from queuebit_quantum.vendor_faults import VendorCredentials, VendorFailed
 from queuebit_testing.backend_laws import collected
-from queuebit_testing.stub_vendor import Status
 from queuebit_testing.vendor_failure_laws import ONE, Reopened, counts_of, insist, item_of
 from queuebit_testing.vendor_laws import VendorLaws
 from queuebit_vendor_ionq import NAMES
@@ -133,7 +132,6 @@ def test_a_process_that_ends_between_two_jobs_loses_neither(
     items = [item_of(backend, ONE, shots) for shots in (10, 20)]
     first, page_and_job = reopened(), 2
     vendor.cut(page_and_job + 1)
-    vendor.fail("POST *", Status(503), times=0)
     with pytest.raises(NotReachable):
         first.submit(items, "t1")
     vendor.heal()

@@ -71,7 +71,8 @@ class NotReachable(Exception):
     """The vendor behind a backend does not answer, or asks to wait. The same call may succeed later.
 
     Attributes:
-        retry_after_s: After how many seconds the vendor wants to be asked again; None if it does not say.
+        retry_after_s: After how many seconds the vendor wants to be asked again; None if it does not say. For plugins:
+            the executor has pauses of its own.
     """
 
     def __init__(self, text: str = "", retry_after_s: float | None = None) -> None:

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -253,7 +254,7 @@ def _handler(vendor: StubVendor) -> type[BaseHTTPRequestHandler]:
             url = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
             query = parse_qs(url.query, keep_blank_values=True)
-            response = vendor.respond(Request(self.command, unquote(url.path), query, headers, self._body()))
+            response = vendor.respond(Request(self.command, unquote(url.path), query, headers, _body(self)))
             if response is None:
                 self.close_connection = True
                 return
@@ -272,15 +273,17 @@ def _handler(vendor: StubVendor) -> type[BaseHTTPRequestHandler]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as the base class names it
             """Write no log."""
 
-        def _body(self) -> bytes:
-            if "chunked" in self.headers.get("Transfer-Encoding", ""):
-                return b"".join(iter(self._chunk, b""))
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-
-        def _chunk(self) -> bytes:
-            size = int(self.rfile.readline().split(b";")[0], 16)
-            chunk = self.rfile.read(size)
-            self.rfile.readline()
-            return chunk
-
     return Handler
+
+
+def _body(request: BaseHTTPRequestHandler) -> bytes:
+    if "chunked" in request.headers.get("Transfer-Encoding", ""):
+        return b"".join(iter(partial(_chunk, request.rfile), b""))
+    return request.rfile.read(int(request.headers.get("Content-Length") or 0))
+
+
+def _chunk(stream: BufferedIOBase) -> bytes:
+    size = int(stream.readline().split(b";")[0], 16)
+    chunk = stream.read(size)
+    stream.readline()
+    return chunk

@@ -94,7 +94,7 @@ class VendorFailureLaws(BackendLaws):
         assert len(vendor.jobs) == held + (name == "submit")
 
     @pytest.mark.parametrize("status", [429, 503])
-    def test_a_vendor_that_asks_to_wait_is_obeyed_and_the_work_goes_on(
+    def test_a_vendor_that_asks_to_wait_is_asked_again_and_has_the_run_once(
         self, backend: Backend, vendor: StubVendor, status: int
     ) -> None:
         for where in (vendor.submits, "*"):
