@@ -10,6 +10,7 @@ import pytest
 from queuebit_contracts.catalog import AnyEvent, decode
 from queuebit_contracts.hybrid import HybridAcceptance, HybridRejected, HybridSubmission, HybridSubmitted, cap_key
 from queuebit_contracts.session import session_id
+from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_hybrid.adapters import ChildRuns
 from queuebit_hybrid.keys import JobKeys
@@ -62,6 +63,18 @@ async def test_what_the_submission_named_ends_also_if_it_is_delivered_again() ->
     for _ in range(2):
         await end(refused, 2)
     assert ends.ended == [asked.data] * 2
+
+
+@pytest.mark.parametrize("of", [{"tenant": "globex"}, {"hybrid": "hother"}])
+async def test_a_submission_that_names_another_hybrid_job_ends_nothing_there(of: dict[str, str]) -> None:
+    log, ends = MemoryLog(), Ends()
+    asked, refused = pair()
+    forged = asked.model_copy(update={"data": asked.data.model_copy(update=of)})
+    log.publish(subject_of(asked), forged.to_bytes())  # the intake guards the subject, not the data
+    await log.append(refused)
+    with pytest.raises(Superseded, match="names another one"):
+        await EndRejected(log, ends)(refused, 2)
+    assert ends.ended == []
 
 
 class Asked:

@@ -50,7 +50,7 @@ def create_app() -> Service:
 
     def take(stored: Stored) -> None:
         if not isinstance(stored.event, UnknownEvent):
-            rows.take(stored.event)
+            rows.take(stored)
             if isinstance(stored.event, HybridStopRequested):
                 run.stop(stored.event.data.tenant, stored.event.data.hybrid)
 

@@ -21,12 +21,17 @@ class EndRejected:
     async def __call__(self, event: HybridRejected, sequence: int) -> None:
         """End what the submission named, if it was made for this hybrid job. A repeat changes nothing.
 
+        The server guarantees the subject alone. A submission whose data name another hybrid job, perhaps of another
+        tenant, was refused for that, and must end nothing there.
+
         Raises:
-            Superseded: there is no submission to read.
+            Superseded: there is no submission to read, or it names another hybrid job than its subject.
             Unavailable: the broker does not answer now.
         """
         found = await self._log.history(subjects.hybrid(event.data.tenant, event.data.hybrid), reaching=sequence)
         submitted = next((it for it in known_events(found) if isinstance(it, HybridSubmitted)), None)
         if submitted is None:
             raise Superseded(f"hybrid job {event.data.hybrid} of tenant {event.data.tenant} was never submitted")
+        if (submitted.data.tenant, submitted.data.hybrid) != (event.data.tenant, event.data.hybrid):
+            raise Superseded(f"the submission of hybrid job {event.data.hybrid} names another one, which goes on")
         await self._runs.finish(submitted.data)

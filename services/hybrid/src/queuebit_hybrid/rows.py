@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict, defaultdict
 from typing import Any
 
-from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.hybrid import (
     HybridAccepted,
     HybridCancelled,
@@ -16,8 +15,9 @@ from queuebit_contracts.hybrid import (
     HybridStarted,
     HybridSubmitted,
 )
-from queuebit_contracts.subjects import event_name
+from queuebit_contracts.subjects import event_name, parse
 from queuebit_kernel import rfc3339
+from queuebit_runtime.stored import Stored
 
 __all__ = ["Rows"]
 
@@ -38,32 +38,32 @@ class Rows:
         rows = reversed(self._rows[tenant].values()) if tenant in self._rows else iter(())
         return [it for it in rows if project in (None, it["project"])][:limit]
 
-    def take(self, event: AnyEvent) -> None:
-        """Fold the next event."""
-        data = event.data
+    def take(self, stored: Stored) -> None:
+        """Fold the next event. Tenant and id come from the subject: in a submission they are a claim of its sender."""
+        event, it = stored.event, parse(stored.subject)
         if isinstance(event, HybridSubmitted):
-            self._begin(event)
-        if (row := self._rows[data.tenant].get(data.hybrid)) is None:
+            self._begin(event, it.tenant, it.id)
+        if (row := self._rows[it.tenant].get(it.id)) is None:
             return
         match event:
             case HybridAccepted():
-                row |= {"state": "accepted", "user": data.user, "session": data.session}
-                row["hold"] = f"{data.terms.hold.amount} {data.terms.hold.currency}"
+                row |= {"state": "accepted", "user": event.data.user, "session": event.data.session}
+                row["hold"] = f"{event.data.terms.hold.amount} {event.data.terms.hold.currency}"
             case HybridStarted():
-                row |= {"state": "started", "attempt": data.attempt, "started_at": rfc3339(event.time)}
+                row |= {"state": "started", "attempt": event.data.attempt, "started_at": rfc3339(event.time)}
             case HybridRejected():
-                row |= {"state": "rejected", "reason": data.reasons[0].code}
+                row |= {"state": "rejected", "reason": event.data.reasons[0].code}
             case HybridCompleted() | HybridFailed() | HybridCancelled():
                 row |= {"state": event_name(event.type), "ended_at": rfc3339(event.time)}
-                row["time_s"] = data.usage.time_us / 1e6
-                row["reason"] = data.reason.code if isinstance(event, HybridFailed) else None
+                row["time_s"] = event.data.usage.time_us / 1e6
+                row["reason"] = event.data.reason.code if isinstance(event, HybridFailed) else None
             case HybridMetered():
-                row["charge"] = f"{data.charge.amount} {data.charge.currency}"
+                row["charge"] = f"{event.data.charge.amount} {event.data.charge.currency}"
 
-    def _begin(self, event: HybridSubmitted) -> None:
-        data, rows = event.data, self._rows[event.data.tenant]
-        rows[data.hybrid] = {
-            "hybrid": data.hybrid,
+    def _begin(self, event: HybridSubmitted, tenant: str, hybrid: str) -> None:
+        data, rows = event.data, self._rows[tenant]
+        rows[hybrid] = {
+            "hybrid": hybrid,
             "state": "submitted",
             "label": data.label,
             "project": data.project,
