@@ -194,6 +194,15 @@ async def test_time_of_hybrid_jobs_and_idle_time_of_sessions_are_charges(
     assert [it["type"] for it in await clickhouse.bills("acme", Question(project="chem"))] == ["qb.hybrid.metered.v1"]
 
 
+async def test_the_user_of_a_charge_is_the_one_that_the_broker_found(clickhouse: ClickHouse) -> None:
+    position, rows = await clickhouse.position(), rows_of(charged_beside_jobs())
+    (number,) = [at for at, it in enumerate(rows) if it.type == "qb.hybrid.submitted.v1"]
+    claimed = {**json.loads(rows[number].data), "user": "zoe"}  # readers ignore the field, and its sender signs it
+    rows[number] = rows[number]._replace(data=json.dumps(claimed).encode())
+    await clickhouse.append(rows, position.generation, "LOG>0")
+    assert {it["user"] for it in await clickhouse.bills("acme", Question())} == {"ada"}
+
+
 async def test_activity_adds_up_by_what_is_asked(clickhouse: ClickHouse, life_of: LifeOf) -> None:
     position, since = await clickhouse.position(), datetime.now(UTC) - timedelta(days=2)
     first, second, third = (life_of("acme", name) for name in ("j1", "j2", "j3"))

@@ -163,7 +163,7 @@ GROUP BY job
 BILLED_BESIDE: Final = """
 SELECT
     splitByChar('.', subject)[4] AS id,
-    max(JSONExtractString(data, 'user')) AS user,
+    maxIf(JSONExtractString(data, 'user'), type != 'qb.hybrid.submitted.v1') AS user,
     argMinIf(JSONExtractString(data, 'label'), seq, type != 'qb.hybrid.accepted.v1') AS label,
     argMinIf(JSONExtract(data, 'tags', 'Array(String)'), seq, type = 'qb.hybrid.submitted.v1') AS tags
 FROM events
@@ -172,7 +172,10 @@ WHERE tenant = {tenant:String}
     AND id IN {ids:Array(String)}
 GROUP BY id
 """
-"""What bills do not say of their hybrid jobs and sessions."""
+"""What bills do not say of their hybrid jobs and sessions.
+
+The user is the one that the broker found: a submission may have a field of that name, which its sender chose.
+"""
 
 COUNTS: Final = """
 SELECT
