@@ -6,6 +6,7 @@ import math
 import struct
 from pathlib import Path
 
+import pyqir
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -273,6 +274,24 @@ def test_limits_hold() -> None:
     undeclared = module(gate("x__body", 9_000), *MEASURED, record(0)).replace('"required_num_qubits"="3"', "")
     with pytest.raises(CircuitError, match="9,001 qubits"):
         parse(undeclared)
+
+
+@pytest.mark.parametrize("piece", ["-", "1-", '@"', "(", "%x ", "0x", "; \n", "\n"])
+def test_long_nonsense_is_refused(piece: str) -> None:
+    """If a run of characters took quadratic time, this would take minutes."""
+    with pytest.raises(CircuitError):
+        parse("define " + piece * (200_000 // len(piece)))
+
+
+def test_bitcode_that_grows_without_end_is_refused() -> None:
+    name = "T" * 60_000
+    lines = "\n".join(f"  %x{number} = alloca %{name}" for number in range(300))
+    text = f"%{name} = type {{ i8 }}\n{HEAD}{lines}{TAIL}"
+    bitcode = pyqir.Module.from_ir(pyqir.Context(), text).bitcode
+    assert len(bitcode) < 200_000
+    with pytest.raises(CircuitError, match="the text form of the bitcode") as caught:
+        read(bitcode, Limits())
+    assert caught.value.code == "too_large"
 
 
 PIECES = st.sampled_from(

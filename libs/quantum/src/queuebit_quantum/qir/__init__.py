@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["QirProgram", "Step", "as_openqasm", "load", "read"]
 
 _OF_BITCODE = "in the text form of the bitcode, "
+_GROWTH = 16
+"""How much longer than the largest source the text form of bitcode may be: it repeats names that bitcode has once."""
 
 
 def read(content: bytes, limits: Limits) -> QirProgram:
@@ -39,7 +41,11 @@ def read(content: bytes, limits: Limits) -> QirProgram:
     if is_bitcode(content):
         from queuebit_quantum.qir.bitcode import text_of
 
-        return read_program(Text(text_of(content), _OF_BITCODE), limits)
+        text = text_of(content)
+        if len(text) > (most := _GROWTH * limits.max_source_bytes):
+            message = f"the text form of the bitcode has {len(text):,} characters, more than the {most:,} allowed"
+            raise CircuitError(f"{message}: split the work into several jobs", code="too_large")
+        return read_program(Text(text, _OF_BITCODE), limits)
     try:
         return read_program(Text(content.decode("utf-8-sig")), limits)
     except UnicodeDecodeError as error:

@@ -13,7 +13,7 @@ __all__ = ["END", "Text", "Token"]
 
 _NAME = r"(?:\"[^\"\n]*+\"|[-\w$.]++)"
 _TOKEN = re.compile(
-    rf"(?P<label>{_NAME}:)"
+    rf"(?P<label>(?<![-\w$.]){_NAME}:)"  # from the start of a run of letters: trying each would take quadratic time
     r"|(?P<string>c?\"[^\"\n]*+\")"
     rf"|(?P<global>@{_NAME})"
     rf"|(?P<local>%{_NAME})"
