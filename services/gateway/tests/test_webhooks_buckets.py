@@ -36,9 +36,14 @@ _EXAMPLES = Path(__file__).parents[3] / "contracts" / "examples" / "qb.job.compl
 _NAMES = st.text("abcXYZ019-_.~ +é", min_size=1, max_size=20)
 
 
-@given(key=_NAMES, body=st.binary(max_size=50), token=st.sampled_from(["", "a-token"]))
-def test_requests_are_signed_as_botocore_signs_them(key: str, body: bytes, token: str) -> None:
-    keys = Keys("https://s3.example.com:9000", "eu-north-1", "AKIATEST", _SECRET, token)
+@given(
+    endpoint=st.sampled_from(["https://s3.example.com:9000", "https://S3.example.com:443", "http://s3.example:80/"]),
+    key=_NAMES,
+    body=st.binary(max_size=50),
+    token=st.sampled_from(["", "a-token"]),
+)
+def test_requests_are_signed_as_botocore_signs_them(endpoint: str, key: str, body: bytes, token: str) -> None:
+    keys = Keys(endpoint, "eu-north-1", "AKIATEST", _SECRET, token)
     now = datetime(2026, 11, 29, 20, 15, 30, tzinfo=UTC)
     url = object_url(keys.endpoint, "acme-results", key)
     ours = signed(keys, "PUT", url, body, now, "application/json")
@@ -60,6 +65,11 @@ def test_requests_are_signed_as_botocore_signs_them(key: str, body: bytes, token
         "https://acme/x",
         "s3://a b/x",
         "s3:///x",
+        "s3://[",
+        "s3://[::1]/x",
+        "s3://acme\u2100results/x",
+        "s3://acme-results/x\n",
+        "s3://keys@acme-results/x",
     ],
 )
 def test_what_is_no_bucket_is_refused(url: str) -> None:
@@ -202,6 +212,15 @@ async def test_what_a_bucket_cannot_do_is_refused(world: World, bus: Bus, folder
         answer = await api("POST", "/v1/webhooks", body)
     assert answer.status == 422
     assert "bucket" in json.loads(answer.body)["detail"]
+
+
+@pytest.mark.parametrize("value", ['"AKIA\\r\\nx-amz-acl: public-read"', '"clé"', "7"])
+def test_keys_that_no_header_can_have_are_refused_and_not_quoted(folder: Path, value: str) -> None:
+    path = folder / "acme" / "main.toml"
+    path.write_text(path.read_text().replace('"AKIATEST"', value))
+    with pytest.raises(BadTarget, match="cannot be read: the file needs") as refused:
+        _buckets(folder).check("acme", "s3://acme-results", "main")
+    assert value.strip('"')[:4] not in str(refused.value)
 
 
 async def test_without_a_folder_of_keys_there_are_no_buckets(world: World) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Final
-from urllib.parse import urlsplit
 
 from queuebit.errors import QueuebitError
 from queuebit_contracts.catalog import decode
@@ -54,7 +53,7 @@ class BucketKeys:
         try:
             require_token(name, "name of keys")
             read = tomllib.loads((self._folder / tenant / f"{name}.toml").read_text(encoding="utf-8"))
-            return Keys(**{key: str(value) for key, value in read.items()})
+            return Keys(**{key: _plain(value) for key, value in read.items()})
         except InvalidId as error:
             raise BadTarget(str(error)) from error
         except FileNotFoundError as error:
@@ -72,15 +71,14 @@ def require_bucket(url: str) -> tuple[str, str]:
     Raises:
         BadTarget: it is no such address.
     """
-    parts = urlsplit(url)
-    prefix = parts.path.strip("/")
-    plain = not (parts.query or parts.fragment) and len(prefix) <= 200
-    if not (url.startswith(SCHEME) and plain and _BUCKET.fullmatch(parts.netloc) and _PREFIX.fullmatch(prefix)):
+    bucket, _, path = url.removeprefix(SCHEME).partition("/")
+    prefix = path.strip("/")
+    if not (url.startswith(SCHEME) and len(prefix) <= 200 and _BUCKET.fullmatch(bucket) and _PREFIX.fullmatch(prefix)):
         raise BadTarget(
             "a bucket is like s3://acme-results/queuebit: its name has 3 to 63 lower-case letters, digits, `.` and "
             "`-`, and the folder letters, digits, `.`, `_` and `-`"
         )
-    return parts.netloc, prefix
+    return bucket, prefix
 
 
 class Buckets:
@@ -127,6 +125,13 @@ class Buckets:
         wait = retry_after_s(answer.headers.get("retry-after"), self._clock.now())
         why = f"{location} was not written: {code}"
         return Outcome(verdict=Verdict.FAILED, status=status, error=why, retry_after_s=wait, took_ms=_ms(begun))
+
+
+def _plain(value: object) -> str:
+    """A value that can stand in a header; raises `ValueError` if it cannot, without quoting it."""
+    if not (isinstance(value, str) and value.isascii() and value.isprintable()):
+        raise ValueError("a value is no printable text")
+    return value
 
 
 def _ms(begun: float) -> int:

@@ -49,11 +49,12 @@ def signed(keys: Keys, method: str, url: str, body: bytes, now: datetime, conten
     """
     moment = now.strftime("%Y%m%dT%H%M%SZ")
     parts, digest = urlsplit(url), hashlib.sha256(body).hexdigest()
+    host = parts.netloc.lower().removesuffix({"https": ":443", "http": ":80"}[parts.scheme])  # as it is sent
     headers = {"content-type": content_type, "x-amz-content-sha256": digest, "x-amz-date": moment}
     if keys.session_token:
         headers["x-amz-security-token"] = keys.session_token
     names = sorted([*headers, "host"])
-    lines = [f"{name}:{parts.netloc if name == 'host' else headers[name]}" for name in names]
+    lines = [f"{name}:{host if name == 'host' else headers[name]}" for name in names]
     request = "\n".join([method, parts.path, "", *lines, "", ";".join(names), digest])
     scope = f"{moment[:8]}/{keys.region}/s3/aws4_request"
     text = "\n".join([_ALGORITHM, moment, scope, hashlib.sha256(request.encode()).hexdigest()])
