@@ -149,6 +149,19 @@ async def test_without_its_key_nothing_is_submitted(app: ASGIApp, bus: Intake) -
     assert bus.relayed == []
 
 
+async def test_a_request_whose_twin_was_faster_has_the_answer_of_that(app: ASGIApp, bus: Intake) -> None:
+    event = signed()
+
+    def ended_meanwhile(_: Any) -> Mapping[str, object]:
+        bus.log.publish(f"qb.hybrid.acme.{NAME}.submitted", event.to_bytes())
+        revoked = Reason(code="delegation_revoked", text="the key that this proof gave has ended")
+        return DelegationAnswer(errors=(revoked,)).model_dump(mode="json")
+
+    bus.answers[DELEGATE] = ended_meanwhile
+    answer = await start(app, event)
+    assert (answer.status, answer.headers["idempotent-replayed"], bus.relayed) == (202, "true", [])
+
+
 @pytest.mark.parametrize(
     ("caller", "status", "code"),
     [

@@ -78,17 +78,28 @@ class HybridStarts:
         asked, event, body = await _submission(request, caller)
         entries = await self._history(event)
         if entries is None:
-            if asked.content is not None:
-                await self._relay.payload(caller.tenant, event.data.file, asked.content.encode())
-            if asked.grant is not None:
-                await self._granted(caller.tenant, asked.grant, event.data.delegation)
-            if (sequence := await self._relay.event(subject_of(event), body)) is not None:
-                return _answer(event, {"submitted": event}, sequence, new=True)
-            if (entries := await self._history(event)) is None:
-                text = "the log does not show the hybrid job yet"
-                raise Problem(503, "unavailable", text, "send the same again", retry_after_s=1)
+            try:
+                sequence = await self._submitted(asked, event, body)
+            except Problem:  # the same request, sent twice at once, may have been stored, decided and ended by now
+                if (entries := await self._history(event)) is None:
+                    raise
+            else:
+                if sequence is not None:
+                    return _answer(event, {"submitted": event}, sequence, new=True)
+                entries = await self._history(event)
+        if entries is None:
+            text = "the log does not show the hybrid job yet"
+            raise Problem(503, "unavailable", text, "send the same again", retry_after_s=1)
         _require_same(event, entries)
         return _answer(event, known_events(entries), entries[-1].sequence, new=False)
+
+    async def _submitted(self, asked: HybridBody, event: HybridSubmitted, body: bytes) -> int | None:
+        """The sequence of the submission, after its file and its grant; None if its history has begun already."""
+        if asked.content is not None:
+            await self._relay.payload(event.data.tenant, event.data.file, asked.content.encode())
+        if asked.grant is not None:
+            await self._granted(event.data.tenant, asked.grant, event.data.delegation)
+        return await self._relay.event(subject_of(event), body)
 
     async def _history(self, event: HybridSubmitted) -> tuple[Entry, ...] | None:
         """The events of the hybrid job that has this key already; None if there is none."""
