@@ -133,6 +133,8 @@ def require_python(source: bytes, name: str) -> None:
         compile(source.decode(), name, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         raise InvalidInput(f"{name} is no Python: {error}") from error
+    except (RecursionError, MemoryError) as error:  # what CPython's compiler raises for deep nesting
+        raise InvalidInput(f"{name} is nested too deeply to be compiled: split its longest expression") from error
 
 
 def _parameters(given: Mapping[str, Any]) -> str:

@@ -76,6 +76,7 @@ def _fields(body: bytes) -> dict[str, Any]:
     """
     try:
         given = json.loads(body or b"{}")
+        json.dumps(given, ensure_ascii=False).encode()  # raises for half of a surrogate pair, which is no text
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"the body is not JSON that can be read: {str(error)[:200]}") from error
     if not isinstance(given, dict) or not isinstance(given.get("file"), str):
