@@ -126,6 +126,8 @@ def test_texts_become_values() -> None:
     assert from_texts(find("bell"), {"state": "psi-"}).model_dump()["state"] == "psi-"
     given = from_texts(find("qaoa-maxcut"), {"edges": "[[0, 1], [1, 2, 0.5]]"}).model_dump()
     assert given["edges"] == ((0, 1), (1, 2, 0.5))
+    with pytest.raises(BadParameters, match="edges"):
+        from_texts(find("qaoa-maxcut"), {"edges": "[" * 100_000})
 
 
 @pytest.mark.parametrize(

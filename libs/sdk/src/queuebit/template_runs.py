@@ -30,7 +30,8 @@ class RunOptions:
 
     backend: str | None = None
     max_cost: Amount | None = None
-    """Of all jobs together."""
+    """Of all jobs together. A run that continues after an error has a new session for the jobs that are left, whose cap
+    is the same."""
     project: str | None = None
     key: str | None = None
     tags: Sequence[str] = ()

@@ -71,7 +71,7 @@ def _fault(error: Mapping[str, Any]) -> str:  # as pydantic types it
 def _json(text: str) -> object:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
