@@ -11,23 +11,19 @@ from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 
 from queuebit_quantum.aer import run_on_aer
-from queuebit_quantum.backends import Compiled, Description, Outcome, WorkItem
+from queuebit_quantum.backends import Compiled, Outcome, WorkItem
 from queuebit_quantum.calibration import Calibration, read_calibration
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import COMPILER, CompileCache
 from queuebit_quantum.device_compiler import DeviceCompiler
 from queuebit_quantum.errors import NotReachable
+from queuebit_quantum.ibm_description import ibm_description
 from queuebit_quantum.in_process import InProcess
 from queuebit_quantum.noise import noisy_simulator
 from queuebit_quantum.physical import UsedGate, remove_idle_qubits, used_gates
 from queuebit_quantum.workload import noisy_methods
 
 __all__ = ["EmulatedIbm"]
-
-_OVERHEAD_S = 2.0
-"""About two seconds per job, from IBM's guide "Estimate job run time"."""
-_REP_DELAY_S = 250e-6
-"""IBM's default pause between shots, for snapshots without one."""
 
 
 class EmulatedIbm(InProcess):
@@ -48,26 +44,11 @@ class EmulatedIbm(InProcess):
         """Read the snapshot; what was compiled or built from another one is not used any more."""
         device = getattr(snapshots, self._snapshot)()
         configuration = device.configuration()
-        rep_delay = getattr(configuration, "default_rep_delay", None)
         self._target: Target = device.target
         self._target.acquire_alignment = self._target.pulse_alignment = 1  # an emulated device has no clock
         self._simulator = lru_cache(maxsize=64)(self._build_simulator)
         self._calibration = read_calibration(device.properties().last_update_date, self._target)
-        self.description = Description(
-            id=self._id,
-            vendor="IBM",
-            kind="emulated",
-            num_qubits=self._target.num_qubits,
-            basis_gates=tuple(sorted(self._target.operation_names)),
-            couplings=len(self._calibration.couplers),
-            features=frozenset({"mid_circuit_measurement", "reset", "conditional", "verbatim"}),
-            max_shots=int(configuration.max_shots),
-            target_digest=self._calibration.digest,
-            calibrated_at=self._calibration.calibrated_at,
-            calibration_digest=self._calibration.digest,
-            rep_delay_s=_REP_DELAY_S if rep_delay is None else float(rep_delay),
-            overhead_s=_OVERHEAD_S,
-        )
+        self.description = ibm_description(self._id, self._target, configuration, self._calibration)
         self._compiler = DeviceCompiler(self._target, self._calibration, self.description)
         self._cache = CompileCache(COMPILER)
 

@@ -31,6 +31,7 @@ from queuebit_quantum import (
 from queuebit_quantum.calibration import read_calibration
 from queuebit_quantum.compiling import COMPILER, CompileCache
 from queuebit_quantum.device_compiler import DeviceCompiler
+from queuebit_quantum.ibm_description import ibm_description
 from queuebit_quantum.vendor_faults import VendorFailed, VendorQuota, vendor_text
 from queuebit_vendor_ibm.access import Access
 from queuebit_vendor_ibm.circuits import outcome, pub
@@ -39,10 +40,6 @@ from queuebit_vendor_ibm.faults import VENDOR, job_failure_code
 
 __all__ = ["IbmDevice"]
 
-_OVERHEAD_S = 2.0
-"""About two seconds per job, from IBM's guide "Estimate job run time"."""
-_REP_DELAY_S = 250e-6
-"""IBM's default pause between shots, for devices that state none."""
 _LISTED_S = 2.0
 """How long a job that IBM took may be missing in its list of jobs, in seconds. IBM does not document it."""
 _ITEMS = "queuebit-items-"
@@ -180,22 +177,8 @@ class IbmDevice:
 
     def _described(self, target: Target, configuration: Any, calibration: Calibration) -> Description:
         known = set(target.operation_names)
-        return Description(
-            id=self._id,
-            vendor="IBM",
-            kind="qpu",
-            num_qubits=target.num_qubits,
-            basis_gates=tuple(sorted(known)),
-            couplings=len(calibration.couplers),
-            features=frozenset(feature for feature, needed in _FEATURES.items() if needed in known),
-            max_shots=int(configuration.max_shots),
-            target_digest=calibration.digest,
-            calibrated_at=calibration.calibrated_at,
-            calibration_digest=calibration.digest,
-            rep_delay_s=float(getattr(configuration, "default_rep_delay", _REP_DELAY_S)),
-            overhead_s=_OVERHEAD_S,
-            remote=True,
-        )
+        features = [feature for feature, needed in _FEATURES.items() if needed in known]
+        return ibm_description(self._id, target, configuration, calibration, kind="qpu", features=features, remote=True)
 
 
 def _checked(handle: str) -> str:

@@ -8,20 +8,17 @@ from dataclasses import replace
 import qiskit_ibm_runtime.fake_provider as snapshots
 from qiskit_ibm_runtime import SamplerV2
 
-from queuebit_quantum import Calibration, Circuit, Compiled, Description, InProcess, Outcome, WorkItem
+from queuebit_quantum import Calibration, Circuit, Compiled, InProcess, Outcome, WorkItem
 from queuebit_quantum.calibration import read_calibration
 from queuebit_quantum.compiling import COMPILER, CompileCache
 from queuebit_quantum.device_compiler import DeviceCompiler
+from queuebit_quantum.ibm_description import ibm_description
 from queuebit_quantum.physical import remove_idle_qubits
 from queuebit_quantum.workload import noisy_methods
 from queuebit_vendor_ibm.circuits import outcome, pub
 
 __all__ = ["LocalRuntime"]
 
-_OVERHEAD_S = 2.0
-"""About two seconds per job, from IBM's guide "Estimate job run time"."""
-_REP_DELAY_S = 250e-6
-"""IBM's default pause between shots, for snapshots without one."""
 _SEEDS = 2**31 - 1
 """The SDK takes no seed of 0 and passes others to Aer, which takes 31 bits from every caller."""
 
@@ -36,21 +33,7 @@ class LocalRuntime(InProcess):
         target, configuration = self._device.target, self._device.configuration()
         target.acquire_alignment = target.pulse_alignment = 1  # a simulated device has no clock
         self._calibration = read_calibration(self._device.properties().last_update_date, target)
-        self.description = Description(
-            id=id_,
-            vendor="IBM",
-            kind="emulated",
-            num_qubits=target.num_qubits,
-            basis_gates=tuple(sorted(target.operation_names)),
-            couplings=len(self._calibration.couplers),
-            features=frozenset({"mid_circuit_measurement", "reset", "conditional", "verbatim"}),
-            max_shots=int(configuration.max_shots),
-            target_digest=self._calibration.digest,
-            calibrated_at=self._calibration.calibrated_at,
-            calibration_digest=self._calibration.digest,
-            rep_delay_s=float(getattr(configuration, "default_rep_delay", _REP_DELAY_S)),
-            overhead_s=_OVERHEAD_S,
-        )
+        self.description = ibm_description(id_, target, configuration, self._calibration)
         self._compiler = DeviceCompiler(target, self._calibration, self.description)
         self._cache = CompileCache(COMPILER)
 
