@@ -10,11 +10,6 @@ from queuebit_testing.local_platform import LocalPlatform, local_credential
 
 
 @pytest.fixture
-def platform() -> LocalPlatform:
-    return LocalPlatform()
-
-
-@pytest.fixture
 def session(platform: LocalPlatform) -> Iterator[Session]:
     session = Session(AsyncClient(local_credential(), transport=platform))
     yield session

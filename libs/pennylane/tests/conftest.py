@@ -1,6 +1,6 @@
 """A device whose jobs run in this process."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pennylane as qml
@@ -8,18 +8,6 @@ import pytest
 
 from queuebit import Client
 from queuebit_pennylane import QueuebitDevice
-from queuebit_testing.local_platform import LocalPlatform, local_credential
-
-
-@pytest.fixture
-def platform() -> LocalPlatform:
-    return LocalPlatform()
-
-
-@pytest.fixture
-def client(platform: LocalPlatform) -> Iterator[Client]:
-    with Client(local_credential(), transport=platform) as client:
-        yield client
 
 
 @pytest.fixture

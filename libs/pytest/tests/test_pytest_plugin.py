@@ -88,11 +88,6 @@ def test_workers_are_added() -> None:
     ]
 
 
-@pytest.fixture
-def platform() -> LocalPlatform:
-    return LocalPlatform()
-
-
 def client(platform: LocalPlatform, ledger: Ledger, cap: str | None) -> SessionClient:
     return SessionClient(local_credential(), transport=platform, ledger=ledger, cap=cap_of(cap))
 

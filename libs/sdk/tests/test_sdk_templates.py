@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,17 +14,6 @@ from queuebit_templates import Item, Measured, Parameters, Program, Steps
 from queuebit_testing.local_platform import LocalPlatform, local_credential
 
 SMALL: dict[str, Any] = {"sweeps": 1, "layers": 0, "shots": 100}
-
-
-@pytest.fixture
-def platform() -> LocalPlatform:
-    return LocalPlatform()
-
-
-@pytest.fixture
-def client(platform: LocalPlatform) -> Iterator[Client]:
-    with Client(local_credential(), transport=platform) as client:
-        yield client
 
 
 def test_a_template_says_what_its_results_mean(client: Client, platform: LocalPlatform) -> None:

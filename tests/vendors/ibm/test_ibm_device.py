@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 
 import pytest
-from tests.vendors.ibm.stub import DEVICE, IbmStub, point_at
+from tests.vendors.ibm.stub import DEVICE, IbmStub
 
 from queuebit_kernel import event_id
 from queuebit_quantum import Backend, Failed, NotReachable, Outcome, WorkItem, parse
@@ -42,23 +42,6 @@ _FOLLOWED = {
 }
 
 
-@pytest.fixture
-def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[IbmStub]:
-    with IbmStub() as stub:
-        point_at(stub, monkeypatch)
-        yield stub
-
-
-@pytest.fixture
-def opened(vendor: IbmStub) -> Callable[[], IbmDevice]:
-    return lambda: IbmDevice("ibm-test", DEVICE, listed_s=0)
-
-
-@pytest.fixture
-def backend(opened: Callable[[], IbmDevice]) -> IbmDevice:
-    return opened()
-
-
 def _item(backend: Backend, source: str = _ONE, shots: int = 50, *, memory: bool = False) -> WorkItem:
     return WorkItem(backend.compile(parse(source), 1), shots, 1, memory=memory)
 
@@ -77,12 +60,12 @@ def test_programs_with_registers_and_conditions_run(backend: IbmDevice, case: st
     assert outcome.memory is None
 
 
-def test_each_shot_is_returned_where_it_is_wanted(backend: IbmDevice, opened: Callable[[], IbmDevice]) -> None:
+def test_each_shot_is_returned_where_it_is_wanted(backend: IbmDevice, reopened: Callable[[], IbmDevice]) -> None:
     """Another process knows only the id of the job."""
     source = _HEAD2 + "qreg q[2]; creg a[1]; creg b[1]; h q[0]; x q[1]; measure q[0] -> a[0]; measure q[1] -> b[0];"
     handle = backend.submit([_item(backend, source, memory=True), _item(backend, source)], event_id())
     collected(backend, handle)
-    with_shots, without = opened().collect(handle)
+    with_shots, without = reopened().collect(handle)
     assert isinstance(with_shots, Outcome)
     assert isinstance(without, Outcome)
     assert with_shots.memory is not None
@@ -135,11 +118,11 @@ def test_a_job_that_is_listed_late_is_not_submitted_again(vendor: IbmStub) -> No
 
 
 def test_a_key_that_iam_does_not_know_is_the_operators_fault(
-    vendor: IbmStub, monkeypatch: pytest.MonkeyPatch, opened: Callable[[], IbmDevice]
+    vendor: IbmStub, monkeypatch: pytest.MonkeyPatch, reopened: Callable[[], IbmDevice]
 ) -> None:
     monkeypatch.setenv("QISKIT_IBM_TOKEN", "another-key-of-ibm-cloud")
     with pytest.raises(VendorCredentials, match="Provided API key could not be found"):
-        opened()
+        reopened()
 
 
 def test_the_key_itself_is_sent_to_iam_alone(backend: IbmDevice, vendor: IbmStub) -> None:
@@ -155,11 +138,11 @@ def test_the_key_itself_is_sent_to_iam_alone(backend: IbmDevice, vendor: IbmStub
 
 
 def test_another_accounts_instance_is_the_operators_fault(
-    monkeypatch: pytest.MonkeyPatch, opened: Callable[[], IbmDevice]
+    monkeypatch: pytest.MonkeyPatch, reopened: Callable[[], IbmDevice]
 ) -> None:
     monkeypatch.setenv("QISKIT_IBM_INSTANCE", "crn:v1:bluemix:public:quantum-computing:us-east:a/other:1::")
     with pytest.raises(VendorCredentials, match="does not have access"):
-        opened()
+        reopened()
 
 
 @pytest.mark.parametrize(
@@ -167,11 +150,11 @@ def test_another_accounts_instance_is_the_operators_fault(
     [("INSTANCE", "my-instance", "CRN"), ("CHANNEL", "ibm_quantum", "ibm_cloud"), ("TOKEN", " ", "TOKEN")],
 )
 def test_settings_that_cannot_be_used_are_refused(
-    monkeypatch: pytest.MonkeyPatch, opened: Callable[[], IbmDevice], name: str, value: str, text: str
+    monkeypatch: pytest.MonkeyPatch, reopened: Callable[[], IbmDevice], name: str, value: str, text: str
 ) -> None:
     monkeypatch.setenv(f"QISKIT_IBM_{name}", value)
     with pytest.raises(VendorCredentials, match=text):
-        opened()
+        reopened()
 
 
 def test_a_device_that_the_instance_does_not_have_is_named(vendor: IbmStub) -> None:

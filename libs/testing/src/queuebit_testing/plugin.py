@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,7 +12,11 @@ from queuebit_runtime.bus import Bus
 from queuebit_runtime.log import JetStreamLog
 from queuebit_testing.server import NatsServer
 
-__all__ = ["broker_bus", "fresh_server", "nats_log", "nats_server", "pytest_itemcollected"]
+if TYPE_CHECKING:
+    from queuebit import Client
+    from queuebit_testing.local_platform import LocalPlatform
+
+__all__ = ["broker_bus", "client", "fresh_server", "nats_log", "nats_server", "platform", "pytest_itemcollected"]
 
 _CLIENTS = (("acme", "ann", "member"), ("acme", "vic", "viewer"), ("evil", "eve", "admin"))
 
@@ -53,3 +58,21 @@ async def broker_bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
 def nats_log(broker_bus: Bus) -> JetStreamLog:
     """The log as the service `broker`."""
     return JetStreamLog(broker_bus)
+
+
+@pytest.fixture
+def platform() -> LocalPlatform:
+    """A platform that runs jobs in this process."""
+    from queuebit_testing.local_platform import LocalPlatform  # loads a quantum SDK, which few tests need
+
+    return LocalPlatform()
+
+
+@pytest.fixture
+def client(platform: LocalPlatform) -> Iterator[Client]:
+    """A client of that platform."""
+    from queuebit import Client
+    from queuebit_testing.local_platform import local_credential
+
+    with Client(local_credential(), transport=platform) as client:
+        yield client
