@@ -24,8 +24,15 @@ projects = st.builds(
     default_kind=st.sampled_from(["simulator", "emulated"]),
 )
 budgets = st.dictionaries(
-    st.sampled_from(["tenant", "project:main", "tag:x"]),
-    st.builds(Budget, amount=st.sampled_from(["0", "7.5"]), currency=st.sampled_from(["USD", "EUR"])),
+    st.sampled_from(["tenant", "project:main", "tag:x", "class:batch", "vendor:ibm"]),
+    st.builds(
+        Budget,
+        amount=st.sampled_from(["0", "7.5"]),
+        currency=st.sampled_from(["USD", "EUR"]),
+        window=st.sampled_from(["lifetime", "month", "30d"]),
+        soft=st.booleans(),
+        warn_at=st.sampled_from([("0.5", "0.8", "1"), (), ("0.9",)]),
+    ),
 )
 limits = {"share": st.integers(1, 3), "max_shots": st.integers(1, 3), "max_active_jobs": st.integers(1, 3)}
 

@@ -18,6 +18,8 @@ from queuebit_kernel import digest
 ROOT = Path(__file__).parents[1]
 SWEEP = ROOT / "programs/sweep.json"
 RESULTS = ROOT / "programs/sweep-results.json"
+MITIGATED = ROOT / "programs/mitigated.json"
+MITIGATED_RESULTS = ROOT / "programs/mitigated-results.json"
 SOURCE = "OPENQASM 3.0;"
 ONE = {"digest": digest(SOURCE.encode()), "size": len(SOURCE), "media_type": CIRCUIT, "inline": SOURCE}
 
@@ -42,7 +44,21 @@ def test_golden_documents_read_the_same_forever() -> None:
     assert [item.state for item in results.items] == ["completed", "completed", "failed", "completed"]
 
 
-@pytest.mark.parametrize(("path", "schema"), [(SWEEP, "program"), (RESULTS, "results")])
+def test_golden_documents_with_steps_after_the_run_read_the_same_forever() -> None:
+    found = read_program(MITIGATED.read_bytes())
+    assert found.content() == MITIGATED.read_bytes()
+    assert found.compilation is not None
+    assert found.compilation.twirling == 2
+    assert found.post == ("readout-mitigation/1", "zne/1")
+    results = Results.model_validate_json(MITIGATED_RESULTS.read_bytes())
+    assert results.content() == MITIGATED_RESULTS.read_bytes()
+    assert [it.step for it in results.items[0].post or ()] == [*found.post]
+
+
+@pytest.mark.parametrize(
+    ("path", "schema"),
+    [(SWEEP, "program"), (RESULTS, "results"), (MITIGATED, "program"), (MITIGATED_RESULTS, "results")],
+)
 def test_published_schemas_describe_the_documents(path: Path, schema: str) -> None:
     published = json.loads(documents()[f"schemas/{schema}.json"])
     document = json.loads(path.read_text())
@@ -67,6 +83,20 @@ WRONG = {
     "another version": (program(program="v2"), "program: must be 'v1'"),
     "no items": (program(items=[]), "items: "),
     "an unknown field": (program(items=[{}, {"parametres": {}}]), "item 1, parametres: Extra inputs"),
+    "an unknown step": (program(post=["magic/1"]), "post.0: must be 'readout-mitigation/1' or 'zne/1'"),
+    "a step twice": (program(post=["readout-mitigation/1"] * 2), "post: a step is there twice"),
+    "steps in another order": (
+        program(items=[{"observables": ["Z"]}], post=["zne/1", "readout-mitigation/1"]),
+        "post: the order is readout-mitigation/1, zne/1",
+    ),
+    "extrapolated counts": (program(post=["zne/1"]), "item 0: zne/1 extrapolates expectation values"),
+    "level 0": (program(compilation={"optimization_level": 0}), "compilation.optimization_level: must be"),
+    "an unknown sequence": (
+        program(compilation={"dynamical_decoupling": "udd"}),
+        "compilation.dynamical_decoupling: must be 'xx' or 'xy4'",
+    ),
+    "too many copies": (program(compilation={"twirling": 65}), "compilation.twirling: must be"),
+    "an unknown option": (program(compilation={"level": 3}), "compilation.level: Extra inputs"),
     "an unknown output": (program(outputs=["counts", "pulses"]), "outputs.1: must be"),
     "a missing circuit": (program(items=[{"circuit": 1}]), "item 0: there is no circuit 1: the program has 1"),
     "a list for a parameter": (program(items=[{"parameters": {"t": [1]}}]), "item 0, parameters t: [1] is not"),

@@ -1,12 +1,13 @@
 """The tenants file: sentences for the person who edits it, and a page that names every key."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
-from queuebit_contracts.tenants import BadTenants, Budget, Issuer, Project, Tenant, Tenants, User, parse_tenants
+from queuebit_contracts.tenants import BadTenants, Budget, Grant, Issuer, Project, Tenant, Tenants, User, parse_tenants
 from queuebit_contracts.topology import DECISIONS, PLATFORM
 
 PAGE = Path(__file__).parents[2] / "docs" / "tenants.md"
@@ -33,10 +34,15 @@ PAGE = Path(__file__).parents[2] / "docs" / "tenants.md"
         ('[tenant.acme.user.ann]\nrole = "boss"', "role must be 'viewer', 'member' or 'admin'"),
         ('[tenant.acme.user.ann]\nkeys = ["x"]', "keys.0 is not the public half of a token"),
         ('[tenant.acme.budget."user"]\namount = "1"', 'is not the name of a budget: use "tenant", "project:NAME"'),
+        ('[tenant.acme.grant.g]\nproject = "p"\namount = "1"', "and there is no such project"),
+        ('[tenant.acme.budget.tenant]\nwindow = "week"', 'window is not a window: write "lifetime", "month"'),
+        ('[tenant.acme.budget.tenant]\nwindow = "367d"', "is not a window"),
+        ('[tenant.acme.budget.tenant]\nwarn_at = ["1.1"]', 'a share is above 0 and at most 1, such as "0.8"'),
+        ('[tenant.acme.budget.tenant]\nwarn_at = ["half"]', 'is not a share: write it like "0.8"'),
         ('[tenant.acme.budget.tenant]\namount = "-1"', "amount is wrong: a budget cannot be negative"),
         (
             '[tenant.acme.budget.tenant]\nlimit = "1"',
-            "budget.tenant.limit is not a key here: there is amount, currency",
+            "budget.tenant.limit is not a key here: there is amount, currency, window, soft, warn_at",
         ),
     ],
 )
@@ -57,6 +63,7 @@ SECTIONS = [
     (Project, "project.NAME]"),
     (User, "user.NAME]"),
     (Budget, "budget.WHAT]"),
+    (Grant, "grant.NAME]"),
     (Issuer, "issuer.NAME]"),
 ]
 
@@ -70,7 +77,9 @@ def test_the_page_of_the_tenants_file_names_every_key_with_its_default(kind: typ
     assert output.keys() == own.keys()
     for name, field in own.items():
         default = "required" if field.is_required() else field.default
-        assert output[name] == ("[]" if default == () else str(default)), name
+        if isinstance(default, bool | tuple):
+            default = json.dumps(default).replace(",", "")
+        assert output[name] == ("none" if default is None else str(default)), name
 
 
 def test_the_example_on_the_page_can_be_used() -> None:

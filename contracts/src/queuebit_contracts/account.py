@@ -6,17 +6,21 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from queuebit_contracts.wire import Amount, Event, Name, Sentence, Wire, open_text
+from queuebit_contracts.wire import Amount, Event, Moment, Name, Sentence, Wire, open_text
 
 __all__ = [
     "PURPOSES",
     "AccountCorrected",
+    "AccountExpired",
     "AccountFunded",
+    "AccountGranted",
     "AccountHeld",
     "AccountReleased",
     "AccountSettled",
     "Adjustment",
+    "Expiration",
     "Funding",
+    "Granting",
     "Hold",
     "Release",
     "Settlement",
@@ -88,6 +92,29 @@ class Adjustment(Wire):
     """As the job's hold names them."""
 
 
+class Granting(Wire):
+    """Prepaid credit for an account: it pays before the budget does, until it expires."""
+
+    tenant: Name
+    account: Name
+    grant: Name
+    """Its name among the grants of the tenant."""
+    amount: Amount
+    priority: int = Field(default=0, ge=0)
+    """Of several grants, those of a lower priority pay first; of equal ones, the first to expire, then the oldest."""
+    expires_at: Moment | None = None
+    """Nothing is held on it from then on; absent: it does not expire."""
+
+
+class Expiration(Wire):
+    """What was left of a grant when it had expired, and was on hold for nothing, is taken back."""
+
+    tenant: Name
+    account: Name
+    grant: Name
+    amount: Amount
+
+
 class AccountFunded(Event[Funding]):
     """The account's budget changed."""
 
@@ -110,6 +137,18 @@ class AccountReleased(Event[Release]):
     """A job's hold ended without a charge."""
 
     type: Literal["qb.account.released.v1"] = "qb.account.released.v1"
+
+
+class AccountGranted(Event[Granting]):
+    """Credit was granted to an account; once for each grant."""
+
+    type: Literal["qb.account.granted.v1"] = "qb.account.granted.v1"
+
+
+class AccountExpired(Event[Expiration]):
+    """What is left of a grant is taken back."""
+
+    type: Literal["qb.account.expired.v1"] = "qb.account.expired.v1"
 
 
 class AccountCorrected(Event[Adjustment]):

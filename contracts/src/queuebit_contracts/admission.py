@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import Field, StrictInt
 
 from queuebit_contracts.wire import Amount, DecimalText, Digest, Moment, Name, Payload, Reason, Wire
 
 __all__ = [
+    "MOST_GATES",
     "Acceptance",
     "Candidate",
+    "GateShots",
     "Profile",
     "Rejection",
     "Signature",
     "Submission",
     "Terms",
 ]
+
+MOST_GATES: Final = 10**15
+"""The most gates of one job, all shots together, that are counted."""
 
 
 class Signature(Wire):
@@ -65,6 +72,8 @@ class Submission(Wire):
     """Seed of the simulation; derived from the job's id when absent."""
     tags: tuple[Name, ...] | None = Field(default=None, max_length=8)
     """Words for the bill; the job also counts against the budget of each tag that has one."""
+    workload_class: Name | None = None
+    """What kind of work it is, such as `batch`; it counts against the budget of that class, if there is one."""
     session: Name | None = None
     """The open session that the job belongs to, of the same user and project: its hold is taken out of the session's
     cap. Absent for a job of its own."""
@@ -86,6 +95,20 @@ class Profile(Wire):
     """Shots of all items of a program together; absent for a single circuit."""
 
 
+class GateShots(Wire):
+    """Operations of the compiled circuit, times shots; of a program, the sum over its items.
+
+    Both branches of a condition and all iterations of a loop count.
+    """
+
+    gates_1q: int = Field(ge=0, le=MOST_GATES)
+    """Gates on one qubit."""
+    gates_2q: int = Field(ge=0, le=MOST_GATES)
+    """Gates on two qubits; one on n > 2 qubits counts as 6(n - 2)."""
+    measurements: int = Field(ge=0, le=MOST_GATES)
+    """Preparations of a qubit (one for each that is used), resets and measurements."""
+
+
 class Candidate(Wire):
     """A backend that fits, with what the job would cost and take there."""
 
@@ -102,6 +125,10 @@ class Candidate(Wire):
     operations: Payload | None = None
     """Of the compiled circuit, as `BackendEstimate.operations`: with them the scheduler scores the candidate again when
     the backend's calibration changes."""
+    gate_shots: GateShots | None = None
+    """The most gates that the hold pays for; absent where the price does not depend on them."""
+    tasks: int | None = Field(default=None, ge=1)
+    """The most tasks of the vendor that the hold pays for; absent where a job is one task."""
 
 
 class Terms(Wire):
@@ -118,6 +145,10 @@ class Terms(Wire):
     qpu_us: int = Field(ge=0)
     """The most QPU time, in microseconds, that the hold pays for."""
     qubits: int = Field(ge=0)
+    gate_shots: GateShots | None = None
+    """The most gates that the hold pays for; absent where the price does not depend on them."""
+    tasks: int | None = Field(default=None, ge=1)
+    """The most tasks of the vendor that the hold pays for; absent where a job is one task."""
 
 
 class Acceptance(Wire):
@@ -148,6 +179,8 @@ class Acceptance(Wire):
     """Sequence of the submission that was accepted; later ones of the same job change nothing."""
     program: Payload | None = None
     """The program to run, as submitted; absent if it is too large for this event, and then in the submission."""
+    workload_class: Name | None = None
+    """The class of the submission; absent where it named none."""
 
 
 class Rejection(Wire):
@@ -160,3 +193,5 @@ class Rejection(Wire):
     submitted_at: Moment
     user: Name | None = None
     """Who submitted it; absent if the signature does not prove that."""
+    workload_class: Name | None = None
+    """The class of the submission; absent where it named none."""

@@ -14,11 +14,19 @@ __all__ = [
     "Charge",
     "ChargeLine",
     "Correction",
+    "Credits",
     "Metering",
     "Seal",
     "SealV1",
     "UsageReport",
 ]
+
+
+class Credits(Wire):
+    """An amount in a virtual currency of the vendor, such as 13 HQC."""
+
+    unit: str = Field(min_length=1, max_length=16)
+    amount: DecimalText
 
 
 class ChargeLine(Wire):
@@ -31,6 +39,8 @@ class ChargeLine(Wire):
     billed: DecimalText
     unit_price: DecimalText
     amount: DecimalText
+    credits: Credits | None = None
+    """The amount in the virtual currency of the price; absent if it has none."""
 
 
 class Charge(Wire):
@@ -60,6 +70,8 @@ class Metering(Wire):
     """False: the usage may still change, so that nothing is charged and the hold stays. Absent: this is the bill."""
     submitted_at: Moment
     ended_at: Moment
+    workload_class: Name | None = None
+    """The class of the submission; absent where it named none."""
 
 
 class UsageReport(Wire):
@@ -100,6 +112,8 @@ class Correction(Wire):
     final: bool
     """Whether this is the bill, until a further correction. If not, nothing is charged and the hold stays."""
     price_book: Digest
+    workload_class: Name | None = None
+    """The class of the submission; absent where it named none."""
 
 
 class _Leaf(Wire):
@@ -126,6 +140,8 @@ class Seal(_Leaf):
 
     text: str
     """The statement itself, canonical JSON."""
+    workload_class: Name | None = None
+    """The class of the submission; absent where it named none."""
 
 
 class SealV1(_Leaf):

@@ -18,12 +18,24 @@ from pydantic_core import from_json
 
 from queuebit_contracts.account import (
     AccountCorrected,
+    AccountExpired,
     AccountFunded,
+    AccountGranted,
     AccountHeld,
     AccountReleased,
     AccountSettled,
 )
+from queuebit_contracts.alerts import (
+    AlertAcknowledged,
+    AlertDelivered,
+    AlertFired,
+    AlertNotified,
+    AlertResolved,
+    SilenceCreated,
+    SilenceEnded,
+)
 from queuebit_contracts.backend import BackendCalibrated, BackendCalibrationFailed, BackendRegistered
+from queuebit_contracts.budget import BudgetReached
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.config import ConfigApplied
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
@@ -38,6 +50,15 @@ from queuebit_contracts.hybrid import (
     HybridStopRequested,
     HybridSubmitted,
 )
+from queuebit_contracts.incidents import (
+    IncidentAcknowledged,
+    IncidentJoined,
+    IncidentNoted,
+    IncidentOpened,
+    IncidentReopened,
+    IncidentResolved,
+)
+from queuebit_contracts.invoice import InvoiceCredited, InvoiceIssued
 from queuebit_contracts.job import (
     JobAccepted,
     JobCancelled,
@@ -67,6 +88,7 @@ from queuebit_contracts.tenant import (
     UserRemoved,
 )
 from queuebit_contracts.transparency import LogCheckpointed
+from queuebit_contracts.vendor_bill import BillImported, CostRead
 from queuebit_contracts.wire import Event, UnknownEvent
 from queuebit_kernel import Malformed
 
@@ -127,6 +149,8 @@ _TENANT = "qb.tenant.{tenant}."
 _DELEGATION = "qb.delegation.{tenant}.{delegation}."
 _SESSION = "qb.session.{tenant}.{session}."
 _HYBRID = "qb.hybrid.{tenant}.{hybrid}."
+_INVOICE = "qb.invoice.{tenant}.{period}."
+_INCIDENT = "qb.incident.{incident}."
 
 CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
     entry.type: entry
@@ -146,10 +170,13 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(JobSealed, _JOB + "sealed", ("provenance",), revised=True),
         Entry(JobSealedV1, _JOB + "sealed", (), revised=True),
         Entry(AccountFunded, _ACCOUNT + "funded", ("broker",)),
+        Entry(AccountGranted, _ACCOUNT + "granted.{grant}", ("broker",)),
+        Entry(AccountExpired, _ACCOUNT + "expired.{grant}", ("broker",)),
         Entry(AccountHeld, _ACCOUNT + "held", ("broker",)),
         Entry(AccountSettled, _ACCOUNT + "settled.{job}", ("metering",)),
         Entry(AccountReleased, _ACCOUNT + "released.{job}", ("broker",)),
         Entry(AccountCorrected, _ACCOUNT + "corrected.{job}-{revision}", ("metering",)),
+        Entry(BudgetReached, "qb.budget.{tenant}.{mark}.reached", ("broker",)),
         Entry(TenantDefined, _TENANT + "defined", ("broker",)),
         Entry(TenantRemoved, _TENANT + "removed", ("broker",)),
         Entry(ProjectDefined, _TENANT + "project_defined.{project}", ("broker",)),
@@ -172,10 +199,27 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(HybridFailed, _HYBRID + "failed", ("hybrid",)),
         Entry(HybridCancelled, _HYBRID + "cancelled", ("hybrid",)),
         Entry(HybridMetered, _HYBRID + "metered", ("metering",)),
+        Entry(InvoiceIssued, _INVOICE + "issued", ("metering",)),
+        Entry(InvoiceCredited, _INVOICE + "credited.{revision}", ("metering",)),
+        Entry(BillImported, "qb.bill.{vendor}.{statement}.imported", ("metering",)),
+        Entry(CostRead, "qb.bill.{vendor}.{statement}.read.{revision}", ("metering",)),
         Entry(ConfigApplied, "qb.config.stack.applied", ("broker",)),
         Entry(BackendRegistered, "qb.backend.{backend}.registered", ("executor",)),
         Entry(BackendCalibrated, "qb.backend.{backend}.calibrated", ("executor",)),
         Entry(BackendCalibrationFailed, "qb.backend.{backend}.calibration_failed", ("executor",)),
+        Entry(AlertFired, "qb.slo.{alert}.fired.{number}", ("alerting",)),
+        Entry(AlertResolved, "qb.slo.{alert}.resolved.{number}", ("alerting",)),
+        Entry(AlertNotified, "qb.slo.{group}.notified.{number}", ("alerting",)),
+        Entry(AlertDelivered, "qb.slo.{group}.delivered.{number}", ("alerting",)),
+        Entry(AlertAcknowledged, "qb.slo.{group}.acknowledged.{number}", ("alerting",)),
+        Entry(SilenceCreated, "qb.silence.{silence}.created", ("alerting",)),
+        Entry(SilenceEnded, "qb.silence.{silence}.ended", ("alerting",)),
+        Entry(IncidentOpened, _INCIDENT + "opened", ("alerting",)),
+        Entry(IncidentJoined, _INCIDENT + "joined.{number}", ("alerting",)),
+        Entry(IncidentAcknowledged, _INCIDENT + "acknowledged.{episode}", ("alerting",)),
+        Entry(IncidentNoted, _INCIDENT + "noted.{number}", ("alerting",)),
+        Entry(IncidentResolved, _INCIDENT + "resolved.{episode}", ("alerting",)),
+        Entry(IncidentReopened, _INCIDENT + "reopened.{episode}", ("alerting",)),
         Entry(LogCheckpointed, "qb.proof.{log}.checkpointed", ("provenance",)),
         Entry(CancelJob, "qb.command.{tenant}.{job}.cancel", ("client", "broker")),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +21,8 @@ __all__ = [
     "StackSettings",
 ]
 
+_AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00-\x1f]{1,1000}$")]
+
 
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -30,7 +33,7 @@ class StackSettings(_Entry):
 
     enabled: bool = True
     """Whether its executor runs."""
-    python: str | None = Field(default=None, pattern=r"^/[^\x00-\x1f]{1,1000}$")
+    python: _AbsolutePath | None = None
     """Absolute path of the Python that has the plugin, in an environment of its own, because SDKs of vendors conflict;
     absent means the Python of the supervisor."""
     backends: tuple[str, ...] = ()
@@ -49,6 +52,16 @@ class StackSettings(_Entry):
     """The time between two requests to a vendor about a run."""
     vendor_seconds: float | None = Field(default=None, gt=0)
     """How long a vendor that does not answer is asked."""
+    network: bool | None = None
+    """Whether the processes that run the plugin's code have a network; absent means only those that call a vendor."""
+    readable: tuple[_AbsolutePath, ...] | None = None
+    """Further files and folders that these processes read."""
+    writable: tuple[_AbsolutePath, ...] | None = None
+    """Files and folders that these processes write."""
+    programs: bool | None = None
+    """Whether these processes start other processes and programs."""
+    sandbox: bool | None = None
+    """Whether these processes give up the rights that they do not need; by default they do."""
     environment: dict[str, str] = {}
     """Variables for the processes that run the plugin's code, such as a vendor's address and the file of its token.
     A value is no place for a secret: name the file that holds it."""
@@ -57,7 +70,10 @@ class StackSettings(_Entry):
     def settings(self) -> dict[str, str]:
         """The same as an executor reads it."""
         named = self.model_dump(exclude_none=True, exclude={"enabled", "python", "backends", "environment"})
-        settings = {f"QUEUEBIT_EXECUTOR_{name.upper()}": str(value) for name, value in named.items()}
+        settings = {
+            f"QUEUEBIT_EXECUTOR_{name.upper()}": json.dumps(value) if isinstance(value, tuple) else str(value)
+            for name, value in named.items()
+        }
         if self.environment:
             settings["QUEUEBIT_EXECUTOR_PASSED"] = json.dumps(sorted(self.environment))
         return {**self.environment, **settings}

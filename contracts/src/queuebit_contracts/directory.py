@@ -12,6 +12,8 @@ from pydantic import ValidationError
 
 from queuebit_contracts.issuers import Issuer
 from queuebit_contracts.tenant import (
+    BudgetTerms,
+    GrantTerms,
     IssuerDefined,
     IssuerDefinition,
     IssuerRemoval,
@@ -29,8 +31,19 @@ from queuebit_contracts.tenant import (
     UserRemoval,
     UserRemoved,
 )
-from queuebit_contracts.tenants import Budget, Project, Role, Tenant, Tenants, User, damaged_keys
-from queuebit_contracts.wire import Amount, Event
+from queuebit_contracts.tenants import (
+    LIFETIME,
+    WARN_AT,
+    Budget,
+    Grant,
+    Project,
+    Role,
+    Tenant,
+    Tenants,
+    User,
+    damaged_keys,
+)
+from queuebit_contracts.wire import Event
 
 __all__ = ["ROLES", "Directory", "TenantEvent", "changes", "faults", "narrowed"]
 
@@ -132,11 +145,30 @@ _LIMITS = {"share", "max_shots", "max_active_jobs"}
 
 
 def _limits(data: TenantDefinition) -> dict[str, object]:
-    budgets = {
-        name: Budget.model_construct(amount=it.amount, currency=it.currency)
-        for name, it in (data.budgets or {}).items()
+    return {
+        **data.model_dump(include=_LIMITS),
+        "budget": {name: _budget(it) for name, it in (data.budgets or {}).items()},
+        "grant": {name: Grant.model_construct(**it.model_dump()) for name, it in (data.grants or {}).items()},
     }
-    return {**data.model_dump(include=_LIMITS), "budget": budgets}
+
+
+def _budget(terms: BudgetTerms) -> Budget:
+    """A budget; what this version does not know of it is left at the default, which refuses more."""
+    return Budget.model_construct(
+        amount=terms.amount,
+        currency=terms.currency,
+        window=terms.window or LIFETIME,
+        soft=bool(terms.soft),
+        warn_at=WARN_AT if terms.warn_at is None else terms.warn_at,
+    )
+
+
+def _terms(budget: Mapping[str, Any]) -> BudgetTerms:
+    """A budget as a fact says it: without what is the default."""
+    plain = Budget().model_dump()
+    return BudgetTerms(
+        **{name: value for name, value in budget.items() if name in ("amount", "currency") or value != plain[name]}
+    )
 
 
 def _project(data: ProjectDefinition) -> Project:
@@ -190,10 +222,11 @@ def _ended(name: str, old: Tenant, new: Tenant, by: str) -> Iterator[TenantEvent
 
 
 def _begun(name: str, old: Tenant | None, new: Tenant, by: str) -> Iterator[TenantEvent]:
-    limits = new.model_dump(include={*_LIMITS, "budget"})
-    if old is None or old.model_dump(include={*_LIMITS, "budget"}) != limits:
-        budgets = {it: Amount(**amount) for it, amount in limits.pop("budget").items()}
-        definition = TenantDefinition(tenant=name, by=by, budgets=budgets or None, **limits)
+    limits = new.model_dump(include={*_LIMITS, "budget", "grant"})
+    if old is None or old.model_dump(include={*_LIMITS, "budget", "grant"}) != limits:
+        budgets = {it: _terms(budget) for it, budget in limits.pop("budget").items()}
+        grants = {it: GrantTerms(**terms) for it, terms in limits.pop("grant").items()}
+        definition = TenantDefinition(tenant=name, by=by, budgets=budgets or None, grants=grants or None, **limits)
         yield TenantDefined(source=_SOURCE, data=definition)
     for user, it in new.user.items():
         if old is None or old.user.get(user) != it:
@@ -218,6 +251,12 @@ def faults(current: Directory, desired: Tenants) -> list[str]:
         f"a key of user {user} of {tenant} has a wrong character: copy the whole key, or make a new one with "
         f"`qb tenant token new {tenant} {user}`"
         for tenant, user, _ in damaged_keys(desired)
+    ]
+    refusals += [
+        f"grant {name} of {tenant} is in force and cannot change: put it back as it was, and add another"
+        for tenant, entry in desired.tenant.items()
+        for name, it in (current.tenant[tenant].grant if tenant in current.tenant else {}).items()
+        if name in entry.grant and entry.grant[name].model_dump() != it.model_dump()
     ]
     return refusals + [
         f"tenant {name} is in force and the document does not name it: put it back, or to remove it for good, "

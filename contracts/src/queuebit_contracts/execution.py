@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from queuebit_contracts.admission import Terms
+from queuebit_contracts.quality import Quality
 from queuebit_contracts.uncertainty import Uncertainty
 from queuebit_contracts.usage import Usage
 from queuebit_contracts.wire import Digest, Moment, Name, Payload, Reason, Wire
@@ -12,6 +13,7 @@ from queuebit_contracts.wire import Digest, Moment, Name, Payload, Reason, Wire
 __all__ = [
     "Cancellation",
     "Compilation",
+    "CompileChoice",
     "Completion",
     "Dispatch",
     "Failure",
@@ -58,6 +60,8 @@ class Placement(Wire):
     """The program to run; absent if it is too large for this event, and then in the submission."""
     terms: Terms | None = None
     """The accepted terms for this backend."""
+    workload_class: Name | None = None
+    """The class of the submission; absent where it named none."""
 
 
 class Start(Wire):
@@ -73,6 +77,23 @@ class Start(Wire):
     the hold stays."""
 
 
+class CompileChoice(Wire):
+    """The options that a circuit was compiled with; an absent one was not chosen."""
+
+    optimization_level: int | None = None
+    """The level of Qiskit's preset passes."""
+    dynamical_decoupling: str | None = None
+    """The sequence of pulses in idle times, such as `xy4`."""
+    twirling: int | None = None
+    """The number of twirled copies of the circuit."""
+    copy_number: int | None = None
+    """Which of the copies this is, from 0; absent in a sum over circuits."""
+    twirling_seed: int | None = None
+    """The seed of the random Pauli gates of this copy."""
+    folding: int | None = None
+    """How often each two-qubit gate is applied, for extrapolation to zero noise; absent: once."""
+
+
 class Compilation(Wire):
     """The compilation of the circuit for its backend."""
 
@@ -84,6 +105,8 @@ class Compilation(Wire):
     two_qubit_gates: int
     duration_ns: int
     esp_ppm: int | None = None
+    options: CompileChoice | None = None
+    """The options of the program that were applied; absent: none were given."""
 
 
 class Part(Wire):
@@ -155,6 +178,14 @@ class Completion(Wire):
     suspect: Reason | None = None
     """Why the result may be wrong although the job completed: `recalibrated` if the calibration of the device changed
     while the job ran, or what the vendor says."""
+    post: tuple[str, ...] | None = None
+    """The steps that processed the counts of a program, by name and version, in their order; absent: none did."""
+    workload_class: Name | None = None
+    """The class of the submission; absent where it named none."""
+    expected_ms: int | None = Field(default=None, ge=0)
+    """The time from the placement to the result that the scheduler expected of this backend; absent: it kept none."""
+    quality: Quality | None = None
+    """The quality check of the result; absent: it was not checked."""
 
 
 class Failure(Wire):
@@ -176,6 +207,8 @@ class Failure(Wire):
     """Why each item of a program failed, as `queuebit_contracts.results` says it."""
     terms: Terms | None = None
     """As the placement had them."""
+    workload_class: Name | None = None
+    """The class of the submission; absent where it named none."""
 
 
 class Cancellation(Wire):
@@ -188,3 +221,9 @@ class Cancellation(Wire):
     """The delegation under which it was cancelled; absent if the user signed the request."""
     reason: str = ""
     submitted_at: Moment
+    project: Name | None = None
+    """Of the submission."""
+    accepted_at: Moment | None = None
+    """When the job was accepted; absent if it was not yet."""
+    workload_class: Name | None = None
+    """The class of the submission; absent where it named none."""

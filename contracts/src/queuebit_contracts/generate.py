@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from queuebit_contracts import delegation, deployment, objectives, query, session, tenants
+from queuebit_contracts import alert_documents, delegation, deployment, openslo, query, session, tenants
 from queuebit_contracts.catalog import CATALOG, EVENTS, AnyEvent, Entry, wire_name
 from queuebit_contracts.executors import with_executors
 from queuebit_contracts.field_docs import describe_fields
@@ -99,9 +99,10 @@ def _document_schema(name: str, model: type[BaseModel]) -> _Document:
 
 _OPERATORS: dict[str, tuple[ModuleType, type[BaseModel]]] = {
     "tenants": (tenants, tenants.Tenants),
-    "slos": (objectives, objectives.Objectives),
+    "slos": (openslo, openslo.OpenSLO),
     "backends": (deployment, deployment.Backends),
     "services": (deployment, deployment.Services),
+    "alerts": (alert_documents, alert_documents.Alerts),
 }
 """The documents that operators write, by the name of their file; that of the price book is the pricing library's."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from queuebit_contracts.admission import (
+    MOST_GATES,
     Acceptance,
     Candidate,
+    GateShots,
     Profile,
     Rejection,
     Signature,
@@ -17,6 +19,7 @@ from queuebit_contracts.billing import (
     Charge,
     ChargeLine,
     Correction,
+    Credits,
     Metering,
     Seal,
     SealV1,
@@ -25,6 +28,7 @@ from queuebit_contracts.billing import (
 from queuebit_contracts.execution import (
     Cancellation,
     Compilation,
+    CompileChoice,
     Completion,
     Dispatch,
     Failure,
@@ -39,6 +43,7 @@ from queuebit_contracts.usage import Measure, Usage
 from queuebit_contracts.wire import Event
 
 __all__ = [
+    "MOST_GATES",
     "TERMINAL",
     "Acceptance",
     "Cancellation",
@@ -46,11 +51,14 @@ __all__ = [
     "Charge",
     "ChargeLine",
     "Compilation",
+    "CompileChoice",
     "Completion",
     "Correction",
+    "Credits",
     "Dispatch",
     "Ended",
     "Failure",
+    "GateShots",
     "ItemSummary",
     "JobAccepted",
     "JobCancelled",

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
+from queuebit_contracts.processing import ZNE, CompileOptions, PostStep, post_faults
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import digest
 
@@ -154,6 +155,10 @@ class Program(_Instruction):
     items: tuple[Item, ...] = Field(min_length=1, max_length=MAX_ITEMS)
     outputs: tuple[Output, ...] = Field(default=("counts",), min_length=1, max_length=3)
     """The outputs of each item without observables."""
+    compilation: CompileOptions | None = None
+    """How all circuits are compiled; absent: as the backend chooses."""
+    post: tuple[PostStep, ...] = Field(default=(), max_length=8)
+    """What is computed from the counts after the run, in this order. The counts stay in the result."""
     annotations: dict[str, JsonValue] = Field(default={}, max_length=_MAX_ANNOTATIONS)
     """Notes of the client that built the program, such as how its results belong together. Services ignore them."""
 
@@ -213,6 +218,7 @@ def _named(items: Sequence[int]) -> str:
 
 
 def _faults(program: Program) -> Iterator[_Fault]:
+    yield from (_Fault(None, text) for text in post_faults(program.post))
     for number, circuit in enumerate(program.circuits):
         source = None if circuit.inline is None else circuit.inline.encode()
         if source is not None and (digest(source), len(source)) != (circuit.digest, circuit.size):
@@ -225,6 +231,8 @@ def _faults(program: Program) -> Iterator[_Fault]:
             yield _Fault(number, ": its observables differ in length: write one letter for each qubit of the circuit")
         if (terms := sum(map(len, item.observables))) > _MAX_TERMS:
             yield _Fault(number, f": its observables have {terms:,} terms and may have {_MAX_TERMS:,}")
+        if ZNE in program.post and not item.observables:
+            yield _Fault(number, f": {ZNE} extrapolates expectation values, and it has no observables: give some")
     different = {json.dumps(item.observables): sum(map(len, item.observables)) for item in program.items}
     if (terms := sum(different.values())) > _MAX_DISTINCT_TERMS:
         text = f"its different observables have {terms:,} terms and may have {_MAX_DISTINCT_TERMS:,}: split the program"

@@ -7,13 +7,16 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from queuebit_contracts.config import Application
-from queuebit_contracts.job import Profile
+from queuebit_contracts.job import GateShots, Profile
 from queuebit_contracts.usage import Measure
+from queuebit_contracts.vendor_bill import VendorBill
 from queuebit_contracts.wire import Digest, Moment, Name, Payload, Reason, Sentence, Wire
 
 __all__ = [
     "Answer",
     "BackendEstimate",
+    "BillAnswer",
+    "BillRequest",
     "CircuitError",
     "ProfileAnswer",
     "ProfileRequest",
@@ -67,6 +70,10 @@ class BackendEstimate(Wire):
     operations: Payload | None = None
     """Operations of the compiled circuit, so that its ESP can be computed again for another calibration: a JSON array
     of `[gate, [device qubits], count]`. Absent on ideal simulators."""
+    gate_shots: GateShots | None = None
+    """Gates of all shots; absent on ideal simulators, which do not count them."""
+    tasks: int | None = Field(default=None, ge=1)
+    """The most tasks that the vendor bills for it; absent where a job is one task."""
     unfit: Reason | None = None
     """Why the circuit cannot run there; the other fields have no meaning then."""
 
@@ -170,4 +177,17 @@ class UsageAnswer(Wire):
     """Which report of the job it became; or why it became none."""
 
     revision: int = 0
+    errors: tuple[Reason, ...] = ()
+
+
+class BillRequest(Wire):
+    """Import a vendor's bill that was compared with our charges. Only the operator may ask this: `qb.admin.bill`."""
+
+    bill: VendorBill
+
+
+class BillAnswer(Wire):
+    """Where the log has the bill; or why it was not imported."""
+
+    sequence: int = 0
     errors: tuple[Reason, ...] = ()

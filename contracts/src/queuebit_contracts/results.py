@@ -13,7 +13,7 @@ from queuebit_contracts.uncertainty import Uncertainty
 from queuebit_contracts.usage import Usage
 from queuebit_contracts.wire import Reason, Wire
 
-__all__ = ["RESULTS", "Estimate", "ItemResult", "ResultValue", "Results", "results_of"]
+__all__ = ["RESULTS", "Estimate", "ItemResult", "MeasuredRun", "PostResult", "ResultValue", "Results", "results_of"]
 
 RESULTS: Final = "application/vnd.queuebit.results+json"
 """Media type of the results of a program; those of a single circuit are `application/json`."""
@@ -45,6 +45,34 @@ class ResultValue(Wire):
     """Of a sample: shots by value of the observable; one, or one for each qubit."""
 
 
+class MeasuredRun(Wire):
+    """What one circuit of an item measured: all that the steps after the run start from."""
+
+    counts: dict[str, int]
+    """Counts by bit string, without spaces; the leftmost bit is the last classical bit. Those of twirled copies are
+    added up."""
+    basis: str | None = None
+    """The Pauli operator that was measured on each qubit, the rightmost on the first; absent: the circuit's own
+    measurements. The rightmost bit is the first qubit that is not `I`."""
+    folding: int = 1
+    """How often each two-qubit gate was applied."""
+    readout_errors: tuple[float, ...] = ()
+    """By the calibration, the probability that a bit is read wrongly; the first is the rightmost bit of an outcome."""
+
+
+class PostResult(Wire):
+    """What one step computed; a later step works on the values of the one before."""
+
+    step: str
+    """Name and version, such as `readout-mitigation/1`."""
+    quasi: dict[str, Estimate] | None = None
+    """Of an item without observables: shares by bit string. They add up to 1, and may be negative."""
+    expectations: tuple[Estimate, ...] | None = None
+    """One for each observable, in the item's order."""
+    reason: Reason | None = None
+    """Why the step has no values."""
+
+
 class ItemResult(Wire):
     """The end of one item, and its results."""
 
@@ -60,8 +88,13 @@ class ItemResult(Wire):
     """One for each observable, in the item's order."""
     results: tuple[ResultValue, ...] | None = None
     """One for each result pragma of the circuit, in its order."""
+    runs: tuple[MeasuredRun, ...] | None = None
+    """What was measured, if the program has steps after the run: they can be computed again from this."""
+    post: tuple[PostResult, ...] | None = None
+    """One for each step of the program, in its order. The other fields have the values without these steps."""
     compilations: tuple[Compilation, ...] = ()
-    """One for each circuit that was run: one for an item that is sampled, one for each basis of its observables."""
+    """One for each circuit that was run: one for an item that is sampled, one for each basis of its observables; of
+    each as many as it has twirled copies, for each folding of the gates."""
     usage: Usage = Usage()
     reason: Reason | None = None
     """Why it failed."""

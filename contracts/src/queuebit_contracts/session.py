@@ -123,6 +123,8 @@ class Session(Wire):
     """It closes then at the latest."""
     idle_price: Amount | None = None
     """The price of a second without a job; absent if it is free."""
+    wall_clock: bool | None = None
+    """True: `idle_price` is charged for each second from the opening to the end, with or without a job."""
     price: str | None = None
     """Immutable id of the price that `idle_price` comes from."""
     proof: Signature
@@ -140,6 +142,8 @@ class SessionEnd(Wire):
     """The user that asked."""
     idle_s: int = Field(ge=0)
     """Whole seconds in which the session was open and no job of it waited or ran."""
+    wall_s: int | None = Field(default=None, ge=0)
+    """Whole seconds from its opening to its end, if these are charged instead of `idle_s`; else absent."""
     idle_hold: Amount | None = None
     """Held for its idle time in the same batch, under the name `idle_hold_of`; absent if nothing is charged."""
     price: str | None = None

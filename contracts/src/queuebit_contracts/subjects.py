@@ -4,10 +4,15 @@ qb.job.<tenant>.<job>.<event>[.<backend>]     qb.account.<tenant>.<account>.<eve
 qb.job.<tenant>.<job>.<event>[.<revision>]    qb.account.<tenant>.<account>.corrected.<job>-<revision>
 qb.backend.<backend>.<event>                  qb.proof.<log>.<event>
 qb.command.<tenant>.<job>.<verb>              qb.query.<tenant>.<question>
-qb.tenant.<tenant>.<event>[.<project or user>]   qb.admin.tenants, qb.admin.usage
+qb.tenant.<tenant>.<event>[.<project or user>]   qb.admin.tenants, qb.admin.usage, qb.admin.invoice, qb.admin.bill
 qb.delegation.<tenant>.<delegation>.<event>   qb.identity.<tenant>.<verb>
 qb.session.<tenant>.<session>.<event>         qb.sessions.<tenant>.<verb>
+qb.budget.<tenant>.<mark>.reached
 qb.hybrid.<tenant>.<hybrid>.<event>           qb.output.<tenant>.<hybrid>.<kind>.<number>
+qb.invoice.<tenant>.<period>.<event>[.<revision>]
+qb.bill.<vendor>.<statement>.<event>[.<revision>]
+qb.slo.<alert or group>.<event>.<number>      qb.silence.<silence>.<event>   qb.admin.alerting
+qb.incident.<incident>.<event>[.<number>]     qb.admin.incident
 qb.profile.<stack>                            qb.dead.<durable>.<sequence>
 qb.alive.<backend>   qb.config.stack.<event>   qb.replay.<durable>
 qb.trace.<service>                            qb.stored.<what follows qb.job. in the subject of a stored event>
@@ -29,9 +34,11 @@ if TYPE_CHECKING:
     from queuebit_contracts.catalog import AnyEvent
 
 __all__ = [
+    "BILL_REQUEST",
     "CONFIG",
     "DEAD",
     "DELEGATIONS",
+    "INVOICE_REQUEST",
     "REPLAY",
     "TENANTS",
     "TENANTS_REQUEST",
@@ -49,6 +56,8 @@ __all__ = [
     "everything_of",
     "hybrid",
     "identity",
+    "invoice",
+    "invoices",
     "job",
     "of_tenant",
     "origin",
@@ -64,6 +73,7 @@ __all__ = [
     "subject_of",
     "tenant",
     "trace",
+    "vendor_bill",
 ]
 
 TENANTS: Final = "qb.tenant.>"
@@ -81,11 +91,17 @@ TENANTS_REQUEST: Final = "qb.admin.tenants"
 USAGE_REQUEST: Final = "qb.admin.usage"
 """The subject on which the operator reports the usage of a job if its backend does not."""
 
+INVOICE_REQUEST: Final = "qb.admin.invoice"
+"""The subject on which the operator issues and credits invoices."""
+
 DEAD = "qb.dead.>"
 """All dead letters."""
 
 REPLAY = "qb.replay."
 """Dead letters come back under this prefix, followed by the name of the durable."""
+
+BILL_REQUEST: Final = "qb.admin.bill"
+"""The subject on which the operator imports a vendor's bill."""
 
 _JOBS, _STORED = "qb.job.", "qb.stored."
 
@@ -106,9 +122,11 @@ class Address(NamedTuple):
 
 _PLACES = {
     **dict.fromkeys(
-        ("job", "stored", "account", "command", "reservation", "delegation", "session", "hybrid"), (2, 3, 4, 5)
+        ("job", "stored", "account", "command", "reservation", "delegation", "session", "hybrid", "invoice", "budget"),
+        (2, 3, 4, 5),
     ),
     **dict.fromkeys(("query", "tenant", "identity", "sessions"), (2, 0, 3, 4)),
+    "bill": (0, 3, 4, 5),  # the second token is a vendor, which is no tenant
     **dict.fromkeys(("profile", "alive", "replay", "trace", "dead"), (0, 2, 0, 3)),
 }
 """By noun: which tokens are tenant, id and event, 0 for none; and where the qualifiers begin."""
@@ -203,6 +221,16 @@ def hybrid(tenant: str, hybrid_id: str) -> Aggregate:
     return Aggregate(f"qb.hybrid.{require_token(tenant, 'tenant')}.{require_token(hybrid_id, 'hybrid job')}")
 
 
+def invoice(tenant: str, period: str) -> Aggregate:
+    """The invoice of a tenant for a period, and its credits."""
+    return Aggregate(f"qb.invoice.{require_token(tenant, 'tenant')}.{require_token(period, 'period')}")
+
+
+def invoices(tenant: str) -> Aggregate:
+    """All invoices of a tenant: they are few, and each depends on the one before."""
+    return Aggregate(f"qb.invoice.{require_token(tenant, 'tenant')}")
+
+
 def output(tenant: str, hybrid_id: str, kind: str, number: int) -> str:
     """The subject of a chunk of what a hybrid job wrote: `logs` or `metrics`, numbered from 1."""
     return Aggregate(hybrid(tenant, hybrid_id).prefix.replace("hybrid", "output", 1)).event(kind, str(number))
@@ -211,6 +239,11 @@ def output(tenant: str, hybrid_id: str, kind: str, number: int) -> str:
 def backend(name: str) -> Aggregate:
     """The history of a backend."""
     return Aggregate(f"qb.backend.{require_token(name, 'backend')}")
+
+
+def vendor_bill(vendor: str, statement: str) -> Aggregate:
+    """What a vendor billed, or says that it will bill, for one statement."""
+    return Aggregate(f"qb.bill.{require_token(vendor, 'vendor')}.{require_token(statement, 'statement')}")
 
 
 def proof(log: str) -> Aggregate:

@@ -9,9 +9,9 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import NamedTuple
 
-__all__ = ["VERSION", "Derived", "derived_columns", "generation_of", "statements", "view_query"]
+__all__ = ["VERSION", "Derived", "derived_columns", "generation_of", "statements", "view_query", "views"]
 
-VERSION = 6
+VERSION = 7
 """Version of the tables; `events` carries it in its comment, beside its generation."""
 
 _COMMENT = re.compile(r"queuebit schema (\d+), generation (\w+)")
@@ -20,6 +20,8 @@ _COLUMN = re.compile(
     (?:[ ]COMMENT[ ]'[^']*')?,\n(?=\n|[ ]{4}\w)""",
     re.VERBOSE | re.DOTALL | re.MULTILINE,
 )
+
+_VIEW = re.compile(r"^CREATE OR REPLACE VIEW (\w+) AS$", re.MULTILINE)
 
 
 class Derived(NamedTuple):
@@ -61,3 +63,9 @@ def view_query(name: str) -> str:
     head = f"CREATE OR REPLACE VIEW {name} AS\n"
     (query,) = (text.split(head, 1)[1] for text in _files() if head in text)
     return query
+
+
+@cache
+def views() -> tuple[str, ...]:
+    """The names of all views, in the order of their making; each has a column `tenant`, which row policies need."""
+    return tuple(it[1] for text in _files() if (it := _VIEW.search(text)))

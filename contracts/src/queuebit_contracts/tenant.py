@@ -9,10 +9,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from queuebit_contracts.wire import Amount, DecimalText, Event, Name, Wire, open_text
+from queuebit_contracts.wire import Amount, DecimalText, Event, Moment, Name, Wire, open_text
 
 __all__ = [
     "Author",
+    "BudgetTerms",
+    "GrantTerms",
     "IssuerDefined",
     "IssuerDefinition",
     "IssuerRemoval",
@@ -35,6 +37,26 @@ Author = Annotated[str, Field(min_length=1, max_length=200)]
 """The author of the change, as given by that person or program. Only the operator's credential can write it."""
 
 
+class BudgetTerms(Amount):
+    """A budget: its amount, and which charges count. A reader that knows only amounts takes it for a lifetime limit,
+    which refuses more and never less."""
+
+    window: str | None = None
+    """`lifetime`, `month`, or days such as `30d`; absent: `lifetime`."""
+    soft: bool | None = None
+    """Whether it warns only; absent: it refuses."""
+    warn_at: tuple[DecimalText, ...] | None = None
+    """Shares of the amount that are announced when they are charged; absent: 0.5, 0.8 and 1."""
+
+
+class GrantTerms(Amount):
+    """Prepaid credit of a project; the fields are those of `queuebit_contracts.tenants.Grant`."""
+
+    project: Name
+    priority: int = 0
+    expires: Moment | None = None
+
+
 class TenantDefinition(Wire):
     """A team with walls around it, and its limits."""
 
@@ -44,8 +66,10 @@ class TenantDefinition(Wire):
     max_shots: int = Field(ge=1)
     max_active_jobs: int = Field(ge=1)
     """Jobs accepted and not yet ended."""
-    budgets: dict[str, Amount] | None = None
-    """By what counts against it: `tenant`, `project:<name>`, `user:<name>` or `tag:<name>`."""
+    budgets: dict[str, BudgetTerms] | None = None
+    """By what counts against it: `tenant`, or `<kind>:<name>` of a `project`, `user`, `tag`, `class` or `vendor`."""
+    grants: dict[str, GrantTerms] | None = None
+    """Prepaid credit, by name; each is put on its account as a fact of its own, `qb.account.granted.v1`."""
     by: Author
 
 

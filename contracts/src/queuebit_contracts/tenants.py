@@ -9,27 +9,32 @@ checks the signature under each submission.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from base64 import b32decode
 from binascii import crc_hqx
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from queuebit_contracts.issuers import Issuer
 from queuebit_contracts.topology import COMPILED, DECISIONS, PLATFORM
-from queuebit_contracts.wire import NAME, DecimalText, Name
+from queuebit_contracts.wire import NAME, DecimalText, Moment, Name
 from queuebit_kernel import Fault
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 __all__ = [
+    "LIFETIME",
+    "WARN_AT",
     "BadTenants",
     "Budget",
     "BudgetName",
+    "Grant",
     "Issuer",
     "Kind",
     "Project",
@@ -41,6 +46,7 @@ __all__ = [
     "damaged_keys",
     "parse_tenants",
     "tenants_toml",
+    "vendor_name",
 ]
 
 Role = Literal["viewer", "member", "admin"]
@@ -79,8 +85,24 @@ def _not_negative(amount: str) -> str:
 
 _Limit = Annotated[DecimalText, AfterValidator(_not_negative)]
 
-BudgetName = Annotated[str, Field(pattern=rf"^(tenant|(project|user|tag):{NAME[1:-1]})$")]
-"""The jobs that count against a budget: all of the tenant, those of a project or user, or those with a tag."""
+BudgetName = Annotated[str, Field(pattern=rf"^(tenant|(project|user|tag|class|vendor):{NAME[1:-1]})$")]
+"""The jobs that count against a budget: all of the tenant; those of a project, a user or a workload class; those with
+a tag; or those that run at a vendor, by `vendor_name`."""
+
+LIFETIME: Final = "lifetime"
+"""The window of a budget that counts every charge since it was defined."""
+
+WARN_AT: Final = ("0.5", "0.8", "1")
+"""The shares of a budget that are announced unless it names others."""
+
+
+_WINDOW: Final = r"^(lifetime|month|([1-9]|[1-9][0-9]|[12][0-9]{2}|3[0-5][0-9]|36[0-6])d)$"
+
+
+def _share(text: str) -> str:
+    if not 0 < Decimal(text) <= 1:
+        raise ValueError('a share is above 0 and at most 1, such as "0.8"')
+    return text
 
 
 class Budget(_Entry):
@@ -88,6 +110,26 @@ class Budget(_Entry):
 
     amount: _Limit = "0"
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
+    window: str = Field(default=LIFETIME, pattern=_WINDOW)
+    """Which charges count: all since it was defined, those of this calendar month, or those of the last days, today
+    included, such as `30d`. Days and months are of UTC."""
+    soft: bool = False
+    """Whether it warns only, and refuses no job."""
+    warn_at: tuple[Annotated[DecimalText, AfterValidator(_share)], ...] = Field(default=WARN_AT, max_length=8)
+    """Shares of the amount that are announced when they are charged."""
+
+
+class Grant(_Entry):
+    """Prepaid credit of a project, in addition to its budget; it pays first. Once it is granted, it does not change."""
+
+    project: Name
+    """Whose account it is on."""
+    amount: _Limit
+    currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
+    priority: int = Field(default=0, ge=0, le=1000)
+    """A lower one pays first; of equal ones, the first to expire, then the oldest."""
+    expires: Moment | None = None
+    """Nothing is held on it from then on."""
 
 
 class Project(_Entry):
@@ -121,6 +163,8 @@ class Tenant(_Entry):
     user: dict[Name, User] = Field(default_factory=dict)
     budget: dict[BudgetName, Budget] = Field(default_factory=dict)
     """By what counts against it, such as `"user:ada"`."""
+    grant: dict[Name, Grant] = Field(default_factory=dict, max_length=64)
+    """Prepaid credit, by a name of your own."""
     issuer: dict[Name, Issuer] = Field(default_factory=dict, max_length=64)
     """Issuers whose tokens are exchanged for delegated keys, by a name for people."""
 
@@ -151,6 +195,17 @@ class Tenants(_Entry):
         return self
 
     @model_validator(mode="after")
+    def _grants_have_accounts(self) -> Tenants:
+        for tenant, entry in self.tenant.items():
+            for name, it in entry.grant.items():
+                project = entry.project.get(it.project)
+                if project is None or project.currency != it.currency:
+                    where = "no such project" if project is None else f"its account in {project.currency}"
+                    what = f"grant {name} of {tenant} is {it.currency} for {it.project}"
+                    raise ValueError(f"{what}, and there is {where}")
+        return self
+
+    @model_validator(mode="after")
     def _one_owner_a_key(self) -> Tenants:
         owners: dict[str, str] = {}
         for tenant, entry in self.tenant.items():
@@ -160,6 +215,11 @@ class Tenants(_Entry):
                     if owners.setdefault(key, owner) != owner:
                         raise ValueError(f"key {key[:8]}… belongs to both {owners[key]} and {owner}")
         return self
+
+
+def vendor_name(vendor: str) -> str:
+    """The name of a vendor in budgets: `Amazon Braket` becomes `amazon-braket`."""
+    return re.sub("[^a-z0-9]+", "-", vendor.lower()).strip("-")
 
 
 def damaged_keys(tenants: Tenants) -> Iterator[tuple[str, str, int]]:
@@ -211,7 +271,7 @@ def tenants_toml(tenants: Tenants) -> str:
     document = tenants.model_dump(mode="json")
     blocks = [_block("", {"removed": document["removed"]})] if document["removed"] else []
     for name, tenant in document["tenant"].items():
-        tables = {word: tenant.pop(word) for word in ("budget", "issuer", "project", "user")}
+        tables = {word: tenant.pop(word) for word in ("budget", "grant", "issuer", "project", "user")}
         blocks.append(_block(f"[tenant.{name}]\n", tenant))
         for word, entries in tables.items():
             blocks += [_block(f"[tenant.{name}.{word}.{_key(it)}]\n", fields) for it, fields in entries.items()]
@@ -236,6 +296,9 @@ _SPELLING = {
     "amount": 'is not an amount: write it like "250" or "12.50"',
     "budget": 'is not an amount: write it like "250" or "12.50"',
     "currency": 'is not a currency: write three capital letters, such as "USD"',
+    "expires": 'is not a moment: write it like "2027-01-01T00:00:00Z"',
+    "window": 'is not a window: write "lifetime", "month", or days such as "30d", at most "366d"',
+    "warn_at": 'is not a share: write it like "0.8"',
     "keys": "is not the public half of a token: `qb tenant token new` makes one",
 }
 _ADVICE = {
@@ -260,7 +323,8 @@ def _sentence(fault: ErrorDetails) -> str:
 def _advice(fault: ErrorDetails, path: list[str]) -> str:
     match fault["type"]:
         case "string_pattern_mismatch" if path[-2:-1] == ["budget"]:
-            return 'is not the name of a budget: use "tenant", "project:NAME", "user:NAME" or "tag:NAME"'
+            kinds = '"project:NAME", "user:NAME", "tag:NAME", "class:NAME" or "vendor:NAME"'
+            return f'is not the name of a budget: use "tenant", {kinds}'
         case "string_pattern_mismatch":
             return next((_SPELLING[part] for part in reversed(path) if part in _SPELLING), _PLAIN_NAME)
         case "extra_forbidden":
@@ -284,6 +348,8 @@ def _table_of(path: list[str]) -> type[BaseModel]:
             return User
         case [_, _, "budget", *_]:
             return Budget
+        case [_, _, "grant", *_]:
+            return Grant
         case [_, _, "issuer", *_]:
             return Issuer
         case _:

@@ -18,6 +18,7 @@ from queuebit_contracts.subjects import dead, replay, trace
 from queuebit_contracts.wildcards import appended_by, named
 
 __all__ = [
+    "ALERTING",
     "COMPILED",
     "DECISIONS",
     "LOG",
@@ -50,6 +51,9 @@ them."""
 DECISIONS = "queuebit-decisions"
 """Where in the payload store the inputs of scheduling decisions lie. They name jobs of all tenants: no user may read
 them."""
+
+ALERTING = "ALERTING"
+"""Name of the bucket that says which process of the alerting service leads."""
 
 WEBHOOKS = "WEBHOOKS"
 """Name of the bucket that holds the tenants' webhook endpoints."""

@@ -15,9 +15,15 @@ from pydantic import Field
 from queuebit_contracts.wire import Name, Wire
 
 __all__ = [
+    "CPU_TIME",
+    "GATES_1Q",
+    "GATES_2Q",
+    "MEASUREMENTS",
     "QPU_TIME",
     "QUBITS",
+    "RESERVATION",
     "SHOTS",
+    "TASKS",
     "UNITS",
     "Measure",
     "MeasureRecord",
@@ -35,14 +41,42 @@ __all__ = [
 SHOTS: Final = "shots"
 """Shots that were taken."""
 
+TASKS: Final = "tasks"
+"""Tasks that the vendor bills, where it splits a job into several."""
+
 QPU_TIME: Final = "qpu-time"
 """Time on the backend; on simulators, the time of the simulation."""
 
 QUBITS: Final = "qubits"
 """Qubits that were occupied."""
 
-UNITS: Final[Mapping[str, str]] = {SHOTS: "shot", QPU_TIME: "microsecond", QUBITS: "qubit"}
-"""The unit of each metric that the price components of this version rate. A backend may report further metrics."""
+GATES_1Q: Final = "gates-1q"
+"""Gates on one qubit, of all shots together. Absent: those of the circuit that was quoted."""
+
+GATES_2Q: Final = "gates-2q"
+"""Gates on two qubits, of all shots together."""
+
+MEASUREMENTS: Final = "measurements"
+"""Preparations, resets and measurements of qubits, of all shots together."""
+
+CPU_TIME: Final = "cpu-time"
+"""Time of processors for steps after the run. No price component rates it."""
+
+RESERVATION: Final = "reservation"
+"""1 if the run took place in a reservation at the vendor, which pays for it."""
+
+UNITS: Final[Mapping[str, str]] = {
+    SHOTS: "shot",
+    TASKS: "task",
+    QPU_TIME: "microsecond",
+    QUBITS: "qubit",
+    GATES_1Q: "gate-shot",
+    GATES_2Q: "gate-shot",
+    MEASUREMENTS: "gate-shot",
+    CPU_TIME: "microsecond",
+    RESERVATION: "reservation",
+}
+"""The unit of each metric that is known here. A backend may report further metrics."""
 
 _Quantity = Annotated[str, Field(pattern=r"^[0-9]{1,18}(\.[0-9]{1,18})?$")]
 
@@ -51,11 +85,11 @@ class Measure(Wire):
     """One thing that was measured, such as 1,000 shots."""
 
     metric: Name
-    """The metric: `shots`, `qpu-time`, `qubits`, or one of the vendor."""
+    """The metric: `shots`, `qpu-time`, `qubits`, another of `UNITS`, or one of the vendor."""
     quantity: _Quantity
     """Exact decimal, zero or more."""
     unit: str = Field(min_length=1, max_length=32)
-    """`shot`, `microsecond` and `qubit` for the metrics above."""
+    """As in `UNITS`, for the metrics there."""
     final: bool = True
     """Whether the quantity may still change; only final quantities are billed."""
 
@@ -134,7 +168,7 @@ def measures_of(usage: Usage) -> tuple[Measure, ...]:
 
 
 def quantities(usage: Usage | UsageRecord) -> dict[str, Decimal]:
-    """The measured quantities by metric, of the units that price components rate."""
+    """The measured quantities by metric, of the metrics and units that are known here."""
     if usage.measures is None:
         return {metric: Decimal(quantity) for metric, quantity in _fields(usage).items()}
     return {it.metric: Decimal(it.quantity) for it in usage.measures if UNITS.get(it.metric) == it.unit}

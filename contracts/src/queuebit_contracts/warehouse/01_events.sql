@@ -2,7 +2,7 @@
 --
 -- A batch is one part, inserted under the token `LOG>` and the last sequence before it, so that of two writers at the
 -- same place one is dropped whole. Should a batch slip past the window of tokens all the same, the engine keeps one
--- row a sequence. The projection is part of each part: it is written, merged and lost together with its rows.
+-- row a sequence. Projections are parts of each part: they are written, merged and lost together with its rows.
 -- {generation} names this table among its rebuilds: a writer that still speaks of an earlier one is refused.
 CREATE TABLE IF NOT EXISTS events
 (
@@ -57,33 +57,159 @@ CREATE TABLE IF NOT EXISTS events
             parseDateTime64BestEffortOrNull(JSONExtractString(data, 'submitted_at'), 6, 'UTC'),
             event_time) AS took) < 0, 0, took),
         NULL) COMMENT 'from submitted to the end; NULL where either is unknown',
-    queue_wait_bucket UInt8 MATERIALIZED if(queue_wait_ms IS NULL, 0, 1 + arrayCount(bound -> queue_wait_ms > bound,
-        [10, 20, 50, 100, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500, 10000, 15000, 30000, 60000, 120000,
-         300000, 600000, 1800000, 3600000])) COMMENT '0 where there was no wait; the bounds are those of slos.toml',
-    end_to_end_bucket UInt8 MATERIALIZED if(end_to_end_ms IS NULL, 0, 1 + arrayCount(bound -> end_to_end_ms > bound,
-        [10, 20, 50, 100, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500, 10000, 15000, 30000, 60000, 120000,
-         300000, 600000, 1800000, 3600000])),
+
+    workload_class LowCardinality(String) MATERIALIZED if(
+        type IN ('qb.job.submitted.v1', 'qb.job.accepted.v1', 'qb.job.rejected.v1', 'qb.job.placed.v1',
+            'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.metered.v1',
+            'qb.job.corrected.v1', 'qb.job.sealed.v1', 'qb.job.sealed.v2'),
+        JSONExtractString(data, 'workload_class'), ''),
+    case_at DateTime64(6, 'UTC') MATERIALIZED greatest(toDateTime64(0, 6, 'UTC'), least(
+        stored_at,
+        if(type IN ('qb.job.sealed.v1', 'qb.job.sealed.v2'), ifNull(parseDateTime64BestEffortOrNull(JSONExtractString(
+            JSONExtractString(data, 'text'), 'predicate', 'times', 'finished_at'), 6, 'UTC'), event_time), event_time)))
+        COMMENT 'the earlier of what its author says and when the log stored it; of a receipt, when its job ended',
+    case_hour DateTime('UTC') MATERIALIZED if(
+        type IN ('qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.rejected.v1', 'qb.job.cancelled.v1',
+            'qb.job.metered.v1', 'qb.job.corrected.v1', 'qb.job.sealed.v1', 'qb.job.sealed.v2'),
+        toStartOfHour(case_at), toDateTime(0, 'UTC')) COMMENT 'the hour of a case; 1970 of the rest',
+    case_project LowCardinality(String) MATERIALIZED multiIf(
+        type IN ('qb.job.completed.v1', 'qb.job.failed.v1'), JSONExtractString(data, 'terms', 'project'),
+        type IN ('qb.job.sealed.v1', 'qb.job.sealed.v2'), JSONExtractString(JSONExtractString(data, 'text'), 'predicate', 'job', 'project'),
+        toString(project)),
+    case_backend LowCardinality(String) MATERIALIZED if(
+        type IN ('qb.job.sealed.v1', 'qb.job.sealed.v2') AND JSONExtractString(
+            JSONExtractString(data, 'text'), 'predicate', 'outcome', 'state') IN ('completed', 'failed'),
+        JSONExtractString(JSONExtractString(data, 'text'), 'predicate', 'run', 'backend'), toString(backend)),
+    attempt UInt32 MATERIALIZED
+        if(type IN ('qb.job.completed.v1', 'qb.job.failed.v1'), JSONExtractUInt(data, 'attempt'), 0),
+    usable UInt8 MATERIALIZED type = 'qb.job.completed.v1'
+        AND (NOT JSONHas(data, 'quality', 'passed') OR JSONExtractBool(data, 'quality', 'passed')),
+    quality_ppm UInt32 MATERIALIZED if(
+        usable,
+        if(JSONHas(data, 'compilation', 'esp_ppm'), JSONExtractUInt(data, 'compilation', 'esp_ppm'), 1000000), 0)
+        COMMENT 'estimated success probability of a usable result in millionths; a million where nothing estimates it',
+    waited_ms Nullable(UInt64) MATERIALIZED if(
+        type IN ('qb.job.completed.v1', 'qb.job.failed.v1'),
+        if((dateDiff('millisecond',
+            least(
+                parseDateTime64BestEffortOrNull(JSONExtractString(data, 'submitted_at'), 6, 'UTC'),
+                parseDateTime64BestEffortOrNull(JSONExtractString(data, 'accepted_at'), 6, 'UTC')),
+            parseDateTime64BestEffortOrNull(JSONExtractString(data, 'started_at'), 6, 'UTC')) AS stayed) < 0, 0, stayed),
+        NULL) COMMENT 'from submitted, and at the latest from accepted, to started',
+    latency_ms Nullable(UInt64) MATERIALIZED if(type = 'qb.job.completed.v1', end_to_end_ms, NULL)
+        COMMENT 'from submitted to the result',
+    latency_percent Nullable(UInt64) MATERIALIZED if(
+        type = 'qb.job.completed.v1' AND JSONExtractUInt(data, 'expected_ms') > 0,
+        intDivOrZero(100 * latency_ms, JSONExtractUInt(data, 'expected_ms')), NULL)
+        COMMENT 'latency, in percent of the time that the placement expected',
+    vendor_failed UInt8 MATERIALIZED type = 'qb.job.failed.v1' AND (
+        startsWith(JSONExtractString(data, 'reason', 'code'), 'vendor_')
+        OR JSONExtractString(data, 'reason', 'code') IN ('backend_error', 'plugin_failed')),
+    bill_adds_up UInt8 MATERIALIZED if(
+        type IN ('qb.job.metered.v1', 'qb.job.corrected.v1'),
+        arrayAll(
+            it -> ifNull(
+                toDecimal256(toDecimal128OrNull(JSONExtractString(it, 'billed'), 18), 18)
+                * toDecimal256(toDecimal128OrNull(JSONExtractString(it, 'unit_price'), 18), 18)
+                = toDecimal256OrNull(JSONExtractString(it, 'amount'), 36), 0),
+            JSONExtractArrayRaw(data, 'charge', 'lines'))
+        AND ifNull(toDecimal256OrNull(JSONExtractString(data, 'charge', 'amount'), 36) = arraySum(
+            it -> toDecimal256OrZero(JSONExtractString(it, 'amount'), 36),
+            JSONExtractArrayRaw(data, 'charge', 'lines')), 0),
+        0) COMMENT 'whether each line is quantity times price, and their sum is the charge',
+    proven UInt8 MATERIALIZED if(
+        type NOT IN ('qb.job.sealed.v1', 'qb.job.sealed.v2') OR JSONExtractUInt(data, 'revision') > 0, 0,
+        1 + 2 * arrayAll(it -> it NOT IN ('', '0'), arrayConcat(
+            [(JSONExtract(JSONExtractString(data, 'text'), 'predicate', 'Tuple(
+                job Tuple(tenant String, project String, id String, actor String),
+                outcome Tuple(state String, reasons Array(Tuple(code String))),
+                request_digest String, result_digest String, circuit_digest String,
+                compiled Tuple(compiler String, seed Nullable(UInt64)),
+                run Tuple(backend String, calibration_digest String, shots UInt64),
+                times Tuple(submitted_at String, accepted_at String, placed_at String, started_at String,
+                    finished_at String),
+                usage Array(Tuple(metric String)), price_book String, trace_id String, software String)') AS said
+                ).job.tenant,
+                (said).job.project, (said).job.id, (said).outcome.state, (said).request_digest, (said).times.submitted_at,
+                (said).times.finished_at, (said).price_book, (said).trace_id, (said).software],
+            if((said).outcome.state IN ('completed', 'failed'),
+                [(said).job.actor, (said).circuit_digest, (said).run.backend, (said).times.accepted_at, (said).times.placed_at], []),
+            if((said).outcome.state IN ('failed', 'rejected'), [toString(length((said).outcome.reasons))], []),
+            if((said).outcome.state = 'completed',
+                [(said).result_digest, (said).compiled.compiler, toString((said).compiled.seed IS NOT NULL),
+                    toString((said).run.shots), (said).times.started_at, toString(length((said).usage))],
+                [])))
+            + ((said).run.calibration_digest != '' OR (said).outcome.state != 'completed'))
+        COMMENT 'of a first receipt: 1, plus 2 if its statement has all fields, plus 1 if a result has a calibration',
+    opened_hour DateTime('UTC') MATERIALIZED multiIf(
+        type = 'qb.job.accepted.v1', toStartOfHour(greatest(event_time, toDateTime64(0, 6, 'UTC'))),
+        type IN ('qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1'), toStartOfHour(greatest(
+            ifNull(parseDateTime64BestEffortOrNull(JSONExtractString(data, 'accepted_at'), 6, 'UTC'),
+                toDateTime64(0, 6, 'UTC')),
+            toDateTime64(0, 6, 'UTC'))),
+        toDateTime(0, 'UTC')) COMMENT 'the hour in which its job was accepted',
+    opens Int8 MATERIALIZED multiIf(
+        type = 'qb.job.accepted.v1', 1,
+        type IN ('qb.job.completed.v1', 'qb.job.failed.v1') OR (
+            type = 'qb.job.cancelled.v1' AND JSONExtractString(data, 'accepted_at') != ''), -1,
+        0) COMMENT '1 where a job was accepted, -1 where an accepted one ended: the sum is the number of open jobs',
+    charge_hour DateTime('UTC') MATERIALIZED if(charge IS NULL, toDateTime(0, 'UTC'), case_hour),
 
     CONSTRAINT generation CHECK generation = '{generation}',
     INDEX by_job job TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_stored_at stored_at TYPE minmax GRANULARITY 1,
-    PROJECTION levels
+    INDEX by_case_at case_at TYPE minmax GRANULARITY 1,
+    INDEX by_type type TYPE set(100) GRANULARITY 1,
+    PROJECTION cases
     (
         SELECT
-            tenant,
-            toStartOfHour(stored_at) AS hour,
-            backend,
+            case_hour, tenant, case_project, workload_class, case_backend,
             countIf(type = 'qb.job.completed.v1'),
-            countIf(type = 'qb.job.failed.v1'),
-            countIf(type = 'qb.job.rejected.v1'),
-            countIf(type = 'qb.job.cancelled.v1'),
-            countIf(type IN ('qb.job.sealed.v1', 'qb.job.sealed.v2')),
-            countResample(1, 25, 1)(queue_wait_bucket),
-            countResample(1, 25, 1)(end_to_end_bucket),
-            max(queue_wait_ms),
-            max(end_to_end_ms)
-        GROUP BY tenant, hour, backend
-    ) WITH SETTINGS (index_granularity = 256)
+            countIf(type IN ('qb.job.completed.v1', 'qb.job.failed.v1')),
+            countIf(type IN (
+                'qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')),
+            countIf(usable),
+            sum(quality_ppm),
+            countIf(attempt > 1),
+            countIf(vendor_failed),
+            countIf(latency_percent IS NOT NULL),
+            countIf(latency_percent < 200),
+            countIf(type IN ('qb.job.metered.v1', 'qb.job.corrected.v1')),
+            countIf(bill_adds_up),
+            countIf(proven = 3),
+            countIf(proven = 4),
+            countIf(waited_ms IS NOT NULL),
+            countIf(waited_ms <= 10), countIf(waited_ms <= 20), countIf(waited_ms <= 50),
+            countIf(waited_ms <= 100), countIf(waited_ms <= 200), countIf(waited_ms <= 300),
+            countIf(waited_ms <= 500), countIf(waited_ms <= 750), countIf(waited_ms <= 1000),
+            countIf(waited_ms <= 1500), countIf(waited_ms <= 2000), countIf(waited_ms <= 3000),
+            countIf(waited_ms <= 5000), countIf(waited_ms <= 7500), countIf(waited_ms <= 10000),
+            countIf(waited_ms <= 15000), countIf(waited_ms <= 30000), countIf(waited_ms <= 60000),
+            countIf(waited_ms <= 120000), countIf(waited_ms <= 300000), countIf(waited_ms <= 600000),
+            countIf(waited_ms <= 1800000), countIf(waited_ms <= 3600000),
+            countIf(latency_ms IS NOT NULL),
+            countIf(latency_ms <= 10), countIf(latency_ms <= 20), countIf(latency_ms <= 50),
+            countIf(latency_ms <= 100), countIf(latency_ms <= 200), countIf(latency_ms <= 300),
+            countIf(latency_ms <= 500), countIf(latency_ms <= 750), countIf(latency_ms <= 1000),
+            countIf(latency_ms <= 1500), countIf(latency_ms <= 2000), countIf(latency_ms <= 3000),
+            countIf(latency_ms <= 5000), countIf(latency_ms <= 7500), countIf(latency_ms <= 10000),
+            countIf(latency_ms <= 15000), countIf(latency_ms <= 30000), countIf(latency_ms <= 60000),
+            countIf(latency_ms <= 120000), countIf(latency_ms <= 300000), countIf(latency_ms <= 600000),
+            countIf(latency_ms <= 1800000), countIf(latency_ms <= 3600000)
+        GROUP BY case_hour, tenant, case_project, workload_class, case_backend
+    ) WITH SETTINGS (index_granularity = 2048),
+    PROJECTION open
+    (
+        SELECT opened_hour, tenant, sum(opens) GROUP BY opened_hour, tenant
+    ) WITH SETTINGS (index_granularity = 2048),
+    PROJECTION costs
+    (
+        SELECT
+            charge_hour, tenant, case_project, workload_class, case_backend, currency,
+            sum(charge),
+            countIf(type = 'qb.job.metered.v1')
+        GROUP BY charge_hour, tenant, case_project, workload_class, case_backend, currency
+    ) WITH SETTINGS (index_granularity = 2048)
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY intDiv(seq, 10000000)

@@ -1,0 +1,15 @@
+-- Latencies of completed jobs, from submitted to the result.
+CREATE OR REPLACE VIEW sli_end_to_end AS
+SELECT
+    it.tenant AS tenant,
+    it.case_project AS project,
+    it.workload_class AS workload_class,
+    it.case_backend AS backend,
+    whose.vendor AS vendor,
+    it.case_at AS at,
+    toUInt64(1) AS good,
+    toUInt64(1) AS total,
+    toUInt64(assumeNotNull(it.latency_ms)) AS value_ms
+FROM events AS it FINAL
+LEFT ANY JOIN backend_vendors AS whose ON whose.backend = it.case_backend
+WHERE it.type = 'qb.job.completed.v1' AND it.latency_ms IS NOT NULL

@@ -1,0 +1,15 @@
+-- Jobs that completed or failed, at their end; good are those that no vendor failed. `cause` is the reason's code.
+CREATE OR REPLACE VIEW sli_vendor_error AS
+SELECT
+    it.tenant AS tenant,
+    it.case_project AS project,
+    it.workload_class AS workload_class,
+    it.case_backend AS backend,
+    whose.vendor AS vendor,
+    it.case_at AS at,
+    toUInt64(NOT it.vendor_failed) AS good,
+    toUInt64(1) AS total,
+    if(it.vendor_failed, it.reasons[1], '') AS cause
+FROM events AS it FINAL
+LEFT ANY JOIN backend_vendors AS whose ON whose.backend = it.case_backend
+WHERE it.type IN ('qb.job.completed.v1', 'qb.job.failed.v1')
