@@ -67,6 +67,12 @@ def test_a_stale_schema_is_detected_and_rewritten(tmp_path: Path, capsys: pytest
     assert main([str(path), "--check"]) == 0
 
 
+@pytest.mark.parametrize("name", ["vendors", "vendors-eur"])
+def test_the_schema_accepts_the_books_of_vendors(name: str) -> None:
+    validator = jsonschema.Draft202012Validator(json.loads(document()))
+    validator.validate(_as_json((PUBLISHED / f"{name}.toml").read_text(encoding="utf-8")))
+
+
 def test_the_schema_accepts_the_default_book_and_refuses_an_unquoted_amount() -> None:
     validator = jsonschema.Draft202012Validator(json.loads(document()))
     text = (PUBLISHED / "default.toml").read_text(encoding="utf-8")

@@ -1,5 +1,6 @@
 """Charges and quotes: exact, itemised, and never above the quote."""
 
+import math
 from decimal import ROUND_CEILING, Context, Decimal, localcontext
 from fractions import Fraction
 from typing import Any
@@ -44,18 +45,35 @@ def _text(places: int, most: int) -> st.SearchStrategy[str]:
 
 
 AMOUNTS = _text(12, 999)
-DURATIONS = st.fixed_dictionaries(
-    {"amount": AMOUNTS, "quantum": st.sampled_from(["0.000001", "0.001", "0.7", "1", "3600"]), "minimum": _text(6, 60)}
-)
-WEIGHTS = st.fixed_dictionaries(dict.fromkeys(("task", "shot", "second", "qubit_second"), AMOUNTS))
-PRICES = st.builds(
-    price,
-    per_task=AMOUNTS,
-    per_shot=AMOUNTS | st.none(),
-    per_second=DURATIONS | st.none(),
-    per_qubit_second=DURATIONS | st.none(),
-    jbu=WEIGHTS,
-)
+COARSE = _text(6, 999)  # so that an amount in credits times their price has 12 places
+COUNTED = ("task", "shot", "second", "qubit_second", "gate_1q", "gate_2q", "measurement")
+WEIGHTS = st.fixed_dictionaries(dict.fromkeys(COUNTED, AMOUNTS))
+MINIMA = st.fixed_dictionaries({"amount": COARSE, "rule": st.sampled_from(["base", "floor"])})
+
+
+def _prices(amounts: st.SearchStrategy[str], **other: st.SearchStrategy[Any]) -> st.SearchStrategy[Price]:
+    durations = st.fixed_dictionaries({
+        "amount": amounts,
+        "quantum": st.sampled_from(["0.000001", "0.001", "0.7", "1", "3600"]),
+        "minimum": _text(6, 60),
+        "rounding": st.sampled_from(["up", "nearest", "down"]),
+    })  # fmt: skip
+    return st.builds(
+        price,
+        per_task=amounts,
+        per_shot=amounts | st.none(),
+        per_second=durations | st.none(),
+        per_qubit_second=durations | st.none(),
+        per_gate_1q=amounts | st.none(),
+        per_gate_2q=amounts | st.none(),
+        per_measurement=amounts | st.none(),
+        minimum=MINIMA | st.none(),
+        jbu=WEIGHTS,
+        **other,
+    )
+
+
+PRICES = _prices(AMOUNTS) | _prices(COARSE, credits=st.fixed_dictionaries({"unit": st.just("HQC"), "price": COARSE}))
 COUNTS = st.integers(0, 10**6)
 USAGES = st.builds(
     Usage,
@@ -64,6 +82,9 @@ USAGES = st.builds(
     shots_completed=COUNTS,
     qpu_us=st.integers(0, 10**12),
     qubits=st.integers(0, 5000),
+    gates_1q=COUNTS,
+    gates_2q=COUNTS,
+    measurements=COUNTS,
 )
 BOUNDS = st.builds(
     Bounds,
@@ -71,6 +92,9 @@ BOUNDS = st.builds(
     shots=st.integers(1, 10**6),
     qpu_us=st.integers(0, 10**12),
     qubits=st.integers(0, 5000),
+    gates_1q=COUNTS,
+    gates_2q=COUNTS,
+    measurements=COUNTS,
 )
 OUTCOMES: st.SearchStrategy[Outcome] = st.sampled_from(["completed", "stopped", "failed", "cancelled", "rejected"])
 
@@ -174,17 +198,31 @@ def test_a_charge_equals_the_same_sum_in_fractions(terms: Price, usage: Usage) -
     def due(component: Any, micros: int) -> Fraction:  # a Duration or None
         if component is None:
             return Fraction(0)
-        floor = Fraction(component.minimum) if usage.tasks else Fraction(0)
+        floor = Fraction(component.minimum) * usage.tasks
         steps = max(Fraction(micros, 10**6), floor) / Fraction(component.quantum)
-        return -(-steps.numerator // steps.denominator) * Fraction(component.quantum) * Fraction(component.amount)
+        half = Fraction(1, 2)
+        whole = {"up": math.ceil(steps), "down": math.floor(steps), "nearest": math.floor(steps + half)}
+        return whole[component.rounding] * Fraction(component.quantum) * Fraction(component.amount)
 
     expected = (
         Fraction(terms.per_task or 0) * usage.tasks
         + Fraction(terms.per_shot or 0) * min(usage.shots_completed, usage.shots_requested)
         + due(terms.per_second, usage.qpu_us)
         + due(terms.per_qubit_second, usage.qpu_us * usage.qubits)
+        + Fraction(terms.per_gate_1q or 0) * usage.gates_1q
+        + Fraction(terms.per_gate_2q or 0) * usage.gates_2q
+        + Fraction(terms.per_measurement or 0) * usage.measurements
     )
-    assert Fraction(rate(terms, usage).amount) == expected
+    if terms.minimum is not None:
+        least = Fraction(terms.minimum.amount) * usage.tasks
+        expected = expected + least if terms.minimum.rule == "base" else max(expected, least)
+    charge = rate(terms, usage)
+    if terms.credits is None:
+        assert all(line.credits is None for line in charge.lines)
+        assert Fraction(charge.amount) == expected
+    else:
+        assert sum(Fraction(line.credits or 0) for line in charge.lines) == expected
+        assert Fraction(charge.amount) == expected * Fraction(terms.credits.price)
 
 
 @given(PRICES, USAGES, BOUNDS, OUTCOMES)
@@ -193,7 +231,7 @@ def test_a_charge_never_exceeds_its_quote(terms: Price, usage: Usage, bounds: Bo
     assert charged.amount <= offered.amount
     assert charged.jbu <= offered.jbu
     for line, most in zip(charged.lines, offered.lines, strict=True):
-        assert line.billed <= most.billed
+        assert line.billed <= most.billed or line.component == "minimum"  # what is missing to the floor
 
 
 @given(PRICES, BOUNDS)
@@ -201,7 +239,7 @@ def test_a_job_that_reaches_its_bounds_costs_its_quote(terms: Price, bounds: Bou
     assert rate(terms, bounds.exhausted(), bounds=bounds).lines == quote(terms, bounds).lines
 
 
-@given(PRICES, USAGES, st.sampled_from(["shots_completed", "shots_requested", "qpu_us", "qubits", "tasks"]), COUNTS)
+@given(PRICES, USAGES, st.sampled_from([*Usage.model_fields]), COUNTS)
 def test_more_usage_never_costs_less(terms: Price, usage: Usage, what: str, more: int) -> None:
     larger = usage.model_copy(update={what: getattr(usage, what) + more})
     assert rate(terms, larger).amount >= rate(terms, usage).amount
@@ -214,6 +252,7 @@ def test_lines_multiply_and_add_up_exactly(terms: Price, usage: Usage, bounds: B
         for line in statement.lines:
             assert Fraction(line.billed) * Fraction(line.unit_price) == Fraction(line.amount)
             assert Fraction(plain(line.amount)) == Fraction(line.amount)
+            assert len(plain(line.amount).partition(".")[2]) <= 18
             assert "E" not in plain(line.billed) + plain(line.amount)
         assert sum(Fraction(line.amount) for line in statement.lines) == Fraction(statement.amount)
 

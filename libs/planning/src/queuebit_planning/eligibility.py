@@ -24,7 +24,8 @@ _REMEDY: Final = {
     "too_long": "ask for fewer shots, or run fewer operations",
     "unsupported_feature": "write the circuit without it, or choose another backend: "
     "`qb plan FILE` shows which can run it",
-    "unpriced": "add a price to the price book, or choose another backend",
+    "unpriced": "the operator adds a [[price]] with its id as `backend` to the price book, and restarts broker and "
+    "metering; until then choose another backend",
 }
 """What the user can do, by the code of the objection."""
 

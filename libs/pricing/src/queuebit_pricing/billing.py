@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
 
-from queuebit_pricing.listing import Price
+from queuebit_pricing.errors import BadUsage
+from queuebit_pricing.listing import Outcome
+from queuebit_pricing.price import Price
 from queuebit_pricing.rating import Charge, rate
 from queuebit_pricing.usage import MAX_COUNT, Bounds, Usage
 
@@ -20,34 +22,80 @@ def bill(
     """Charge a job that ran; the charge is never above `quote(price, bounds)`.
 
     1. Usage that is not final costs nothing yet.
-    2. A completed job is charged one task and its usage.
+    2. A completed job is charged its usage, and one task, unless `bounds.tasks` says that the vendor bills several.
+       Then it is charged those that were measured. Where none were, they are those of the bounds, in proportion to the
+       completed shots, rounded up, and at least one.
     3. A stopped run, which reached a limit of its size or was cancelled, is charged the same if it used anything.
-    4. All other jobs are free; the lines list their usage.
+    4. All other jobs are free; the lines list their usage. `free_when` of the price makes further jobs free.
+    5. Gates that were not measured are those of the bounds, in proportion to the completed shots, rounded up.
 
     Args:
         price: the price of the quote of the job.
         bounds: the quantities that its hold pays for.
         state: the final state of the job.
-        quantities: measured quantities by metric: `shots`, `qpu-time` in microseconds, `qubits`; others are ignored.
+        quantities: measured quantities by metric: `shots`, `tasks`, `qpu-time` in microseconds, `qubits`, `gates-1q`,
+            `gates-2q`, `measurements`, and `reservation`, which is more than 0 in a reservation; others are ignored.
         final: whether all quantities are final.
         at_limit: whether the run failed because it reached a limit of its size.
+
+    Raises:
+        BadUsage: a quantity is negative or not finite.
     """
     shots, qpu_us, qubits = (_whole(quantities.get(it, _NOTHING)) for it in ("shots", "qpu-time", "qubits"))
     ran = final and (state == "completed" or shots > 0 or qpu_us > 0)
-    stopped = (state == "failed" and at_limit) or (state == "cancelled" and ran)
     used = Usage(
-        tasks=int(ran),
+        tasks=_tasks(bounds, shots, quantities) if ran else 0,
         shots_requested=bounds.shots,
         shots_completed=shots if ran else 0,
         qpu_us=qpu_us if ran else 0,
         qubits=qubits if ran else 0,
+        **(_gates(bounds, shots, quantities) if ran and price.counts_gates else {}),
     )
-    return rate(price, used, "stopped" if stopped else state, bounds)
+    stopped = (state == "failed" and at_limit) or (state == "cancelled" and ran)
+    return rate(price, used, _outcome(price, state, quantities, stopped=stopped), bounds)
+
+
+def _outcome(price: Price, state: str, quantities: Mapping[str, Decimal], *, stopped: bool) -> Outcome:
+    free = price.free_when or ()
+    if "reserved" in free and quantities.get("reservation"):
+        return "reserved"
+    return "stopped" if stopped and state not in free else state
+
+
+def _tasks(bounds: Bounds, shots: int, quantities: Mapping[str, Decimal]) -> int:
+    """Return the tasks of a run; one where the bounds say nothing of tasks."""
+    if bounds.tasks is None:
+        return 1
+    if "tasks" in quantities:
+        return _whole(quantities["tasks"])
+    return max(1, _share(bounds.tasks, shots, bounds))
+
+
+def _share(most: int, shots: int, bounds: Bounds) -> int:
+    """Return what is due of a quantity for the completed shots, rounded up."""
+    return -(-most * min(shots, bounds.shots) // bounds.shots)
+
+
+def _gates(bounds: Bounds, shots: int, quantities: Mapping[str, Decimal]) -> dict[str, int]:
+    """Return gate-shots as measured, or else those of the compiled circuit for the completed shots."""
+    return {
+        name: _whole(quantities[metric]) if metric in quantities else _share(most, shots, bounds)
+        for metric, name, most in (
+            ("gates-1q", "gates_1q", bounds.gates_1q),
+            ("gates-2q", "gates_2q", bounds.gates_2q),
+            ("measurements", "measurements", bounds.measurements),
+        )
+    }
 
 
 def _whole(quantity: Decimal) -> int:
     """Return a quantity in whole units, rounded up and at most `MAX_COUNT`.
 
     A vendor may report more, but the charge never exceeds its bounds.
+
+    Raises:
+        BadUsage: the quantity is negative or not finite.
     """
+    if not quantity.is_finite() or quantity < 0:
+        raise BadUsage(f"a measured quantity is {quantity}: state the usage again, in numbers of at least 0")
     return min(int(quantity.to_integral_value(ROUND_CEILING)), MAX_COUNT)

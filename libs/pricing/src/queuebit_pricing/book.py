@@ -1,24 +1,31 @@
-"""The price book: one version, one currency, and all prices with their validity periods."""
+"""The price book: one version, one currency, and all prices and agreements with their validity periods."""
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from queuebit_kernel import digest_of, rfc3339
+from queuebit_pricing.agreement_terms import Agreement
 from queuebit_pricing.errors import BadPriceBook, Problem, Unpriced
+from queuebit_pricing.exact import Unquoted
 from queuebit_pricing.explain import CLASH, explain, place
-from queuebit_pricing.listing import Currency, Listing, Price
+from queuebit_pricing.listing import Currency, Listing
+from queuebit_pricing.price import Price
 
 __all__ = ["PriceBook", "check", "load", "parse"]
+
+_Row = TypeVar("_Row", Listing, Agreement)
+_Numbered = Sequence[tuple[int, _Row]]
 
 
 class PriceBook(BaseModel):
@@ -32,10 +39,12 @@ class PriceBook(BaseModel):
     """The currency of all prices (ISO 4217). There is no conversion: another currency needs another book."""
     listings: Annotated[tuple[Listing, ...], Field(alias="price", min_length=1)]
     """The prices, in any order."""
+    agreements: Annotated[tuple[Agreement, ...], Field(alias="agreement")] = ()
+    """Allowances and discounts of tenants, in any order; they apply when a period is invoiced."""
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> PriceBook:
-        if clashes := _clashes(list(enumerate(self.listings))):
+        if clashes := _conflicts(list(enumerate(self.listings)), list(enumerate(self.agreements))):
             raise PydanticCustomError(CLASH, "{clashes}", {"clashes": "; ".join(map(str, clashes))})
         return self
 
@@ -95,21 +104,46 @@ def load(path: Path) -> PriceBook:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadPriceBook(str(path), [Problem("file", f"{error}: give the path of a UTF-8 TOML file")]) from error
+        problem = Problem("file", f"{error}: give the path of a UTF-8 file of TOML, or of JSON if it ends with .json")
+        raise BadPriceBook(str(path), [problem]) from error
     return parse(text, name=str(path))
 
 
 def parse(text: str, name: str = "(text)") -> PriceBook:
-    """Parse and check a price book in TOML; errors use `name` for the book.
+    """Parse and check a price book in TOML, or in JSON if `name` ends with `.json`; errors use `name` for the book.
 
     Raises:
         BadPriceBook: as `load`.
     """
+    if name.lower().endswith(".json"):
+        return check(_json(text, name), name)
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadPriceBook(name, [Problem("TOML", f"{error}: correct the syntax there")]) from error
     return check(document, name)
+
+
+def _json(text: str, name: str) -> Mapping[str, object]:
+    try:
+        document = json.loads(text, object_pairs_hook=_unique, parse_float=Unquoted, parse_constant=_refused)
+    except (ValueError, RecursionError) as error:
+        raise BadPriceBook(name, [Problem("JSON", f"{error}: correct the syntax there")]) from error
+    if not isinstance(document, dict):
+        raise BadPriceBook(name, [Problem("JSON", "is no object: write the keys of a price book between { and }")])
+    return document
+
+
+def _refused(constant: str) -> object:
+    raise ValueError(f"{constant} is no number")
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(it for it in names if names.count(it) > 1)!r} appears twice")
+    return found
 
 
 def check(document: Mapping[str, object], name: str = "(document)") -> PriceBook:
@@ -121,20 +155,25 @@ def check(document: Mapping[str, object], name: str = "(document)") -> PriceBook
     try:
         return PriceBook.model_validate(document)
     except ValidationError as error:
-        raise BadPriceBook(name, explain(error, document) + _clashes(list(_usable(document)))) from error
+        listings, agreements = _usable(document, "price", Listing), _usable(document, "agreement", Agreement)
+        raise BadPriceBook(name, explain(error, document) + _conflicts(list(listings), list(agreements))) from error
 
 
-def _usable(document: Mapping[str, object]) -> Iterator[tuple[int, Listing]]:
-    """Yield the valid listings, so that an invalid listing does not hide conflicts of the others."""
-    rows = document.get("price")
+def _usable(document: Mapping[str, object], table: str, model: type[_Row]) -> Iterator[tuple[int, _Row]]:
+    """Yield the valid rows, so that an invalid row does not hide conflicts of the others."""
+    rows = document.get(table)
     for index, row in enumerate(rows if isinstance(rows, list) else []):
         try:
-            yield index, Listing.model_validate(row)
+            yield index, model.model_validate(row)
         except ValidationError:
             continue
 
 
-def _clashes(listings: Sequence[tuple[int, Listing]]) -> list[Problem]:
+def _conflicts(listings: _Numbered[Listing], agreements: _Numbered[Agreement]) -> list[Problem]:
+    return _clashes(listings) + _disputes(agreements) + _unmet(listings, agreements) + _above_list(listings, agreements)
+
+
+def _clashes(listings: _Numbered[Listing]) -> list[Problem]:
     problems = []
     for (first, one), (second, two) in combinations(listings, 2):
         if one.id == two.id:
@@ -155,6 +194,61 @@ def _clashes(listings: Sequence[tuple[int, Listing]]) -> list[Problem]:
                 )
             )
     return problems
+
+
+def _disputes(agreements: _Numbered[Agreement]) -> list[Problem]:
+    """Return repeated ids, and discounts of which neither has precedence."""
+    problems = []
+    for (first, one), (second, two) in combinations(agreements, 2):
+        where, path = place(second, two.id, "agreement"), ("agreement", second)
+        if one.id == two.id:
+            problems.append(Problem(where, f"agreement {first + 1} has the same id: give each its own id", path))
+        elif one.overlaps(two) and (tied := _targets(one) & _targets(two)):
+            problems.append(
+                Problem(
+                    where,
+                    f"discounts {', '.join(sorted(tied))} at the same time as {one.id!r}: end the earlier one with "
+                    "valid_until, or remove one of the two",
+                    path,
+                )
+            )
+    return problems
+
+
+def _targets(agreement: Agreement) -> set[str]:
+    """What the agreement has a discount or a tier for; of each there may be one at a time."""
+    tiers = {f"{it.component} of {it.prices} by volume" for it in agreement.tier}
+    return tiers | {f"{it.component or 'all'} of {it.prices}" for it in agreement.discount}
+
+
+def _unmet(listings: _Numbered[Listing], agreements: _Numbered[Agreement]) -> list[Problem]:
+    """Return the parts of agreements that are for no price."""
+    return [
+        Problem(
+            place(index, agreement.id, "agreement"),
+            f"{rule.prices!r} covers no valid price of this book: correct it, or remove this part",
+            ("agreement", index),
+        )
+        for index, agreement in agreements
+        for rule in agreement.rules
+        if not any(rule.covers(listing.id) for _, listing in listings)
+    ]
+
+
+def _above_list(listings: _Numbered[Listing], agreements: _Numbered[Agreement]) -> list[Problem]:
+    """Return the prices of agreements above the list price: holds at list price would not pay for them."""
+    return [
+        Problem(
+            place(index, agreement.id, "agreement"),
+            f"{unit_price} for a {component} is above the list price {at_list} of {listing.id!r}: correct it, or "
+            "raise the list price and give other tenants a discount",
+            ("agreement", index),
+        )
+        for index, agreement in agreements
+        for rule, component, unit_price in agreement.prices
+        for _, listing in listings
+        if rule.covers(listing.id) and (at_list := listing.unit_price(component)) is not None and unit_price > at_list
+    ]
 
 
 def _span(listing: Listing) -> str:

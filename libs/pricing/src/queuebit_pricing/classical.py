@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from queuebit_pricing.listing import Price
+from queuebit_pricing.price import Price
 from queuebit_pricing.rating import itemise
 from queuebit_pricing.statement import Statement
 from queuebit_pricing.usage import MAX_COUNT, Usage

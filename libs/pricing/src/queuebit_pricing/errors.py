@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from queuebit_kernel import Fault
 
-__all__ = ["BadPriceBook", "Problem", "Unpriced"]
+__all__ = ["BadPriceBook", "BadUsage", "Problem", "Unpriced"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,12 @@ class BadPriceBook(Fault):
         self.problems = tuple(problems)
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         super().__init__("\n".join([f"price book {name} has {count}:", *(f"  - {problem}" for problem in problems)]))
+
+
+class BadUsage(Fault):
+    """A measured quantity is no number of at least 0; nothing can be charged for it."""
+
+    code = "bad_usage"
 
 
 class Unpriced(Fault):

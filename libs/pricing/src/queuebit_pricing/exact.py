@@ -1,54 +1,47 @@
-"""Reads, adds, multiplies and writes exact decimals.
+"""Decimals of price books: how they are written, their limits, and millionths.
 
-Nothing is rounded: a result that needs rounding raises `decimal.Inexact`. The limits of `Digits` prevent this for valid
-prices and usage.
+The limits of `Digits` prevent that valid prices and usage need more digits than `queuebit_kernel.exact` has.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
-from typing import Annotated, Final
+from decimal import Decimal
+from typing import Annotated
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-__all__ = ["Amount", "Digits", "Seconds", "from_micros", "plain", "product", "to_micros", "total"]
+from queuebit_kernel.exact import EXACT, plain
+
+__all__ = [
+    "Amount",
+    "Digits",
+    "Seconds",
+    "Unquoted",
+    "from_micros",
+    "to_micros",
+]
 
 _MICRO = 6
 
 
-_EXACT: Final = Context(prec=120, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
-
-
-def product(left: Decimal, right: Decimal) -> Decimal:
-    """Multiply without rounding."""
-    return _EXACT.multiply(left, right)
-
-
-def total(amounts: Iterable[Decimal]) -> Decimal:
-    """Add without rounding; the total of no amounts is 0."""
-    result = Decimal(0)
-    for amount in amounts:
-        result = _EXACT.add(result, amount)
-    return result
-
-
 def from_micros(micros: int) -> Decimal:
     """Convert millionths to units: 1_500_000 becomes 1.5."""
-    return _EXACT.scaleb(Decimal(micros), -_MICRO)
+    return EXACT.scaleb(Decimal(micros), -_MICRO)
 
 
 def to_micros(units: Decimal) -> int:
     """Convert units with at most six decimal places to millionths: 1.5 becomes 1_500_000."""
-    return int(_EXACT.scaleb(units, _MICRO))
+    return int(EXACT.scaleb(units, _MICRO))
 
 
-def plain(value: Decimal) -> str:
-    """Format without exponent or trailing zeros; equal values have equal text."""
-    return format(_EXACT.normalize(value), "f")
+@dataclass(frozen=True, slots=True)
+class Unquoted:
+    """A number of a document of JSON, as it was written."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +63,9 @@ class Digits:
 
     def read(self, value: object) -> Decimal:
         if isinstance(value, int | float) and not isinstance(value, bool):
-            quoted = format(Decimal(str(value)), "f")
+            value = Unquoted(str(value))
+        if isinstance(value, Unquoted):
+            quoted = format(Decimal(value.text), "f")
             raise PydanticCustomError("unquoted", 'put the number in quotes: "{quoted}"', {"quoted": quoted})
         text = format(value, "f") if isinstance(value, Decimal) else value
         if not isinstance(text, str) or not re.fullmatch(self.pattern, text):

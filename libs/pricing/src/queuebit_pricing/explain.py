@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
+from queuebit_pricing.agreement_terms import Agreement, Allowance, Discount, Included, Step, Subscription, Tier
 from queuebit_pricing.errors import Problem
-from queuebit_pricing.listing import Duration, Listing, Weights
+from queuebit_pricing.listing import Credits, Duration, Listing, Minimum, Weights
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -24,6 +25,11 @@ _SPELLING = {
     "backend": 'write a backend\'s id such as "aer", or a common prefix and one "*" at the end, such as '
     '"emulated-ibm-*"; "*" alone would price backends that were never reviewed',
     "version": 'write the date of the edition, such as "2026-11-01"',
+    "tenant": 'write the name of a tenant, or "*" for all',
+    "prices": 'write the id of a price, a common prefix and one "*" at the end, or "*" for all',
+    "component": 'write the name of a component as lines have it, such as "second"',
+    "unit": 'write a name such as "HQC"',
+    "window": 'write "month", or a number of days such as "28d"',
     "currency": 'write three capital letters, such as "USD"',
 }
 
@@ -40,12 +46,24 @@ _KEYS: dict[str, type[BaseModel]] = {
     "per_second": Duration,
     "per_qubit_second": Duration,
     "jbu": Weights,
+    "minimum": Minimum,
+    "credits": Credits,
+    "agreement": Agreement,
+    "discount": Discount,
+    "allowance": Allowance,
+    "subscription": Subscription,
+    "included": Included,
+    "tier": Tier,
+    "steps": Step,
 }
 
+_ROWS = {"price", "agreement"}
+"""The tables of rows that have ids."""
 
-def place(index: int, price_id: object) -> str:
-    """Name a price by its position and, if it has one, its id."""
-    return f"price {index + 1} ({price_id})" if isinstance(price_id, str) else f"price {index + 1}"
+
+def place(index: int, row_id: object, table: str = "price") -> str:
+    """Name a row by its table, its position and, if it has one, its id."""
+    return f"{table} {index + 1} ({row_id})" if isinstance(row_id, str) else f"{table} {index + 1}"
 
 
 def explain(error: ValidationError, document: Mapping[str, object]) -> list[Problem]:
@@ -66,12 +84,12 @@ def _explain(fault: ErrorDetails, document: Mapping[str, object]) -> Problem:
     *path, key = fault["loc"] or ("book",)
     keys = [str(part) for part in (*path, key)]
     what = _advice(fault["type"], fault["msg"], keys)
-    if len(keys) < 2 or keys[0] != "price" or not keys[1].isdigit():
+    if len(keys) < 2 or keys[0] not in _ROWS or not keys[1].isdigit():
         return Problem(".".join(keys), what, fault["loc"])
-    rows = document["price"]
+    rows = document[keys[0]]
     row = rows[int(keys[1])] if isinstance(rows, list) else None
-    name = place(int(keys[1]), row.get("id") if isinstance(row, Mapping) else None)
-    inside = [] if fault["type"] == "no_component" else keys[2:]
+    name = place(int(keys[1]), row.get("id") if isinstance(row, Mapping) else None, keys[0])
+    inside = [] if fault["type"] in ("no_component", "no_rule", "credit_places", "two_clocks") else keys[2:]
     return Problem(", ".join([name, ".".join(inside)]) if inside else name, what, fault["loc"])
 
 
@@ -79,6 +97,8 @@ def _advice(kind: str, message: str, keys: list[str]) -> str:
     if kind == "missing":
         return "is missing: add it (see pricebook.schema.json)"
     if kind == "extra_forbidden":
+        if keys[-1] == "currency":
+            return "a book has one currency, above its prices: put prices in another currency into a book of their own"
         return f"is not a key of a price book: {_instead(keys)}"
     if kind == "string_pattern_mismatch" and keys[-1] in _SPELLING:
         return _SPELLING[keys[-1]]
@@ -87,6 +107,6 @@ def _advice(kind: str, message: str, keys: list[str]) -> str:
 
 def _instead(keys: list[str]) -> str:
     table = next((name for name in reversed(keys[:-1]) if name in _KEYS), None)
-    known = list(_KEYS[table].model_fields) if table else ["version", "currency", "price"]
+    known = list(_KEYS[table].model_fields) if table else ["version", "currency", "price", "agreement"]
     close = get_close_matches(keys[-1], known, n=1)
     return f"did you mean {close[0]}?" if close else f"remove it, or use one of {', '.join(known)}"

@@ -1,4 +1,4 @@
-"""The charge for the time in which a session holds priority and runs no job."""
+"""The charge for the time of a session: that without a job, or all of it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from queuebit_pricing.exact import product
+from queuebit_kernel.exact import product
+from queuebit_pricing.listing import Listing
 
-__all__ = ["IDLE", "IdleCharge", "idle_charge"]
+__all__ = ["IDLE", "WALL", "IdleCharge", "idle_charge", "session_price"]
 
 IDLE: Final = "session_idle_second"
 """The component's name; its key in a price is `per_session_idle_second`."""
+
+
+WALL: Final = "session_second"
+"""The component's name where each second of a session is charged; its key in a price is `per_session_second`."""
+
+
+def session_price(price: Listing, *, wall_clock: bool) -> Decimal | None:
+    """The price of a second of a session: of each, or of those without a job; None if it has none."""
+    return price.per_session_second if wall_clock else price.per_session_idle_second
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,6 @@ class IdleCharge:
 
 def idle_charge(unit_price: Decimal, idle_s: int, most: Decimal) -> IdleCharge:
     """Charge whole seconds of idle time, and never more than `most`."""
-    payable = int(max(most, Decimal(0)) / unit_price) if unit_price else idle_s
+    payable = int(max(most, Decimal(0)) // unit_price) if unit_price else idle_s
     seconds = min(idle_s, payable)
     return IdleCharge(seconds, product(Decimal(seconds), unit_price))

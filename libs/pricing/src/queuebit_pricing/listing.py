@@ -1,26 +1,67 @@
-"""One price: backend, validity period, source, and the costs of a task, shot, second or qubit-second."""
+"""One price: backend, validity period, source, and the costs of its components."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import cached_property
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from queuebit_pricing.exact import Amount, Seconds, to_micros
+from queuebit_kernel.exact import places, product
+from queuebit_pricing.exact import Amount, Seconds
 
-__all__ = ["Component", "Currency", "Duration", "Listing", "Outcome", "Price", "Rate", "Weights"]
+__all__ = [
+    "COUNTED",
+    "GATES",
+    "MOST_PLACES",
+    "Component",
+    "Credits",
+    "Currency",
+    "Duration",
+    "Listing",
+    "Minimum",
+    "Outcome",
+    "Rounding",
+    "Weights",
+]
 
-Component = Literal["task", "shot", "second", "qubit_second"]
-"""A priced quantity; its key in a price is `per_<component>`."""
+Component = Literal["task", "shot", "second", "qubit_second", "gate_1q", "gate_2q", "measurement", "base", "minimum"]
+"""A line of a charge. The key in a price is `per_<component>`; that of `base` and `minimum` is `minimum`."""
+
+COUNTED: Final[tuple[Component, ...]] = (
+    "task",
+    "shot",
+    "second",
+    "qubit_second",
+    "gate_1q",
+    "gate_2q",
+    "measurement",
+)
+"""The components that have a price per unit, in the order of lines."""
+
+GATES: Final[frozenset[Component]] = frozenset({"gate_1q", "gate_2q", "measurement"})
+"""The components whose quantity follows from the compiled circuit."""
+
+MOST_PLACES: Final = 12
+"""The most decimal places of a unit price in money."""
 
 Outcome = str
-"""The final state of a job, or `stopped` for a run that reached a limit of its size. Only `completed` and `stopped` are
-charged."""
+"""The final state of a job; `stopped` for a run that reached a limit of its size, `reserved` for one in a reservation
+that pays for it. Only `completed` and `stopped` are charged."""
+
+Rounding = Literal["up", "nearest", "down"]
+"""The direction in which a duration becomes a multiple of its increment; `nearest` rounds half an increment up."""
 
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["USD"])]
 
@@ -37,9 +78,11 @@ class Duration(_Term):
     amount: Amount
     """The price of one whole second or qubit-second."""
     quantum: Seconds = Decimal("0.000001")
-    """The billing increment: the consumed time is rounded up to a multiple of it."""
+    """The billing increment: the consumed time is rounded to a multiple of it."""
     minimum: Seconds = Decimal(0)
-    """The minimum time that is billed if a task has run; rounded up to the increment."""
+    """The minimum time that is billed if a task has run; rounded like the time."""
+    rounding: Rounding = "up"
+    """Whether the time is rounded up, to the nearest multiple, or down."""
 
     @field_validator("quantum")
     @classmethod
@@ -56,6 +99,27 @@ class Weights(_Term):
     shot: Amount = Decimal(0)
     second: Amount = Decimal(0)
     qubit_second: Amount = Decimal(0)
+    gate_1q: Amount = Decimal(0)
+    gate_2q: Amount = Decimal(0)
+    measurement: Amount = Decimal(0)
+
+
+class Minimum(_Term):
+    """An amount for each task that ran, beside or below its other components."""
+
+    amount: Amount
+    rule: Literal["base", "floor"]
+    """`base`: the amount is added to the other components, as a line `base`. `floor`: it costs at least this much;
+    what is missing is a line `minimum`."""
+
+
+class Credits(_Term):
+    """A virtual currency. All amounts of the price are in it; charges are in money, at a fixed conversion."""
+
+    unit: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,15}$", examples=["HQC", "AQT", "JBU"])]
+    """The name of one credit."""
+    price: Amount
+    """The price of one credit in the book's currency."""
 
 
 class Listing(_Term):
@@ -83,11 +147,30 @@ class Listing(_Term):
     """Charged for each completed shot."""
     per_second: Duration | None = None
     """Charged for time on the backend."""
-    per_qubit_second: Duration | None = Field(default=None, validate_default=True)
+    per_qubit_second: Duration | None = None
     """Charged for qubits times time on the backend."""
+    per_gate_1q: Amount | None = None
+    """Charged for each gate on one qubit of the compiled circuit, times shots."""
+    per_gate_2q: Amount | None = None
+    """Charged for each gate on two qubits of the compiled circuit, times shots. A gate on n > 2 qubits counts as
+    6(n - 2)."""
+    per_measurement: Amount | None = None
+    """Charged for each preparation, reset and measurement of a qubit, times shots."""
+    minimum: Minimum | None = None
+    """An amount for each job that ran, as base or floor."""
+    credits: Credits | None = None
+    """The virtual currency of the components and the minimum of this price; absent: they are in the book's currency."""
+    free_when: tuple[Literal["cancelled", "failed", "reserved"], ...] | None = None
+    """Jobs that cost nothing although they used the backend: stopped by a cancellation, failed at a limit of their
+    size, or run in a reservation that pays for them. Without it, usage is charged in all three cases."""
     per_session_idle_second: Amount | None = None
     """Charged for each whole second in which a session on the backend is open and has no job; absent: free. It is no
-    component of a job."""
+    component of a job, and always in the book's currency."""
+
+    per_session_second: Amount | None = None
+    """Charged for each whole second from the opening of a session on the backend to its end, with or without a job;
+    instead of `per_session_idle_second`; its jobs cost their own price beside it. It is no component of a job, and
+    always in the book's currency."""
 
     @field_validator("valid_until")
     @classmethod
@@ -97,17 +180,53 @@ class Listing(_Term):
             raise PydanticCustomError("never_valid", "must be later than valid_from: correct one of the two")
         return until
 
-    @field_validator("per_qubit_second")
-    @classmethod
-    def _prices_something(cls, last: Duration | None, info: ValidationInfo) -> Duration | None:
-        stated = [info.data.get(f"per_{component}", "refused") for component in get_args(Component)[:-1]]
-        if last is None and all(term is None for term in stated):
+    @model_validator(mode="after")
+    def _prices_something(self) -> Listing:
+        if not any(getattr(self, f"per_{it}") is not None for it in COUNTED) and self.minimum is None:
             raise PydanticCustomError(
                 "no_component",
-                "the price has no component: add per_task, per_shot, per_second or per_qubit_second; "
+                "the price has no component: add per_task, per_shot, per_second or another of pricebook.schema.json; "
                 'for a free backend, set per_task = "0"',
             )
-        return last
+        return self
+
+    @model_validator(mode="after")
+    def _has_one_clock(self) -> Listing:
+        if self.per_session_second is not None and self.per_session_idle_second is not None:
+            raise PydanticCustomError(
+                "two_clocks",
+                "has per_session_second and per_session_idle_second: remove one, or idle time is paid twice",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _is_exact_in_money(self) -> Listing:
+        if self.credits is not None:
+            most = max(places(it) for it in self._amounts()) + places(self.credits.price)
+            if most > MOST_PLACES:
+                raise PydanticCustomError(
+                    "credit_places",
+                    "an amount times credits.price has {most} decimal places: use at most {limit} for both together",
+                    {"most": most, "limit": MOST_PLACES},
+                )
+        return self
+
+    def _amounts(self) -> list[Decimal]:
+        terms = [getattr(self, f"per_{it}") for it in COUNTED]
+        found = [it.amount if isinstance(it, Duration) else it for it in terms]
+        return [it for it in (*found, self.minimum.amount if self.minimum else None) if it is not None]
+
+    def unit_price(self, component: str) -> Decimal | None:
+        """Return the price of a unit of a component, or of `credits`, in money; None if it has none."""
+        if component == "credits":
+            return None if self.credits is None else self.credits.price
+        term = getattr(self, f"per_{component}", None)
+        if component == "base" and self.minimum is not None and self.minimum.rule == "base":
+            term = self.minimum.amount
+        amount = term.amount if isinstance(term, Duration) else term
+        if amount is None or self.credits is None or component not in {*COUNTED, "base"}:
+            return amount
+        return product(amount, self.credits.price)
 
     @property
     def is_pattern(self) -> bool:
@@ -125,39 +244,3 @@ class Listing(_Term):
         """Return whether two listings for the same backend are valid at the same time."""
         first, second = sorted((self, other), key=lambda listing: listing.valid_from)
         return self.backend == other.backend and first.applies(second.valid_from)
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """How a price rates one component."""
-
-    component: Component
-    unit_price: Decimal | None
-    """None if the component is not charged; its quantity counts in JBU only."""
-    weight: Decimal
-    """JBU per billed unit."""
-    quantum_us: int = 1
-    """The billing increment of a duration, in microseconds."""
-    minimum_us: int = 0
-    """The least duration that is billed if a task has run, in microseconds."""
-
-
-class Price(Listing):
-    """A listing with the properties of its book: all that a charge needs and refers to."""
-
-    currency: Currency
-    book: str
-    """The version of the book."""
-    book_digest: str
-    """The digest of the book."""
-
-    @cached_property
-    def rates(self) -> tuple[Rate, ...]:
-        """The rate of each component, in the order of the lines of a charge."""
-        return tuple(self._rate(component) for component in get_args(Component))
-
-    def _rate(self, component: Component) -> Rate:
-        term, weight = getattr(self, f"per_{component}"), getattr(self.jbu, component)
-        if isinstance(term, Duration):
-            return Rate(component, term.amount, weight, to_micros(term.quantum), to_micros(term.minimum))
-        return Rate(component, term, weight)

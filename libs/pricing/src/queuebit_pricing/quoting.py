@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from queuebit_pricing.listing import Price
+from queuebit_pricing.price import Price
 from queuebit_pricing.rating import itemise
 from queuebit_pricing.statement import Statement
 from queuebit_pricing.usage import Bounds

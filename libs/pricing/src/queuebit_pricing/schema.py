@@ -13,7 +13,7 @@ from types import ModuleType
 
 from pydantic import BaseModel
 
-from queuebit_pricing import book, listing
+from queuebit_pricing import agreement_terms, book, listing
 from queuebit_pricing.book import PriceBook
 
 __all__ = ["document", "main"]
@@ -26,7 +26,7 @@ def document() -> str:
 
     It describes single keys. Only `load` checks conflicts between prices (overlaps, repeated ids).
     """
-    for module in (listing, book):
+    for module in (listing, agreement_terms, book):
         _describe_fields(module)
     schema = PriceBook.model_json_schema(by_alias=True)
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from queuebit_kernel import Money
-from queuebit_pricing.listing import Component, Price
+from queuebit_kernel.exact import total
+from queuebit_pricing.listing import Component
+from queuebit_pricing.price import Price
 
 __all__ = ["UNITS", "Line", "Statement"]
 
@@ -15,6 +17,11 @@ UNITS: dict[Component, str] = {
     "shot": "Shots",
     "second": "Seconds",
     "qubit_second": "Qubit-Seconds",
+    "gate_1q": "Gate-Shots",
+    "gate_2q": "Gate-Shots",
+    "measurement": "Gate-Shots",
+    "base": "Jobs",
+    "minimum": "Units",
 }
 """The unit of each component on an invoice."""
 
@@ -30,6 +37,8 @@ class Line:
     """The billed quantity: at most the authorised quantity, rounded up to the billing increment."""
     unit_price: Decimal
     amount: Decimal
+    credits: Decimal | None = None
+    """The amount in the virtual currency of the price; None if it has none."""
 
     @property
     def unit(self) -> str:
@@ -52,6 +61,11 @@ class Statement:
     def currency(self) -> str:
         """The currency of the book."""
         return self.price.currency
+
+    @property
+    def credits(self) -> Decimal | None:
+        """The amount in the virtual currency of the price; None if it has none."""
+        return None if self.price.credits is None else total([line.credits or Decimal(0) for line in self.lines])
 
     @property
     def money(self) -> Money:

@@ -22,20 +22,29 @@ class _Measured(BaseModel):
 class Bounds(_Measured):
     """The authorised quantities of a job; more is never billed."""
 
-    tasks: _Some = 1
+    tasks: _Some | None = None
+    """The most tasks that the vendor bills; None where a job is one task, whatever the vendor counts."""
     shots: _Some
     qpu_us: _Count
     """Upper bound of the time on the backend, in microseconds."""
     qubits: _Count
+    gates_1q: _Count = 0
+    """Upper bound of gates on one qubit, of all shots together."""
+    gates_2q: _Count = 0
+    measurements: _Count = 0
+    """Upper bound of preparations, resets and measurements of qubits, of all shots together."""
 
     def exhausted(self) -> Usage:
         """Return the usage that reaches every bound."""
         return Usage(
-            tasks=self.tasks,
+            tasks=self.tasks or 1,
             shots_requested=self.shots,
             shots_completed=self.shots,
             qpu_us=self.qpu_us,
             qubits=self.qubits,
+            gates_1q=self.gates_1q,
+            gates_2q=self.gates_2q,
+            measurements=self.measurements,
         )
 
 
@@ -53,13 +62,21 @@ class Usage(_Measured):
     """Time on the backend, in microseconds."""
     qubits: _Count
     """Qubits that the job used."""
+    gates_1q: _Count = 0
+    """Gates on one qubit, of all shots together."""
+    gates_2q: _Count = 0
+    measurements: _Count = 0
+    """Preparations, resets and measurements of qubits, of all shots together."""
 
     def within(self, bounds: Bounds) -> Usage:
         """Return this usage limited to the bounds."""
         return Usage(
-            tasks=min(self.tasks, bounds.tasks),
+            tasks=min(self.tasks, bounds.tasks or 1),
             shots_requested=min(self.shots_requested, bounds.shots),
             shots_completed=min(self.shots_completed, bounds.shots),
             qpu_us=min(self.qpu_us, bounds.qpu_us),
             qubits=min(self.qubits, bounds.qubits),
+            gates_1q=min(self.gates_1q, bounds.gates_1q),
+            gates_2q=min(self.gates_2q, bounds.gates_2q),
+            measurements=min(self.measurements, bounds.measurements),
         )
