@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +13,7 @@ __all__ = ["FRONT_ENDS", "QISKIT", "is_version_2"]
 
 def is_version_2(source: str) -> bool:
     """Return whether the header of a source says OpenQASM 2."""
-    words = (line.strip() for line in source.splitlines())
-    return any(line.startswith("OPENQASM 2") for line in words)
+    return re.match(r"(?:\s|//[^\n]*|/\*.*?\*/)*OPENQASM(?:\s|//[^\n]*|/\*.*?\*/)*2", source, re.DOTALL) is not None
 
 
 def _queuebit(path: Path) -> Run:

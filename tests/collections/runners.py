@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import os
 import resource
 import signal
 import traceback
@@ -16,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from queuebit_quantum import Circuit
 
-__all__ = ["MEMORY_GIB", "SECONDS", "SHOTS", "Run", "bounded", "preload", "queuebit", "values_of_inputs"]
+__all__ = ["MEMORY_GIB", "MOST_QUBITS", "SECONDS", "SHOTS", "Run", "bounded", "preload", "queuebit", "values_of_inputs"]
 
 SHOTS = 4_096
-SECONDS = 45
+SECONDS = 30
 """Processor time for one run, parsing included."""
+MOST_QUBITS = 18
+"""Qubits with an operation; circuits of more are simulated only if all of their gates are Clifford gates."""
 _WAIT = 20
 """Times as long a run may wait for processors that others use."""
 MEMORY_GIB = 6
@@ -33,7 +36,7 @@ class Run:
     """The result of one run."""
 
     state: str
-    """`done`, `refused`, `crash` or `time-out`."""
+    """`done`, `refused`, `large` (read, and too large to be simulated), `differs`, `crash` or `time-out`."""
     counts: dict[str, int]
     detail: str = ""
     measures: bool = True
@@ -88,6 +91,7 @@ def _child(run: Callable[[Path], Run], path: Path, sender: Any, seconds: float) 
     resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), math.ceil(seconds) + 1))
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # readers write what they refuse there
     try:
         answer = run(path)
     except BaseException as failure:  # noqa: BLE001  (whatever a program makes the stack raise is the result)
@@ -109,16 +113,22 @@ def queuebit(path: Path) -> Run:
     """Parse, compile and run as the executor of `aer` does, with a value for each input."""
     from queuebit_quantum import CircuitError, DoesNotFit, WorkItem
     from queuebit_quantum.aer import Aer
+    from queuebit_quantum.profile import is_clifford
 
     try:
         circuit, measures = _read(path.read_text(encoding="utf-8"))
         backend = Aer()
+        if len(circuit.touched) > MOST_QUBITS and not is_clifford(circuit):
+            return Run("large", {}, f"{len(circuit.touched):,} qubits", measures)
         outcome = backend.run(WorkItem(backend.compile(circuit, _SEED), SHOTS, _SEED))
         return Run("done", dict(outcome.counts), "", measures)
     except CircuitError as refusal:
+        if refusal.code == "observable":  # the program is right, and cannot be measured in another way
+            return Run("large", {}, str(refusal)[:300], measures=False)
         return Run("refused", {}, f"{refusal.code}: {refusal}"[:300])
     except DoesNotFit as refusal:
-        return Run("refused", {}, f"does not fit: {refusal}"[:300])
+        kind = "refused" if "line " in str(refusal) else "large"
+        return Run(kind, {}, f"does not fit: {refusal}"[:300])
 
 
 def _read(source: str) -> tuple[Circuit, bool]:

@@ -7,14 +7,26 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.collections.extraction import extract
+
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-__all__ = ["SIZES", "write_sources"]
+__all__ = ["SIZES", "collect", "write_sources"]
 
 SIZES = (range(3, 6), range(6, 10), range(10, 14), range(14, 19))
 """Of each range, the smallest number of qubits that an algorithm has."""
 _EXAMPLES = Path(__file__).parents[2] / "examples/circuits"
+
+
+def collect(folder: Path, checkouts: Path | None = None) -> None:
+    """Write the collections that the folder does not have: those of checkouts, of MQT Bench, and the examples."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for checkout in sorted(it for it in checkouts.iterdir() if it.is_dir()) if checkouts else ():
+        if not (folder / checkout.name).exists():
+            print(f"{checkout.name}: {extract(checkout, folder / checkout.name):,} programs", flush=True)
+    if not (folder / "examples").exists():
+        write_sources(folder)
 
 
 def write_sources(folder: Path) -> None:

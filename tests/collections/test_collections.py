@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.collections import runners
 from tests.collections.runners import Run, bounded
-from tests.collections.verdicts import distance, judge
+from tests.collections.verdicts import FAILURES, distance, judge
 
 HERE = Path("a.qasm")
 
@@ -49,7 +49,30 @@ def test_samples_of_different_distributions_are_wrong(first: list[float], second
     ],
 )
 def test_without_a_comparison_the_verdict_names_the_side_that_failed(ours: str, theirs: str, kind: str) -> None:
-    assert judge(str(HERE), Run(ours, {"0": 1}), Run(theirs, {"0": 1}), 0).kind == kind
+    detail = "undefined: line 3, column 1: 'a' is not defined"
+    assert judge(str(HERE), Run(ours, {"0": 1}, detail), Run(theirs, {"0": 1}), 0).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("ours", "steps", "kind"),
+    [
+        ("done", "done", "same steps"),
+        ("large", "done", "same steps"),
+        ("time-out", "done", "same steps"),
+        ("large", "differs", "wrong"),
+        ("large", "crash", "large"),
+        ("done", "crash", "alone"),
+        ("crash", "crash", "neither"),
+    ],
+)
+def test_without_two_samples_the_steps_decide(ours: str, steps: str, kind: str) -> None:
+    assert judge(str(HERE), Run(ours, {"0": 1}), Run("crash", {}), 0, steps=Run(steps, {})).kind == kind
+
+
+def test_a_refusal_without_a_place_is_a_defect() -> None:
+    assert (
+        judge(str(HERE), Run("refused", {}, "no_measurement: nothing is measured"), Run("done", {}), 0).kind in FAILURES
+    )
 
 
 def _slow(_: Path) -> Run:

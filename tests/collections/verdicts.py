@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,18 +11,24 @@ from zlib import crc32
 
 from tests.collections.runners import Run
 
-__all__ = ["VERDICTS", "Verdict", "distance", "judge", "tolerance"]
+__all__ = ["FAILURES", "VERDICTS", "Verdict", "distance", "judge", "tolerance"]
 
 VERDICTS = {
     "same": "both ran, and their counts differ no more than two samples of one distribution do",
     "unmeasured": "the file measures nothing, so Queuebit refuses it; with all qubits measured, both are the same",
-    "refused": "Queuebit says no, and names the place or the feature",
+    "same steps": "no simulator ran both; Queuebit's circuit has the steps that a second reader finds, in their order",
+    "refused": "Queuebit refuses it, with the line, the column and the feature",
+    "unplaced": "Queuebit refuses it, and does not say where",
     "wrong": "both ran, and their counts differ by more than chance",
     "crash": "Queuebit failed in another way",
     "time-out": "Queuebit took too long",
+    "large": "Queuebit reads it; it is too large to be simulated here, and the second reader does not read it",
     "alone": "Queuebit ran what no reference could, so there is nothing to compare with",
     "neither": "both failed, took too long, or ran out of memory",
 }
+FAILURES = frozenset({"unplaced", "wrong", "crash", "time-out"})
+"""Verdicts that are defects of Queuebit."""
+_PLACED = re.compile(r"\bline \d+, column \d+")
 _FALSE_ALARM = 1e-6
 """The probability of a false alarm per file."""
 _RARE = 16
@@ -40,11 +47,18 @@ class Verdict:
     seconds: float = 0.0
 
 
-def judge(path: str, ours: Run, theirs: Run, seconds: float, reference: str = "the reference") -> Verdict:
-    """Compare two runs of one file."""
+def judge(
+    path: str, ours: Run, theirs: Run, seconds: float, reference: str = "the reference", steps: Run | None = None
+) -> Verdict:
+    """Compare two runs of one file, or its steps if there are no two runs."""
+    if ours.state == "refused":
+        return Verdict(path, "refused" if _PLACED.search(ours.detail) else "unplaced", ours.detail, seconds)
+    if steps is not None and steps.state in ("done", "differs"):
+        kind = "same steps" if steps.state == "done" else "wrong"
+        return Verdict(path, kind, f"{steps.detail}; {ours.state} {ours.detail}".strip(), seconds)
     failed = f"{reference}: {theirs.state} {theirs.detail}"
     if ours.state != "done":
-        hopeless = ours.state != "refused" and theirs.state in ("crash", "time-out")
+        hopeless = ours.state in ("crash", "time-out") and theirs.state in ("crash", "time-out")
         also = f" ({failed})" if hopeless else ""
         return Verdict(path, "neither" if hopeless else ours.state, ours.detail + also, seconds)
     if theirs.state != "done":

@@ -36,12 +36,15 @@ def test_importing_the_package_loads_no_sdk() -> None:
     assert run.stdout.strip() == "[]"
 
 
-_PLUGIN = "{imports}\nfrom queuebit_quantum import Stack\nstack = Stack({{'{name}': lambda: None}})\n"
+_PLUGIN = "{imports}\nfrom queuebit_quantum import Stack\nstack = Stack({{'{name}': lambda: None}}, absent={absent})\n"
 _WORD = {
     "ends": ("import sys; sys.exit(3)", "the process that imported its module ended with status 3"),
     "raises": ("raise RuntimeError('no licence')", "RuntimeError: no licence"),
     "prints": ("print('welcome')", ""),
+    "lacks": ("", ""),
+    "wavers": ("", "it cannot say if it is absent: ZeroDivisionError"),
 }
+_ABSENT = {"lacks": "lambda: 'no GPU'", "wavers": "lambda: 1 // 0"}
 
 
 def test_a_plugin_that_prints_or_exits_does_not_affect_other_plugins(tmp_path: Path) -> None:
@@ -51,7 +54,9 @@ def test_a_plugin_that_prints_or_exits_does_not_affect_other_plugins(tmp_path: P
     entries = "".join(f"{name} = {name}_plugin:stack\n" for name in _WORD)
     (packed / "entry_points.txt").write_text(f"[queuebit.backends]\n{entries}")
     for name, (imports, _) in _WORD.items():
-        (tmp_path / f"{name}_plugin.py").write_text(_PLUGIN.format(imports=imports, name=name))
+        (tmp_path / f"{name}_plugin.py").write_text(
+            _PLUGIN.format(imports=imports, name=name, absent=_ABSENT.get(name))
+        )
     run = subprocess.run(
         [sys.executable, "-P", "-m", "queuebit_quantum"],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
@@ -61,9 +66,10 @@ def test_a_plugin_that_prints_or_exits_does_not_affect_other_plugins(tmp_path: P
         timeout=25,
     )
     listed = json.loads(run.stdout)
-    assert {name for name, it in listed.items() if "error" not in it} == {"aer", "cirq", "ibm", "prints"}
+    assert {name for name, it in listed.items() if "error" not in it} == {"aer", "cirq", "ibm", "lacks", "prints"}
     assert all(word in listed[name].get("error", "") for name, (_, word) in _WORD.items())
     assert listed["prints"]["backends"] == ["prints"]
+    assert {name: it["absent"] for name, it in listed.items() if it.get("absent")} == {"lacks": "no GPU"}
 
 
 def test_every_backend_belongs_to_one_stack() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from queuebit_quantum import Compiled, DoesNotFit, WorkItem, known_backends, open_backend, parse
 from queuebit_quantum.ibm import EmulatedIbm
-from queuebit_quantum.physical import gate_steps
+from queuebit_quantum.physical import gate_steps, named_steps
 
 from .simulators import simulator
 
@@ -48,6 +48,13 @@ def test_no_gate_uses_a_coupler_that_failed_its_calibration(id_: str, source: st
         if operation.name != "barrier":
             assert (getattr(target[operation.name].get(qubits), "error", None) or 0.0) < 1.0
     assert compiled.esp > 0.3
+
+
+@pytest.mark.parametrize("source", [SWAP_IN_A_BLOCK, STAR_IN_A_BLOCK, CHAIN], ids=["swap", "star", "chain"])
+def test_names_and_qubits_of_steps_are_those_of_the_operations(source: str) -> None:
+    circuit = parse(source).quantum_circuit
+    places = range(10, 10 + circuit.num_qubits)
+    assert [*named_steps(circuit, places)] == [(it.name, on) for it, on in gate_steps(circuit, places)]
 
 
 def test_gates_inside_a_condition_run_on_working_couplers() -> None:

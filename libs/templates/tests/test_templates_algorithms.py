@@ -150,3 +150,16 @@ def test_two_separate_clusters_have_every_point_nearer_to_its_own_class() -> Non
         "quantum-kernel", exact, points=[[0.1], [1.6], [0.15], [1.65]], labels=[-1, -1, 1, 1], layers=1
     )
     assert float(str(mixed_up.values["alignment"])) < float(str(reading.values["alignment"]))
+
+
+def test_the_anomaly_scores_are_distances_from_a_reference_in_qiskits_feature_map() -> None:
+    reference, points = [[0.3, 1.1], [0.4, 1.0], [0.35, 1.2], [0.3, 1.0]], [[0.33, 1.1], [2.0, 0.1]]
+    reading, _ = driven("anomaly-kernel", exact, reference=reference, points=points, allowed=0)
+    states = [Statevector(zz_feature_map(2, reps=2).assign_parameters(it)) for it in [*reference, *points]]
+    overlaps = [[abs(one.inner(other)) ** 2 for other in states] for one in states]
+    scores = [1 - sum(overlaps[4 + at][:4]) / 4 for at in range(2)]
+    usual = [1 - (sum(overlaps[at][:4]) - 1) / 3 for at in range(4)]
+    assert reading.values["scores"] == pytest.approx(scores, abs=1e-9)
+    assert reading.values["reference"] == pytest.approx(usual, abs=1e-9)
+    assert reading.values["threshold"] == pytest.approx(max(usual), abs=1e-9)
+    assert reading.values["anomalies"] == [1]

@@ -55,6 +55,7 @@ def test_the_promised_templates_are_there() -> None:
     assert {*ALL} >= {
         "bell", "ghz", "qft", "grover", "phase-estimation", "vqe", "qaoa-maxcut", "qaoa-portfolio", "quantum-kernel",
         "qrng", "bb84", "e91", "error-detection", "randomised-benchmarking", "mirror", "qubo",
+        "anomaly-kernel",
     }  # fmt: skip
     assert all(isinstance(it, Template) for it in installed())
 
@@ -141,6 +142,7 @@ def test_texts_become_values() -> None:
         ("qaoa-portfolio", {"choose": 5}, "below the number of assets"),
         ("vqe", {"hamiltonian": {"ZZ": 1, "X": 1}}, "one length"),
         ("quantum-kernel", {"labels": [1]}, "labels must be 8"),
+        ("anomaly-kernel", {"points": [[0.1]]}, "same number of features"),
         ("error-detection", {"error": "W9"}, "X, Y or Z"),
         ("mirror", {"depths": [0]}, "1 to 200"),
         ("randomised-benchmarking", {"lengths": [5, 5]}, "different numbers"),

@@ -61,6 +61,7 @@ class FakeCircuits:
         self.counts = b'{"00":1}'
         self.unfit: dict[str, Refused] = {}
         self.operations = ""
+        self.gates: tuple[int, int, int] | None = None
         self.on_run: Callable[[], Awaitable[object]] = self._nothing
         self.free = asyncio.Semaphore(1)
         self.workers_asked_for = 0
@@ -105,6 +106,7 @@ class FakeCircuits:
             overhead_ns=self.overhead_ns,
             methods=(Method("statevector", 5_000_000, 1_100, 64),),
             operations=self.operations,
+            gates=self.gates,
         )
 
     @asynccontextmanager
@@ -171,7 +173,8 @@ class FakeWorker:
                 counts={"00": work.shots},
                 compilations=(compiled,),
                 usage=Usage(shots=work.shots, qpu_us=1_000, qubits=2),
-            )
+            ),
+            cpu_us=70 if work.post else 0,
         )
 
 

@@ -55,6 +55,8 @@ class Vendor:
         self.failing: set[str] = set()
         """Calls at which its plugin fails each time."""
         self.away = False
+        self.hides = 0
+        """How many searches find nothing, although the vendor has the run: its list is late."""
         self.refused = ""
         """The code with which it refuses results; empty if it does not."""
 
@@ -81,8 +83,13 @@ class Vendor:
         self.handles[token], self.items[token] = f"run-{token}", items
         return Submitted(handle=f"run-{token}", manifest=manifest, calibration=self.calibrated)
 
-    async def find(self, backend: str, items: Sequence[ItemWork], owner: str, token: str) -> Submitted:
+    async def find(
+        self, backend: str, items: Sequence[ItemWork], owner: str, token: str, *, incomplete: bool = False
+    ) -> Submitted:
         self._call("find")
+        if self.hides:
+            self.hides -= 1
+            return Submitted()
         handle = self.handles.get(token)
         if handle is None or not items:
             return Submitted(handle=handle)
@@ -98,14 +105,14 @@ class Vendor:
             return SentItem(reason=Reason(code="does_not_fit", text="it has lost a qubit"))
         return SentItem(circuits=1, compilations=(COMPILED,), qubits=2, shots=item.shots)
 
-    async def ended(self, backend: str, handle: str) -> bool:
+    async def ended(self, backend: str, handle: str, owner: str) -> bool:
         self._call("ended")
         if self.recorded_at_first_poll is None:
             self.recorded_at_first_poll = [it.data.handle for it in self.log.events(JobDispatched)]
         return True
 
     async def collect(
-        self, backend: str, handle: str, items: Sequence[ItemWork], manifest: Manifest
+        self, backend: str, handle: str, items: Sequence[ItemWork], manifest: Manifest, owner: str
     ) -> list[ItemResult] | Refused:
         self._call("collect")
         if self.refused:
@@ -123,11 +130,11 @@ class Vendor:
     async def calibration(self, backend: str) -> str | None:
         return self.calibrated
 
-    async def cancel(self, backend: str, handle: str) -> None:
+    async def cancel(self, backend: str, handle: str, owner: str) -> None:
         self._call("cancel")
         self.cancelled.append(handle)
 
-    async def usage(self, backend: str, handle: str) -> tuple[Measure, ...]:
+    async def usage(self, backend: str, handle: str, owner: str) -> tuple[Measure, ...]:
         self._call("usage")
         return (Measure(metric="qpu-time", quantity="1000000", unit="microsecond", final=self.final),)
 

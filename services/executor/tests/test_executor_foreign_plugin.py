@@ -15,6 +15,7 @@ from queuebit_contracts.wire import Reason
 from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.answers import Ran, Refused
 from queuebit_executor.bound_circuit import BoundCircuit
+from queuebit_executor.child_sandbox import Rights
 from queuebit_executor.errors import PluginFailed
 from queuebit_executor.manifest import Manifest, SentItem
 from queuebit_executor.ports import Asker, CircuitWork, ItemWork
@@ -35,7 +36,10 @@ async def children(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ch
     tasks = Tasks()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", install(tmp_path_factory.mktemp("site")))
-        plan = ZygoteSettings("foreign", tuple(stack.backends), memory_mb=512, threads=1, start_seconds=20)
+        rights = Rights(programs=True)
+        plan = ZygoteSettings(
+            "foreign", tuple(stack.backends), memory_mb=512, threads=1, start_seconds=20, rights=rights
+        )
         found = ChildCircuits(ZygoteClient(plan), tasks, slots=1, profile_seconds=5, run_seconds=5)
         await found.load()
         await found.open()
@@ -70,7 +74,7 @@ async def test_a_compilation_that_is_none_is_refused_before_the_job_is_accepted(
 
 async def test_the_failure_of_a_vendor_is_the_jobs_whatever_its_code(children: ChildCircuits) -> None:
     """`out_of_memory` is also what a child says of itself, which is worth another try."""
-    found = await ChildVendor(children).collect("vendor-fails", "h", [WORK], SENT)
+    found = await ChildVendor(children).collect("vendor-fails", "h", [WORK], SENT, "acme")
     assert not isinstance(found, Refused)
     assert [it.reason for it in found] == [Reason(code="out_of_memory", text="the vendor has no memory left")]
 
@@ -81,9 +85,9 @@ async def test_a_vendor_that_cannot_be_understood_is_the_plugins_fault(children:
     for call in (
         vendor.submit(backend, [WORK], "acme", budget_us=10**9, token="t"),
         vendor.find(backend, (), "acme", "t"),
-        vendor.ended(backend, "h"),
-        vendor.collect(backend, "h", [WORK], SENT),
-        vendor.usage(backend, "h"),
+        vendor.ended(backend, "h", "acme"),
+        vendor.collect(backend, "h", [WORK], SENT, "acme"),
+        vendor.usage(backend, "h", "acme"),
     ):
         with pytest.raises(PluginFailed):
             await call
@@ -92,7 +96,7 @@ async def test_a_vendor_that_cannot_be_understood_is_the_plugins_fault(children:
 async def test_measures_that_no_event_can_hold_are_the_plugins_fault(children: ChildCircuits) -> None:
     for backend in ("vendor-repeats", "vendor-measures-much"):
         with pytest.raises(PluginFailed, match="measures"):
-            await ChildVendor(children).usage(backend, "h")
+            await ChildVendor(children).usage(backend, "h", "acme")
 
 
 async def test_a_process_that_a_child_leaves_behind_ends_with_it(children: ChildCircuits) -> None:

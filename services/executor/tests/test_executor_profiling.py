@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from queuebit_contracts.job import GateShots
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest
 from queuebit_contracts.topology import COMPILED
 from queuebit_contracts.wire import Payload, Reason
@@ -67,6 +68,13 @@ async def test_an_estimate_names_the_operations_that_its_esp_follows_from(world:
     world.circuits.operations = '[["cx",[0,1],1]]'
     (found,) = (await answer(request(world.bell, "device"))).estimates
     assert found.operations == describe(world.circuits.operations.encode(), OPERATIONS)
+
+
+async def test_an_estimate_has_the_gates_of_all_shots(world: World, answer: AnswerProfile) -> None:
+    world.circuits.gates = (3, 2, 4)
+    (found,) = (await answer(request(world.bell, "device"))).estimates
+    shots = request(world.bell).shots
+    assert found.gate_shots == GateShots(gates_1q=3 * shots, gates_2q=2 * shots, measurements=4 * shots)
 
 
 async def test_many_operations_are_stored_where_no_user_reads_them(world: World, answer: AnswerProfile) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from queuebit_contracts.job import ItemSummary, JobCompleted, JobFailed, Usage
+from queuebit_contracts.job import GateShots, ItemSummary, JobCompleted, JobFailed, Usage
+from queuebit_contracts.processing import ZNE
 from queuebit_contracts.program import CIRCUIT, PROGRAM, Item, Program
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest
 from queuebit_contracts.results import RESULTS, Results
+from queuebit_contracts.usage import CPU_TIME, QPU_TIME, QUBITS, SHOTS, quantities
 from queuebit_contracts.wire import Payload
 from queuebit_executor.answers import Profiled, Refused
 from queuebit_executor.bound_circuit import BoundCircuit
@@ -94,6 +96,14 @@ async def test_bases_are_counted_and_a_devices_overhead_is_charged_once(world: W
     assert estimate.qpu_us == 2_000 + 10 * 2 * (100 * 1_000 // 1_000)
 
 
+async def test_gates_of_all_circuits_are_added(world: World, answer: AnswerProfile) -> None:
+    world.circuits.gates = (3, 2, 4)
+    program = sweep(10, observables=({"ZZ": 1.0}, {"XX": 1.0}, {"IZ": 1.0}))
+    (found,) = (await answer(asked(program, "device"))).estimates
+    runs = 10 * 2 * 100
+    assert found.gate_shots == GateShots(gates_1q=3 * runs, gates_2q=2 * runs, measurements=4 * runs)
+
+
 async def test_items_have_shots_of_their_own(world: World, answer: AnswerProfile, run: RunPlacement) -> None:
     program = sweep(3)
     few = program.items[1].model_copy(update={"shots": 7})
@@ -117,6 +127,34 @@ async def test_a_vendor_charges_its_overhead_for_each_submission(world: World, c
     two_bases = sweep(3, observables=({"ZZ": 1.0}, {"XX": 1.0}))
     (estimate,) = (await answer(asked(two_bases))).estimates
     assert estimate.qpu_us == 2 * 2_000 + 6 * 100, "two items of two circuits, and then one"
+
+
+@pytest.mark.parametrize(
+    ("billed_task", "task_shots", "tasks"),
+    [("job", 0, None), ("circuit", 0, 9), ("submission", 0, 3), ("submission", 399, 9), ("submission", 400, 3)],
+)
+async def test_a_vendors_tasks_are_quoted(
+    world: World, clock: FixedClock, billed_task: str, task_shots: int, tasks: int | None
+) -> None:
+    world.circuits.declared = (Input("theta", "float"),)
+    about = {"remote": True, "max_items": 4, "billed_task": billed_task, "task_shots": task_shots}
+    vendor = world.offer("vendor", "qpu").model_copy(update=about)
+    answer = AnswerProfile(world.payloads, world.circuits, (vendor,), clock, Allowance(1536, 60))
+    (estimate,) = (await answer(asked(sweep(9)))).estimates
+    assert estimate.tasks == tasks
+
+
+async def test_circuits_of_different_shots_are_no_common_task(world: World, clock: FixedClock) -> None:
+    world.circuits.declared = (Input("theta", "float"),)
+    vendor = world.offer("vendor", "qpu").model_copy(
+        update={"remote": True, "max_items": 4, "billed_task": "submission"}
+    )
+    answer = AnswerProfile(world.payloads, world.circuits, (vendor,), clock, Allowance(1536, 60))
+    program = sweep(8, observables=({"ZZ": 1.0}, {"XX": 1.0}))
+    few = program.items[1].model_copy(update={"shots": 7})
+    program = program.model_copy(update={"items": (program.items[0], few, *program.items[2:])})
+    (estimate,) = (await answer(asked(program))).estimates
+    assert estimate.tasks == 4 + 1 + 1 + 1, "two bases for each of two items with other shots, and three submissions"
 
 
 async def test_an_item_that_no_submission_can_hold_is_refused_before_it_is_paid_for(
@@ -217,6 +255,18 @@ async def test_items_run_one_after_another_each_with_its_own_seed(world: World, 
     assert (end.data.compilation.two_qubit_gates, end.data.compilation.depth) == (3, 3)
     assert end.data.result.media_type == RESULTS
     assert [it.counts for it in results_in(end).items] == [{"00": 1_000}] * 3
+
+
+async def test_processor_time_of_steps_is_a_measure_beside_those_that_are_charged(
+    world: World, run: RunPlacement
+) -> None:
+    program = sweep(3, observables=({"ZZ": 1.0},)).model_copy(update={"post": (ZNE,)})
+    event, sequence = await world.place(carried=describe(program.content(), PROGRAM))
+    await run(event, sequence)
+    (end,) = world.log.events(JobCompleted)
+    usage = end.data.usage
+    assert quantities(usage) == {SHOTS: 3_000, QPU_TIME: 3_000, QUBITS: 2, CPU_TIME: 210}
+    assert (usage.shots, usage.qpu_us, usage.qubits, usage.final) == (3_000, 3_000, 2, True)
 
 
 async def test_a_failing_item_leaves_the_others_their_results(world: World, run: RunPlacement) -> None:

@@ -15,6 +15,7 @@ from queuebit_contracts.usage import quantities, shots_of
 from queuebit_executor import events
 from queuebit_executor.answers import Submitted
 from queuebit_executor.errors import UsagePending
+from queuebit_executor.manifest import Manifest
 from queuebit_executor.program_run import ProgramWork, item_works
 from queuebit_executor.remote import RunRemotely
 from queuebit_executor.remote_parts import split, token_of
@@ -103,6 +104,23 @@ async def test_a_later_part_has_the_time_that_the_earlier_ones_leave(
 ) -> None:
     await run(*await place(world))
     assert vendor.budgets == [10_000_000, 9_998_000, 9_996_000]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_run_that_a_search_does_not_show_yet_may_be_of_an_earlier_compilation(
+    world: World, vendor: Vendor, run: RunRemotely, lost: bool
+) -> None:
+    """`submit` returns the earlier run; its outcomes are trusted only if there is one for each circuit."""
+    event, sequence = await place(world)
+    if lost:
+        await world.log.append(events.started(LOST, event, 1, event.time))
+        await submit_part(world, vendor, event, 0, record=False)
+        vendor.hides = 3
+    await run(event, sequence, redelivered=lost)
+    parts = [it.data.part for it in world.log.events(JobDispatched)]
+    contents = [await world.payloads.get("acme", it.content) for it in parts if it is not None]
+    assert [Manifest.model_validate_json(it).rebuilt for it in contents] == [lost] * 3
+    assert len(vendor.handles) == 3
 
 
 @pytest.mark.parametrize("recorded", [0, 1, 2, 3])

@@ -82,6 +82,7 @@ def executor(server: NatsServer, vendor: VendorFile, site: Path) -> Iterator[sub
         FILE: str(vendor.path),
         "QUEUEBIT_EXECUTOR_STACK": "vendor",
         "QUEUEBIT_EXECUTOR_PASSED": f'["{FILE}"]',
+        "QUEUEBIT_EXECUTOR_WRITABLE": json.dumps([str(vendor.path.parent)]),
         "QUEUEBIT_EXECUTOR_SLOTS": "8",
         "QUEUEBIT_EXECUTOR_POLL_SECONDS": "0.05",
         "QUEUEBIT_EXECUTOR_CALIBRATION_SECONDS": "0.2",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +21,8 @@ from queuebit_executor.ports import ItemWork
 from queuebit_executor.refusals import answered
 from queuebit_executor.remote import RunRemotely
 from queuebit_executor.vendor import ChildVendor
+from queuebit_executor.vendor_calls import added
+from queuebit_executor.vendor_pause import LONGEST_S, VendorPause
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import FixedClock, digest
 from queuebit_quantum import NotReachable
@@ -37,7 +39,12 @@ SENT = Manifest(items=(SentItem(circuits=1, compilations=(COMPILED,), qubits=2, 
 
 
 def vendor_of(code: str) -> ChildVendor:
-    circuits: Any = SimpleNamespace(runners={"device": _Pool(code)}, target=lambda _: "a target", max_items=lambda _: 1)
+    circuits: Any = SimpleNamespace(
+        runners={"device": _Pool(code)},
+        target=lambda _: "a target",
+        max_items=lambda _: 1,
+        pause=VendorPause(),
+    )
     return ChildVendor(circuits)
 
 
@@ -50,7 +57,15 @@ def test_a_failure_keeps_its_code_and_the_vendors_words(fault: type[VendorRefuse
     head, _ = answered(lambda: _raise(fault("the trap is cold")))
     assert head == {"error": {"code": fault.code, "message": "the trap is cold"}}
     head, _ = answered(lambda: _raise(NotReachable("later", 5.0)))
-    assert head["error"]["code"] == "not_reachable"
+    assert (head["error"]["code"], head["error"]["wait_s"]) == ("not_reachable", 5)
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"), [(None, 0), (0.2, 1), (1e99, 86_400), (float("inf"), 86_400), (float("nan"), 0), (-3, 0)]
+)
+def test_a_wait_that_is_no_time_is_none(asked: float | None, kept: int) -> None:
+    head, _ = answered(lambda: _raise(NotReachable("later", asked)))
+    assert head["error"]["wait_s"] == kept
 
 
 class _Pool:
@@ -58,12 +73,15 @@ class _Pool:
 
     def __init__(self, code: str) -> None:
         self._code = code
+        self.wait_s = 0
 
-    async def ask(self, head: dict[str, Any], read: Any, body: bytes = b"") -> Any:
-        return read(({"error": {"code": self._code, "message": "as the vendor says it"}}, b""))
+    async def ask(self, head: dict[str, Any], read: Any, body: bytes = b"", *, line: str = "acme") -> Any:
+        assert line == "acme"
+        return read(({"error": {"code": self._code, "message": "as the vendor says it", "wait_s": self.wait_s}}, b""))
 
     @asynccontextmanager
-    async def borrow(self) -> AsyncIterator[_Pool]:
+    async def borrow(self, line: str) -> AsyncIterator[_Pool]:
+        assert line == "acme"
         yield self
 
     async def ask_each(self, head: dict[str, Any], read: Any, body: bytes, take: Any, most: int) -> None:
@@ -79,17 +97,44 @@ async def test_an_account_that_is_refused_ends_a_submission_and_no_run(fault: ty
     assert (refused.error.code, refused.error.message) == (fault.code, "as the vendor says it")
     for call in (vendor.ended, vendor.usage, vendor.cancel):
         with pytest.raises(VendorAway, match="as the vendor says it"):
-            await call("device", "run-1")
+            await call("device", "run-1", "acme")
     with pytest.raises(VendorAway, match="as the vendor says it"):
-        await vendor.collect("device", "run-1", [WORK], SENT)
+        await vendor.collect("device", "run-1", [WORK], SENT, "acme")
     with pytest.raises(VendorAway):
         await vendor.find("device", (), "acme", "t1")
 
 
+@pytest.mark.parametrize(("asked", "waited"), [(30, 30), (86_400, LONGEST_S), (0, 0)])
+async def test_a_vendor_that_asks_to_wait_is_asked_nothing_until_then(asked: int, waited: float) -> None:
+    """By no call, about any job: before, each call had its own pauses of a second or less."""
+    clock = [0.0]
+
+    async def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    vendor = vendor_of("not_reachable")
+    vendor._circuits.pause = VendorPause(lambda: clock[0], sleep)
+    pool: Any = vendor._circuits.runners["device"]
+    pool.wait_s = asked
+    works: list[ItemWork] = [WORK]
+    calls: list[Callable[[], Awaitable[object]]] = [
+        lambda: vendor.submit("device", works, "acme", budget_us=0, token="t1"),
+        lambda: vendor.find("device", works, "acme", "t1"),
+        lambda: vendor.ended("device", "run-1", "acme"),
+        lambda: vendor.collect("device", "run-1", works, SENT, "acme"),
+        lambda: vendor.usage("device", "run-1", "acme"),
+        lambda: vendor.cancel("device", "run-1", "acme"),
+    ]
+    for number, call in enumerate(calls):
+        with pytest.raises(VendorAway):
+            await call()
+        assert clock[0] == number * waited
+
+
 async def test_a_vendor_that_failed_ends_a_run() -> None:
     vendor = vendor_of(VendorFailed.code)
-    assert await vendor.ended("device", "run-1")
-    collected = await vendor.collect("device", "run-1", [WORK], SENT)
+    assert await vendor.ended("device", "run-1", "acme")
+    collected = await vendor.collect("device", "run-1", [WORK], SENT, "acme")
     assert isinstance(collected, Refused)
     assert collected.error.code == "vendor_failed"
 
@@ -98,8 +143,8 @@ async def test_a_vendor_that_failed_ends_a_run() -> None:
 async def test_usage_that_a_vendor_fails_to_state_is_not_nothing(fault: type[VendorRefused | VendorFailed]) -> None:
     """Before, the bill of such a run was final and had no time."""
     with pytest.raises(PluginFailed, match="as the vendor says it"):
-        await vendor_of(fault.code).usage("device", "run-1")
-    assert await vendor_of("unknown_handle").usage("device", "run-1") == ()
+        await vendor_of(fault.code).usage("device", "run-1", "acme")
+    assert await vendor_of("unknown_handle").usage("device", "run-1", "acme") == ()
 
 
 class _Vendor:
@@ -125,25 +170,27 @@ class _Vendor:
             raise VendorAway("no answer")
         return Refused(error=CircuitError(code=self._code, message="as the vendor says it"))
 
-    async def find(self, backend: str, items: Sequence[ItemWork], owner: str, token: str) -> Submitted:
+    async def find(
+        self, backend: str, items: Sequence[ItemWork], owner: str, token: str, *, incomplete: bool = False
+    ) -> Submitted:
         self.searched += 1
         return Submitted(handle=self.handles.get(token), manifest=SENT)
 
-    async def ended(self, backend: str, handle: str) -> bool:
+    async def ended(self, backend: str, handle: str, owner: str) -> bool:
         return True
 
     async def collect(
-        self, backend: str, handle: str, items: Sequence[ItemWork], manifest: Manifest
+        self, backend: str, handle: str, items: Sequence[ItemWork], manifest: Manifest, owner: str
     ) -> list[ItemResult] | Refused:
         return [ItemResult(state="completed", counts={"00": 1_000}, compilations=(COMPILED,))]
 
     async def calibration(self, backend: str) -> str | None:
         return None
 
-    async def cancel(self, backend: str, handle: str) -> None:
+    async def cancel(self, backend: str, handle: str, owner: str) -> None:
         """Do nothing: all runs have ended."""
 
-    async def usage(self, backend: str, handle: str) -> tuple[Measure, ...]:
+    async def usage(self, backend: str, handle: str, owner: str) -> tuple[Measure, ...]:
         return (Measure(metric="qpu-time", quantity="5", unit="microsecond"),)
 
 
@@ -176,3 +223,8 @@ async def test_a_refusal_in_doubt_is_believed_only_if_the_vendor_has_no_run(
     else:
         (failed,) = world.log.events(JobFailed)
         assert (failed.data.reason.code, failed.data.reason.text) == (code, "as the vendor says it")
+
+
+def test_the_usage_of_several_parts_is_added_with_all_its_digits() -> None:
+    parts = [Measure(metric="shots", quantity=it, unit="shot") for it in ("123456789012345678", "0.000000000000000001")]
+    assert [it.quantity for it in added(parts)] == ["123456789012345678.000000000000000001"]

@@ -62,6 +62,8 @@ class BraketStub(StubVendor):
         self.key, self.secret = "AKIAQUEUEBITTEST0001", "wJalrXUtnFEMI0K7MDENG0bPxRfiCYEXAMPLEKEY"
         self.device = shape(device)
         self.objects: dict[str, bytes] = {}
+        self.reservation: str | None = None
+        """Of all tasks."""
         self._by_token: dict[str, str] = {}
         self._created = 0
         self._in_bucket = False
@@ -142,6 +144,8 @@ class BraketStub(StubVendor):
             return _response(_error(404, "ResourceNotFoundException", f"QuantumTask {arn} not found"))
         self._step(task)
         about = {**_summary(task), "deviceParameters": task.request.get("deviceParameters", "{}")}
+        if self.reservation is not None:
+            about["associations"] = [{"arn": self.reservation, "type": "RESERVATION_TIME_WINDOW_ARN"}]
         if task.status == "FAILED":
             about["failureReason"] = "The device reported an error: calibration in progress"
         return Response.of(about)

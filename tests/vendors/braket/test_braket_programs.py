@@ -6,14 +6,26 @@ import json
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing import get_context
 
 import pytest
 from tests.vendors.braket.stub import BUCKET, BraketStub
 
+from queuebit_executor.answers import Described
+from queuebit_executor.remote_parts import billed_tasks
 from queuebit_kernel import event_id
-from queuebit_quantum import DoesNotFit, Failed, Outcome, WorkItem, ideal_distribution, parse, total_variation
-from queuebit_quantum.vendor_faults import VendorCredentials
+from queuebit_quantum import (
+    DoesNotFit,
+    Failed,
+    NotReachable,
+    Outcome,
+    WorkItem,
+    ideal_distribution,
+    parse,
+    total_variation,
+)
+from queuebit_quantum.vendor_faults import VendorCredentials, VendorFailed
 from queuebit_testing.backend_laws import collected
 from queuebit_testing.vendor_failure_laws import HEAD, ONE, item_of
 from queuebit_vendor_braket.device import BraketDevice
@@ -125,6 +137,44 @@ def test_amazon_bills_tasks_and_the_shots_of_circuits_that_succeeded(started: St
     }
 
 
+@pytest.mark.parametrize("kind", ["iqm_garnet", "sv1"])
+@pytest.mark.parametrize("shots", [(100,), (100, 100, 100), (100, 50, 100), (20, 30)])
+def test_no_more_tasks_are_made_than_were_quoted(started: Start, kind: str, shots: tuple[int, ...]) -> None:
+    stub = started(kind)
+    device = _opened(stub)
+    about = device.describe()
+    offer = Described(
+        backend=about.id,
+        vendor=about.vendor,
+        kind="qpu",
+        qubits=about.num_qubits,
+        max_shots=about.max_shots,
+        features=(),
+        gates=(),
+        rep_delay_ns=0,
+        overhead_ns=0,
+        target=about.target_digest,
+        remote=True,
+        max_items=about.max_items,
+        billed_task=about.billed_task,
+        task_shots=about.task_shots,
+    )
+    handle = device.submit([item_of(device, ONE, it) for it in shots], event_id())
+    collected(device, handle)
+    (counted,) = [it.quantity for it in device.usage(handle) if it.metric == "tasks"]
+    assert int(counted) == len(stub.jobs) == billed_tasks(offer, [1] * len(shots), shots)
+
+
+def test_a_task_in_a_reservation_says_so(started: Start) -> None:
+    stub = started("iqm_garnet")
+    stub.reservation = "arn:aws:braket:eu-north-1:123456789012:reservation/one"
+    device = _opened(stub)
+    handle = device.submit([item_of(device)], event_id())
+    collected(device, handle)
+    first, *_ = device.usage(handle)
+    assert (first.metric, first.quantity, first.unit) == ("reservation", "1", "reservation")
+
+
 def test_the_time_of_a_simulator_is_what_amazon_reports(started: Start) -> None:
     device = _opened(started("sv1"))
     handle = device.submit([item_of(device, ONE, 30), item_of(device, ONE, 20)], event_id())
@@ -141,6 +191,58 @@ def test_a_task_that_failed_costs_nothing_and_says_why(started: Start) -> None:
     assert isinstance(failed, Failed)
     assert "calibration in progress" in failed.text
     assert [(it.quantity, it.final) for it in device.usage(handle)] == [("0", True)] * 3
+
+
+def _columns_reversed(item: WorkItem) -> WorkItem:
+    """The same circuit, compiled for a new calibration: its qubits are others, so that its columns come otherwise."""
+    program = item.compiled.program
+    other = replace(program, layout=replace(program.layout, bits=program.layout.bits[::-1]))
+    return replace(item, compiled=replace(item.compiled, program=other))
+
+
+_BEFORE_A_TASK, _EACH_TASK = 2, 2
+"""Requests of a submission: to read and to store what it begins with; to store a layout and to create its task."""
+
+
+@pytest.mark.parametrize("shots", [(100,), (100, 60)])
+@pytest.mark.parametrize("created", [1, 2])
+def test_a_task_that_a_lost_process_created_keeps_its_layout(
+    started: Start, shots: tuple[int, ...], created: int
+) -> None:
+    """Before, the successor overwrote the layouts of tasks that ran the programs of the process before it."""
+    stub = started("sv1")
+    items = [item_of(_opened(stub), ONE, it) for it in shots]
+    lost = _opened(stub)
+    stub.cut(_BEFORE_A_TASK + _EACH_TASK * min(created, len(shots)))
+    with pytest.raises(NotReachable):
+        lost.submit(items, "t1")
+    stub.heal()
+    again = [_columns_reversed(it) if number < created else it for number, it in enumerate(items)]
+    device = _opened(stub)
+    handle = device.submit(again, "t1")
+    assert len(stub.jobs) == len(shots)
+    outcomes = [it.counts for it in collected(device, handle) if isinstance(it, Outcome)]
+    assert outcomes == [{"01": it} for it in shots]
+
+
+def test_what_a_lost_process_left_is_found_to_be_cancelled_and_not_taken_for_other_circuits(started: Start) -> None:
+    stub = started("sv1")
+    stub.polls_needed = 1_000
+    items = [item_of(_opened(stub), ONE, it) for it in (100, 60, 40)]
+    lost = _opened(stub)
+    stub.cut(_BEFORE_A_TASK + _EACH_TASK)
+    with pytest.raises(NotReachable):
+        lost.submit(items, "t1")
+    stub.heal()
+    device = _opened(stub)
+    assert device.find("t1") is None
+    handle = device.find_incomplete("t1")
+    assert handle in stub.jobs
+    assert device.find_incomplete("t2") is None
+    with pytest.raises(VendorFailed, match="other circuits fit the device since"):
+        device.submit(items[1:], "t1")
+    (task,) = stub.jobs.values()
+    assert task.status == "CANCELLING"
 
 
 def test_results_may_lie_in_objects_of_their_own(started: Start) -> None:

@@ -79,6 +79,8 @@ class IbmStub(StubVendor):
         self.charge: float = 3
         self.lists_after = 0
         """How many searches do not show a new job yet."""
+        self.silent = False
+        """Whether the usage of a cancelled job stays `pending`, and it has no time at which it ran."""
         self.withheld: frozenset[int] = frozenset()
         """Numbers of the items that a completed job has no data for."""
 
@@ -188,6 +190,9 @@ class IbmStub(StubVendor):
 
     def _metrics(self, job: _Job) -> dict[str, Any]:  # plain JSON
         ended = job.state != "running"
+        if self.silent and job.state != "done":
+            timestamps = {**shape("metrics")["timestamps"], "running": None}
+            return shape("metrics", timestamps=timestamps, usage={"status": "pending"})
         used = {"qpu_charge_time_seconds": self.charge if job.state == "done" else 0}
         return shape("metrics", usage={**used, "status": "complete" if ended else "pending"})
 

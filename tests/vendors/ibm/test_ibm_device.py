@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from typing import Any
 
 import pytest
-from tests.vendors.ibm.stub import DEVICE, IbmStub
+from tests.vendors.ibm.stub import DEVICE, IbmStub, shape
 
 from queuebit_kernel import event_id
 from queuebit_quantum import Backend, Failed, NotReachable, Outcome, WorkItem, parse
@@ -237,3 +238,33 @@ def test_no_connection_is_open_after_the_start(backend: IbmDevice) -> None:
     transport = backend._connection._transport
     pools = [transport.poolmanager, *transport.proxy_manager.values()]
     assert [len(it.pools) for it in pools if len(it.pools)] == []
+
+
+def test_a_job_that_is_cancelled_before_it_runs_has_used_nothing(backend: Backend, vendor: IbmStub) -> None:
+    """Its hold would stay for seven days, and become a dead letter."""
+    vendor.polls_needed = 1_000
+    vendor.silent = True
+    handle = backend.submit([_item(backend)], event_id())
+    assert [(it.quantity, it.final) for it in backend.usage(handle)] == [("0", False)], "it waits"
+    backend.cancel(handle)
+    assert [(it.quantity, it.final) for it in backend.usage(handle)] == [("0", True)]
+
+
+def test_a_job_that_begins_to_run_while_its_usage_is_read_is_not_free(
+    backend: Backend, vendor: IbmStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Usage and state are two answers of IBM: between them it ran, and was cancelled."""
+    vendor.polls_needed = 1_000
+    vendor.silent = True
+    handle = backend.submit([_item(backend)], event_id())
+    stated = vendor._metrics
+
+    def moved_on(job: Any) -> dict[str, Any]:
+        if job.state == "running":
+            found = stated(job)
+            job.state = "cancelled"
+            return found
+        return shape("metrics", usage={"status": "pending"})
+
+    monkeypatch.setattr(vendor, "_metrics", moved_on)
+    assert [(it.quantity, it.final) for it in backend.usage(handle)] == [("0", False)]

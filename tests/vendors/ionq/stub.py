@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from qiskit import QuantumCircuit
@@ -26,6 +27,7 @@ class _Job:
     broken: frozenset[int]
     children: list[str] = field(default_factory=list)
     cancelled: bool = False
+    submitted_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def status(self) -> str:
@@ -138,7 +140,7 @@ class IonQStub(StubVendor):
             "metadata": job.body["metadata"],
             "name": job.body["name"],
             "shots": job.body["shots"],
-            "submitted_at": "2099-01-01T00:00:00.000Z",
+            "submitted_at": job.submitted_at.isoformat(timespec="milliseconds"),
             "execution_duration_ms": 12 if ended else None,
             "failure": _FAILURE if job.status == "failed" else None,
             "stats": {"qubits": job.body["input"]["qubits"], "circuits": len(job.circuits)},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,24 @@ def test_a_submission_is_found_among_many_jobs(vendor: IonQStub, backend: Backen
     handles = [backend.submit([item_of(backend)] * 2, token) for token in tokens]
     assert [reopened().find(it) for it in tokens] == handles
     assert len(vendor.jobs) == 4
+
+
+def test_a_search_reads_only_what_is_new_since_the_one_before(
+    vendor: IonQStub, backend: Backend, reopened: Reopened
+) -> None:
+    """Before, each search read the list of eight days, at each submission."""
+    vendor.page = 2
+    tokens = [event_id() for _ in range(9)]
+    handles = [backend.submit([item_of(backend)], token) for token in tokens]
+    for job in vendor.jobs.values():
+        job.submitted_at -= timedelta(hours=5)
+    other, before = reopened(), vendor.received("GET /v0.4/jobs")
+    assert other.find(tokens[0]) == handles[0], "the first search of a process reads all pages"
+    assert vendor.received("GET /v0.4/jobs") - before == 5
+    new = backend.submit([item_of(backend)], "t-new")
+    before = vendor.received("GET /v0.4/jobs")
+    assert [other.find(it) for it in ("t-new", "t-none", *tokens)] == [new, None, *handles]
+    assert vendor.received("GET /v0.4/jobs") - before == 11, "one page each"
 
 
 def test_items_with_different_shots_are_several_jobs_under_one_handle(vendor: IonQStub, backend: Backend) -> None:

@@ -17,7 +17,7 @@ from contextlib import redirect_stdout, suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 
-from queuebit_quantum.catalog import installed_stacks, is_builtin, load_stack
+from queuebit_quantum.catalog import Stack, installed_stacks, is_builtin, load_stack
 from queuebit_quantum.errors import BrokenStack
 
 __all__: list[str] = []
@@ -38,6 +38,7 @@ def _load(name: str) -> dict[str, str | bool | Sequence[str]]:
     try:
         with redirect_stdout(sys.stderr):  # keeps what the plugin prints out of the answer
             stack = load_stack(name)
+            absent = _absent(stack)
     except BrokenStack as error:
         return {**_about(), "error": str(error)}
     entry = installed_stacks()[name]
@@ -47,7 +48,16 @@ def _load(name: str) -> dict[str, str | bool | Sequence[str]]:
         "offers": [*stack.offers],
         "version": f"{entry.dist.name} {entry.dist.version}" if entry.dist else "",
         "builtin": is_builtin(entry),
+        "absent": absent,
     }
+
+
+def _absent(stack: Stack) -> str:
+    """Why this machine cannot run a stack; raises `BrokenStack` if the plugin fails to say."""
+    try:
+        return "" if stack.absent is None else str(stack.absent())
+    except Exception as error:  # a plugin may raise any exception
+        raise BrokenStack(f"it cannot say if it is absent: {type(error).__name__}: {error!s:.300}") from error
 
 
 def _load_in_process(name: str) -> object:

@@ -16,6 +16,7 @@ from queuebit_quantum.errors import DoesNotFit
 
 __all__ = [
     "Backend",
+    "BilledTask",
     "Compiled",
     "Description",
     "Failed",
@@ -28,6 +29,8 @@ __all__ = [
     "result_key",
     "result_keys",
 ]
+
+BilledTask = Literal["job", "submission", "circuit"]
 
 _Weight = TypeVar("_Weight", int, float)
 """A count or a probability."""
@@ -62,6 +65,12 @@ class Description:
     before it waits, and polls. False if the work has ended when `submit` returns."""
     max_items: int = 100
     """The most circuits of one submission to a remote backend; a larger program becomes several submissions."""
+    billed_task: BilledTask = "job"
+    """What a remote backend's vendor bills as one task: the job, each submission, or each circuit. Unless it is the
+    job, `usage` states the number of tasks as the metric `tasks`."""
+    task_shots: int = 0
+    """Where each submission is a task: the most shots of all its circuits together. One with more, or with circuits
+    of different shots, is a task for each circuit. 0: each submission is one task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,11 @@ class Compiled:
     """Gate counts per device qubits, from which the ESP follows for any calibration. Empty on ideal simulators."""
     rep_delay_s: float = 0.0
     overhead_s: float = 0.0
+    readout_errors: tuple[float, ...] = ()
+    """The probability that a classical bit is read wrongly, first bit first, by the calibration; 0.0 for a bit that is
+    not measured. Empty unless the options of the circuit ask for it."""
+    options: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """The compile options that were applied, as `Compilation.options` has them; empty if there were none."""
     template: Compiled | None = field(default=None, repr=False, compare=False)
     """The same circuit compiled with open angles, if that gives the same program for these values."""
     values: tuple[float, ...] = field(default=(), repr=False, compare=False)
@@ -244,7 +258,7 @@ def require_fit(description: Description, circuit: Circuit | None = None, shots:
     """
     demand = Demand(shots=shots)
     if circuit is not None:
-        demand = Demand(shots=shots, qubits=len(circuit.touched), features=circuit.features)
+        demand = Demand(shots=shots, qubits=len(circuit.touched), features=circuit.needs)
     capacity = Capacity(
         backend=description.id,
         max_shots=description.max_shots,

@@ -50,8 +50,16 @@ def _lean_cirq() -> None:
 
 
 def _lean_ibm() -> None:
-    """Only the snapshots are needed of IBM's client, not what it needs to reach IBM: 65 MB."""
+    """Only the snapshots are needed of IBM's client, not what it needs to reach IBM: 65 MB.
+
+    Qiskit's compiler looks for its plugins when it is first used, for 0.2 s: each child would do so again.
+    """
     only_modules_of("qiskit_ibm_runtime")
+    from qiskit.transpiler.passes.synthesis.plugin import HighLevelSynthesisPluginManager
+    from qiskit.transpiler.preset_passmanagers.plugin import PassManagerStagePluginManager
+
+    PassManagerStagePluginManager()
+    HighLevelSynthesisPluginManager()
 
 
 aer = Stack({"aer": _aer}, preload=_lean_aer)

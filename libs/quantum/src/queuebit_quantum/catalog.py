@@ -43,6 +43,17 @@ class Stack:
     """The ids offered by default; empty means all. An installation can choose others."""
     preload: Callable[[], object] | None = None
     """Loads code that all backends share; each executor calls it once, before it builds a backend."""
+    absent: Callable[[], str] | None = None
+    """Returns why this machine cannot run any of the backends, such as the lack of a GPU; empty if it can.
+
+    It is called in a process that ends afterwards, which may import the SDK. An absent stack is not an error: no
+    executor runs, nothing is registered, and `qb status` gives the reason."""
+    reserved_bytes: int = 0
+    """Addresses that libraries of the stack reserve and do not use, as CUDA does. A child may reserve so many on top of
+    its memory."""
+    devices: tuple[str, ...] = ()
+    """Patterns of device files that the stack's children open, such as `/dev/nvidia*`. They may then also read `/proc`
+    and `/sys`, and make Unix sockets, as drivers do."""
 
     def __post_init__(self) -> None:
         for id_ in (*self.backends, *self.offered):

@@ -11,11 +11,14 @@ from queuebit_planning.languages import is_qir, is_qubo
 from queuebit_quantum.errors import CircuitError
 from queuebit_quantum.limits import Limits
 from queuebit_quantum.parameters import Input, Parameters, bound_digest, parameter_faults
+from queuebit_quantum.plain_qasm2 import load_plain
 from queuebit_quantum.tokens import Source, read
+from queuebit_quantum.whole_program import located
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
+    from queuebit_quantum.compile_options import CompileOptions
     from queuebit_quantum.loaded import Loaded, Verbatim
     from queuebit_quantum.quadratic import Quadratic
     from queuebit_quantum.results import ResultType
@@ -69,6 +72,10 @@ class Circuit:
     """The same circuit with open angles, if it was made from one: what does not depend on them is done once for it."""
     values: tuple[float, ...] = field(default=(), repr=False, compare=False, kw_only=True)
     """Those of the parameters of the template, in Qiskit's order."""
+    options: CompileOptions | None = field(default=None, kw_only=True)
+    """How to compile it, if the program says so: see `queuebit_quantum.compile_options.with_options`."""
+    seed_digest: str = field(default="", kw_only=True)
+    """The digest that its compilation is seeded with, if that is not its own."""
     problem: Quadratic | None = field(default=None, repr=False, compare=False, kw_only=True)
     """The problem, if the program is not a circuit of gates but a quadratic problem; it then has no operations."""
 
@@ -76,6 +83,11 @@ class Circuit:
     def dynamic(self) -> bool:
         """Whether its shots cannot be drawn from one final state."""
         return not self.features <= {"timing", "verbatim"}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """All that a backend must offer: the features of the circuit and those of its compile options."""
+        return self.features | (self.options.features if self.options else frozenset())
 
 
 def inputs(source: str | bytes, limits: Limits | None = None) -> tuple[Input, ...]:
@@ -138,9 +150,14 @@ def parse(
 
         if (circuit := bound(text, limits, given, measured=measured)) is not None:
             return circuit
-    tokens = read(text, limits)
-    loaded = _load(tokens, limits, given)
-    return circuit_of(loaded, bound_digest(digest(content), given), f"openqasm{tokens.version}", measured=measured)
+    named, tokens = bound_digest(digest(content), given), None
+    if given or (loaded := load_plain(text, limits)) is None:
+        tokens = read(text, limits)
+        loaded = _load(tokens, limits, given)
+    try:
+        return circuit_of(loaded, named, f"openqasm{tokens.version if tokens else 2}", measured=measured)
+    except CircuitError as refusal:
+        raise located(refusal, tokens or read(text, limits), limits) from refusal
 
 
 def _content(source: str | bytes) -> bytes:
@@ -213,12 +230,12 @@ def instance(template: Circuit, values: tuple[float, ...], digest_: str) -> Circ
 def circuit_of(loaded: Loaded, digest_: str, language: str, *, measured: bool = True) -> Circuit:
     """Count and check an expanded program; raises `CircuitError`."""
     from queuebit_quantum.physical import touched
-    from queuebit_quantum.structure import count_operations, unusable_parameter
+    from queuebit_quantum.structure import USABLE, count_operations, unusable_parameter
 
     flat = loaded.circuit
     unusable = unusable_parameter(flat)
     if unusable:
-        raise CircuitError(unusable, expected="angles below 2^53, and delays of at most 1 s", code="parameter")
+        raise CircuitError(unusable, expected=USABLE, code="parameter")
     found = count_operations(flat)
     if measured and loaded.results:
         raise CircuitError(

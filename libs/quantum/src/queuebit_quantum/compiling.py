@@ -6,6 +6,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from operator import eq
+from typing import Generic, TypeVar
 
 from qiskit import QuantumCircuit
 from qiskit import __version__ as qiskit_version
@@ -17,7 +18,9 @@ from queuebit_quantum.backends import Compiled
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.errors import DoesNotFit
 
-__all__ = ["COMPILER", "CompileCache", "does_nothing", "rotations", "same_steps", "translate"]
+__all__ = ["COMPILER", "CompileCache", "TranspileCache", "does_nothing", "rotations", "same_steps", "translate"]
+
+_V = TypeVar("_V")
 
 COMPILER = f"qiskit {qiskit_version}"
 """Name and version of the compiler behind every Qiskit target."""
@@ -29,16 +32,16 @@ _NOTHING = 1e-4
 """Far above the tolerance within which Qiskit drops a gate, and far below the angles of a sweep."""
 
 
-class CompileCache:
-    """Keeps the most recent compiled circuits by (circuit digest, target digest, compiler, seed)."""
+class _Cache(Generic[_V]):
+    """Keeps the most recent values by (circuit digest, target digest, compiler, seed)."""
 
     def __init__(self, compiler: str, capacity: int = 256) -> None:
         self._compiler = compiler
         self._capacity = capacity
-        self._kept: OrderedDict[tuple[str, str, str, int], Compiled] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, str, int], _V] = OrderedDict()
 
-    def get(self, circuit: Circuit, target_digest: str, seed: int, compile_: Callable[[], Compiled]) -> Compiled:
-        """Return the cached circuit, or compile and cache it."""
+    def get(self, circuit: Circuit, target_digest: str, seed: int, compile_: Callable[[], _V]) -> _V:
+        """Return the cached value, or compile and cache it."""
         key = (circuit.digest, target_digest, self._compiler, seed)
         if key not in self._kept:
             self._kept[key] = compile_()
@@ -46,6 +49,17 @@ class CompileCache:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
+
+
+class CompileCache(_Cache[Compiled]):
+    """Keeps the most recent compiled circuits by (circuit digest, target digest, compiler, seed)."""
+
+
+class TranspileCache(_Cache[tuple[QuantumCircuit, ...]]):
+    """Keeps transpiled circuits whose qubits are still to be chosen, by the digest of the shape of their device.
+
+    A backend keeps one over all of its calibrations. A circuit may have several, of which the best is taken.
+    """
 
 
 def translate(passes: PassManager, program: QuantumCircuit, backend: str) -> QuantumCircuit:

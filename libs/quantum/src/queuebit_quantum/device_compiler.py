@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 from qiskit import QuantumCircuit
 from qiskit.transpiler import PassManager, Target
@@ -12,35 +14,64 @@ from queuebit_planning.fidelity import esp
 from queuebit_quantum.backends import Compiled, Description, require_fit
 from queuebit_quantum.calibration import Calibration
 from queuebit_quantum.circuits import Circuit
-from queuebit_quantum.compiling import COMPILER, translate
-from queuebit_quantum.layout import compile_on_named_qubits, interaction_circuit, require_working, working
+from queuebit_quantum.compile_options import CompileOptions
+from queuebit_quantum.compiling import COMPILER, TranspileCache, translate
+from queuebit_quantum.device_passes import apply_options, measured_errors, require_plain
+from queuebit_quantum.layout import (
+    OPTIMIZATION_LEVEL,
+    compile_on_named_qubits,
+    interaction_circuit,
+    require_working,
+    working,
+)
 from queuebit_quantum.physical import coupling_gates, duration_s, operations, remove_unused_qubits, touched
+from queuebit_quantum.relayout import Relayout, shape_digest, uncalibrated
 
 __all__ = ["DeviceCompiler"]
 
-_OPTIMIZATION_LEVEL = 2
-"""Level 2 chooses qubits by calibration. Level 1 takes the first qubits of a line, even with failed couplers: on the
-Torino snapshot the ESP of a GHZ-5 circuit is then 0.70 instead of 0.92, and it compiles only 0.8 ms faster."""
-
 
 class DeviceCompiler:
-    """Compiles for one calibration of one device.
+    """Compiles for one calibration of one device, in two steps.
 
-    It uses the whole device, except gates that failed their calibration. Qubits that a program names as `$n` are not
-    moved. The compiled program is a circuit on all qubits of the device.
+    A circuit is transpiled for the shape of the device: its gates and couplings, without those that failed their
+    calibration. Then it moves to the qubits with the lowest errors. So what it compiles to depends on the circuit, the
+    calibration and the seed only, and a new calibration needs the second step alone, unless the shape has changed.
+
+    Qubits that a program names as `$n` are not moved. The compiled program is a circuit on all qubits of the device.
+
+    Args:
+        target: with the errors of the calibration.
+        calibration: as `read_calibration` reads it from the target.
+        description: of the device.
+        transpiled: what was transpiled for earlier calibrations of this device, to be kept for later ones.
     """
 
-    def __init__(self, target: Target, calibration: Calibration, description: Description) -> None:
+    def __init__(
+        self,
+        target: Target,
+        calibration: Calibration,
+        description: Description,
+        transpiled: TranspileCache | None = None,
+    ) -> None:
         self._target = target
         self._calibration = calibration
         self._description = description
+        self._transpiled = transpiled or TranspileCache(COMPILER)
         self._working = working(target)
+        self._shape = shape_digest(self._working)
+        self._two_way = uncalibrated(self._working, two_way=True)
+        self._relayout = Relayout(self._working, description.id)
+        self._newest_key: tuple[str, int] | None = None
+        self._newest = QuantumCircuit()
         self._pass_manager = lru_cache(maxsize=8)(self._build_pass_manager)
 
     def compile(self, circuit: Circuit, seed: int) -> Compiled:
         """Compile a circuit, as `Backend.compile`. The result has no methods, and is not kept: see `CompileCache`."""
         require_fit(self._description, circuit)
-        on_device = self._laid_out(circuit, seed)
+        options = circuit.options or CompileOptions()
+        require_plain(circuit, options, self._description.id)
+        laid_out = self._known_layout(circuit, seed)
+        on_device = apply_options(laid_out, self._working, options, seed, self._description.id)
         applied = operations(on_device)
         return Compiled(
             circuit_digest=circuit.digest,
@@ -57,26 +88,51 @@ class DeviceCompiler:
             overhead_s=self._description.overhead_s,
             program=on_device,
             registers=circuit.registers,
+            readout_errors=measured_errors(on_device, self._calibration) if options.readout_errors else (),
+            options=_applied(options, seed),
         )
+
+    def _known_layout(self, circuit: Circuit, seed: int) -> QuantumCircuit:
+        """The circuit on the device; that of the newest circuit with options is kept for its copies and foldings."""
+        if not circuit.seed_digest:
+            return self._laid_out(circuit, seed)
+        if self._newest_key != (circuit.seed_digest, seed):
+            self._newest = self._laid_out(replace(circuit, digest=circuit.seed_digest), seed)
+            self._newest_key = circuit.seed_digest, seed
+        return self._newest
 
     def _laid_out(self, circuit: Circuit, seed: int) -> QuantumCircuit:
-        backend = self._description.id
-        if circuit.physical:
-            return compile_on_named_qubits(circuit, self._working, seed, backend)
-        program = remove_unused_qubits(circuit.quantum_circuit)
-        found = [translate(self._pass_manager(seed), program, backend)]
-        if "conditional" in circuit.features:
-            interaction = translate(self._pass_manager(seed), interaction_circuit(program), backend)
-            where = interaction.layout.initial_index_layout(filter_ancillas=True)
-            found.append(translate(self._pass_manager_for(where, seed), program, backend))
+        found = self._transpiled.get(circuit, self._shape, seed, lambda: self._transpile(circuit, seed))
+        if not circuit.physical:
+            found = tuple(map(self._relayout.moved, found))
         best = max(found, key=lambda on_device: esp(operations(on_device), self._calibration.errors))
-        require_working(best, self._working, backend)
+        require_working(best, self._working, self._description.id)
         return best
 
-    def _pass_manager_for(self, layout: list[int], seed: int) -> PassManager:
-        return generate_preset_pass_manager(
-            _OPTIMIZATION_LEVEL, target=self._working, initial_layout=layout, seed_transpiler=seed
-        )
+    def _transpile(self, circuit: Circuit, seed: int) -> tuple[QuantumCircuit, ...]:
+        """The circuit in gates of the device, on any of its qubits: usually one, for a dynamic circuit two."""
+        backend, level = self._description.id, OPTIMIZATION_LEVEL
+        if circuit.options is not None and circuit.options.optimization_level is not None:
+            level = circuit.options.optimization_level
+        if circuit.physical:
+            known = uncalibrated(self._working, two_way=False)
+            return (compile_on_named_qubits(circuit, known, seed, backend, level),)
+        program = remove_unused_qubits(circuit.quantum_circuit)
+        plain = translate(self._pass_manager(level, seed), program, backend)
+        if "conditional" not in circuit.features:
+            return (plain,)
+        interaction = translate(self._pass_manager(level, seed), interaction_circuit(program), backend)
+        where = interaction.layout.initial_index_layout(filter_ancillas=True)
+        return plain, translate(self._pass_manager_for(where, level, seed), program, backend)
 
-    def _build_pass_manager(self, seed: int) -> PassManager:
-        return generate_preset_pass_manager(_OPTIMIZATION_LEVEL, target=self._working, seed_transpiler=seed)
+    def _pass_manager_for(self, layout: list[int], level: int, seed: int) -> PassManager:
+        return generate_preset_pass_manager(level, target=self._two_way, initial_layout=layout, seed_transpiler=seed)
+
+    def _build_pass_manager(self, level: int, seed: int) -> PassManager:
+        return generate_preset_pass_manager(level, target=self._two_way, seed_transpiler=seed)
+
+
+def _applied(options: CompileOptions, seed: int) -> dict[str, Any]:  # plain JSON
+    """The options as results name them."""
+    named = {name: value for name, value in options.as_json().items() if name != "readout_errors"}
+    return named if options.twirling is None else {**named, "twirling_seed": options.twirling_seed(seed)}

@@ -27,8 +27,8 @@ class CircuitError(ValueError):
 
     Attributes:
         message: What is wrong and, if it is not obvious, what to do; at most 500 characters.
-        line: 1-based line of the error; None if the error is in the source as a whole.
-        column: 1-based column of the error; None if the error is in the source as a whole.
+        line: 1-based line of the error; None if it is not in the source, or the language has no lines.
+        column: 1-based column of the error; None as `line`.
         expected: What the parser accepts there, in a few words; empty if there is no short answer.
         code: For programs; never changes. One of `syntax`, `encoding`, `header`, `include`, `undefined`, `redefined`,
             `arguments`, `index`, `unsupported`, `parameter`, `no_measurement`, `too_large`, `too_many_operations`,
@@ -71,8 +71,8 @@ class NotReachable(Exception):
     """The vendor behind a backend does not answer, or asks to wait. The same call may succeed later.
 
     Attributes:
-        retry_after_s: After how many seconds the vendor wants to be asked again; None if it does not say. For plugins:
-            the executor has pauses of its own.
+        retry_after_s: After how many seconds the vendor wants to be asked again; None if it does not say. Until then,
+            the executor asks this vendor nothing, for at most 15 minutes.
     """
 
     def __init__(self, text: str = "", retry_after_s: float | None = None) -> None:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import qiskit_ibm_runtime.fake_provider as snapshots
+from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 
@@ -14,7 +15,7 @@ from queuebit_quantum.aer import run_on_aer
 from queuebit_quantum.backends import Compiled, Outcome, WorkItem
 from queuebit_quantum.calibration import Calibration, read_calibration
 from queuebit_quantum.circuits import Circuit
-from queuebit_quantum.compiling import COMPILER, CompileCache
+from queuebit_quantum.compiling import COMPILER, CompileCache, TranspileCache
 from queuebit_quantum.device_compiler import DeviceCompiler
 from queuebit_quantum.errors import NotReachable
 from queuebit_quantum.ibm_description import ibm_description
@@ -38,10 +39,14 @@ class EmulatedIbm(InProcess):
         self._id = id_
         self._snapshot = snapshot
         self._version = self._file_version()
+        self._transpiled = TranspileCache(COMPILER)
         self._read()
 
     def _read(self) -> None:
-        """Read the snapshot; what was compiled or built from another one is not used any more."""
+        """Read the snapshot; what was compiled or built from another one is not used any more.
+
+        Circuits that were transpiled are kept: their qubits are chosen again.
+        """
         device = getattr(snapshots, self._snapshot)()
         configuration = device.configuration()
         self._target: Target = device.target
@@ -49,7 +54,7 @@ class EmulatedIbm(InProcess):
         self._simulator = lru_cache(maxsize=64)(self._build_simulator)
         self._calibration = read_calibration(device.properties().last_update_date, self._target)
         self.description = ibm_description(self._id, self._target, configuration, self._calibration)
-        self._compiler = DeviceCompiler(self._target, self._calibration, self.description)
+        self._compiler = DeviceCompiler(self._target, self._calibration, self.description, self._transpiled)
         self._cache = CompileCache(COMPILER)
 
     def calibrate(self) -> Calibration:
@@ -69,6 +74,16 @@ class EmulatedIbm(InProcess):
     def _file_version(self) -> int:
         snapshot = getattr(snapshots, self._snapshot)
         return Path(snapshot.dirname, snapshot.props_filename).stat().st_mtime_ns
+
+    def warm_up(self) -> None:
+        """Run a gate with its noise, without Qiskit's compiler: that starts threads, which no fork would have."""
+        program = QuantumCircuit(1, 1)
+        program.sx(0)
+        program.measure(0, 0)
+        methods = noisy_methods(program, dynamic=False)
+        compiled = Compiled("", "", COMPILER, 0, 0, 2, program, (1,), methods, (0,))
+        simulator = self._build_simulator((0,), used_gates(program, (0,)))
+        run_on_aer(simulator, WorkItem(compiled, 1, seed=0))
 
     def compile(self, circuit: Circuit, seed: int) -> Compiled:
         return self._cache.get(circuit, self.description.target_digest, seed, lambda: self._compile(circuit, seed))

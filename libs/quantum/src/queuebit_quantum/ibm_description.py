@@ -9,11 +9,12 @@ from qiskit.transpiler import Target
 
 from queuebit_quantum.backends import Description
 from queuebit_quantum.calibration import Calibration
+from queuebit_quantum.compile_options import DEVICE_OPTIONS
 
 __all__ = ["EMULATED", "ibm_description"]
 
-EMULATED = frozenset({"mid_circuit_measurement", "reset", "conditional", "verbatim"})
-"""Circuit features of a device that is simulated here."""
+EMULATED = frozenset({"mid_circuit_measurement", "reset", "conditional", "verbatim"}) | DEVICE_OPTIONS
+"""Circuit features and compile options of a device that is simulated here."""
 
 _OVERHEAD_S = 2.0
 """About two seconds per job, from IBM's guide "Estimate job run time"."""

@@ -24,7 +24,7 @@ from queuebit_quantum.calibration import Calibration
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.errors import DoesNotFit, UnknownHandle
 
-__all__ = ["InProcess", "prepare"]
+__all__ = ["InProcess", "prepare", "warm_up"]
 
 
 class InProcess(ABC):
@@ -53,6 +53,13 @@ class InProcess(ABC):
 
     def prepare(self, items: Sequence[WorkItem]) -> None:
         """Do together what several items need, before each is run; does nothing unless a subclass gains by it."""
+        return
+
+    def warm_up(self) -> None:
+        """Do once what the first run of a process does, such as to set up libraries, and keep nothing of it.
+
+        The executor calls it in the process that it forks. It must start no thread, because a fork has none of them.
+        """
         return
 
     def describe(self) -> Description:
@@ -120,6 +127,12 @@ def prepare(backend: Backend, items: Sequence[WorkItem]) -> None:
     if isinstance(backend, InProcess) and len(items) > 1:
         with suppress(RuntimeError, MemoryError):
             backend.prepare(items)
+
+
+def warm_up(backend: Backend) -> None:
+    """Let a simulator in this process do once what its first run does, before the process is forked."""
+    if isinstance(backend, InProcess):
+        backend.warm_up()
 
 
 def _lacks_memory(error: Exception) -> bool:

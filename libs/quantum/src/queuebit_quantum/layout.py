@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from itertools import combinations
+from typing import Any
 
 from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
@@ -13,11 +15,25 @@ from queuebit_quantum.compiling import translate
 from queuebit_quantum.errors import DoesNotFit
 from queuebit_quantum.physical import gate_steps
 
-__all__ = ["compile_on_named_qubits", "interaction_circuit", "require_working", "working"]
+__all__ = [
+    "OPTIMIZATION_LEVEL",
+    "Places",
+    "compile_on_named_qubits",
+    "copied_target",
+    "interaction_circuit",
+    "require_working",
+    "working",
+]
+
+Places = Mapping[tuple[int, ...], Any]
+"""The properties of a gate by the qubits that it acts on; Qiskit ships no types."""
 
 _FAILED = 1.0
 """The error in a calibration of a gate that does not work."""
-_OPTIMIZATION_LEVEL = 2
+OPTIMIZATION_LEVEL = 2
+"""Unless a program chooses another. Level 2 joins gates over blocks, and finds a layout without swaps where there is
+one."""
+
 _NOT_GATES = frozenset({"delay", "measure", "reset", "if_else", "for_loop", "while_loop", "switch_case", "break_loop"})
 
 
@@ -26,17 +42,24 @@ def working(target: Target) -> Target:
 
     Qiskit weighs errors but excludes no gate: without this, it could place a circuit on a failed coupler.
     """
-    alive = Target(num_qubits=target.num_qubits, dt=target.dt, qubit_properties=target.qubit_properties)
+    return copied_target(target, lambda _, places: {on: it for on, it in places.items() if not _failed(it)})
+
+
+def copied_target(target: Target, changed: Callable[[str, Places], Places]) -> Target:
+    """Return a copy of a target, in which gates have the changed places. Those that act anywhere stay as they are."""
+    copy = Target(num_qubits=target.num_qubits, dt=target.dt, qubit_properties=target.qubit_properties)
     for name in target.operation_names:
-        gate, properties = target.operation_from_name(name), target[name]
-        if None in properties:
-            alive.add_instruction(gate, name=name)
-            continue
-        alive.add_instruction(gate, {on: it for on, it in properties.items() if not _failed(it)}, name=name)
-    return alive
+        gate, places = target.operation_from_name(name), target[name]
+        if None in places:
+            copy.add_instruction(gate, name=name)
+        else:
+            copy.add_instruction(gate, dict(changed(name, places)), name=name)
+    return copy
 
 
-def compile_on_named_qubits(circuit: Circuit, target: Target, seed: int, backend: str) -> QuantumCircuit:
+def compile_on_named_qubits(
+    circuit: Circuit, target: Target, seed: int, backend: str, level: int = OPTIMIZATION_LEVEL
+) -> QuantumCircuit:
     """Compile a circuit onto the device qubits that it names. Gates may be merged, but no qubit is moved.
 
     With a verbatim box, each gate is translated alone: a compiler that optimises drops gates such as `rz(0)`.
@@ -49,7 +72,7 @@ def compile_on_named_qubits(circuit: Circuit, target: Target, seed: int, backend
     _require_native(circuit, target, backend)
     _require_couplers(circuit, target, backend)
     passes = generate_preset_pass_manager(
-        0 if circuit.verbatim else _OPTIMIZATION_LEVEL,
+        0 if circuit.verbatim else level,
         target=target,
         initial_layout=list(circuit.physical),
         routing_method="none",  # also turns off the passes that replace a swap by a change of qubits

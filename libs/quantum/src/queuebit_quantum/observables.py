@@ -136,7 +136,9 @@ def _measured_digest(circuit: Circuit, basis: Basis) -> str:
 
 
 def expectation(
-    observable: PauliSum, measured: Sequence[tuple[Basis, Mapping[str, int]]]
+    observable: PauliSum,
+    measured: Sequence[tuple[Basis, Mapping[str, int]]],
+    gains: Sequence[Sequence[float]] = (),
 ) -> tuple[float, float | None]:
     """Return the mean of an observable over all shots, and its standard error, in the unit of its coefficients.
 
@@ -147,11 +149,13 @@ def expectation(
     Args:
         observable: the Pauli sum.
         measured: the bases that `bases` returned for it, alone or with other observables, each with its counts.
+        gains: for each basis, a factor for each bit of its outcomes; a term has the product over its bits. None: 1.
     """
     value = math.fsum(factor for paulis, factor in observable.items() if set(paulis) == {"I"})
     variance: float | None = 0.0
-    for basis, counts in measured:
-        terms = [(_mask(term, basis), observable[term]) for term in basis.terms if term in observable]
+    for number, (basis, counts) in enumerate(measured):
+        masks = [(_mask(term, basis), observable[term]) for term in basis.terms if term in observable]
+        terms = [(mask, factor * _gain(mask, gains[number])) for mask, factor in masks] if gains else masks
         if not terms:
             continue
         shots = sum(counts.values())
@@ -198,6 +202,10 @@ def sign(term: str, basis: Basis, outcome: int) -> int:
 def _mask(term: str, basis: Basis) -> int:
     """The bits of an outcome; their parity is the sign of the term."""
     return sum(1 << bit for bit, qubit in enumerate(basis.qubits) if term[-1 - qubit] != "I")
+
+
+def _gain(mask: int, gains: Sequence[float]) -> float:
+    return math.prod(gain for bit, gain in enumerate(gains) if mask >> bit & 1)
 
 
 def _reading(terms: Sequence[tuple[int, float]], outcome: int) -> float:

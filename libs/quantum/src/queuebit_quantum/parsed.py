@@ -21,7 +21,7 @@ __all__ = ["read_circuit", "read_compiled", "write_circuit", "write_compiled"]
 _COUNTED = ("digest", "language", "num_qubits", "num_clbits", "gates", "depth", "two_qubit_gates")
 _COMPILED = (
     *("circuit_digest", "target_digest", "compiler", "seed", "two_qubit_gates", "depth", "registers"),
-    *("physical_qubits", "duration_s", "esp", "rep_delay_s", "overhead_s"),
+    *("physical_qubits", "duration_s", "esp", "rep_delay_s", "overhead_s", "readout_errors", "options"),
 )
 _FLAT = frozenset({"mid_circuit_measurement", "reset"})
 _TUPLES = ("registers", "physical", "touched")
@@ -30,9 +30,11 @@ _TUPLES = ("registers", "physical", "touched")
 def write_circuit(circuit: Circuit) -> bytes:
     """The circuit as one line of JSON and Qiskit's QPY.
 
-    Empty if the circuit has conditions or loops, or would not come back as it is: QPY cannot write every operation, and
-    loses the unit of a delay.
+    Empty if the circuit has conditions, loops or compile options, or would not come back as it is: QPY cannot write
+    every operation, and loses the unit of a delay.
     """
+    if circuit.options is not None:
+        return b""
     head = {name: getattr(circuit, name) for name in (*_COUNTED, *_TUPLES)} | {"features": sorted(circuit.features)}
     return _written(head, circuit.quantum_circuit) if circuit.features <= _FLAT else b""
 
@@ -69,7 +71,7 @@ def read_compiled(content: bytes) -> tuple[Compiled, int]:
     written, _, program = content.partition(b"\n")
     head: dict[str, Any] = json.loads(written)  # plain JSON
     touched: int = head.pop("touched")
-    head |= {name: tuple(head[name]) for name in ("registers", "physical_qubits")}
+    head |= {name: tuple(head[name]) for name in ("registers", "physical_qubits", "readout_errors")}
     head["methods"] = tuple(Method(**it) for it in head["methods"])
     return Compiled(**head, program=_program(program)), touched
 

@@ -45,7 +45,7 @@ def profile(circuit: Circuit) -> Profile:
         gates=dict(circuit.gates),
         depth=circuit.depth,
         two_qubit_gates=circuit.two_qubit_gates,
-        features=circuit.features,
+        features=circuit.needs,
         simulation_bytes=simulation_bytes(circuit),
     )
 

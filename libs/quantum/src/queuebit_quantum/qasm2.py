@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence, Set
 from functools import cache
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
@@ -13,13 +13,13 @@ from queuebit_quantum.limits import Limits
 from queuebit_quantum.loaded import Loaded
 from queuebit_quantum.program_size import GateCost, ProgramSize
 from queuebit_quantum.renaming import Renamed
-from queuebit_quantum.structure import flatten
+from queuebit_quantum.structure import flatten, unusable_parameter
 from queuebit_quantum.tokens import Source, Token
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-__all__ = ["load"]
+__all__ = ["library_instructions", "library_parameters", "load", "place_of_unusable"]
 
 _LOCATED = re.compile(r"<input>:(\d+),(\d+): (.*)", re.DOTALL)
 _NOT_INCLUDED = re.compile(r"cannot use non-builtin custom instruction '(.+)' before definition")
@@ -48,7 +48,7 @@ def load(source: Source, limits: Limits) -> Loaded:
     from qiskit import qasm2
     from qiskit.exceptions import QiskitError
 
-    renamed = Renamed(source, _parameters().keys())
+    renamed = Renamed(source, library_parameters().keys())
     counter = _Counter(source, renamed, limits)
     counter.count()
     try:
@@ -62,6 +62,31 @@ def load(source: Source, limits: Limits) -> Loaded:
         tuple(register.size for register in parsed.cregs),
         places=_opaque_place(source, renamed),
     )
+
+
+def place_of_unusable(source: Source, limits: Limits) -> tuple[int, int] | None:
+    """Return the line and the column of the first statement with a parameter that `unusable_parameter` refuses.
+
+    The source is one that `load` accepts; it is parsed again.
+    """
+    from qiskit import QuantumCircuit, qasm2
+
+    renamed = Renamed(source, library_parameters().keys())
+    counter = _Counter(source, renamed, limits)
+    counter.count()
+    parsed = qasm2.loads(renamed.text, include_path=(), custom_instructions=_instructions(source))
+    made = iter(parsed.data)
+    for token, number in counter.uses():
+        for instruction in islice(made, number):
+            operation = instruction.operation
+            alone = QuantumCircuit(operation.num_qubits, operation.num_clbits)
+            if operation.name == "if_else":
+                alone = operation.blocks[0]
+            else:
+                alone.append(operation, alone.qubits, alone.clbits)
+            if unusable_parameter(flatten(alone)):
+                return source.position(token.offset)
+    return None
 
 
 def _opaque_place(source: Source, renamed: Renamed) -> dict[str, tuple[int | None, int | None]]:
@@ -103,16 +128,19 @@ def _join_conditional_measurements(circuit: QuantumCircuit, widths: list[int]) -
     return joined
 
 
-def _instructions(source: Source) -> list[object]:
-    """The gates of Qiskit that the source uses; without `u0`, which expands to as many gates as its parameter says."""
+def library_instructions(used: Set[str]) -> list[object]:
+    """The gates of Qiskit with these names; without `u0`, which expands to as many gates as its parameter says."""
     from qiskit import qasm2
 
-    used = {token.text for token in source.tokens} - {"u0"}
-    return [known for known in qasm2.LEGACY_CUSTOM_INSTRUCTIONS if known.name in used]
+    return [known for known in qasm2.LEGACY_CUSTOM_INSTRUCTIONS if known.name in used and known.name != "u0"]
+
+
+def _instructions(source: Source) -> list[object]:
+    return library_instructions({token.text for token in source.tokens})
 
 
 @cache
-def _parameters() -> dict[str, int]:
+def library_parameters() -> dict[str, int]:
     """The number of parameters of each known gate."""
     from qiskit import qasm2
 
@@ -146,7 +174,7 @@ class _Counter:
         self._source = source
         self._renamed = renamed
         self._size = ProgramSize(limits)
-        self._parameters = dict(_parameters())
+        self._parameters = dict(library_parameters())
         self.conditional: list[int] = []
         """The number of bits of each conditional `measure` statement, in order."""
 
@@ -188,13 +216,20 @@ class _Counter:
         if wanted and len(words) > 1 and words[1] != "(":
             expected = f"{wanted} parameter{'s' * (wanted > 1)} in brackets"
             raise self._error(statement[0])(f"{gate!r} is used without its parameters", expected, "arguments")
-        whole = [
-            self._size.registers[word]
-            for word, following in pairwise([*words[1:], ""])
-            if word in self._size.registers and following != "["
-        ]
         cost = self._size.cost(gate)
-        return GateCost(cost.operations * max(whole, default=1), cost.level)
+        return GateCost(cost.operations * self._width(words[1:]), cost.level)
+
+    def _width(self, words: Sequence[str]) -> int:
+        """Return the size of the largest whole register among these words; 1 without one."""
+        known = self._size.registers
+        return max((known[it] for it, after in pairwise([*words, ""]) if it in known and after != "["), default=1)
+
+    def uses(self) -> Iterator[tuple[Token, int]]:
+        """Yield the first token of each statement with operations, and how many Qiskit makes of it."""
+        for statement in self._renamed.statements:
+            words = [token.text for token in statement.head]
+            if words and words[0] not in ("OPENQASM", "include", "qreg", "creg", "gate", "opaque"):
+                yield statement.head[0], 1 if words[0] == "barrier" else self._width(words[1:])
 
 
 def _parameter_count(rest: list[str]) -> int:

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from queuebit_quantum.tokens import Source, Token
 
-__all__ = ["Renamed", "Statement"]
+__all__ = ["RESERVED", "Renamed", "Statement"]
 
-_FIXED = frozenset(
+RESERVED = frozenset(
     {"CX", "OPENQASM", "U", "barrier", "creg", "gate", "if", "include", "measure", "opaque", "pi", "qreg", "reset"}
 )
 """Reserved words of the language."""
@@ -71,12 +71,12 @@ class Renamed:
                     self._changes += [(token, "") for token in statement.head]
                     return Statement([])
                 self._included = True
-            case ["qreg" | "creg", name, *_] if name not in _FIXED and name.isidentifier():
+            case ["qreg" | "creg", name, *_] if name not in RESERVED and name.isidentifier():
                 self._define(statement.head[1], self._registers)
                 return Statement(
                     [statement.head[0], self._new(statement.head[1], self._registers), *statement.head[2:]]
                 )
-            case ["gate" | "opaque", name, *_] if name not in _FIXED and name.isidentifier():
+            case ["gate" | "opaque", name, *_] if name not in RESERVED and name.isidentifier():
                 return self._gate(statement)
         return Statement(self._use(statement.head, self._registers), statement.body)
 
@@ -84,7 +84,7 @@ class Renamed:
         head = statement.head
         local: dict[str, str] = {}
         for token in head[2:]:
-            if token.kind == "word" and token.text not in _FIXED and token.text not in local:
+            if token.kind == "word" and token.text not in RESERVED and token.text not in local:
                 local[token.text] = self._fresh(token.text)
         body = [self._use(inner, local) for inner in statement.body]
         if head[0].text == "opaque" and head[1].text in self._library:

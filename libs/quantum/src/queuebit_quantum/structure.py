@@ -13,9 +13,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
-    from qiskit.circuit import Clbit, Operation, Qubit
+    from qiskit.circuit import CircuitInstruction, Clbit, Operation, Qubit
 
-__all__ = ["MAX_ANGLE", "OperationCounts", "count_operations", "flatten", "has_blocks", "unusable_parameter"]
+__all__ = [
+    "MAX_ANGLE",
+    "USABLE",
+    "OperationCounts",
+    "count_operations",
+    "flatten",
+    "has_blocks",
+    "unusable_angle",
+    "unusable_delay",
+    "unusable_parameter",
+]
 
 _JUMPS = frozenset({"break_loop", "continue_loop"})
 _NOT_GATES = frozenset({"barrier", "delay", "measure", "reset", "store"}) | _JUMPS
@@ -27,6 +37,8 @@ _MAX_DELAY_S = 1.0
 """A thousand times the coherence time of a qubit; a million such delays fit the 64-bit integers of compilers."""
 MAX_ANGLE = 2.0**53
 """Above this, neighbouring floating-point numbers are more than 1 radian apart."""
+USABLE = "angles below 2^53, and delays of at most 1 s"
+"""What a refusal of a parameter expects."""
 _UNIT_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12, "dt": 1e-9}
 """Seconds per unit; the `dt` of a device is shorter than a nanosecond."""
 
@@ -46,7 +58,7 @@ def flatten(circuit: QuantumCircuit) -> QuantumCircuit:
 
     The result has only Qiskit's library gates, measurements, resets, barriers, delays, conditions and opaque gates.
     """
-    if not any(_is_expandable(instruction.operation) for instruction in circuit.data):
+    if not any(not it.is_standard_gate() and _is_expandable(it.operation) for it in circuit.data):
         return circuit
     flat = circuit.copy_empty_like()
     _expand(flat, circuit, list(flat.qubits), list(flat.clbits))
@@ -95,13 +107,13 @@ def count_operations(circuit: QuantumCircuit) -> OperationCounts:
 def _count(circuit: QuantumCircuit, found: OperationCounts, times: int, *, inside: bool) -> None:
     measured: set[Qubit] = set()
     for instruction in circuit.data:
-        operation, name = instruction.operation, instruction.operation.name
+        name = instruction.name  # Qiskit makes an object of an operation whenever it is asked for one
         if name != "barrier" and not measured.isdisjoint(instruction.qubits):
             found.features.add("mid_circuit_measurement")
         if name in _BLOCKS:
             found.features.add(_BLOCKS[name])
-            again = len(operation.params[0]) if name == "for_loop" else 1
-            for block in operation.blocks:
+            again = len(instruction.params[0]) if name == "for_loop" else 1
+            for block in instruction.operation.blocks:
                 _count(block, found, times * again, inside=True)
         elif name == "measure":
             found.measurements += times
@@ -114,7 +126,7 @@ def _count(circuit: QuantumCircuit, found: OperationCounts, times: int, *, insid
             found.gates[name] += times
         if name not in _NOT_GATES and name not in _BLOCKS:
             found.two_qubit_gates += times * (len(instruction.qubits) == 2)
-            if not _from_library(operation):
+            if not instruction.is_standard_gate() and not _from_library(instruction.operation):
                 found.features.add("opaque")
 
 
@@ -122,16 +134,33 @@ def unusable_parameter(circuit: QuantumCircuit) -> str:
     """Return what is wrong with the first unusable angle or delay; empty if all can be used."""
     if not all(math.isfinite(phase) for phase in _phases(circuit)):
         return "the sum of its global phases is not finite"
-    for operation in _operations(circuit):
-        for parameter in operation.params:
+    for instruction in _steps(circuit):
+        for parameter in instruction.params:
             if not isinstance(parameter, int | float):
                 continue
-            if not math.isfinite(parameter):
-                return f"{operation.name}({parameter}) is not finite"
-            if operation.name != "delay" and abs(parameter) > MAX_ANGLE:
-                return f"{operation.name}({parameter:g}) has no exact angle"
-            if operation.name == "delay" and parameter * _UNIT_S.get(operation.unit, 1.0) > _MAX_DELAY_S:
-                return f"a delay of {parameter:g} {operation.unit} is longer than {_MAX_DELAY_S:g} s"
+            unusable = (
+                unusable_delay(parameter, instruction.operation.unit)
+                if instruction.name == "delay"
+                else unusable_angle(instruction.name, parameter)
+            )
+            if unusable:
+                return unusable
+    return ""
+
+
+def unusable_angle(gate: str, angle: float) -> str:
+    """Return what is wrong with a parameter of a gate; empty if it can be used."""
+    if not math.isfinite(angle):
+        return f"{gate}({angle}) is not finite"
+    return f"{gate}({angle:g}) has no exact angle" if abs(angle) > MAX_ANGLE else ""
+
+
+def unusable_delay(duration: float, unit: str) -> str:
+    """Return what is wrong with a delay; empty if it can be used."""
+    if not math.isfinite(duration):
+        return f"delay({duration}) is not finite"
+    if duration * _UNIT_S.get(unit, 1.0) > _MAX_DELAY_S:
+        return f"a delay of {duration:g} {unit} is longer than {_MAX_DELAY_S:g} s"
     return ""
 
 
@@ -139,14 +168,14 @@ def _phases(circuit: QuantumCircuit) -> Iterator[float]:
     if isinstance(circuit.global_phase, int | float):
         yield float(circuit.global_phase)
     for instruction in circuit.data:
-        for block in getattr(instruction.operation, "blocks", ()):
+        for block in instruction.operation.blocks if instruction.name in _BLOCKS else ():
             yield from _phases(block)
 
 
-def _operations(circuit: QuantumCircuit) -> Iterator[Operation]:
+def _steps(circuit: QuantumCircuit) -> Iterator[CircuitInstruction]:
     for instruction in circuit.data:
-        if instruction.operation.name in _BLOCKS:
+        if instruction.name in _BLOCKS:
             for block in instruction.operation.blocks:
-                yield from _operations(block)
+                yield from _steps(block)
         else:
-            yield instruction.operation
+            yield instruction

@@ -89,12 +89,17 @@ def read(text: str, limits: Limits) -> Source:
     try:
         size = len(text.encode())
     except UnicodeEncodeError as failure:
-        raise CircuitError(f"character {failure.start + 1} is not valid Unicode: save the source as UTF-8") from failure
+        raise CircuitError(
+            f"character {failure.start + 1} is not valid Unicode: save the source as UTF-8",
+            *_position(text[: failure.start]),
+        ) from failure
     if size > limits.max_source_bytes:
         raise CircuitError(
             f"the source has {size:,} bytes, more than the {limits.max_source_bytes:,} allowed: use loops or gate "
             "definitions, or split the work into several jobs",
-            code="too_large",
+            *_position(text.encode()[: limits.max_source_bytes].decode(errors="ignore")),
+            f"at most {limits.max_source_bytes:,} bytes",
+            "too_large",
         )
     source = Source(text.removeprefix("\ufeff"))  # a byte order mark, as some editors write
     if source.tokens and source.tokens[-1].kind == "unclosed":
@@ -104,6 +109,11 @@ def read(text: str, limits: Limits) -> Source:
     _refuse_depth(source, limits)
     _refuse_huge_numbers(source, limits)
     return source
+
+
+def _position(before: str) -> tuple[int, int]:
+    """Return the 1-based line and column of what follows a text."""
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
 def _version(source: Source) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from queuebit_planning import timing
 from queuebit_planning.timing import Method, Workload
-from queuebit_quantum.physical import gate_steps
+from queuebit_quantum.physical import named_steps
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -17,7 +17,7 @@ __all__ = ["cirq_method", "ideal_methods", "noisy_methods", "workload"]
 def workload(program: QuantumCircuit, *, clifford: bool = False, dynamic: bool) -> Workload:
     """Count the operations of a circuit, also inside blocks."""
     n = program.num_qubits
-    steps = [(operation.name, on) for operation, on in gate_steps(program, range(n))]
+    steps = [*named_steps(program, range(n))]
     return Workload(n, program.num_clbits, steps, clifford, dynamic)
 
 

@@ -11,7 +11,7 @@ from pydantic import model_validator
 from queuebit_templates.circuits import openqasm
 from queuebit_templates.definition import Item, Measured, Parameters, Program, Reading, Template, one_job, quantity
 
-__all__ = ["kernel"]
+__all__ = ["feature_map", "kernel"]
 
 
 class _Data(Parameters):
@@ -39,8 +39,8 @@ class _Data(Parameters):
         return [(i, j) for i in range(len(self.points)) for j in range(i + 1, len(self.points))]
 
 
-def _map(features: Sequence[str], layers: int, *, inverse: bool) -> list[str]:
-    """The feature map with ZZ couplings, of Havlíček et al."""
+def feature_map(features: Sequence[str], layers: int, *, inverse: bool) -> list[str]:
+    """Statements of the feature map with ZZ couplings, of Havlíček et al. 2019; features are names of inputs."""
     sign, qubits = "-" if inverse else "", range(len(features))
     layer = [f"p({sign}2 * {it}) q[{at}];" for at, it in enumerate(features)]
     for one in qubits:
@@ -55,7 +55,7 @@ def _program(given: _Data) -> Program:
     """One circuit: the map of one point, then the inverse of the other's; the kernel is the share of zeros."""
     size = len(given.points[0])
     one, other = [f"a{it}" for it in range(size)], [f"b{it}" for it in range(size)]
-    body = [*_map(one, given.layers, inverse=False), *_map(other, given.layers, inverse=True)]
+    body = [*feature_map(one, given.layers, inverse=False), *feature_map(other, given.layers, inverse=True)]
     source = openqasm(size, body, inputs=[*one, *other])
     items = []
     for i, j in given.pairs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,10 +15,12 @@ from queuebit_executor.child_answers import read_as, read_body
 from queuebit_executor.child_worker import ChildWorker
 from queuebit_executor.errors import Garbled, VendorAway
 from queuebit_executor.fair_queue import FairQueue
-from queuebit_executor.policy import slots_of
+from queuebit_executor.memory_shares import MemoryShares
+from queuebit_executor.policy import kept_of, slots_of
 from queuebit_executor.ports import Asker, CircuitWork, RunTimer, Turn
 from queuebit_executor.shared_circuits import Place, SharedCircuits
 from queuebit_executor.single_runs import SingleRuns
+from queuebit_executor.vendor_pause import VendorPause
 from queuebit_executor.worker_pool import WorkerPool
 from queuebit_executor.zygote_client import ZygoteClient
 from queuebit_runtime.frames import Frame
@@ -30,7 +32,7 @@ _A = TypeVar("_A", bound=BaseModel)
 
 
 class ChildCircuits:
-    """One child to profile, and for each backend as many to run as it has slots."""
+    """One child works to profile, and for each backend as many to run as it has slots; each is of one tenant."""
 
     def __init__(
         self,
@@ -39,6 +41,9 @@ class ChildCircuits:
         *,
         slots: int | None,
         cores: int = 1,
+        kept: int = 0,
+        idle_bytes: int = 2 << 30,
+        memory: MemoryShares | None = None,
         profile_seconds: float,
         run_seconds: float,
     ) -> None:
@@ -46,14 +51,19 @@ class ChildCircuits:
         self._tasks = tasks
         self._slots = slots
         self._cores = cores
+        self._kept = kept
+        self._idle_bytes = idle_bytes
         self._all_cores: FairQueue[None] = FairQueue()
         self._all_cores.give(None)
+        self._memory = memory
         self._run_seconds = run_seconds
-        self._profilers = WorkerPool("profile", 1, profile_seconds, zygote, tasks)
+        self.profilers = WorkerPool("profile", 1, profile_seconds, zygote, tasks, kept=kept, idle_bytes=idle_bytes)
         self._shared = SharedCircuits()
         self.runners: dict[str, WorkerPool] = {}
         self._singles: dict[str, SingleRuns] = {}
         self._offers: dict[str, Described] = {}
+        self.pause = VendorPause()
+        """Of the vendor of all backends, if they are remote."""
 
     async def load(self) -> None:
         """Begin to load the SDK, in a process of its own."""
@@ -62,18 +72,29 @@ class ChildCircuits:
 
     async def open(self) -> tuple[Described, ...]:
         """Start all children, as soon as the SDK is loaded, and describe the backends."""
-        await self._profilers.open()
-        described = await self._profilers.ask({"op": "describe"}, read_as(Descriptions))
+        await self.profilers.open()
+        described = await self.profilers.ask({"op": "describe"}, read_as(Descriptions))
         if isinstance(described, Refused):
             raise Garbled(f"the backends could not be described: {described.error.message}")
         for offer in described.offers:
-            slots = slots_of(offer, self._slots, self._cores)
-            pool = WorkerPool("run", slots, self._run_seconds, self.zygote, self._tasks)
+            pool = self._pool(offer)
             self.runners[offer.backend], self._offers[offer.backend] = pool, offer
             newest = partial(self._offers.__getitem__, offer.backend)
             self._singles[offer.backend] = SingleRuns(newest, pool, self._shared, self._tasks, self._run_seconds)
             await pool.open()
         return described.offers
+
+    def _pool(self, offer: Described) -> WorkerPool:
+        return WorkerPool(
+            "run",
+            slots_of(offer, self._slots, self._cores),
+            self._run_seconds,
+            self.zygote,
+            self._tasks,
+            kept=kept_of(offer, self._kept),
+            idle_bytes=self._idle_bytes,
+            local=not offer.remote,
+        )
 
     async def close(self) -> None:
         """End all children."""
@@ -86,10 +107,11 @@ class ChildCircuits:
     def detail(self) -> dict[str, str | int]:
         """Details for the health page."""
         idle = sum(pool.idle for pool in self.runners.values())
-        return {"idle_runners": idle, "idle_profilers": self._profilers.idle}
+        sandbox = f"not limited: {'; '.join(self.zygote.unlimited)}" if self.zygote.unlimited else "complete"
+        return {"idle_runners": idle, "idle_profilers": self.profilers.idle, "sandbox": sandbox}
 
     async def calibration(self, backend: str) -> bytes:
-        found = await self._profilers.ask({"op": "calibration", "backend": backend}, read_body)
+        found = await self.profilers.ask({"op": "calibration", "backend": backend}, read_body)
         if isinstance(found, Refused):
             raise Garbled(f"the calibration of {backend} could not be read: {found.error.message}")
         return found
@@ -117,11 +139,13 @@ class ChildCircuits:
     async def _ask(
         self, head: dict[str, Any], read: Callable[[Frame], _A | Refused], body: bytes, asker: Asker
     ) -> _A | Refused:  # a head is plain JSON
-        return await self._profilers.ask(head, read, body, line=asker.tenant, begin_by=asker.begin_by)
+        return await self.profilers.ask(head, read, body, line=asker.tenant, begin_by=asker.begin_by)
 
     async def recalibrate(self, backend: str) -> Described:
         """Read a device's calibration again and return its new description; all children update theirs."""
-        found = await self._profilers.ask({"op": "recalibrate", "backend": backend}, read_as(Described))
+        await self.pause.over()
+        found = await self.profilers.ask({"op": "recalibrate", "backend": backend}, read_as(Described))
+        self.pause.note(found)
         if isinstance(found, Refused):
             raise VendorAway(f"{backend} could not be calibrated: {found.error.message}")
         self._offers[backend] = found
@@ -147,10 +171,9 @@ class ChildCircuits:
 
     @asynccontextmanager
     async def worker(self, backend: str, tenant: str, *, all_cores: bool = False) -> AsyncIterator[ChildWorker]:
-        with ExitStack() as machine:
-            if all_cores and self._offers[backend].kind == "simulator":
-                await self._all_cores.take(tenant)
-                machine.callback(self._all_cores.give, None)
+        async with AsyncExitStack() as machine:
+            if all_cores:
+                await self._reserve(machine, backend, tenant)
             async with AsyncExitStack() as held:
                 pool = self.runners[backend]
                 child = await held.enter_async_context(pool.borrow(tenant))
@@ -158,3 +181,12 @@ class ChildCircuits:
                 place = Place(tenant, backend, offer.target)
                 request = partial(self._shared.request, place=place)
                 yield ChildWorker(offer, pool, child, held, request, self._run_seconds, tenant)
+
+    async def _reserve(self, machine: AsyncExitStack, backend: str, tenant: str) -> None:
+        """Wait for what a large run needs of the machine: on a simulator all cores, and the memory that it may use."""
+        offer = self._offers[backend]
+        if offer.kind == "simulator":
+            await self._all_cores.take(tenant)
+            machine.callback(self._all_cores.give, None)
+        if self._memory is not None and not offer.remote:
+            await machine.enter_async_context(self._memory.take(self.zygote.memory_mb))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from queuebit_contracts.backend import Kind
-from queuebit_contracts.job import Compilation, Measure, Profile
+from queuebit_contracts.job import MOST_GATES, Compilation, Measure, Profile
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.results import ItemResult
 from queuebit_contracts.wire import Digest, Name, Reason
 from queuebit_executor.manifest import Manifest
 from queuebit_executor.returned import MAX_MEASURES
 from queuebit_planning.timing import Method
-from queuebit_quantum import Input
+from queuebit_quantum import BilledTask, Input
 
 __all__ = [
     "Declared",
@@ -52,12 +54,19 @@ class Described(_Answer):
     """Whether the work continues at a vendor when this executor ends."""
     max_items: int = Field(default=100, ge=1)
     """The most circuits of one submission to a vendor."""
+    billed_task: BilledTask = "job"
+    """What a vendor bills as one task."""
+    task_shots: int = Field(default=0, ge=0)
+    """The most shots of a submission that is one task; 0: any."""
 
 
 class Descriptions(_Answer):
     """Of all backends of a stack."""
 
     offers: tuple[Described, ...]
+
+
+_Count = Annotated[int, Field(ge=0, le=MOST_GATES)]
 
 
 class Estimate(_Answer):
@@ -72,6 +81,8 @@ class Estimate(_Answer):
     esp_ppm: int = 1_000_000
     operations: str = ""
     """Of the compiled circuit, as `queuebit_planning.fidelity` writes them; none on ideal simulators."""
+    gates: tuple[_Count, _Count, _Count] | None = None
+    """Of one shot of the compiled circuit, as `queuebit_planning.gate_counts` counts them; none on ideal simulators."""
     methods: tuple[Method, ...] = ()
     """Ways to simulate it; none where it is unfit."""
     unfit: Reason | None = None
@@ -98,6 +109,8 @@ class ItemRan(_Answer):
 
     result: ItemResult
     calibration: Digest | None = None
+    cpu_us: int = Field(default=0, ge=0)
+    """Processor time of its steps after the run, in microseconds."""
 
 
 class Ran(_Answer):
@@ -118,6 +131,8 @@ class Refused(_Answer):
     """Whether the same circuit would be refused again; limits of time and memory may hit by chance."""
     used_us: int = Field(default=0, ge=0)
     """How long a run kept its backend until it reached one of its limits; 0 where the fault is another."""
+    wait_s: int = Field(default=0, ge=0)
+    """For how many seconds the vendor wants not to be asked; 0 if it does not say."""
 
 
 class Submitted(_Answer):
@@ -126,6 +141,10 @@ class Submitted(_Answer):
     handle: str | None = Field(default=None, min_length=1, max_length=1024)
     calibration: Digest | None = None
     manifest: Manifest = Manifest(items=())
+
+    def maybe_earlier(self) -> Submitted:
+        """The same, for a run that may be of an earlier compilation than the manifest."""
+        return self.model_copy(update={"manifest": self.manifest.model_copy(update={"rebuilt": True})})
 
 
 class Text(_Answer):

@@ -6,12 +6,15 @@ import os
 import socket
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.announce import AnnounceBackends
 from queuebit_executor.answers import Described
+from queuebit_executor.child_sandbox import Rights
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.instance import Instance
+from queuebit_executor.memory_shares import MemoryShares, most_memory_mb
 from queuebit_executor.policy import Allowance
 from queuebit_executor.profiling import AnswerProfile
 from queuebit_executor.recalibrate import Recalibrate
@@ -23,6 +26,7 @@ from queuebit_executor.vendor import ChildVendor
 from queuebit_executor.watch import JobWatch
 from queuebit_executor.zygote_client import ZygoteClient, ZygoteSettings
 from queuebit_kernel import Clock, SystemClock, event_id
+from queuebit_runtime.machine_memory import machine_memory_bytes
 from queuebit_runtime.payloads import KeyValuePayloads, PayloadStore
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
@@ -46,9 +50,9 @@ class _Parts:
 
 def create_app() -> Service:
     """Wire one executor; the SDK is loaded by its children only."""
-    settings = Settings()
-    service = Service(settings.service, BusSettings(), settings.topology)
-    circuits = _circuits(settings, service.tasks)
+    settings, bus = Settings(), BusSettings()
+    service = Service(settings.service, bus, settings.topology)
+    circuits = _circuits(settings, bus.seed_file, service.tasks)
     parts = _Parts(
         settings=settings,
         service=service,
@@ -67,7 +71,7 @@ def create_app() -> Service:
     return service
 
 
-def _circuits(settings: Settings, tasks: Tasks) -> ChildCircuits:
+def _circuits(settings: Settings, seed_file: Path, tasks: Tasks) -> ChildCircuits:
     """The children, which are started later."""
     plan = ZygoteSettings(
         settings.stack,
@@ -76,12 +80,23 @@ def _circuits(settings: Settings, tasks: Tasks) -> ChildCircuits:
         settings.threads,
         settings.start_seconds,
         settings.passed,
+        Rights(
+            settings.network,
+            settings.readable,
+            settings.writable,
+            settings.programs,
+            settings.sandbox,
+            keys=(str(seed_file.resolve()),),
+        ),
     )
     return ChildCircuits(
         ZygoteClient(plan),
         tasks,
         slots=settings.slots,
         cores=settings.cores,
+        kept=settings.kept,
+        idle_bytes=settings.idle_bytes,
+        memory=MemoryShares(most_memory_mb(machine_memory_bytes())),
         profile_seconds=settings.profile_seconds,
         run_seconds=settings.run_seconds,
     )

@@ -66,9 +66,8 @@ def read_as(model: type[_A]) -> Callable[[Frame], _A | Refused]:
 
 def _refusal(document: Any) -> Refused:  # plain JSON
     error = _valid(CircuitError, document)
-    return _valid(
-        Refused, {"error": error, "lasting": error.code not in TRANSIENT, "used_us": document.get("used_us", 0)}
-    )
+    more = {"used_us": document.get("used_us", 0), "wait_s": document.get("wait_s", 0)}
+    return _valid(Refused, {"error": error, "lasting": error.code not in TRANSIENT, **more})
 
 
 def _valid(model: type[_A], document: Any) -> _A:  # plain JSON

@@ -68,6 +68,11 @@ class ChildWorker:
         return {"backend": self._offer.backend, "target": self._offer.target, "owner": self._owner}
 
     @property
+    def pid(self) -> int:
+        """The process id of the child."""
+        return self._child.child.pid
+
+    @property
     def overhead_us(self) -> int:
         return 0 if self._offer.kind == "simulator" else self._offer.overhead_ns // 1_000
 
@@ -129,13 +134,6 @@ class ChildWorker:
     def _item(self, work: ItemWork) -> tuple[dict[str, Any], bytes]:  # plain JSON
         head: Mapping[str, Any] = {"parameters": dict(work.item.parameters)}
         body = work.source
-        if not work.item.parameters and not work.item.observables:
+        if not (work.item.parameters or work.item.observables or work.options or work.post):
             head, body = self._request(BoundCircuit(body))
-        return {
-            **head,
-            "observables": [dict(it) for it in work.item.observables],
-            "outputs": [*work.outputs],
-            "shots": work.shots,
-            "seed": work.seed,
-            "token": work.token,
-        }, body
+        return {**head, **work.head}, body

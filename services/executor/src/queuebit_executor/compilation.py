@@ -21,14 +21,17 @@ from queuebit_quantum import (
     parse,
     read_circuit,
     read_compiled,
+    read_options,
+    with_options,
 )
 
 __all__ = ["bound", "circuit_of", "compile_for", "described", "figures", "nanoseconds", "ready", "results_asked"]
 
 
 def bound(source: bytes, head: Mapping[str, Any]) -> Circuit:
-    """The circuit that a request is about: its source, with the parameters and the basis of the request's head."""
-    return _bound(source, json.dumps(head.get("parameters", {}), sort_keys=True), head.get("basis", ""))
+    """The circuit that a request is about: its source, with what the request's head adds to it."""
+    circuit = _bound(source, json.dumps(head.get("parameters", {}), sort_keys=True), head.get("basis", ""))
+    return with_options(circuit, read_options(head.get("options", {})))
 
 
 def results_asked(source: bytes, parameters: Parameters) -> tuple[ResultType, ...]:
@@ -51,7 +54,7 @@ def _bound(source: bytes, parameters: str, basis: str) -> Circuit:
 
 def compile_for(backend: Backend, circuit: Circuit) -> Compiled:
     """The circuit made ready for a backend, always with the same seed; raises `Unusable` too."""
-    return require_compiled(backend.compile(circuit, compilation_seed(circuit.digest)))
+    return require_compiled(backend.compile(circuit, compilation_seed(circuit.seed_digest or circuit.digest)))
 
 
 def ready(backend: Backend, head: Mapping[str, Any], body: bytes) -> tuple[Compiled, int]:
@@ -95,6 +98,7 @@ def described(backend: Backend, qubits: int, compiled: Compiled) -> dict[str, An
             "two_qubit_gates": compiled.two_qubit_gates,
             "duration_ns": nanoseconds(compiled.duration_s),
             "esp_ppm": None if it.kind == "simulator" else _ppm(compiled.esp),
+            **({"options": dict(compiled.options)} if compiled.options else {}),
         },
         "qubits": qubits,
         "calibration": it.calibration_digest,

@@ -35,6 +35,7 @@ from queuebit_executor.finished import Finished
 from queuebit_executor.instance import Instance
 from queuebit_executor.manifest import COMPILATION_LOST
 from queuebit_executor.policy import memory_for_state, slots_of
+from queuebit_executor.quality import quality_of
 from queuebit_executor.state import Mark
 from queuebit_kernel import event_id
 from queuebit_runtime.trace_context import current_traceparent
@@ -168,6 +169,10 @@ def finished(
             terms=job.terms,
             uncertainty=WILSON if done.items is None else None,
             suspect=done.suspect,
+            post=done.post,
+            workload_class=job.workload_class,
+            expected_ms=next((it.expected_ms for it in job.scores if it.backend == job.backend), None),
+            quality=quality_of(done, job.shots),
         ),
     )
 
@@ -194,6 +199,7 @@ def failed(
             placed_at=placed.time,
             started_at=mark.started_at,
             terms=job.terms,
+            workload_class=job.workload_class,
         ),
     )
 

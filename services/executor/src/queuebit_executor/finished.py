@@ -23,7 +23,11 @@ class Finished:
     calibration: Digest | None = None
     items: ItemSummary | None = None
     """Of a program."""
+    asked: tuple[int, ...] = ()
+    """Of a program: the shots that the counts of each item sum to."""
     reason: Reason | None = None
     """Why the job failed: no item completed."""
     suspect: Reason | None = None
     """Why the result may be wrong although the job completed."""
+    post: tuple[str, ...] | None = None
+    """The steps that processed the counts of a program."""

@@ -28,8 +28,8 @@ _PREPARED_S = 0.25
 def run_item(backend: Backend, head: Mapping[str, Any], body: bytes) -> Frame:
     """Run an item on a backend where work has ended when `submit` returns.
 
-    An item that is sampled is one circuit; one with observables is a circuit for each basis that they are measured in,
-    and each has the shots and a seed of its own. The device time that is charged once a job is not in its usage.
+    An item that is sampled is one circuit; one with observables is a circuit for each basis that they are measured in.
+    Each has the shots and a seed of its own. The device time that is charged once a job is not in its usage.
     """
     item = prepare_item(backend, head, body, head.get("owner", ""))
     if backend.describe().kind != "simulator" and (needed_us := sum(map(busy_us, item.work))) > head["budget_us"]:
@@ -100,13 +100,16 @@ def _finished(backend: Backend, item: PreparedItem, results: Sequence[WorkResult
     on_device = backend.describe().kind != "simulator"
     used_us = sum(map(busy_us, item.work)) if on_device else sum(it.qpu_us or 0 for it in outcomes)
     known = [described(backend, qubits, it.compiled) for qubits, it in zip(item.qubits, item.work, strict=True)]
+    began = time.process_time()
+    found = item_results(item.question, outcomes, [it.compiled.readout_errors for it in item.work])
+    cpu_us = round((time.process_time() - began) * 1e6) if item.head.get("post") else 0
     answer = {
         "state": "completed",
         "compilations": [it["compilation"] for it in known],
         "usage": {"shots": sum(it.shots for it in item.work), "qpu_us": used_us, "qubits": max(item.qubits)},
-        **item_results(item.question, outcomes),
+        **found,
     }
     body = json.dumps(answer, separators=(",", ":")).encode()
     if (refused := too_large(len(body), used_us)) is not None:
         return refused
-    return {"calibration": backend.describe().calibration_digest}, body
+    return {"calibration": backend.describe().calibration_digest, "cpu_us": cpu_us}, body

@@ -47,7 +47,7 @@ class Manifest(_Document):
     qpu_us: int = Field(default=0, ge=0)
     """The forecast of the device time of all of it, in microseconds."""
     rebuilt: bool = False
-    """Whether it was compiled again, for a submission that was found at the vendor without a record. Its outcomes
+    """Whether it was compiled again, for a submission that the vendor has, or may have, without a record. Its outcomes
     are known by their place, and only if the vendor has one for each circuit."""
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from queuebit_contracts.job import Placement
+from queuebit_contracts.job import MOST_GATES, GateShots, Placement
 from queuebit_contracts.query import BackendEstimate
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_executor.answers import Described, Estimate
@@ -25,6 +25,7 @@ __all__ = [
     "Resume",
     "capacity_of",
     "demand_of",
+    "kept_of",
     "memory_for_state",
     "needless",
     "next_step",
@@ -137,6 +138,14 @@ def slots_of(offer: Described, slots: int | None, cores: int) -> int:
     return slots or cores if offer.kind == "simulator" else 1
 
 
+def kept_of(offer: Described, kept: int) -> int:
+    """The most children of a backend that live, idle ones included, if at most `kept` are for a simulator.
+
+    A stack has several emulated devices: each keeps a quarter of that.
+    """
+    return max(1, kept // 4) if not offer.remote and offer.kind != "simulator" else kept
+
+
 def uses_all_cores(job: Placement) -> bool:
     """Whether a simulation gains by all cores: then no other such run begins meanwhile.
 
@@ -187,7 +196,19 @@ def quoted(
         esp_ppm=None if offer.kind == "simulator" else estimate.esp_ppm,
         calibration=offer.calibration,
         operations=operations,
+        gate_shots=gate_shots([(estimate.gates, shots)]),
     )
+
+
+def gate_shots(runs: Iterable[tuple[tuple[int, int, int] | None, int]]) -> GateShots | None:
+    """The gates of all shots of some runs; None if those of one are not counted."""
+    sums = [0, 0, 0]
+    for gates, shots in runs:
+        if gates is None:
+            return None
+        sums = [known + count * shots for known, count in zip(sums, gates, strict=True)]
+    one, two, measured = (min(it, MOST_GATES) for it in sums)
+    return GateShots(gates_1q=one, gates_2q=two, measurements=measured)
 
 
 def demand_of(estimate: Estimate, offer: Described, shots: int) -> Demand:

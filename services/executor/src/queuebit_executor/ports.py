@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from queuebit_contracts.job import Measure
 from queuebit_contracts.program import Item
@@ -14,6 +14,7 @@ from queuebit_contracts.wire import Digest
 from queuebit_executor.answers import Declared, Estimate, ItemRan, Profiled, Ran, Refused, Submitted
 from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.manifest import Manifest
+from queuebit_quantum import shots_of_copy
 
 __all__ = ["Asker", "CircuitWork", "Circuits", "ItemWork", "RunTimer", "Turn", "Vendor", "Worker"]
 
@@ -49,6 +50,29 @@ class ItemWork:
     shots: int
     seed: int
     token: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """How its circuits are compiled, as the program has it; plain JSON."""
+    post: tuple[str, ...] = ()
+    """The steps after the run."""
+
+    @property
+    def counted_shots(self) -> int:
+        """The sum of its counts, if it is sampled and complete: twirled copies round its shots up."""
+        copies = self.options.get("twirling")
+        return (copies or 1) * shots_of_copy(self.shots, copies)
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """What a child must know besides the source; plain JSON."""
+        asked = {
+            "observables": [dict(it) for it in self.item.observables],
+            "outputs": [*self.outputs],
+            "shots": self.shots,
+            "seed": self.seed,
+            "token": self.token,
+        }
+        added = {"compilation": dict(self.options), "post": [*self.post]}
+        return asked | {name: value for name, value in added.items() if value}
 
 
 class RunTimer(Protocol):
@@ -140,7 +164,10 @@ class Worker(Protocol):
 
 
 class Vendor(Protocol):
-    """A remote backend. Each call is short, and raises `Unavailable` if the vendor does not answer."""
+    """A remote backend. Each call is short, and raises `Unavailable` if the vendor does not answer.
+
+    `owner` is the tenant of the run: calls of two tenants are made by different processes.
+    """
 
     def max_items(self, backend: str) -> int:
         """The most circuits of one submission."""
@@ -155,19 +182,22 @@ class Vendor(Protocol):
         """
         ...
 
-    async def find(self, backend: str, items: Sequence[ItemWork], owner: str, token: str) -> Submitted:
+    async def find(
+        self, backend: str, items: Sequence[ItemWork], owner: str, token: str, *, incomplete: bool = False
+    ) -> Submitted:
         """Look for a run by its token; without a handle, the vendor never received it.
 
-        With the items, the answer also describes how they were compiled.
+        With the items, the answer also describes how they were compiled. `incomplete` finds also a run of which the
+        vendor has only a part, because an executor ended while it submitted.
         """
         ...
 
-    async def ended(self, backend: str, handle: str) -> bool:
+    async def ended(self, backend: str, handle: str, owner: str) -> bool:
         """Whether the run has ended."""
         ...
 
     async def collect(
-        self, backend: str, handle: str, items: Sequence[ItemWork], manifest: Manifest
+        self, backend: str, handle: str, items: Sequence[ItemWork], manifest: Manifest, owner: str
     ) -> list[ItemResult] | Refused:
         """The result of each item of a run that has ended; or why there are none at all."""
         ...
@@ -176,10 +206,10 @@ class Vendor(Protocol):
         """The digest of the calibration that the device has now, or had when it could last be read."""
         ...
 
-    async def cancel(self, backend: str, handle: str) -> None:
+    async def cancel(self, backend: str, handle: str, owner: str) -> None:
         """Stop the run, if it has not ended."""
         ...
 
-    async def usage(self, backend: str, handle: str) -> tuple[Measure, ...]:
+    async def usage(self, backend: str, handle: str, owner: str) -> tuple[Measure, ...]:
         """What the run used, as far as the vendor knows."""
         ...

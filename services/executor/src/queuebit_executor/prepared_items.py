@@ -13,6 +13,8 @@ from queuebit_planning.timing import device_us
 from queuebit_quantum import (
     Backend,
     Basis,
+    CompileOptions,
+    MeasuredRun,
     Outcome,
     ResultType,
     WorkItem,
@@ -20,8 +22,12 @@ from queuebit_quantum import (
     expectation,
     label,
     measured_results,
+    merged_counts,
     observables_of,
+    post_process,
     shares,
+    shots_of_copy,
+    variants,
 )
 
 __all__ = ["ItemQuestion", "PreparedItem", "busy_us", "item_results", "prepare_item", "question_of"]
@@ -29,17 +35,31 @@ __all__ = ["ItemQuestion", "PreparedItem", "busy_us", "item_results", "prepare_i
 
 @dataclass(frozen=True, slots=True)
 class ItemQuestion:
-    """What an item asks for: counts, or observables or result pragmas, each basis of which is a circuit of its own."""
+    """What an item asks for: counts, or observables or result pragmas, each basis of which is a circuit of its own.
+
+    Each of these circuits is run in every variant: the twirled copies of each folding of its gates.
+    """
 
     head: Mapping[str, Any]
     asked: Sequence[ResultType]
     """Of result pragmas."""
     measured: Sequence[Basis]
+    variants: Sequence[CompileOptions]
 
     @property
     def circuits(self) -> int:
         """How many circuits answer it."""
-        return max(1, len(self.measured))
+        return max(1, len(self.measured)) * len(self.variants)
+
+    @property
+    def shots(self) -> int:
+        """Of each circuit."""
+        return shots_of_copy(self.head["shots"], self.variants[0].twirling)
+
+    @property
+    def copies(self) -> int:
+        """How many circuits have the same basis and folding."""
+        return self.variants[0].twirling or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,35 +83,92 @@ class PreparedItem:
 def question_of(head: Mapping[str, Any], body: bytes) -> ItemQuestion:
     """What the item of a request asks for; raises `CircuitError`."""
     asked = () if "form" in head else results_asked(body, head.get("parameters", {}))
-    return ItemQuestion(head, asked, bases(observables_of(asked) or head["observables"]))
+    ways = variants(head.get("compilation", {}), head.get("post", ()))
+    return ItemQuestion(head, asked, bases(observables_of(asked) or head["observables"]), ways)
 
 
 def prepare_item(backend: Backend, head: Mapping[str, Any], body: bytes, owner: str) -> PreparedItem:
     """Parse and compile the item of a request; raises `CircuitError` or `DoesNotFit`."""
     question = question_of(head, body)
-    if question.measured:
-        circuits = [bound(body, {**head, "basis": it.paulis}) for it in question.measured]
+    if question.measured or question.variants[0].as_json():
+        paulis = [it.paulis for it in question.measured] or [""]
+        wanted = [{**head, "basis": it, "options": way.as_json()} for it in paulis for way in question.variants]
+        circuits = [bound(body, it) for it in wanted]
         found = [(compile_for(backend, it), len(it.touched)) for it in circuits]
     else:
         found = [ready(backend, head, body)]
     wants_memory = "memory" in head["outputs"] and not question.measured
     work = [
-        WorkItem(compiled, head["shots"], simulation_seed(head["seed"] + number), wants_memory, owner)
+        WorkItem(compiled, question.shots, simulation_seed(head["seed"] + number), wants_memory, owner)
         for number, (compiled, _) in enumerate(found)
     ]
     return PreparedItem(question, work, [qubits for _, qubits in found])
 
 
-def item_results(question: ItemQuestion, outcomes: Sequence[Outcome]) -> dict[str, Any]:  # plain JSON
-    """The results of an item, by their names in `ItemResult`, with the method of their uncertainty, and any doubt."""
+def item_results(
+    question: ItemQuestion, outcomes: Sequence[Outcome], readout_errors: Sequence[Sequence[float]] = ()
+) -> dict[str, Any]:  # plain JSON
+    """The results of an item, by their names in `ItemResult`, with the method of their uncertainty, and any doubt.
+
+    Args:
+        question: what the item asks for.
+        outcomes: of its circuits.
+        readout_errors: of the bits of each circuit, if a step after the run needs them.
+    """
     doubts = [it.suspect for it in outcomes if it.suspect]
     doubt = {"suspect": {"code": "drifted", "text": doubts[0]}} if doubts else {}
+    runs = _runs(question, outcomes, readout_errors)
+    plain = [it for it in runs if it.folding == 1]
+    counted = [(it.basis, it.counts) for it in plain if it.basis is not None]
     if not question.measured:
-        return {**_sampled(outcomes[0], question.head["outputs"]), "uncertainty": _WILSON, **doubt}
-    counted = [(basis, outcome.counts) for basis, outcome in zip(question.measured, outcomes, strict=True)]
-    if question.asked:
-        return {"results": measured_results(question.asked, counted), "uncertainty": _STANDARD_ERROR, **doubt}
-    return {**_estimated(question.head["observables"], counted), "uncertainty": _STANDARD_ERROR, **doubt}
+        found = {**_sampled(_joint(outcomes, plain[0]), question.head["outputs"]), "uncertainty": _WILSON}
+    elif question.asked:
+        found = {"results": measured_results(question.asked, counted), "uncertainty": _STANDARD_ERROR}
+    else:
+        found = {**_estimated(question.head["observables"], counted), "uncertainty": _STANDARD_ERROR}
+    return {**found, **_processed(question, runs), **doubt}
+
+
+def _runs(
+    question: ItemQuestion, outcomes: Sequence[Outcome], readout_errors: Sequence[Sequence[float]]
+) -> list[MeasuredRun]:
+    """What was measured in each basis with each folding; the copies of a circuit have one layout."""
+    every, runs = question.copies, []
+    foldings = len(question.variants) // every
+    for first in range(0, len(outcomes), every):
+        place, folding = divmod(first // every, foldings)
+        runs.append(
+            MeasuredRun(
+                counts=merged_counts([it.counts for it in outcomes[first : first + every]]),
+                basis=question.measured[place] if question.measured else None,
+                folding=question.variants[folding * every].folding,
+                readout_errors=tuple(readout_errors[first]) if readout_errors else (),
+            )
+        )
+    return runs
+
+
+def _joint(outcomes: Sequence[Outcome], run: MeasuredRun) -> Outcome:
+    """The outcome of the copies of a circuit, one after another."""
+    shots = [it.memory for it in outcomes]
+    known = None if any(it is None for it in shots) else tuple(bits for it in shots for bits in it or ())
+    return Outcome(run.counts, memory=known)
+
+
+def _processed(question: ItemQuestion, runs: Sequence[MeasuredRun]) -> dict[str, Any]:  # plain JSON
+    steps = question.head.get("post", ())
+    if not steps:
+        return {}
+    written = [
+        {
+            "counts": dict(it.counts),
+            "basis": it.basis.paulis if it.basis else None,
+            "folding": it.folding,
+            "readout_errors": it.readout_errors,
+        }
+        for it in runs
+    ]
+    return {"runs": written, "post": post_process(steps, question.head["observables"], runs)}
 
 
 def busy_us(work: WorkItem) -> int:

@@ -17,6 +17,7 @@ from queuebit_executor.ports import Asker
 from queuebit_executor.program_outline import (
     Group,
     Share,
+    TooManyStructures,
     circuits_of,
     faults,
     groups,
@@ -24,18 +25,17 @@ from queuebit_executor.program_outline import (
     total_profile,
     with_results,
 )
+from queuebit_executor.remote_parts import billed_tasks
 from queuebit_executor.ttl_cache import TtlCache
 from queuebit_kernel import Clock, Unavailable
 from queuebit_planning.limits import TRANSIENT
+from queuebit_quantum import shots_of_copy
 from queuebit_runtime.payloads import Missing, PayloadStore
 
 __all__ = ["MAX_PROGRAM_BYTES", "ProgramProfiles", "read_sources"]
 
 _REMEMBERED = 1_000
 """Programs in the cache. An outline has about a hundred bytes per representative circuit."""
-
-_MAX_STRUCTURES = 1_500
-"""The most circuits that are compiled to estimate one program."""
 
 MAX_PROGRAM_BYTES = 16 << 20
 """The most source bytes of all circuits of one program: profile and run keep them in memory."""
@@ -49,13 +49,22 @@ class _Part:
     runs: int
     circuits: tuple[str, ...]
     shots: int | None
+    twirling: int | None
+    folding: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Outline:
     circuits: tuple[int, ...]
     """Of each item."""
+    shots: tuple[int | None, ...]
+    """Of each item, for each basis; None: those of the submission."""
     parts: tuple[_Part, ...]
+
+    def tasks(self, offer: Described, shots: int) -> int | None:
+        """The most tasks that a vendor bills, in a submission with this number of shots; None where the job is one."""
+        twirling = self.parts[0].twirling
+        return billed_tasks(offer, self.circuits, [shots_of_copy(it or shots, twirling) for it in self.shots])
 
 
 class _Refusal(Exception):
@@ -119,12 +128,13 @@ class ProgramProfiles:
         if found := faults(program, inputs):
             raise _Refusal("parameter", str(BadProgram(found)))
         program = with_results(program, {number: it.observables for number, it in declared.items()})
-        chosen = await asyncio.to_thread(groups, program, sources, inputs)  # takes seconds for many observables
-        if (structures := sum(len(group.circuits) for group in chosen)) > _MAX_STRUCTURES:
-            text = f"its items have {structures:,} different structures, more than {_MAX_STRUCTURES:,}: split it"
-            raise _Refusal("too_many_structures", f"{text} into several jobs, or vary real parameters only")
+        try:
+            chosen = await asyncio.to_thread(groups, program, sources, inputs)  # takes seconds for many observables
+        except TooManyStructures as error:
+            raise _Refusal("too_many_structures", str(error)) from error
         parts = [await self._part(request, group, asker) for group in chosen]
-        return _Outline(tuple(await asyncio.to_thread(circuits_of, program)), tuple(parts))
+        circuits = tuple(await asyncio.to_thread(circuits_of, program))
+        return _Outline(circuits, tuple(it.shots for it in program.items), tuple(parts))
 
     async def _declared(self, sources: Mapping[int, bytes], asker: Asker) -> dict[int, Declared]:
         declared: dict[int, Declared] = {}
@@ -149,7 +159,7 @@ class ProgramProfiles:
                     await self._profiles.compile(circuit, backend, asker)
         if not readable and error is not None:
             raise _Refusal(error.code, f"item {group.item}: {error.sentence}")
-        return _Part(group.item, group.runs, tuple(readable), group.shots)
+        return _Part(group.item, group.runs, tuple(readable), group.shots, group.twirling, group.folding)
 
     def _answer(self, request: ProfileRequest, outline: _Outline) -> ProfileAnswer | None:
         shares = []
@@ -158,7 +168,9 @@ class ProgramProfiles:
             profiles = tuple(it.profile for it in found if isinstance(it, Profiled))
             if len(profiles) < len(part.circuits):
                 return None
-            shares.append(Share(part.item, part.runs, profiles, shots=part.shots))
+            shares.append(
+                Share(part.item, part.runs, profiles, shots=part.shots, twirling=part.twirling, folding=part.folding)
+            )
         estimates = []
         for backend in request.backends or self._offers:
             estimate = self._estimate(request, outline, shares, backend)
@@ -182,7 +194,9 @@ class ProgramProfiles:
             if len(estimates) < len(known):
                 return None
             compiled.append(replace(share, estimates=estimates))
-        return total_estimate(compiled, offer, request.shots, self._allowance, outline.circuits)
+        total = total_estimate(compiled, offer, request.shots, self._allowance, outline.circuits)
+        tasks = None if total.unfit else outline.tasks(offer, request.shots)
+        return total if tasks is None else total.model_copy(update={"tasks": tasks})
 
 
 async def read_sources(payloads: PayloadStore, tenant: str, program: Program) -> dict[int, bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from queuebit_contracts.job import Compilation, ItemSummary, Usage
 from queuebit_contracts.results import RESULTS, ItemResult, results_of
@@ -22,12 +22,15 @@ SPLIT = "split the program into several jobs"
 class ProgramResult:
     """The results of items, in their order, and the sums over them."""
 
-    def __init__(self) -> None:
+    def __init__(self, asked: Iterable[int] = ()) -> None:
+        """Prepare; `asked` are the shots that the counts of each item sum to."""
+        self._asked = tuple(asked)
         self._results: list[bytes] = []
         self._size = 0
         self._compilations: list[Compilation] = []
         self._reasons: list[Reason] = []
         self._suspect: list[Reason] = []
+        self._post: tuple[str, ...] | None = None
         self.shots = self.used_us = self.qubits = 0
 
     @property
@@ -52,6 +55,8 @@ class ProgramResult:
         self._results.append(content)
         self._size += len(content)
         self._compilations += result.compilations
+        if result.post:
+            self._post = tuple(it.step for it in result.post)
         used = quantities(result.usage)
         self.used_us += int(used.get(QPU_TIME, 0))
         self.shots += int(used.get(SHOTS, 0))
@@ -68,11 +73,13 @@ class ProgramResult:
             content=results_of(self._results),
             media_type=RESULTS,
             items=ItemSummary(total=total, completed=total - failed, failed=failed),
+            asked=self._asked,
             usage=usage,
             compilation=_joined(self._compilations) if self._compilations else None,
             calibration=calibration,
             reason=_overall(self._reasons) if self.all_failed else None,
             suspect=suspect or (self._suspect[0] if self._suspect else None),
+            post=self._post,
         )
 
 
@@ -90,13 +97,22 @@ def _overall(reasons: Sequence[Reason]) -> Reason:
     return Reason(code=code, text=f"all {len(reasons):,} items failed; the first: {first.text}")
 
 
+def _folded(compilation: Compilation) -> bool:
+    """Whether its gates are repeated, so that its noise is larger on purpose."""
+    return compilation.options is not None and (compilation.options.folding or 1) > 1
+
+
 def _joined(compilations: Sequence[Compilation]) -> Compilation:
-    esps = [it.esp_ppm for it in compilations if it.esp_ppm is not None]
+    options = compilations[0].options
+    of_one = {"copy_number": None, "twirling_seed": None, "folding": None}
+    shared = None if options is None else options.model_copy(update=of_one)
+    esps = [it.esp_ppm for it in compilations if it.esp_ppm is not None and not _folded(it)]
     return compilations[0].model_copy(
         update={
             "depth": max(it.depth for it in compilations),
             "two_qubit_gates": sum(it.two_qubit_gates for it in compilations),
             "duration_ns": sum(it.duration_ns for it in compilations),
             "esp_ppm": min(esps) if esps else None,
+            "options": shared if shared and shared.model_dump(exclude_none=True) else None,
         }
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from queuebit_contracts.job import Placement
 from queuebit_contracts.program import Program
 from queuebit_contracts.results import ItemResult
-from queuebit_contracts.usage import run_usage
+from queuebit_contracts.usage import CPU_TIME, UNITS, Measure, Usage, measures_of, run_usage, usage_of
 from queuebit_contracts.wire import Digest, Reason
 from queuebit_executor.answers import Refused
 from queuebit_executor.finished import Finished
@@ -34,6 +34,8 @@ class ProgramWork:
 
 def item_works(job: Placement, work: ProgramWork, token: str) -> Iterator[ItemWork]:
     """The items of a program, each with its own seed, and a token that begins with that of the run."""
+    compilation = work.program.compilation
+    options = {} if compilation is None else compilation.model_dump(exclude_none=True)
     for number, item in enumerate(work.program.items):
         yield ItemWork(
             source=work.sources[item.circuit],
@@ -42,6 +44,8 @@ def item_works(job: Placement, work: ProgramWork, token: str) -> Iterator[ItemWo
             shots=item.shots or job.shots,
             seed=item_seed(job.seed, number),
             token=f"{token}-{number}",
+            options=options,
+            post=work.program.post,
         )
 
 
@@ -60,8 +64,9 @@ class ProgramRun:
         self._accepted_qubits = job.terms.qubits if job.terms else 0
         self._limit_s = worker.limit_s(job.qpu_us)
         self._until = clock.monotonic() + self._limit_s
-        self._result = ProgramResult()
+        self._result = ProgramResult(it.counted_shots for it in self._works)
         self._calibrations: list[Digest] = []
+        self._cpu_us = 0
 
     async def run(self) -> Finished:
         """Run every item; cancelling this stops the one that runs, and begins no other."""
@@ -71,6 +76,7 @@ class ProgramRun:
         used_us = result.used_us + (self._worker.overhead_us if result.any_ran else 0)
         at_limit = True if result.all_failed and used_us else None
         usage = run_usage(shots=result.shots, qpu_us=used_us, qubits=result.qubits, at_limit=at_limit)
+        usage = _with_steps(usage, self._cpu_us)
         if not self._calibrations:
             return result.finished(usage, None)
         first, last = self._calibrations[0], self._calibrations[-1]
@@ -93,6 +99,15 @@ class ProgramRun:
             reason = Reason(code=answer.error.code, text=text)
             qubits = self._accepted_qubits if answer.used_us else 0
             return failed_item(reason, run_usage(qpu_us=answer.used_us, qubits=qubits))
+        self._cpu_us += answer.cpu_us
         if answer.calibration is not None:
             self._calibrations.append(answer.calibration)
         return answer.result
+
+
+def _with_steps(usage: Usage, cpu_us: int) -> Usage:
+    """The usage with the processor time of steps after the run, if there were any."""
+    if not cpu_us:
+        return usage
+    steps = Measure(metric=CPU_TIME, quantity=str(cpu_us), unit=UNITS[CPU_TIME])
+    return usage_of(*measures_of(usage), steps, at_limit=usage.at_limit)

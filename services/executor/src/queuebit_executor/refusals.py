@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from queuebit_executor.errors import BACKEND_ERROR, NOT_REACHABLE
 from queuebit_executor.returned import Unusable
 from queuebit_quantum import CircuitError, DoesNotFit, NotReachable
-from queuebit_quantum.errors import VendorFault, VendorRefused
+from queuebit_quantum.errors import VendorCredentials, VendorFault, VendorRefused
 from queuebit_runtime.frames import MAX_BYTES, Frame
 
-__all__ = ["MAX_RESULT_BYTES", "answered", "lacks_memory", "over_budget", "refusal", "too_large"]
+__all__ = ["MAX_RESULT_BYTES", "answered", "lacks_credentials", "lacks_memory", "over_budget", "refusal", "too_large"]
 
 MAX_RESULT_BYTES = MAX_BYTES // 2
 """The largest result of one circuit or item."""
 
+_DAY_S = 86_400
 _T = TypeVar("_T")
 
 
@@ -27,7 +29,8 @@ def answered(do: Callable[[], _T]) -> _T | Frame:
         where = {"line": error.line, "column": error.column, "expected": error.expected or None}
         return refusal(error.code, error.message, **where)
     except NotReachable as error:
-        return refusal(NOT_REACHABLE, str(error)[:500] or "the vendor does not answer")
+        text = str(error)[:500] or "the vendor does not answer"
+        return refusal(NOT_REACHABLE, text, wait_s=_whole_seconds(error.retry_after_s))
     except (VendorFault, VendorRefused) as error:
         return refusal(error.code, str(error))
     except DoesNotFit as error:
@@ -44,6 +47,11 @@ def answered(do: Callable[[], _T]) -> _T | Frame:
         return refusal("out_of_memory", "the circuit needs more memory than a job may use here: use fewer qubits")
 
 
+def _whole_seconds(asked: float | None) -> int:
+    """Rounded up, at most a day; 0 for what is no time, because a plugin may give anything."""
+    return math.ceil(min(asked, _DAY_S)) if isinstance(asked, int | float) and asked > 0 else 0
+
+
 def refusal(code: str, message: str, **more: str | int | None) -> Frame:
     """The frame for `queuebit_executor.answers.Refused`; `more` adds fields of the error, such as `line`."""
     return {"error": {"code": code, "message": message, **more}}, b""
@@ -52,6 +60,11 @@ def refusal(code: str, message: str, **more: str | int | None) -> Frame:
 def lacks_memory(head: Mapping[str, Any]) -> bool:
     """Whether an answer says that memory ran out."""
     return "error" in head and head["error"]["code"] == "out_of_memory"
+
+
+def lacks_credentials(head: Mapping[str, Any]) -> bool:
+    """Whether an answer says that a vendor refuses the credentials."""
+    return "error" in head and head["error"]["code"] == VendorCredentials.code
 
 
 def over_budget(qpu_us: int, budget_us: int) -> Frame | None:

@@ -127,6 +127,7 @@ class RunRemotely(RunPlacement):
             The attempt, and the sequence of the job's newest event.
         """
         mark, after = past.attempt, past.tail
+        again = mark is not None
         if mark is not None:
             for part in run.missing():
                 found = await calls.find(run.works_of(part), part.token)
@@ -136,7 +137,7 @@ class RunRemotely(RunPlacement):
             begun = await self._begin(placed, sequence, past)
             mark, after = begun.mark, begun.after
         for part in run.missing():
-            answer = await calls.submit(run.works_of(part), run.left_us(), part.token)
+            answer = await calls.submit(run.works_of(part), run.left_us(), part.token, again=again)
             if isinstance(answer, Submitted) and answer.handle is not None:
                 after = await self._record(placed, sequence, mark, (run, part), answer, after)
             else:
@@ -212,7 +213,7 @@ class RunRemotely(RunPlacement):
         if isinstance(run, Reason):  # what was submitted cannot be read any more
             run = await self._remote_work.recorded(placed, past)
         for part in run.missing():
-            found = await calls.find(run.works_of(part), part.token)
+            found = await calls.find(run.works_of(part), part.token, incomplete=True)
             if found.handle is not None:
                 event = events.dispatched(self._me, placed, mark.number, found, part.token)
                 run.taken[part.number] = Taken(event.data, found.manifest)

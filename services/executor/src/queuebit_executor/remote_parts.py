@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from queuebit_contracts.job import Dispatch, JobPlaced, Placement
 from queuebit_contracts.program import Item
+from queuebit_executor.answers import Described
 from queuebit_executor.ports import ItemWork
 
-__all__ = ["Part", "part_of", "parts_of", "single_work", "split", "token_of"]
+__all__ = ["Part", "billed_tasks", "part_of", "parts_of", "single_work", "split", "token_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,31 @@ def split(counts: Sequence[int], most: int, known: Mapping[int, range] | None = 
         found.append(fixed)
         first = fixed.stop
     return found
+
+
+def billed_tasks(offer: Described, counts: Sequence[int], shots: Sequence[int]) -> int | None:
+    """The most tasks that the vendor bills for these items; None where a job is one task.
+
+    Items that do not compile are left out of their part, which makes no more tasks of the rest.
+
+    Args:
+        offer: the backend.
+        counts: the circuits of each item.
+        shots: of each circuit of each item.
+    """
+    if not offer.remote or offer.billed_task == "job":
+        return None
+    if offer.billed_task == "circuit":
+        return sum(counts)
+    return sum(
+        _tasks(counts[it.start : it.stop], shots[it.start : it.stop], offer) for it in split(counts, offer.max_items)
+    )
+
+
+def _tasks(counts: Sequence[int], shots: Sequence[int], offer: Described) -> int:
+    together = sum(count * each for count, each in zip(counts, shots, strict=True))
+    is_one = len(set(shots)) == 1 and (not offer.task_shots or together <= offer.task_shots)
+    return 1 if is_one else sum(counts)
 
 
 def _next(counts: Sequence[int], most: int, first: int, number: int, known: Mapping[int, range]) -> range:

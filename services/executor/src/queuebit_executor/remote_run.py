@@ -107,7 +107,8 @@ class RemoteRun:
         """What the run came to; `now` is the digest of the device's calibration after it."""
         doubts = self._doubts(now)
         known = [_doubted(it, doubt) for it, doubt in zip(results, doubts, strict=True)]
-        result, first = ProgramResult(), next(iter(self.taken.values()), None)
+        first = next(iter(self.taken.values()), None)
+        result = ProgramResult(it.counted_shots for it in self.works)
         calibration = first.dispatch.calibration if first is not None else None
         for it in known:
             too_large = result.too_large()

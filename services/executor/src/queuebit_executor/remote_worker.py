@@ -98,7 +98,7 @@ def _prepared(backend: Backend, head: Mapping[str, Any], source: bytes, owner: s
     if isinstance(found, PreparedItem):
         return found
     if (error := found[0]["error"])["code"] == NOT_REACHABLE:
-        raise NotReachable(error["message"])
+        raise NotReachable(error["message"], error["wait_s"])
     if lacks_memory(found[0]):
         raise MemoryError(error["message"])
     return found
@@ -115,7 +115,8 @@ def _too_much(item: PreparedItem, most: int, used_us: int, budget_us: int) -> Fr
 
 
 def _find(backend: Backend, head: Mapping[str, Any], body: bytes) -> Frame:
-    handle = backend.find(head["token"])
+    find = getattr(backend, "find_incomplete", backend.find) if head.get("incomplete") else backend.find
+    handle = find(head["token"])
     if handle is None or not head["items"]:
         return {"handle": handle and require_handle(handle)}, b""
     sent = [_rebuilt(backend, it, source, head["owner"]) for it, source in by_source(head, body)]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final, get_args
 
-from queuebit_quantum import Compiled, Description, Failed, Measure, Method, Outcome, Progress, WorkResult
+from queuebit_quantum import BilledTask, Compiled, Description, Failed, Measure, Method, Outcome, Progress, WorkResult
 
 __all__ = [
     "MAX_MEASURES",
@@ -44,8 +44,9 @@ def require_described(id_: str, given: Any) -> Description:  # what foreign code
     if not isinstance(given, Description) or given.id != id_:
         raise Unusable(f"describe() of {id_} returned {_shown(given)}")
     wrong = _wrong(given, _whole, "num_qubits", "max_shots") or _wrong(given, _seconds, "rep_delay_s", "overhead_s")
-    wrong = wrong or _wrong(given, _short, "vendor")
-    if wrong := wrong or _wrong(given, _positive, "max_items"):
+    wrong = wrong or _wrong(given, _short, "vendor") or _wrong(given, _positive, "max_items")
+    wrong = wrong or _wrong(given, get_args(BilledTask).__contains__, "billed_task")
+    if wrong := wrong or _wrong(given, _whole, "task_shots"):
         raise Unusable(f"describe() of {id_} returned {wrong}")
     return given
 
@@ -59,6 +60,7 @@ def require_compiled(given: Any) -> Compiled:
         or _wrong(given, _seconds, "duration_s", "rep_delay_s", "overhead_s")
         or _wrong(given, _short, "compiler")
         or _wrong(given, _share, "esp")
+        or next((f"a readout error of {_shown(it)}" for it in given.readout_errors if not _share(it)), "")
         or next((f"the method {_shown(it)}" for it in given.methods if not _is_method(it)), "")
     )
     if wrong:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from functools import cached_property
 
-import psutil
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from queuebit_contracts.executors import durable_of, executor_of, with_executors
 from queuebit_contracts.topology import Topology, topology
 from queuebit_contracts.wire import Name
+from queuebit_executor.memory_shares import most_memory_mb
 from queuebit_planning.limits import MAX_BUSY_US
 from queuebit_quantum import load_stack
+from queuebit_runtime.machine_memory import machine_memory_bytes
 
 __all__ = ["Settings"]
 
@@ -29,11 +30,27 @@ class Settings(BaseSettings):
     """Ids of the backends to offer, as a JSON array; empty means those that the plugin offers by default."""
     passed: tuple[str, ...] = ()
     """Names of variables that the processes with the plugin's code see, as a JSON array; of others they see nothing."""
+    network: bool | None = None
+    """Whether the processes with the plugin's code have a network; by default only those that call a vendor."""
+    readable: tuple[str, ...] = ()
+    """Further files and folders that they read, as a JSON array of absolute paths."""
+    writable: tuple[str, ...] = ()
+    """Files and folders that they write, as a JSON array of absolute paths."""
+    programs: bool = False
+    """Whether they start processes and programs."""
+    sandbox: bool = True
+    """Whether these processes give up the rights that they do not need; without, only memory and time are limited."""
     slots: int | None = Field(default=None, ge=1, le=64)
     """Circuits that a simulator runs at the same time, each in its own child; by default one for each core. At a
     vendor, the number of our jobs; by default one. A device here always runs one."""
-    memory_mb: int = Field(default=1536, ge=512, le=1 << 20)
-    """Memory a child may take on top of the SDK it shares with the others."""
+    kept: int = Field(default=64, ge=1, le=256)
+    """The most children of a simulator that live, at least one for each slot, and a quarter of that for a device: each
+    is of one tenant, and idle until that runs again. Idle ones of a backend together take at most a sixteenth of the
+    memory of the machine or container, or 256 MiB. One takes 7 to 40 MB, so that fewer than 64 are kept with less than
+    16 GiB. If more tenants run in turn, their jobs take some 25 ms of processor time more."""
+    memory_mb: int = Field(default_factory=lambda: max(512, min(1536, _affordable_mb())), ge=512, le=1 << 20)
+    """Memory a child may take on top of the SDK it shares with the others, at most three quarters of the machine's or
+    container's; by default 1,536 MiB."""
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
     """Processor cores that one simulation of 17 qubits or more may use; smaller ones use one."""
     profile_seconds: float = Field(default=4.0, gt=0, le=600)
@@ -55,8 +72,13 @@ class Settings(BaseSettings):
     @property
     def cores(self) -> int:
         """Simulations at the same time if `slots` is not set: their limits fit in half of the machine's memory."""
-        affordable = int(psutil.virtual_memory().total) // 2 // (self.memory_mb << 20)
+        affordable = machine_memory_bytes() // 2 // (self.memory_mb << 20)
         return max(1, min(os.cpu_count() or 1, affordable, 64))
+
+    @property
+    def idle_bytes(self) -> int:
+        """The most memory of the idle children of one backend, and of those that profile."""
+        return max(256 << 20, machine_memory_bytes() // 16)
 
     @property
     def service(self) -> str:
@@ -87,3 +109,16 @@ class Settings(BaseSettings):
         if self.profile_seconds >= self.patience_seconds:
             raise ValueError("profile_seconds must be below patience_seconds: clients wait no longer")
         return self
+
+    @model_validator(mode="after")
+    def _fits_the_machine(self) -> Settings:
+        if self.memory_mb > max(512, most := _affordable_mb()):
+            raise ValueError(
+                f"memory_mb is {self.memory_mb:,}, and a run may take {most:,} MiB of this machine or container, three "
+                "quarters of its memory: lower it, or run this executor on a larger machine"
+            )
+        return self
+
+
+def _affordable_mb() -> int:
+    return most_memory_mb(machine_memory_bytes())

@@ -17,6 +17,7 @@ from queuebit_executor.answers import Refused, Submitted
 from queuebit_executor.errors import VENDOR_FAILED, PluginFailed, VendorAway
 from queuebit_executor.manifest import Manifest
 from queuebit_executor.ports import ItemWork, Vendor
+from queuebit_kernel.exact import total
 
 __all__ = ["Insist", "VendorCalls", "added"]
 
@@ -45,8 +46,14 @@ class VendorCalls:
         self._insist = insist
         self._poll_s = poll_s
 
-    async def submit(self, works: Sequence[ItemWork], budget_us: int, token: str) -> Submitted | Reason:
-        """Submit. What may have reached the vendor before a call failed is looked for, not given up."""
+    async def submit(
+        self, works: Sequence[ItemWork], budget_us: int, token: str, *, again: bool = False
+    ) -> Submitted | Reason:
+        """Submit. What may have reached the vendor before a call failed is looked for, not given up.
+
+        `again` says that a lost executor may have submitted it. The vendor then has the earlier run, of an earlier
+        compilation, and so it has after an answer that was lost: the manifest is marked.
+        """
         it, unanswered = self._placed, False
         submit = partial(self._vendor.submit, it.backend, works, it.tenant, budget_us=budget_us, token=token)
 
@@ -64,18 +71,22 @@ class VendorCalls:
             refused = self._failed(fault)
         else:
             if isinstance(answer, Submitted):
-                return answer
+                return answer.maybe_earlier() if again or unanswered else answer
             refused = Reason(code=answer.error.code, text=answer.error.message)
             if not (unanswered or answer.error.code == VENDOR_FAILED):
                 return refused
         found = await self.find(works, token)
         return found if found.handle is not None else refused
 
-    async def find(self, works: Sequence[ItemWork], token: str) -> Submitted:
-        """Look for a run by its token; where the plugin fails, submitting again gives the same run."""
+    async def find(self, works: Sequence[ItemWork], token: str, *, incomplete: bool = False) -> Submitted:
+        """Look for a run by its token; where the plugin fails, submitting again gives the same run.
+
+        `incomplete` finds also what a lost executor has not completed, to cancel it.
+        """
         it = self._placed
         try:
-            return await self._asked(partial(self._vendor.find, it.backend, works, it.tenant, token))
+            find = partial(self._vendor.find, it.backend, works, it.tenant, token, incomplete=incomplete)
+            return await self._asked(find)
         except PluginFailed as fault:
             _log.error("%s cannot be looked for at %s: %s", it.job, it.backend, fault)
             return Submitted()
@@ -90,11 +101,11 @@ class VendorCalls:
         Raises:
             Unavailable: the vendor does not answer.
         """
-        backend = self._placed.backend
+        backend, owner = self._placed.backend, self._placed.tenant
         try:
-            while not await self._asked(partial(self._vendor.ended, backend, handle)):  # noqa: ASYNC110  # another machine
+            while not await self._asked(partial(self._vendor.ended, backend, handle, owner)):  # noqa: ASYNC110  # another machine
                 await asyncio.sleep(self._poll_s)
-            found = await self._asked(partial(self._vendor.collect, backend, handle, works, manifest))
+            found = await self._asked(partial(self._vendor.collect, backend, handle, works, manifest, owner))
         except PluginFailed as fault:
             await self.cancel(handle)
             return self._failed(fault)
@@ -104,7 +115,7 @@ class VendorCalls:
 
     async def ended(self, handle: str) -> bool:
         """Whether the run has ended; raises `PluginFailed` too."""
-        return await self._asked(partial(self._vendor.ended, self._placed.backend, handle))
+        return await self._asked(partial(self._vendor.ended, self._placed.backend, handle, self._placed.tenant))
 
     async def calibration(self) -> Digest | None:
         """The digest of the calibration that the device has now."""
@@ -113,7 +124,7 @@ class VendorCalls:
     async def cancel(self, handle: str) -> None:
         """Stop the run; it may go on where the plugin fails."""
         try:
-            await self._asked(partial(self._vendor.cancel, self._placed.backend, handle))
+            await self._asked(partial(self._vendor.cancel, self._placed.backend, handle, self._placed.tenant))
         except PluginFailed as fault:
             _log.error("%s may go on at %s as %s: %s", self._placed.job, self._placed.backend, handle, fault)
 
@@ -122,7 +133,9 @@ class VendorCalls:
         found: list[Measure] = []
         for handle in handles:
             try:
-                found += await self._asked(partial(self._vendor.usage, self._placed.backend, handle))
+                found += await self._asked(
+                    partial(self._vendor.usage, self._placed.backend, handle, self._placed.tenant)
+                )
             except PluginFailed as fault:
                 _log.error("%s has used what %s cannot say: %s", self._placed.job, self._placed.backend, fault)
                 found.append(_UNKNOWN)
@@ -162,5 +175,5 @@ def added(measures: Iterable[Measure]) -> list[Measure]:
 
 
 def _sum(one: Measure, other: Measure) -> Measure:
-    total = Decimal(one.quantity) + Decimal(other.quantity)
-    return one.model_copy(update={"quantity": f"{total:f}", "final": one.final and other.final})
+    summed = total((Decimal(one.quantity), Decimal(other.quantity)))
+    return one.model_copy(update={"quantity": f"{summed:f}", "final": one.final and other.final})

@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,7 +17,7 @@ from queuebit_executor import remote_worker
 from queuebit_executor.circuit_worker import run_circuits
 from queuebit_executor.compilation import bound, circuit_of, compile_for, figures, nanoseconds
 from queuebit_executor.item_worker import run_item, run_items
-from queuebit_executor.refusals import answered, lacks_memory
+from queuebit_executor.refusals import answered, lacks_credentials, lacks_memory
 from queuebit_executor.returned import require_described
 from queuebit_executor.shared_circuits import MAX_SHARED_BYTES
 from queuebit_planning.fidelity import write_operations
@@ -32,8 +32,9 @@ from queuebit_quantum import (
     write_circuit,
     write_compiled,
 )
+from queuebit_quantum.physical import gate_counts
 from queuebit_runtime.frames import Frame, pack, receive
-from queuebit_runtime.sandbox import private_bytes
+from queuebit_runtime.sandbox import limit_processor_time, private_bytes
 
 __all__ = ["serve"]
 
@@ -45,16 +46,22 @@ _LARGEST_EXACT = 2**53 - 1
 """Bytes no machine has; every reader of JSON takes such a number for what it is."""
 
 
-def serve(connection: socket.socket, backends: Mapping[str, Backend]) -> None:
-    """Answer requests about backends by id; return when the parent hangs up, or when caches use what runs need."""
+def serve(connection: socket.socket, backends: Mapping[str, Backend], unlimited: Sequence[str] = ()) -> None:
+    """Answer requests about backends by id; return when the parent hangs up, or when another child has to follow.
+
+    Another one follows when caches use what runs need, and when a vendor's credentials may have been replaced: a child
+    reads a file that is replaced only if it started after that. `unlimited` is what this child is not limited in.
+    """
     begin = private_bytes()
     with contextlib.suppress(EOFError, ConnectionError):
-        connection.sendall(pack({"pid": os.getpid()}))
+        connection.sendall(pack({"pid": os.getpid(), "unlimited": [*unlimited]}))
         retiring = False
         while not retiring:
-            for answer, content in _answers(backends, *receive(connection)):
+            head, body = receive(connection)
+            limit_processor_time(head["processor_s"])
+            for answer, content in _answers(backends, head, body):
                 full = "more" not in answer and private_bytes() - begin > _CACHED_BYTES
-                retiring = full or lacks_memory(answer)
+                retiring = full or lacks_memory(answer) or lacks_credentials(answer)
                 connection.sendall(pack({**answer, "retiring": True} if retiring else answer, content))
                 if retiring:
                     break
@@ -130,6 +137,8 @@ def _offer(id_: str, backend: Backend) -> dict[str, Any]:  # plain JSON
         "calibration": it.calibration_digest,
         "remote": it.remote,
         "max_items": it.max_items,
+        "billed_task": it.billed_task,
+        "task_shots": it.task_shots,
     }
 
 
@@ -161,5 +170,6 @@ def _estimate(backend: Backend, circuit: Circuit, *, keep: bool) -> Frame:
     except DoesNotFit as error:
         return {**about, "unfit": {"code": "does_not_fit", "text": str(error)}, "parsed_bytes": len(parsed)}, parsed
     operations = write_operations(compiled.operations).decode() if compiled.operations else ""
-    head = {**about, **figures(compiled), "operations": operations, "parsed_bytes": len(parsed)}
+    gates = gate_counts(compiled) if backend.describe().kind != "simulator" else None
+    head = {**about, **figures(compiled), "operations": operations, "gates": gates, "parsed_bytes": len(parsed)}
     return head, parsed + _shared(write_compiled(compiled, circuit))

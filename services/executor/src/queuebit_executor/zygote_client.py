@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from queuebit_executor.child_sandbox import Rights
 from queuebit_executor.errors import Garbled, Orphaned
-from queuebit_executor.zygote import END, ORDER
+from queuebit_executor.zygote import END, LOCAL, ORDER
 from queuebit_runtime.frames import Frame, pack, read_frame
-from queuebit_runtime.sandbox import clean_environment
+from queuebit_runtime.sandbox import anonymous_bytes, clean_environment
 
 __all__ = ["Child", "ZygoteClient", "ZygoteSettings"]
 
+_log = logging.getLogger(__name__)
 _REAP_SECONDS = 2.0
 """Until a child that was killed has ended, and until the last answer of one that ended was read: a process that it left
 behind can keep the connection open."""
@@ -37,6 +40,7 @@ class ZygoteSettings:
     start_seconds: float
     passed: tuple[str, ...] = ()
     """Names of further environment variables for the children."""
+    rights: Rights = field(default_factory=Rights)
 
 
 class Child:
@@ -48,6 +52,16 @@ class Child:
         """The wait status, set when the child has ended."""
         self._reader = reader
         self._writer = writer
+        self._shared_bytes = anonymous_bytes(pid)
+        self.measured_at = 0.0
+        """When its memory was read last, on the loop's clock."""
+        self.idle_bytes = 0
+        """`own_bytes` then."""
+
+    @property
+    def own_bytes(self) -> int:
+        """The memory that it has taken since its fork, by the kernel's figures: a child is not believed."""
+        return max(0, anonymous_bytes(self.pid) - self._shared_bytes)
 
     async def send(self, head: dict[str, Any], body: bytes = b"") -> None:  # plain JSON
         """Send a request; raises `ConnectionError` if the child has ended."""
@@ -76,6 +90,18 @@ class ZygoteClient:
         self._children: dict[int, Child] = {}
         self.lost = False
         """Whether the zygote has ended."""
+        self.unlimited: tuple[str, ...] = ()
+        """What this system cannot limit for children; known when the first one has started."""
+
+    @property
+    def threads(self) -> int:
+        """The processor cores that a run may use."""
+        return self._plan.threads
+
+    @property
+    def memory_mb(self) -> int:
+        """The memory of a child, in MiB."""
+        return self._plan.memory_mb
 
     async def open(self) -> None:
         """Start the zygote; it loads the SDK in the background."""
@@ -104,8 +130,8 @@ class ZygoteClient:
             for child in self._children.values():
                 child.ended.cancel()
 
-    async def fork(self) -> Child:
-        """Start one more child.
+    async def fork(self, *, local: bool = False) -> Child:
+        """Start one more child; a local one is for a backend that is not remote, and has no network.
 
         Raises:
             Orphaned: the zygote ended.
@@ -113,7 +139,7 @@ class ZygoteClient:
         """
         ours, theirs = socket.socketpair()
         with theirs:
-            self._order(0, [theirs.fileno()])
+            self._order(LOCAL if local else 0, [theirs.fileno()])
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         try:
             async with asyncio.timeout(self._plan.start_seconds):
@@ -124,6 +150,10 @@ class ZygoteClient:
         except TimeoutError as error:
             writer.close()
             raise Garbled(f"the stack was not loaded within {self._plan.start_seconds:g} s: see its plugin") from error
+        except asyncio.CancelledError:
+            writer.close()  # the child ends when it reads
+            raise
+        self._notice(head["unlimited"])
         child = self._children[int(head["pid"])] = Child(int(head["pid"]), reader, writer)
         return child
 
@@ -151,6 +181,12 @@ class ZygoteClient:
         self.process.kill()
         self.process.wait()
 
+    def _notice(self, unlimited: list[str]) -> None:
+        """Warn once about what is not limited."""
+        if unlimited and not self.unlimited:
+            _log.warning("children that run circuits are not limited in: %s", "; ".join(unlimited))
+        self.unlimited = tuple(unlimited)
+
     def _order(self, number: int, descriptors: list[int]) -> None:
         try:
             socket.send_fds(self._orders, [ORDER.pack(number)], descriptors)
@@ -162,7 +198,7 @@ def _start(plan: ZygoteSettings, descriptor: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [
             *(sys.executable, "-P", "-m", "queuebit_executor.zygote"),
-            *(str(descriptor), str(plan.memory_mb), plan.stack, *plan.backends),
+            *(str(descriptor), str(plan.memory_mb), plan.rights.as_argument(), plan.stack, *plan.backends),
         ],
         pass_fds=[descriptor],
         stdin=subprocess.DEVNULL,

@@ -19,6 +19,7 @@ from queuebit_quantum.qasm3.loops import Loops
 from queuebit_quantum.qasm3.names import Scope, Variable
 from queuebit_quantum.qasm3.symbols import Symbol
 from queuebit_quantum.qasm3.values import Qubits, Type, angle, integer, number
+from queuebit_quantum.structure import USABLE, unusable_angle
 
 __all__ = ["Gates", "broadcast"]
 
@@ -145,7 +146,10 @@ class Gates:
         operands = [self._expressions.qubits(operand, scope) for operand in node.qubits]
         width = broadcast(operands)
         self._costs.spend(self._costs.gate(node).operations * width, node)
-        return self._used(node, scope, self._own, operands, width)
+        found = self._used(node, scope, self._own, operands, width)
+        for gate in found:
+            _require_usable(gate)
+        return found
 
     def _used(
         self, node: Node, scope: Scope, own: Mapping[str, _Gate], operands: Sequence[Qubits], width: int
@@ -267,3 +271,10 @@ def _size(gate: _Gate | None) -> int:
 def _count(what: str, name: str, wanted: int, given: int) -> UnlocatedError:
     expected = f"{wanted} {what}{'s' * (wanted != 1)}"
     return UnlocatedError(f"gate {name!r} takes {expected}, but got {given}", expected, "arguments")
+
+
+def _require_usable(gate: BaseGate) -> None:
+    """Refuse an angle that is too large to be exact; a global phase is reduced before it is used."""
+    for value in gate.params if gate.controls or gate.base != "phase" else ():
+        if isinstance(value, int | float) and (unusable := unusable_angle(gate.base, value)):
+            raise UnlocatedError(unusable, USABLE, "parameter")

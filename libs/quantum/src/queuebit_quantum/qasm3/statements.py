@@ -21,6 +21,7 @@ from queuebit_quantum.qasm3.names import Bits, Scope, Subroutine, Variable
 from queuebit_quantum.qasm3.storage import Storage, named
 from queuebit_quantum.qasm3.symbols import Tape
 from queuebit_quantum.qasm3.values import OPEN_KINDS, Duration, Qubits, Type, Value, Word, converted, initial
+from queuebit_quantum.structure import USABLE, unusable_delay
 
 __all__ = ["Statements", "input_of"]
 
@@ -241,6 +242,8 @@ class Statements(Storage):
             raise UnlocatedError("a negative delay", "a duration such as 100ns", "parameter")
         if not math.isfinite(duration.value):
             raise UnlocatedError("the delay is not finite", "a duration such as 100ns", "parameter")
+        if unusable := unusable_delay(duration.value, duration.unit):
+            raise UnlocatedError(unusable, USABLE, "parameter")
         qubits = self._all(node.qubits, scope)
         self.costs.spend(len(qubits), node)
         value = round(duration.value) if duration.unit == "dt" else duration.value

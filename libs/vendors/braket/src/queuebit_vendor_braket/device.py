@@ -84,6 +84,11 @@ class BraketDevice:
         with asking():
             return self._submissions.find(token)
 
+    def find_incomplete(self, token: str) -> str | None:
+        """As `find`, also of a submission some of whose tasks were never created."""
+        with asking():
+            return self._submissions.find_incomplete(token)
+
     def poll(self, handle: str) -> Progress:
         with asking():
             states = {self._service.task(it)["status"] for it in self._submissions.arns(handle)}
@@ -104,7 +109,7 @@ class BraketDevice:
                 self._service.cancel(arn, name_of(f"cancel {arn}"))
 
     def usage(self, handle: str) -> tuple[Measure, ...]:
-        """What Amazon bills: quantum tasks and shots.
+        """What Amazon bills: quantum tasks and shots; those of tasks that failed or were cancelled are free.
 
         The time of a simulator is what Amazon reports; that of a device is a forecast, because Amazon reports none.
         """
@@ -113,11 +118,13 @@ class BraketDevice:
             run = self._submissions.run(handle)
             final = run.states <= _ENDED
             for task, part in run.parts if final else ():
-                if (found := self._results(task, part)) is not None:
+                if task["status"] == "COMPLETED" and (found := self._results(task, part)) is not None:
                     tasks, shots = tasks + 1, shots + found.shots
                     forecast_us = sum(it.forecast_us for it in part.items)
                     time_us += forecast_us if found.simulated_us is None else max(found.simulated_us, 1)
+        reserved = bool(run.parts) and all(_is_reserved(task) for task, _ in run.parts)
         return (
+            *((Measure("reservation", "1", "reservation", final),) if reserved else ()),
             Measure("tasks", str(tasks), "task", final),
             Measure("shots", str(shots), "shot", final),
             Measure("qpu-time", str(time_us), "microsecond", final),
@@ -142,6 +149,11 @@ class BraketDevice:
             return None
 
 
+def _is_reserved(task: dict[str, Any]) -> bool:
+    """Whether a task ran in a reservation, which Amazon bills by the hour instead of by task and shot."""
+    return any(it.get("type") == "RESERVATION_TIME_WINDOW_ARN" for it in task.get("associations") or ())
+
+
 def _described(id_: str, provider: str, able: Capabilities, calibration: Calibration | None) -> Description:
     gates = sorted(able.gates)
     about = Description(
@@ -156,6 +168,8 @@ def _described(id_: str, provider: str, able: Capabilities, calibration: Calibra
         rep_delay_s=0.0 if able.simulator else _SHOT_S,
         remote=True,
         max_items=min(able.most_items, 100) if able.most_items > 1 else _MOST_TASKS,
+        billed_task="submission" if able.most_items > 1 else "circuit",
+        task_shots=able.most_set_shots if able.most_items > 1 else 0,
     )
     if calibration is None:
         return about

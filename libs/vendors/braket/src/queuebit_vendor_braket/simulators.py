@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 import warnings
+from contextlib import suppress
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -42,11 +43,30 @@ _COPIES: Final = 6
 """States in memory at once: before and after a gate, and those of the SDK's result."""
 
 
+@cache
+def _keep_compiled_code_in_memory() -> None:
+    """Let Numba go on where it cannot write what it compiled: a child of an executor writes no file.
+
+    Monkeypatches Numba process-wide; it has no setting for this.
+    """
+    from numba.core import caching
+
+    compiled: Any = caching.Cache  # Numba has no types
+    save = compiled.save_overload
+
+    def save_if_possible(self: object, signature: object, data: object) -> None:
+        with suppress(OSError):
+            save(self, signature, data)
+
+    compiled.save_overload = save_if_possible
+
+
 class BraketSimulator(InProcess):
     """`braket_sv` or `braket_dm` of the SDK, as a simulator without noise."""
 
     def __init__(self, id_: str, name: str) -> None:
         super().__init__()
+        _keep_compiled_code_in_memory()
         self._name = name
         self._simulator = LocalSimulator(name)
         self._gates = accepted(self._simulator.properties.action[_ACTION].supportedOperations)

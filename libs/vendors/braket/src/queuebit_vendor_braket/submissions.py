@@ -6,19 +6,23 @@ bucket, whose name follows from our token:
 
 | object | content | written |
 |---|---|---|
-| `submission.json` | the layout of each circuit's result | before the first task is created |
+| `begun.json` | the circuits and shots of each task | before the first task is created; never changed |
+| `<digest>/submission.json` | the layout of each circuit's result, of one task | before that task is created |
 | `tasks.json` | the ARNs of the tasks, if there are several | after the last one was created |
 
 The client token of each task follows from our token, so that the service creates it once however often it is asked.
-Tags say to which submission a task belongs, for a process that lost the answer.
+Tags say to which submission a task belongs, for a process that lost the answer. A task writes to the folder with its
+own layout, whose name follows from the layout: if a process ends and its successor compiles for a new calibration, the
+tasks that exist keep the layouts of the programs that they run.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 from braket.device_schema import GateModelParameters
@@ -69,24 +73,23 @@ class Submissions:
     def create(self, items: Sequence[WorkItem], token: str, able: Capabilities) -> str:
         """Create the tasks of a submission, or find those that exist, and return its handle."""
         name = name_of(token)
-        parts = [tuple(items)] if _fit_one_task(items, able) else [(it,) for it in items]
-        kept = Submission(tuple(_kept(it) for it in items))
-        self._service.store(f"{_FOLDER}/{name}/submission.json", kept.write())
-        arns = [self._service.create(self._request(it, name, part, len(parts), able)) for part, it in enumerate(parts)]
+        parts, known = self._begin(name, items, able)
+        arns = [known.get(number) or self._start(name, it, number, len(parts), able) for number, it in enumerate(parts)]
         return self._handle(name, arns)
 
     def find(self, token: str) -> str | None:
         """The handle of a submission; None unless all its tasks are found."""
         name = name_of(token)
-        found: dict[int, str] = {}
-        parts = 0
-        for arn, tags in self._service.tasks(self._arn, datetime.now(UTC) - _KEPT):
-            if tags.get(_TOKEN) == name:
-                found[int(tags[_PART])] = arn
-                parts = int(tags[_PARTS])
+        found, parts = self._tasks(name)
         if not parts or len(found) < parts:
             return None
         return self._handle(name, [found[part] for part in range(parts)])
+
+    def find_incomplete(self, token: str) -> str | None:
+        """A handle of the tasks that are found, also if others were never created."""
+        name = name_of(token)
+        found, _ = self._tasks(name)
+        return self._handle(name, [found[part] for part in sorted(found)]) if found else None
 
     def arns(self, handle: str) -> list[str]:
         """The tasks of a submission; raises `UnknownHandle`."""
@@ -103,12 +106,55 @@ class Submissions:
     def run(self, handle: str) -> Run:
         """What the service has of a submission; raises `UnknownHandle`."""
         tasks = [self._service.task(it) for it in self.arns(handle)]
-        folder = str(tasks[0]["outputS3Directory"]).rsplit("/", 1)[0]
-        text = self._service.read(tasks[0]["outputS3Bucket"], f"{folder}/submission.json")
-        items = Submission.read(text).items
-        if len(tasks) == 1:
-            return Run(((tasks[0], Submission(items)),))
-        return Run(tuple((task, Submission((item,))) for task, item in zip(tasks, items, strict=True)))
+        return Run(tuple((it, self._kept(it)) for it in tasks))
+
+    def _kept(self, task: _Task) -> Submission:
+        folder = str(task["outputS3Directory"]).rsplit("/", 1)[0]
+        return Submission.read(self._service.read(task["outputS3Bucket"], f"{folder}/submission.json"))
+
+    def _begin(
+        self, name: str, items: Sequence[WorkItem], able: Capabilities
+    ) -> tuple[list[tuple[WorkItem, ...]], dict[int, str]]:
+        """The items of each task, as they were when the submission began, and the tasks that exist.
+
+        Raises:
+            VendorFailed: it began with other circuits; its tasks are cancelled, because nothing can read their results.
+        """
+        where = f"{_FOLDER}/{name}/begun.json"
+        try:
+            begun: list[list[list[Any]]] = json.loads(self._service.read(self._service.bucket, where))
+        except VendorFailed:  # there is none: it begins now
+            one = _fit_one_task(items, able)
+            parts: list[tuple[WorkItem, ...]] = [tuple(items)] if one else [(it,) for it in items]
+            self._service.store(where, json.dumps([[_named(it) for it in part] for part in parts]).encode())
+            return parts, {}
+        known, _ = self._tasks(name)
+        if [it for part in begun for it in part] != [_named(it) for it in items]:
+            for arn in known.values():
+                self._service.cancel(arn, name_of(f"cancel {arn}"))
+            raise VendorFailed(
+                "an executor ended while it submitted this to Amazon Braket, and other circuits fit the device since: "
+                "submit the job again"
+            )
+        left = iter(items)
+        return [tuple(islice(left, len(part))) for part in begun], known
+
+    def _tasks(self, name: str) -> tuple[dict[int, str], int]:
+        """The ARNs of the tasks of a submission by their numbers, and how many it has; 0 if none is found."""
+        found: dict[int, str] = {}
+        parts = 0
+        for arn, tags in self._service.tasks(self._arn, datetime.now(UTC) - _KEPT):
+            if tags.get(_TOKEN) == name:
+                found[int(tags[_PART])] = arn
+                parts = int(tags[_PARTS])
+        return found, parts
+
+    def _start(self, name: str, items: Sequence[WorkItem], part: int, parts: int, able: Capabilities) -> str:
+        """Store the layout of a task, and create the task."""
+        kept = Submission(tuple(_kept(it) for it in items)).write()
+        folder = f"{_FOLDER}/{name}/{name_of(kept.decode())[:16]}"
+        self._service.store(f"{folder}/submission.json", kept)
+        return self._service.create(self._request(items, name, part, parts, able) | {"outputS3KeyPrefix": folder})
 
     def _handle(self, name: str, arns: Sequence[str]) -> str:
         if len(arns) == 1:
@@ -118,14 +164,13 @@ class Submissions:
 
     def _request(
         self, items: Sequence[WorkItem], name: str, part: int, parts: int, able: Capabilities
-    ) -> Mapping[str, Any]:
+    ) -> dict[str, Any]:
         programs = [OpenQasm(source=_program(it).source) for it in items]
         request = {
             "deviceArn": self._arn,
             "clientToken": name_of(f"{name} {part}"),
             "tags": {_TOKEN: name, _PART: str(part), _PARTS: str(parts)},
             "outputS3Bucket": self._service.bucket,
-            "outputS3KeyPrefix": f"{_FOLDER}/{name}",
             "shots": sum(it.shots for it in items),
         }
         if len(programs) > 1:
@@ -143,6 +188,11 @@ def _fit_one_task(items: Sequence[WorkItem], able: Capabilities) -> bool:
     shots = [it.shots for it in items]
     several = len(items) <= able.most_items and len(set(shots)) == 1 and sum(shots) <= able.most_set_shots
     return len(items) == 1 or several
+
+
+def _named(item: WorkItem) -> list[Any]:
+    """What says that an item is the same, whatever it is compiled to: plain JSON."""
+    return [item.compiled.circuit_digest, item.shots]
 
 
 def _program(item: WorkItem) -> Program:

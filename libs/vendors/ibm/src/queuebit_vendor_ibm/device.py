@@ -29,7 +29,7 @@ from queuebit_quantum import (
     require_fit,
 )
 from queuebit_quantum.calibration import read_calibration
-from queuebit_quantum.compiling import COMPILER, CompileCache
+from queuebit_quantum.compiling import COMPILER, CompileCache, TranspileCache
 from queuebit_quantum.device_compiler import DeviceCompiler
 from queuebit_quantum.ibm_description import ibm_description
 from queuebit_quantum.vendor_faults import VendorFailed, VendorQuota, vendor_text
@@ -77,6 +77,7 @@ class IbmDevice:
         self._listed_s = listed_s
         self._connection = Connection(name, access)
         self._cache = CompileCache(COMPILER)
+        self._transpiled = TranspileCache(COMPILER)
         self._now = self._read()
         self._connection.release()
 
@@ -139,13 +140,11 @@ class IbmDevice:
 
     def usage(self, handle: str) -> tuple[Measure, ...]:
         with self._connection.calls() as opened:
-            metrics: dict[str, Any] = opened.job(_checked(handle)).metrics()
-            if not {"timestamps", "usage"} & metrics.keys():
-                raise VendorFailed(f"{VENDOR} states no metrics of {handle}")
-        used = metrics.get("usage") or {}
-        seconds = used.get("qpu_charge_time_seconds")
-        final = seconds is not None and used.get("status", "pending") != "pending"
-        micros = round(Decimal(str(seconds or 0)) * 1_000_000)
+            job = opened.job(_checked(handle))
+            micros, final, ran = _used(job)
+            if not final and not ran and job.status() == "CANCELLED":
+                micros, final, ran = _used(job)  # it can have run after the first answer, until it was cancelled
+                final = final or not ran  # before it ran: IBM may never state what it used, which is nothing
         return (Measure("qpu-time", str(micros), "microsecond", final=final),)
 
     def _run(self, items: Sequence[WorkItem], token: str) -> str:
@@ -173,7 +172,7 @@ class IbmDevice:
             target, configuration = opened.device.target, opened.device.configuration()
             calibration = read_calibration(properties.last_update_date, target)
         description = self._described(target, configuration, calibration)
-        return _Calibrated(calibration, description, DeviceCompiler(target, calibration, description))
+        return _Calibrated(calibration, description, DeviceCompiler(target, calibration, description, self._transpiled))
 
     def _described(self, target: Target, configuration: Any, calibration: Calibration) -> Description:
         known = set(target.operation_names)
@@ -186,6 +185,22 @@ def _checked(handle: str) -> str:
     if not _ID.fullmatch(handle):
         raise UnknownHandle(f"{handle[:80]!r} is no id of a job at {VENDOR}")
     return handle
+
+
+def _used(job: RuntimeJobV2) -> tuple[int, bool, bool]:
+    """Microseconds that IBM charges so far, whether they are final, and whether the job has begun to run.
+
+    Raises:
+        VendorFailed: IBM states neither usage nor times.
+    """
+    metrics: dict[str, Any] = job.metrics()  # plain JSON
+    if not {"timestamps", "usage"} & metrics.keys():
+        raise VendorFailed(f"{VENDOR} states no metrics of {job.job_id()}")
+    used = metrics.get("usage") or {}
+    seconds = used.get("qpu_charge_time_seconds")
+    final = seconds is not None and used.get("status", "pending") != "pending"
+    ran = bool((metrics.get("timestamps") or {}).get("running"))
+    return round(Decimal(str(seconds or 0)) * 1_000_000), final, ran
 
 
 def _items(job: RuntimeJobV2) -> int:

@@ -51,6 +51,8 @@ _MOST_GROUPS = 5
 """Different numbers of shots in a submission: there is a job for each, and the handle has the ids of all."""
 _OLDEST = timedelta(days=8)
 """Jobs that are older are not searched: an executor gives up after seven days."""
+_OVERLAP = timedelta(hours=1)
+"""A search goes back to the one before it, and further by this: clocks differ, and a list may be late."""
 _TOKEN, _ITEMS, _TOTAL = "queuebit_token", "queuebit_items", "queuebit_total"  # names of metadata
 _STATES: dict[str, Progress] = {
     "submitted": "queued",
@@ -77,7 +79,10 @@ class IonQ:
         self._name = name
         self._calls = IonQCalls(secret("IONQ_API_KEY"), url, name)
         self._passes = lru_cache(maxsize=8)(_pass_manager)
+        _pass_manager(0)  # loads the compiler, which takes seconds: children are forked from this process
         self._cache = CompileCache(_COMPILER)
+        self._listed: dict[str, Document] = {}
+        self._searched_at = datetime.min.replace(tzinfo=UTC) + _OLDEST
         self.calibrate()
 
     def describe(self) -> Description:
@@ -195,15 +200,22 @@ class IonQ:
         return (Measure("qpu-time", str(used_us), "microsecond", final),)
 
     def _search(self, token: str) -> list[Document]:
-        """The jobs of a submission. A job of several circuits is listed with its children, which are left out."""
-        since = datetime.now(UTC) - _OLDEST
-        found = []
+        """The jobs of a submission. A job of several circuits is listed with its children, which are left out.
+
+        IonQ lists all jobs of the project, newest first, and cannot search metadata. The first search of a process
+        reads the list of eight days; the later ones read what is new since, and remember the rest.
+        """
+        now = datetime.now(UTC)
+        since = max(now - _OLDEST, self._searched_at - _OVERLAP)
         for job in self._calls.jobs():
-            if (job.get("metadata") or {}).get(_TOKEN) == token and not job.get("parent_job_id"):
-                found.append(job)
+            metadata = job.get("metadata") or {}
+            if _TOKEN in metadata and not job.get("parent_job_id"):
+                self._listed[str(job["id"])] = {"id": job["id"], "metadata": metadata, "at": _submitted_at(job)}
             if _submitted_at(job) < since:
                 break
-        return found
+        self._searched_at = now
+        self._listed = {id_: it for id_, it in self._listed.items() if it["at"] >= now - _OLDEST}
+        return [it for it in self._listed.values() if it["metadata"][_TOKEN] == token]
 
     def _jobs(self, handle: str) -> list[Document]:
         return [self._calls.job(it) for it in handle.split(",")]
