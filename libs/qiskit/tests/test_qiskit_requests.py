@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,12 @@ from qiskit.providers import JobError
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 from qiskit.quantum_info import Operator, SparseObservable
 
-from queuebit import InvalidInput, Item, NotFound, Refused
+from queuebit import Estimate, InvalidInput, Item, ItemResult, NotFound, PostResult, Refused
 from queuebit.errors import Reason
 from queuebit_qiskit import EstimatorOptions, EstimatorV2, JobRefused, QueuebitService, SamplerOptions, SamplerV2
 from queuebit_qiskit.circuits import source_of, sources_of, terms_of
 from queuebit_qiskit.errors import as_qiskit_errors
-from queuebit_qiskit.estimation import estimator_items, shots_for
+from queuebit_qiskit.estimation import estimator_items, estimator_result, shots_for
 from queuebit_qiskit.notes import metadata_of, notes_in
 from queuebit_qiskit.options import options_of
 from queuebit_qiskit.results import circuit_items
@@ -149,12 +150,40 @@ def test_unknown_options_are_never_ignored() -> None:
     assert options_of(SamplerOptions, {"default_shots": 7}).default_shots == 7
     given = EstimatorOptions(seed=1)
     assert options_of(EstimatorOptions, given) is given
-    with pytest.raises(
-        TypeError, match="EstimatorOptions has no resilience_level: the options are max_cost, compile, "
-    ):
-        options_of(EstimatorOptions, {"resilience_level": 2})
+    with pytest.raises(TypeError, match="EstimatorOptions has no resilience: the options are max_cost, compile, "):
+        options_of(EstimatorOptions, {"resilience": {"pec_mitigation": True}})
     with pytest.raises(AttributeError):
-        given.resilience_level = 2  # type: ignore[attr-defined]  # as a script would
+        given.resilience = 2  # type: ignore[attr-defined]  # as a script would
+    with pytest.raises(TypeError, match="sequence"):
+        options_of(SamplerOptions, {"dynamical_decoupling": {"sequence": "XY4"}})
+    with pytest.raises(ValueError, match="resilience_level is 3: choose 0, 1 or 2"):
+        EstimatorOptions(resilience_level=3).processing()  # type: ignore[arg-type]  # as above
+
+
+def test_options_of_ibms_primitives_become_those_of_the_program() -> None:
+    assert SamplerOptions().processing() == EstimatorOptions().processing() == {"compilation": {}, "post": []}
+    given = {
+        "optimization_level": 3,
+        "dynamical_decoupling": {"enable": True, "sequence_type": "XY4"},
+        "twirling": {"enable_gates": True, "num_randomizations": 4},
+        "resilience_level": 2,
+    }
+    asked = Request("estimator", [Item("a", shots=5)], []).arguments(options_of(EstimatorOptions, given))
+    assert asked["compilation"] == {"optimization_level": 3, "dynamical_decoupling": "xy4", "twirling": 4}
+    assert asked["post"] == ["readout-mitigation/1", "zne/1"]
+
+
+def test_the_values_of_an_estimator_are_those_of_the_last_step() -> None:
+    measured, corrected = Estimate(0.5, 0.1, "Z"), Estimate(0.9, 0.2, "Z")
+    pub = EstimatorPub.coerce((QuantumCircuit(1), "Z"), 0.1)
+    _, (note,) = estimator_items([pub])
+    item = ItemResult(0, "completed", expectations=(measured,))
+    found = estimator_result(note, iter([replace(item, post=(PostResult("zne/1", expectations=(corrected,)),))]))
+    assert (float(found.data.evs), float(found.data.stds)) == (0.9, 0.2)
+    assert float(estimator_result(note, iter([item])).data.evs) == 0.5
+    failed = PostResult("readout-mitigation/1", reason=Reason("readout_error", "its readings say nothing"))
+    with pytest.raises(RuntimeError, match="its readings say nothing; `job"):
+        estimator_result(note, iter([replace(item, post=(failed,))]))
 
 
 def test_a_primitive_needs_a_backend() -> None:
@@ -194,8 +223,10 @@ def test_the_tags_of_ibms_options_are_the_label_of_the_job() -> None:
         sampler = SamplerV2(service.backend("aer"))
         sampler.run([circuit]).result()
         sampler.options.environment.job_tags = ["TUT-GA", "first"]
+        sampler.options.workload_class = "batch"
         sampler.run([circuit]).result()
     assert [it.data.label for it in platform.submissions] == ["measured", "TUT-GA, first"]
+    assert [it.data.workload_class for it in platform.submissions] == [None, "batch"]
     with pytest.raises(AttributeError):
         sampler.options.environment.log_level = "INFO"  # type: ignore[attr-defined]  # as a script would
     with pytest.raises(TypeError, match="log_level"):

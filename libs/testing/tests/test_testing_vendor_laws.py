@@ -147,6 +147,18 @@ def _takes_any_answer(acme: Any) -> None:
     acme.poll = polled
 
 
+def _forgets_the_wait(acme: Any) -> None:
+    poll = acme.poll
+
+    def polled(handle: str) -> Any:
+        try:
+            return poll(handle)
+        except NotReachable as error:
+            raise NotReachable(str(error)) from error
+
+    acme.poll = polled
+
+
 _DEFECTS: list[tuple[str, Callable[[Any], None], dict[str, Any]]] = [
     ("test_a_second_start_is_the_first", _forgets, {}),
     (
@@ -166,6 +178,8 @@ _DEFECTS: list[tuple[str, Callable[[Any], None], dict[str, Any]]] = [
     ("test_a_secret_is_nowhere_to_be_read", _shows_its_key, {}),
     ("test_usage_is_not_final_before_the_end", _is_always_final, {}),
     ("test_a_description_asks_the_vendor_nothing", _asks_when_described, {}),
+    ("test_what_a_process_left_that_ended_at_any_step_can_be_cancelled", _forgets, {}),
+    ("test_the_wait_that_a_vendor_asks_for_is_passed_on", _forgets_the_wait, {"name": "poll", "status": 429}),
     ("test_an_answer_of_another_shape_is_no_result", _takes_any_answer, {"name": "poll", "body": b"[]"}),
     ("test_a_vendor_that_is_away_is_asked_again", _takes_any_answer, {"name": "poll", "case": "503"}),
 ]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Context, Decimal, Inexact
+from decimal import Decimal
 from functools import lru_cache
 
-__all__ = ["CurrencyMismatch", "Money"]
+from queuebit_kernel.exact import EXACT, plain
 
-_EXACT = Context(prec=60, traps=[Inexact])
-"""60 digits, more than any sum here needs; raises instead of rounding."""
+__all__ = ["CurrencyMismatch", "Money"]
 
 
 @lru_cache(256)
@@ -52,10 +51,13 @@ class Money:
         return cls(Decimal(0), currency)
 
     def __add__(self, other: Money) -> Money:
-        return Money(_EXACT.add(self.amount, self._same(other)), self.currency)
+        return Money(EXACT.add(self.amount, self._same(other)), self.currency)
 
     def __sub__(self, other: Money) -> Money:
-        return Money(_EXACT.subtract(self.amount, self._same(other)), self.currency)
+        return Money(EXACT.subtract(self.amount, self._same(other)), self.currency)
+
+    def __neg__(self) -> Money:
+        return Money.zero(self.currency) - self
 
     def __lt__(self, other: Money) -> bool:
         return self.amount < self._same(other)
@@ -74,7 +76,7 @@ class Money:
 
     def text(self) -> str:
         """The amount as plain digits without exponent, with two or more decimal places and no other trailing zeros."""
-        digits = format(_EXACT.normalize(self.amount), "f")
+        digits = plain(self.amount)
         whole, _, fraction = digits.partition(".")
         return f"{whole}.{fraction.ljust(2, '0')}"
 

@@ -90,6 +90,10 @@ class JobRecord:
     compiled_digest: str | None = None
     compiler: str | None = None
     compiler_seed: int | None = None
+    compile_options: Mapping[str, str | int] | None = None
+    """The options that were chosen for the compilation, by name; numbers are whole."""
+    post: tuple[str, ...] = ()
+    """The steps that processed the counts, by name and version, in their order."""
     backend: str | None = None
     calibration_digest: str | None = None
     mitigation_digest: str | None = None
@@ -209,13 +213,16 @@ def _predicate(record: JobRecord) -> dict[str, Json]:
         request_digest=record.request_digest,
         result_digest=record.result_digest,
         circuit_digest=record.circuit_digest,
-        compiled=_present(digest=record.compiled_digest, compiler=record.compiler, seed=record.compiler_seed),
+        compiled=_present(
+            digest=record.compiled_digest, compiler=record.compiler, seed=record.compiler_seed, options=_options(record)
+        ),
         run=_present(
             backend=record.backend,
             calibration_digest=record.calibration_digest,
             mitigation_digest=record.mitigation_digest,
             shots=record.shots,
             simulator_seed=record.simulator_seed,
+            post=[*record.post],
         ),
         times=_present(
             submitted_at=rfc3339(record.submitted_at),
@@ -232,6 +239,10 @@ def _predicate(record: JobRecord) -> dict[str, Json]:
         revision=record.revision,
         supersedes=record.supersedes,
     )
+
+
+def _options(record: JobRecord) -> dict[str, Json]:
+    return {**(record.compile_options or {})}
 
 
 def _used(line: UsageLine) -> Mapping[str, Json]:

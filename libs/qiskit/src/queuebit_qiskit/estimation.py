@@ -12,7 +12,7 @@ from qiskit.primitives import DataBin, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.transpiler import Target
 
-from queuebit import InvalidInput, Item, ItemResult
+from queuebit import Estimate, InvalidInput, Item, ItemResult
 from queuebit_qiskit.circuits import Source, runs_of, sources_of, terms_of
 from queuebit_qiskit.notes import metadata_of
 
@@ -72,10 +72,13 @@ def estimator_items(
 
 
 def estimator_result(note: Mapping[str, Any], items: Iterator[ItemResult]) -> PubResult:
-    """Return the result of one pub, from the items that follow; a standard error from a single shot is NaN."""
+    """Return the result of one pub, from the items that follow; a standard error from a single shot is NaN.
+
+    The values are those of the last step after the run that has some.
+    """
     found: dict[tuple[int, int], tuple[float, float]] = {}
     for binding, wanted in _runs(note):
-        for number, it in zip(wanted, next(items).expectations or (), strict=True):
+        for number, it in zip(wanted, _values(next(items)), strict=True):
             found[binding, number] = it.value, math.nan if it.stderr is None else it.stderr
     constants = {int(number): value for number, value in note["constants"].items()}
     bindings, observables = _broadcast(note)
@@ -85,6 +88,17 @@ def estimator_result(note: Mapping[str, Any], items: Iterator[ItemResult]) -> Pu
         evs[place], stds[place] = (constants[number], 0.0) if number in constants else found[binding, number]
     metadata = {"target_precision": note["precision"], "shots": note["shots"], "circuit_metadata": note["metadata"]}
     return PubResult(DataBin(evs=evs, stds=stds, shape=evs.shape), metadata)
+
+
+def _values(item: ItemResult) -> Sequence[Estimate]:
+    """The expectation values after all steps.
+
+    Raises:
+        RuntimeError: a step has none; values that are not corrected would look as if they were.
+    """
+    if failed := next((it.reason for it in item.post if it.reason), None):
+        raise RuntimeError(f"{failed.text}; `job.items()` has the values without this step")
+    return (item.post[-1].expectations if item.post else item.expectations) or ()
 
 
 def _observables(pub: EstimatorPub, source: Source) -> tuple[dict[int, dict[str, float]], dict[str, float]]:

@@ -8,7 +8,15 @@ from typing import Any, Literal, TypeVar
 
 from queuebit import Money
 
-__all__ = ["Environment", "EstimatorOptions", "Options", "SamplerOptions", "options_of"]
+__all__ = [
+    "DynamicalDecoupling",
+    "Environment",
+    "EstimatorOptions",
+    "Options",
+    "SamplerOptions",
+    "Twirling",
+    "options_of",
+]
 
 
 @dataclass(slots=True)
@@ -17,6 +25,25 @@ class Environment:
 
     job_tags: list[str] = field(default_factory=list)
     """Texts, shown as the job's label; for the bill use `tags`."""
+
+
+@dataclass(slots=True)
+class DynamicalDecoupling:
+    """The options of this name in IBM's primitives, as far as the platform has them."""
+
+    enable: bool = False
+    """Fill the idle times of qubits with pulses."""
+    sequence_type: Literal["XX", "XY4"] = "XX"
+
+
+@dataclass(slots=True)
+class Twirling:
+    """The options of this name in IBM's primitives, as far as the platform has them."""
+
+    enable_gates: bool = False
+    """Put random Pauli gates around two-qubit gates."""
+    num_randomizations: int = 8
+    """The copies of each circuit that share its shots, 1 to 64."""
 
 
 @dataclass(slots=True)
@@ -34,11 +61,36 @@ class Options:
     purpose: str = "interactive"
     tags: list[str] = field(default_factory=list)
     """Names for the bill."""
+    workload_class: str | None = None
+    """What kind of work it is, such as "batch"; the job counts against the budget of that class."""
     environment: Environment = field(default_factory=Environment)
+    optimization_level: Literal[1, 2, 3] | None = None
+    """Of the platform's compilation; None: as the backend chooses."""
+    dynamical_decoupling: DynamicalDecoupling = field(default_factory=DynamicalDecoupling)
+    twirling: Twirling = field(default_factory=Twirling)
 
     def __post_init__(self) -> None:
         if isinstance(self.environment, Mapping):
             self.environment = Environment(**self.environment)
+        if isinstance(self.dynamical_decoupling, Mapping):
+            self.dynamical_decoupling = DynamicalDecoupling(**self.dynamical_decoupling)
+        if isinstance(self.twirling, Mapping):
+            self.twirling = Twirling(**self.twirling)
+
+    @property
+    def post(self) -> list[str]:
+        """The steps after the run."""
+        return []
+
+    def processing(self) -> dict[str, Any]:
+        """What of these options is part of the program, as arguments of `queuebit.Client.submit` and `plan`."""
+        decoupling, twirling = self.dynamical_decoupling, self.twirling
+        chosen = {
+            "optimization_level": self.optimization_level,
+            "dynamical_decoupling": decoupling.sequence_type.lower() if decoupling.enable else None,
+            "twirling": twirling.num_randomizations if twirling.enable_gates else None,
+        }
+        return {"compilation": {name: it for name, it in chosen.items() if it is not None}, "post": self.post}
 
 
 @dataclass(slots=True)
@@ -54,6 +106,19 @@ class EstimatorOptions(Options):
 
     default_precision: float = 1 / 64
     """Standard error of a Pauli string: 4,096 shots for each measurement basis."""
+    resilience_level: Literal[0, 1, 2] = 0
+    """1: readout errors are corrected; 2: also extrapolated to zero noise, from three times the runs."""
+
+    @property
+    def post(self) -> list[str]:
+        """The steps after the run.
+
+        Raises:
+            ValueError: there is no such level.
+        """
+        if self.resilience_level not in (0, 1, 2):
+            raise ValueError(f"resilience_level is {self.resilience_level!r:.40}: choose 0, 1 or 2")
+        return ["readout-mitigation/1", "zne/1"][: self.resilience_level]
 
 
 _O = TypeVar("_O", bound=Options)

@@ -78,7 +78,8 @@ class _Primitive:
 
     def _quote(self, request: Request, options: Options) -> Quote:
         with as_qiskit_errors():
-            plan = self._backend.service.client.plan(request.program(), shots=request.shots, project=options.project)
+            client = self._backend.service.client
+            plan = client.plan(request.program(), shots=request.shots, project=options.project, **options.processing())
         row = next((it for it in plan if it["backend"] == self._backend.name), None)
         if row is None:
             return Quote(self._backend.name, fits=False, reason="your project may not use this backend")

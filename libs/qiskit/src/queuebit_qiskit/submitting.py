@@ -58,4 +58,6 @@ class Request:
             "project": options.project,
             "purpose": options.purpose,
             "tags": [*options.tags],
+            "workload_class": options.workload_class,
+            **options.processing(),
         }

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
 
-from queuebit_contracts.program import PROGRAM, Item, ParameterValue, read_program
-from queuebit_contracts.results import RESULTS, Estimate, ItemResult, Results, ResultValue
+from queuebit_contracts import results
+from queuebit_contracts.program import PROGRAM, Item, ParameterValue, Program, read_program
+from queuebit_contracts.results import RESULTS, Estimate, ItemResult, PostResult, Results, ResultValue
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_kernel import new_key
 from queuebit_quantum import (
     Backend,
     Basis,
     CircuitError,
+    Compiled,
+    CompileOptions,
     DoesNotFit,
+    MeasuredRun,
     Outcome,
     WorkItem,
     bases,
@@ -22,8 +28,13 @@ from queuebit_quantum import (
     label,
     measured_in,
     measured_results,
+    merged_counts,
     observables_of,
     parse,
+    post_process,
+    shots_of_copy,
+    variants,
+    with_options,
 )
 
 __all__ = ["run_submitted"]
@@ -42,12 +53,15 @@ class _Run:
     memory: bool = False
     parameters: Mapping[str, ParameterValue] | None = None
     basis: Basis | None = None
+    options: CompileOptions = field(default_factory=CompileOptions)
 
 
 def run_submitted(
     backend: Backend, circuit: Payload, content: Callable[[Payload], bytes], *, shots: int, seed: int
 ) -> tuple[bytes, str]:
     """Run a circuit, or each item of a program, and return the result with its media type.
+
+    Compile options and steps after the run are applied as an executor does it; a backend that lacks one refuses them.
 
     Args:
         backend: one that runs in this process.
@@ -60,11 +74,11 @@ def run_submitted(
         CircuitError: a single circuit cannot run; an item of a program fails alone.
     """
     if circuit.media_type != PROGRAM:
-        outcome = _outcome(backend, _Run(content(circuit), shots, seed))
+        outcome, _ = _outcome(backend, _Run(content(circuit), shots, seed))
         return json.dumps(dict(outcome.counts)).encode(), "application/json"
     program = read_program(content(circuit))
     sources = [content(it) for it in program.circuits]
-    results = []
+    ended = []
     for number, item in enumerate(program.items):
         run = _Run(
             sources[item.circuit],
@@ -73,48 +87,80 @@ def run_submitted(
             "memory" in program.outputs,
             item.parameters,
         )
-        results.append(_item(backend, item, run))
-    return Results(items=tuple(results)).content(), RESULTS
+        ended.append(_item(backend, program, item, run))
+    return Results(items=tuple(ended)).content(), RESULTS
 
 
-def _item(backend: Backend, item: Item, run: _Run) -> ItemResult:
+def _item(backend: Backend, program: Program, item: Item, run: _Run) -> ItemResult:
     try:
-        if asked := parse(run.source, parameters=run.parameters or {}, measured=False).results:
-            counted = _counted(backend, observables_of(asked), run)
-            found = tuple(ResultValue.model_validate(it) for it in measured_results(asked, counted))
-            return ItemResult(state="completed", results=found)
-        if item.observables:
-            return ItemResult(state="completed", expectations=(*_estimates(backend, item, run),))
-        outcome = _outcome(backend, run)
+        asked = parse(run.source, parameters=run.parameters or {}, measured=False).results
+        wanted = observables_of(asked) or item.observables
+        runs, memory = _runs(backend, program, replace(run, memory=run.memory and not wanted), wanted)
     except CircuitError as error:
         return ItemResult(state="failed", reason=Reason(code=error.code, text=str(error)))
-    return ItemResult(state="completed", counts=dict(outcome.counts), memory=outcome.memory)
+    plain = [it for it in runs if it.folding == 1]
+    counted = [(it.basis, it.counts) for it in plain if it.basis is not None]
+    found = ItemResult(state="completed", **_processed(program, item, runs))
+    if asked:
+        values = measured_results(asked, counted)
+        return found.model_copy(update={"results": tuple(map(ResultValue.model_validate, values))})
+    if wanted:
+        return found.model_copy(update={"expectations": (*_estimates(item, counted),)})
+    return found.model_copy(update={"counts": dict(plain[0].counts), "memory": memory})
 
 
-def _counted(
-    backend: Backend, observables: Sequence[Mapping[str, float]], run: _Run
-) -> list[tuple[Basis, Mapping[str, int]]]:
-    return [
-        (basis, _outcome(backend, replace(run, seed=run.seed + number, memory=False, basis=basis)).counts)
-        for number, basis in enumerate(bases(observables))
+def _processed(program: Program, item: Item, runs: Sequence[MeasuredRun]) -> dict[str, Any]:  # fields of a result
+    if not program.post:
+        return {}
+    steps = post_process(program.post, item.observables, runs)
+    kept = [
+        results.MeasuredRun(
+            counts=dict(it.counts),
+            basis=it.basis.paulis if it.basis else None,
+            folding=it.folding,
+            readout_errors=it.readout_errors,
+        )
+        for it in runs
     ]
+    return {"runs": tuple(kept), "post": tuple(map(PostResult.model_validate, steps))}
 
 
-def _estimates(backend: Backend, item: Item, run: _Run) -> Iterator[Estimate]:
-    counted = _counted(backend, item.observables, run)
+def _runs(
+    backend: Backend, program: Program, run: _Run, observables: Sequence[Mapping[str, float]]
+) -> tuple[list[MeasuredRun], tuple[str, ...] | None]:
+    """What was measured in each basis with each folding, twirled copies together; and the shots in order, if wanted."""
+    ways = variants(program.compilation.model_dump(exclude_none=True) if program.compilation else {}, program.post)
+    copies = ways[0].twirling or 1
+    shots, seeds = shots_of_copy(run.shots, ways[0].twirling), count(run.seed)
+    runs: list[MeasuredRun] = []
+    memory: list[str] = []
+    for basis in bases(observables) or (None,):
+        for first in range(0, len(ways), copies):
+            each = (
+                replace(run, shots=shots, seed=next(seeds), basis=basis, options=it) for it in ways[first:][:copies]
+            )
+            found = [_outcome(backend, it) for it in each]
+            memory += [bits for outcome, _ in found for bits in outcome.memory or ()]
+            counts, errors = merged_counts([outcome.counts for outcome, _ in found]), found[0][1].readout_errors
+            runs.append(MeasuredRun(counts, basis, ways[first].folding, tuple(errors)))
+    return runs, tuple(memory) if run.memory else None
+
+
+def _estimates(item: Item, counted: Sequence[tuple[Basis, Mapping[str, int]]]) -> Iterator[Estimate]:
     for it in item.observables:
         value, error = expectation(it, counted)
         yield Estimate(observable=label(it), value=value, stderr=error)
 
 
-def _outcome(backend: Backend, run: _Run) -> Outcome:
+def _outcome(backend: Backend, run: _Run) -> tuple[Outcome, Compiled]:
     circuit = parse(run.source, parameters=run.parameters or {}, measured=run.basis is None)
+    measured = with_options(circuit if run.basis is None else measured_in(circuit, run.basis), run.options)
     try:
-        compiled = backend.compile(circuit if run.basis is None else measured_in(circuit, run.basis), seed=1)
+        compiled = backend.compile(measured, seed=1)
     except DoesNotFit as error:
         raise CircuitError(str(error), code="does_not_fit") from error
     work = WorkItem(compiled, run.shots, run.seed, run.memory)
     (outcome,) = backend.collect(backend.submit([work], new_key()))
     if not isinstance(outcome, Outcome):
         raise CircuitError(outcome.text, code=outcome.code)
-    return outcome
+    return outcome, compiled

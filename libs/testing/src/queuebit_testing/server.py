@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 from ssl import SSLContext
@@ -28,6 +29,9 @@ from queuebit_runtime.tasks import Tasks
 
 __all__ = ["NatsServer", "connect_as", "declared", "free_port", "seed_file_of", "seeds_and_users"]
 
+_PORTS = range(10_000, 32_768)
+"""Below those that Linux gives to connections, and to servers that ask for any."""
+
 
 @cache
 def declared() -> Topology:
@@ -36,10 +40,11 @@ def declared() -> Topology:
 
 
 def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that is free now, and that the system gives to no other process until it is used."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", _PORTS.start + secrets.randbelow(len(_PORTS))))
+            return int(probe.getsockname()[1])
 
 
 def seeds_and_users(

@@ -13,7 +13,7 @@ from queuebit_quantum.vendor_faults import VendorCredentials, VendorFailed, Vend
 from queuebit_testing.backend_laws import BackendLaws, collected
 from queuebit_testing.stub_vendor import Failure, Garbage, LostReply, Status, StubVendor
 
-__all__ = ["HEAD", "MANY", "ONE", "Reopened", "VendorFailureLaws", "counts_of", "insist", "item_of"]
+__all__ = ["HEAD", "MANY", "ONE", "Reopened", "VendorFailureLaws", "counts_of", "insist", "item_of", "returns_within"]
 
 Reopened = Callable[[], Backend]
 """Returns an object of the plugin that knows nothing of the others, as in a new process."""
@@ -51,6 +51,18 @@ def insist(call: Callable[[], _T], times: int = 30) -> _T:
         except NotReachable:
             continue
     return call()
+
+
+def returns_within(vendor: StubVendor, requests: int, call: Callable[[], object]) -> bool:
+    """Make a call in a process that is gone after so many requests; return whether the call ended before that."""
+    vendor.cut(requests)
+    try:
+        call()
+    except NotReachable:
+        return False
+    finally:
+        vendor.heal()
+    return True
 
 
 def item_of(backend: Backend, source: str = ONE, shots: int = 100) -> WorkItem:
@@ -104,6 +116,19 @@ class VendorFailureLaws(BackendLaws):
         vendor.fail("*", Status(status, {"Retry-After": "0"}), times=2)
         assert insist(lambda: counts_of(backend, handle)) == [{"01": 100}]
         assert len(vendor.jobs) == 1
+
+    @pytest.mark.parametrize("status", [429, 503])
+    @pytest.mark.parametrize("name", ["submit", "poll"])
+    def test_the_wait_that_a_vendor_asks_for_is_passed_on(
+        self, backend: Backend, reopened: Reopened, vendor: StubVendor, name: str, status: int
+    ) -> None:
+        """The executor obeys it, if it knows it."""
+        token, other = event_id(), reopened()
+        handle = backend.submit([item_of(backend)], token)
+        vendor.fail("*", Status(status, {"Retry-After": "7"}), MANY)
+        with pytest.raises(NotReachable) as raised:
+            _call(other, name, handle, token)
+        assert raised.value.retry_after_s == 7
 
     @pytest.mark.parametrize("name", _CALLS)
     def test_credentials_that_are_refused_are_not_tried_again(

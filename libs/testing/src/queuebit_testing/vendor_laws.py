@@ -18,7 +18,6 @@ from queuebit_quantum import (
     Backend,
     DoesNotFit,
     Failed,
-    NotReachable,
     Outcome,
     ideal_distribution,
     parse,
@@ -36,6 +35,7 @@ from queuebit_testing.vendor_failure_laws import (
     counts_of,
     insist,
     item_of,
+    returns_within,
 )
 
 __all__ = ["VendorLaws"]
@@ -161,18 +161,33 @@ class VendorLaws(VendorFailureLaws):
         each = len(vendor.jobs)
         for step in range(1, _MOST_STEPS):
             token, killed = event_id(), reopened()
-            vendor.cut(step)
-            try:
-                killed.submit(work, token)
-            except NotReachable:
-                ended = False
-            else:
-                ended = True
-            vendor.heal()
+            ended = returns_within(vendor, step, partial(killed.submit, work, token))
             successor = reopened()
             handle = successor.find(token) or insist(partial(successor.submit, work, token))
             assert counts_of(successor, handle) == [{"01": 100}] * items
             assert len(vendor.jobs) == (step + 1) * each
+            if ended:
+                return
+        pytest.fail(f"a submission takes more than {_MOST_STEPS} requests")
+
+    def test_what_a_process_left_that_ended_at_any_step_can_be_cancelled(
+        self, backend: Backend, reopened: Reopened, vendor: StubVendor
+    ) -> None:
+        """A plugin whose submissions take several requests has `find_incomplete` for it."""
+        vendor.polls_needed = MANY
+        work = [item_of(backend, ONE, 30), item_of(backend, ONE, 20)]
+        for step in range(1, _MOST_STEPS):
+            token, killed, held = event_id(), reopened(), len(vendor.jobs)
+            ended = returns_within(vendor, step, partial(killed.submit, work, token))
+            successor = reopened()
+            handle = getattr(successor, "find_incomplete", successor.find)(token)
+            if len(vendor.jobs) > held:
+                assert handle is not None
+                successor.cancel(handle)
+                assert "ended" in [successor.poll(handle) for _ in range(_MOST_STEPS)]
+                found = set(map(str, counts_of(successor, handle)))
+                assert "cancelled" in found
+                assert found <= {"cancelled", "vendor_failed"}
             if ended:
                 return
         pytest.fail(f"a submission takes more than {_MOST_STEPS} requests")
