@@ -24,7 +24,7 @@ from queuebit_contracts.backend import BackendCalibrated, BackendRegistered, Cal
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.directory import Directory
-from queuebit_contracts.job import TERMINAL, JobRejected, JobSubmitted, Profile
+from queuebit_contracts.job import TERMINAL, GateShots, JobRejected, JobSubmitted, Profile
 from queuebit_contracts.query import BackendEstimate, CircuitError, ProfileAnswer, ProfileRequest
 from queuebit_contracts.session import CloseSession, OpenSession, session_id, signed_part
 from queuebit_contracts.tenants import parse_tenants
@@ -73,6 +73,8 @@ class FakeExecutors:
         self.esp_ppm: dict[str, int] = {}
         self.calibration: dict[str, str] = {}
         self.operations: dict[str, Payload] = {}
+        self.gates: dict[str, GateShots] = {}
+        self.tasks: dict[str, int] = {}
         self.error: CircuitError | None = None
         self.silent: set[str] = set()
         self.asked: list[tuple[str, ProfileRequest]] = []
@@ -98,6 +100,8 @@ class FakeExecutors:
                     esp_ppm=self.esp_ppm.get(it),
                     calibration=self.calibration.get(it),
                     operations=self.operations.get(it),
+                    gate_shots=self.gates.get(it),
+                    tasks=self.tasks.get(it),
                 )
                 for it in backends
             ),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from queuebit_broker.budgets import Budgets
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.snapshot import Snapshot
 from queuebit_broker.state import Profiled, World
@@ -83,7 +84,7 @@ def snapshot() -> Snapshot:
         profiled=Profiled(answer.profile, {it.backend: it for it in answer.estimates}),
         others_active=0,
         available=Money.of(10),
-        budgets={},
+        budgets=Budgets(),
         existing_hold=None,
         hold_closed=False,
         max_source_bytes=1000,

@@ -9,17 +9,19 @@ import pytest
 
 from queuebit_broker.answers import Answers
 from queuebit_broker.cancelling import CancelJobs
+from queuebit_broker.eligibility import Tariff
 from queuebit_broker.profiles import AT_ONCE, Profiles
 from queuebit_broker.state import World
 from queuebit_contracts import subjects
 from queuebit_contracts.account import AccountHeld, AccountReleased, AccountSettled, Settlement
 from queuebit_contracts.backend import BackendRegistered
-from queuebit_contracts.job import Cancellation, JobAccepted, JobCancelled, JobRejected
+from queuebit_contracts.job import Cancellation, GateShots, JobAccepted, JobCancelled, JobRejected
 from queuebit_contracts.query import CircuitError, ProfileAnswer, ProfileRequest, Question
 from queuebit_contracts.wire import Amount, Reason
 from queuebit_kernel import Malformed, Money, Superseded, Unavailable, digest, digest_of
 from queuebit_planning.fidelity import OPERATIONS
 from queuebit_planning.limits import TRANSIENT
+from queuebit_pricing import parse
 from queuebit_runtime.payloads import describe
 
 from .broker_office import Cancel, Office
@@ -355,6 +357,48 @@ async def test_a_candidate_carries_what_its_esp_follows_from(office: Office) -> 
     await office.deliver(await office.submit(backend="torino"))
     (candidate,) = office.log.events(JobAccepted)[0].data.candidates
     assert (candidate.operations, candidate.calibration) == (operations, digest_of("a calibration"))
+
+
+@pytest.fixture
+def gate_office(book_text: str) -> Office:
+    by_gates = 'per_gate_2q = "0.001"\nminimum = { amount = "0.1", rule = "base" }'
+    return Office(tariff=Tariff(parse(book_text.replace('per_second = { amount = "1.60" }', by_gates))))
+
+
+async def test_a_price_by_the_gate_holds_for_the_gates_of_the_compiled_circuit(gate_office: Office) -> None:
+    await gate_office.open()
+    counted = GateShots(gates_1q=500, gates_2q=200, measurements=300)
+    gate_office.executors.gates = {"torino": counted, "aer": counted}
+    await gate_office.deliver(await gate_office.submit(key="k1", backend="torino"))
+    await gate_office.deliver(await gate_office.submit(key="k2", backend="aer"))
+    (device,), (simulator,) = (it.data.candidates for it in gate_office.log.events(JobAccepted))
+    assert (device.hold, device.gate_shots) == ("0.30", counted)
+    assert simulator.gate_shots is None
+
+
+@pytest.mark.parametrize(("tasks", "hold"), [(None, "0.30"), (1, "0.30"), (7, "2.10")])
+async def test_a_hold_pays_for_each_task_that_the_vendor_may_bill(book_text: str, tasks: int | None, hold: str) -> None:
+    by_tasks = 'per_task = "0.30"'
+    office = Office(tariff=Tariff(parse(book_text.replace('per_second = { amount = "1.60" }', by_tasks))))
+    await office.open()
+    office.executors.tasks = {} if tasks is None else {"torino": tasks}
+    await office.deliver(await office.submit(backend="torino"))
+    (candidate,) = office.log.events(JobAccepted)[0].data.candidates
+    assert (candidate.hold, candidate.tasks) == (hold, tasks)
+
+
+async def test_a_price_that_does_not_depend_on_tasks_says_nothing_of_them(office: Office) -> None:
+    await office.open()
+    office.executors.tasks = {"torino": 7}
+    await office.deliver(await office.submit(backend="torino"))
+    (candidate,) = office.log.events(JobAccepted)[0].data.candidates
+    assert candidate.tasks is None
+
+
+async def test_gates_that_are_not_counted_are_not_free(gate_office: Office) -> None:
+    await gate_office.open()
+    await gate_office.deliver(await gate_office.submit(backend="torino"))
+    assert gate_office.reasons() == ["unpriced"]
 
 
 @pytest.mark.parametrize("code", sorted(TRANSIENT))

@@ -68,14 +68,27 @@ async def test_one_append_serves_all_who_wait_and_no_more_than_there_is(
 
 
 async def test_in_a_burst_a_round_waits_for_the_next_jobs(
-    office: Office, crowd: list[Delivery], batches: Batches
+    office: Office, crowd: list[Delivery], batches: Batches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    sleep, waits, over = asyncio.sleep, asyncio.Event(), asyncio.Event()
+
+    async def until_over(seconds: float) -> None:
+        if seconds == holding._TOGETHER_S:
+            waits.set()
+            await over.wait()
+        else:
+            await sleep(seconds)
+
+    monkeypatch.setattr(holding, "_BURST_S", 3600)
+    monkeypatch.setattr(asyncio, "sleep", until_over)
     assert await together(office, crowd[:2]) == {"done": 2}
-    third = asyncio.ensure_future(office.deliver(crowd[2]))
+    third = asyncio.ensure_future(together(office, crowd[2:3]))
+    await waits.wait()
+    others = asyncio.gather(third, together(office, crowd[3:4]))
     for _ in range(50):
-        await asyncio.sleep(0)
-    assert await together(office, crowd[3:4]) == {"done": 1}
-    await third
+        await sleep(0)
+    over.set()
+    assert [*await others] == [{"done": 1}, {"done": 1}]
     assert batches == [2, 2]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from queuebit_broker.budgets import Budgets
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.hybrid_policy import AdmitHybrid, HybridRequest, HybridSnapshot, admit_hybrid
 from queuebit_broker.snapshot import Cap
@@ -76,7 +77,7 @@ def snapshot(office: Office, book_text: str) -> HybridSnapshot:
         author=Authority("ann", "member"),
         key=key,
         available=Money.of(10),
-        budgets={"tenant": Money.of(5)},
+        budgets=Budgets({"tenant": Money.of(5)}),
     )
 
 
@@ -138,7 +139,9 @@ async def test_in_a_session_its_hold_is_taken_out_of_the_cap(office: Office, sna
     session = (await office.sessions.open("acme", opening())).session
     assert session is not None
     known = office.world.sessions.find("acme", session.session)
-    inside = replace(snapshot, session=known, cap=Cap(Money.of(1), ("tenant",)), available=Money.zero(), budgets={})
+    inside = replace(
+        snapshot, session=known, cap=Cap(Money.of(1), ("tenant",)), available=Money.zero(), budgets=Budgets()
+    )
     decision = admit_hybrid(request(session=session.session), inside)
     assert isinstance(decision, AdmitHybrid)
     assert decision.budgets == ("tenant", budget_of(session.session))

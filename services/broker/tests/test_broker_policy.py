@@ -230,7 +230,9 @@ def test_a_broken_circuit_does_not_hide_other_reasons(ask: Ask, snapshot: Snapsh
 def test_a_backend_without_a_price_is_never_free(ask: Ask, snapshot: Snapshot) -> None:
     unpriced = snapshot.backends["aer"].model_copy(update={"backend": "gift"})
     world = replace(snapshot, backends={**snapshot.backends, "gift": unpriced})
-    assert codes(admit(ask(backend="gift"), world)) == ["unpriced"]
+    refused = admit(ask(backend="gift"), world)
+    assert codes(refused) == ["unpriced"]
+    assert says(refused, "unpriced", "gift has no price", "[[price]]", "restarts broker and metering")
     decision = admit(ask(), world)
     assert isinstance(decision, Admit)
     assert "gift" not in [it.backend for it in decision.candidates]

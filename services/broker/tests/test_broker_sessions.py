@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from queuebit_broker.answers import Answers
+from queuebit_broker.eligibility import Tariff
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.session_rows import session_row
 from queuebit_contracts.account import AccountHeld, AccountReleased, Hold, Release
@@ -27,6 +28,7 @@ from queuebit_contracts.session import (
 from queuebit_contracts.tenants import parse_tenants
 from queuebit_contracts.wire import Amount
 from queuebit_kernel import Money, job_id
+from queuebit_pricing import parse
 
 from .broker_office import Office, closing, opening
 
@@ -281,6 +283,21 @@ async def test_idle_time_is_held_out_of_the_cap_at_the_end(rich: Office) -> None
     assert (hold.job, hold.purpose, hold.amount.amount) == (idle_hold_of(session.session), "idle", "0.09")
     assert hold.budgets == (budget_of(session.session),)
     assert free(rich) == Decimal("6.71")
+
+
+async def test_each_second_of_a_session_may_have_a_price_with_or_without_a_job(rich: Office, book_text: str) -> None:
+    rich.tariff = Tariff(parse(book_text.replace("per_session_idle_second", "per_session_second")))
+    rich.admit = rich.another_broker(rich.world, rich.follower)  # which also has sessions by this price book
+    session = await opened(rich, backend="torino", cap="4", max_idle_s=600)
+    assert session.wall_clock is True
+    rich.clock.advance(40)
+    await begin(rich, session, "3.20")
+    rich.clock.advance(50)
+    await rich.sessions.close("acme", closing(session.session))
+    (end,) = rich.log.events(SessionClosed)
+    assert (end.data.wall_s, end.data.idle_s) == (90, 40)
+    assert end.data.idle_hold is not None
+    assert end.data.idle_hold.amount == "0.09"
 
 
 async def test_idle_time_never_costs_more_than_the_cap_has_left_and_whole_seconds_are_billed(rich: Office) -> None:

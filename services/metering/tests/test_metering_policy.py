@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from queuebit_contracts.job import JobCorrected, Measure, Terms
-from queuebit_contracts.usage import usage_of
+from queuebit_contracts.job import Candidate, Credits, GateShots, JobCorrected, Measure, Terms
+from queuebit_contracts.usage import measures_of, usage_of
 from queuebit_contracts.wire import Amount
 from queuebit_kernel import Settle
 from queuebit_metering.errors import Overcharged, PriceLost, Unbillable
@@ -22,7 +22,7 @@ from .conftest import Life
 def test_a_completed_job_pays_each_component_of_its_price(life: Life) -> None:
     job = job_of([life.submitted(), life.accepted(), life.placed()])
     metered = bill(job, life.completed(shots=1000, qpu_us=1500, qubits=2), life.book)
-    assert metered.charge.model_dump(mode="json") == {
+    assert metered.charge.model_dump(mode="json", exclude_none=True) == {
         "amount": "0.002023",
         "currency": "USD",
         "jbu": "1.0023",
@@ -35,6 +35,53 @@ def test_a_completed_job_pays_each_component_of_its_price(life: Life) -> None:
     }
     assert (metered.state, metered.backend, metered.project) == ("completed", "aer", "main")
     assert metered.price_book == life.book.digest
+
+
+BY_GATES = """
+version = "2026-11-01"
+currency = "USD"
+[[price]]
+id = "aer-1"
+backend = "aer"
+valid_from = 2026-01-01T00:00:00Z
+source = "test"
+as_of = 2026-01-01
+confidence = "high"
+per_gate_2q = "0.002"
+minimum = { amount = "5", rule = "base" }
+credits = { unit = "HQC", price = "120" }
+"""
+
+
+def test_a_price_by_the_gate_bills_the_gates_of_its_terms_and_names_the_credits(life: Life) -> None:
+    book = parse(BY_GATES)
+    gates = GateShots(gates_1q=9, gates_2q=2000, measurements=9)
+    candidate = Candidate(backend="aer", price="aer-1", hold="1080.00", qpu_us=1500, gate_shots=gates)
+    accepted = life.accepted(candidates=(candidate,), hold=Amount(amount="1080.00"))
+    job = job_of([life.submitted(), accepted, life.placed()])
+    charge = bill(job, life.completed(shots=1000, qpu_us=1500, qubits=2), book).charge
+    assert charge.amount == "1080.00"
+    assert [(it.component, it.billed, it.amount, it.credits) for it in charge.lines] == [
+        ("gate_2q", "2000", "480", Credits(unit="HQC", amount="4")),
+        ("base", "1", "600", Credits(unit="HQC", amount="5")),
+    ]
+    partial = bill(job, life.completed(shots=500, qpu_us=1500, qubits=2), book).charge
+    assert partial.lines[0].billed == "1000"
+
+
+def test_the_tasks_that_a_vendor_counted_are_billed_up_to_those_of_the_terms(life: Life) -> None:
+    book = parse(BY_GATES.replace("per_gate_2q", "per_task").replace('minimum = { amount = "5", rule = "base" }', ""))
+    candidate = Candidate(backend="aer", price="aer-1", hold="0.96", qpu_us=1500, tasks=4)
+    accepted = life.accepted(candidates=(candidate,), hold=Amount(amount="0.96"))
+    job = job_of([life.submitted(), accepted, life.placed()])
+    ended = life.completed(shots=1000, qpu_us=1500, qubits=2)
+    for counted, billed in ((3, "3"), (9, "4")):
+        tasks = Measure(metric="tasks", quantity=str(counted), unit="task")
+        usage = usage_of(*measures_of(ended.data.usage), tasks)
+        charge = bill(
+            job, ended.model_copy(update={"data": ended.data.model_copy(update={"usage": usage})}), book
+        ).charge
+        assert [(it.component, it.consumed, it.billed) for it in charge.lines] == [("task", str(counted), billed)]
 
 
 def _line(component: str, unit: str, consumed: str, billed: str, unit_price: str, amount: str) -> dict[str, str]:

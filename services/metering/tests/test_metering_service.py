@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from asyncio.subprocess import Process
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +17,8 @@ from nats.js.api import RawStreamMsg
 from queuebit_contracts.account import AccountCorrected, AccountSettled
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import JobMetered
-from queuebit_contracts.subjects import account, job
+from queuebit_contracts.subjects import account, job, vendor_bill
+from queuebit_contracts.vendor_bill import CostRead
 from queuebit_kernel import event_id
 from queuebit_metering.policy import bill
 from queuebit_metering.state import job_of
@@ -25,6 +27,7 @@ from queuebit_runtime.log import JetStreamLog
 from queuebit_testing.server import NatsServer
 
 from .conftest import Life
+from .cost_stubs import IonqStub
 
 pytestmark = pytest.mark.server
 
@@ -32,9 +35,10 @@ pytestmark = pytest.mark.server
 _Event = TypeVar("_Event", bound=AnyEvent)
 
 
-async def start(server: NatsServer, book: Path) -> Process:
+async def start(server: NatsServer, book: Path, costs: Path | None = None) -> Process:
     environment = {
         **os.environ,
+        **({} if costs is None else {"QUEUEBIT_METERING_COSTS": str(costs)}),
         "QUEUEBIT_BUS_URL": server.url,
         "QUEUEBIT_BUS_SEED_FILE": str(server.seed_file("metering")),
         "QUEUEBIT_METERING_PRICE_BOOK": str(book),
@@ -128,3 +132,36 @@ async def test_every_job_is_settled_once_through_crashes_and_poison(
         assert await process.wait() == 0
         await client.close()
         await operator.close()
+
+
+async def test_a_vendors_number_stands_in_the_log_and_a_bad_file_stops_no_bill(tmp_path: Path, book_text: str) -> None:
+    book, costs, key = tmp_path / "book.toml", tmp_path / "costs.toml", tmp_path / "key"
+    book.write_text(book_text)
+    key.touch(mode=0o600)
+    server, today = NatsServer(tmp_path), f"{datetime.now(UTC):%Y-%m-%d}"
+    with IonqStub() as vendor:
+        key.write_text(vendor.secret)
+        vendor.costs = {today: "12.42"}
+        costs.write_text(f'[ionq]\norganization = "o"\nkey_file = "{key}"\nurl = "{vendor.url}"\n')
+        async with server.running(), asyncio.timeout(60):
+            operator = Bus("operator", server.url, server.seeds["operator"])
+            await operator.connect()
+            process = await start(server, book, costs)
+            event = await there(JetStreamLog(operator), vendor_bill("ionq", today).event("read", "1"), CostRead)
+            assert [(it.currency, it.amount) for it in event.data.amounts] == [("USD", "12.42")]
+            process.terminate()
+            assert await process.wait() == 0
+
+            costs.write_text("poll_minutes = 0")
+            process = await start(server, book, costs)
+            client = await server.connect("operator")
+            while True:
+                try:
+                    await client.request("qb.admin.bill", b"{}", timeout=5)
+                    break
+                except NoRespondersError:
+                    await asyncio.sleep(0.05)
+            process.terminate()
+            assert await process.wait() == 0
+            await client.close()
+            await operator.close()

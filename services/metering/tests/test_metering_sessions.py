@@ -57,6 +57,16 @@ async def test_it_is_metered_and_settled_once_whatever_is_delivered_again(book: 
     )
 
 
+def test_each_second_of_a_session_is_billed_where_its_price_says_so() -> None:
+    book = parse(PRICED.replace("per_session_idle_second", "per_session_second"))
+    bill = bill_session(closed(wall_s=150, idle_hold=Amount(amount="0.30")).data, book)
+    assert bill is not None
+    (line,) = bill.charge.lines
+    assert (line.component, line.consumed, line.billed, line.amount) == ("session_second", "150", "150", "0.3")
+    with pytest.raises(Overcharged):
+        bill_session(closed().data, book)
+
+
 async def test_after_a_crash_between_the_two_the_next_delivery_settles(book: PriceBook) -> None:
     log = MemoryLog()
     await MeterSession(log, book)(closed())

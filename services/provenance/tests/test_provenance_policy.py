@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from queuebit_contracts.job import JobAccepted, JobCompleted
+from queuebit_contracts.job import CompileChoice, JobAccepted, JobCompleted
 from queuebit_kernel import Malformed, digest, digest_of
 from queuebit_proof import ChargeLine, Reason, UsageLine, build_statement
 from queuebit_provenance.policy import REASON_CHARS, record_of
@@ -38,6 +38,24 @@ def test_a_completed_job_states_its_request_result_run_and_bill(life: Life) -> N
     assert record.trace_id == "0af7651916cd43dd8448eb211c80319c"
     moments = [record.submitted_at, record.accepted_at, record.placed_at, record.started_at, record.finished_at]
     assert moments == sorted(filter(None, moments))
+
+
+def test_options_and_steps_are_stated_by_name(life: Life) -> None:
+    *before, completed, metered = life("j1", "completed")
+    assert isinstance(completed, JobCompleted)
+    chosen = CompileChoice(optimization_level=3, twirling=8)
+    compilation = completed.data.compilation.model_copy(update={"options": chosen})
+    known = {"compilation": compilation, "post": ("readout-mitigation/1", "zne/1")}
+    end = completed.model_copy(update={"data": completed.data.model_copy(update=known)})
+
+    record = record_of([*before, end, metered], software=SOFTWARE)
+
+    predicate = json.loads(build_statement(record, salt=bytes(16)))["predicate"]
+    assert predicate["compiled"]["options"] == {"optimization_level": 3, "twirling": 8}
+    assert predicate["run"]["post"] == ["readout-mitigation/1", "zne/1"]
+    plain = json.loads(build_statement(record_of(life("j2", "completed"), software=SOFTWARE), salt=bytes(16)))
+    assert "options" not in plain["predicate"]["compiled"]
+    assert "post" not in plain["predicate"]["run"]
 
 
 @pytest.mark.parametrize(("end", "accepted"), [("completed", True), ("rejected", False), ("cancelled", False)])

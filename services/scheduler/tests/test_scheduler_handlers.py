@@ -9,7 +9,7 @@ import pytest
 
 from queuebit_contracts.backend import AliveAnswer, CalibrationAttempt
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import JobPlaced
+from queuebit_contracts.job import GateShots, JobPlaced
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import Aggregate, subject_of
 from queuebit_contracts.wire import Payload, Reason
@@ -93,6 +93,19 @@ def test_a_placement_says_all_that_an_executor_needs(world: World) -> None:
     }
     assert placed.provenanceid == "sha256:" + "0" * 64
     assert placed.source == "qb/scheduler"
+
+
+def test_the_terms_have_the_gates_and_the_tasks_that_the_hold_pays_for(world: World) -> None:
+    gates = GateShots(gates_1q=1, gates_2q=2, measurements=3)
+    event = world.accepted("j1", qpu_us=1500)
+    candidates = tuple(it.model_copy(update={"gate_shots": gates, "tasks": 7}) for it in event.data.candidates)
+    world.happens(
+        world.registered("aer"),
+        event.model_copy(update={"data": event.data.model_copy(update={"candidates": candidates})}),
+    )
+    [placed] = world.cycle()
+    assert placed.data.terms is not None
+    assert (placed.data.terms.gate_shots, placed.data.terms.tasks) == (gates, 7)
 
 
 def decision_of(placed: JobPlaced) -> Payload:

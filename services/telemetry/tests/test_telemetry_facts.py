@@ -18,6 +18,7 @@ from queuebit_contracts.config import Application, AppliedChange, ConfigApplied
 from queuebit_contracts.job import JobRejected, Rejection
 from queuebit_contracts.query import Question
 from queuebit_contracts.tenant import (
+    BudgetTerms,
     TenantDefined,
     TenantDefinition,
     UserDefined,
@@ -71,7 +72,7 @@ EVENTS: list[AnyEvent] = [
         source="qb/broker",
         data=TenantDefinition(
             tenant="acme", max_shots=9_000, max_active_jobs=5, by="ada",
-            budgets={"tenant": Amount(amount="5", currency="USD")},
+            budgets={"tenant": BudgetTerms(amount="5", currency="USD")},
         ),
     ),
     user("acme", "ann", "ada"),

@@ -6,16 +6,17 @@ import asyncio
 import gzip
 import json
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from queuebit_contracts.query import Question
-from queuebit_kernel import Fault
+from queuebit_kernel import Fault, SystemClock
 from queuebit_runtime.rows import mark_of, row_of
+from queuebit_slo import query, shipped
 from queuebit_telemetry.adapters import ClickHouse
 from queuebit_telemetry.errors import Refused
-from queuebit_telemetry.handlers import KeepSpans
+from queuebit_telemetry.handlers import AnswerLevels, KeepSpans
 
 from .conftest import LifeOf, Warehouse, rows_of
 
@@ -41,8 +42,8 @@ async def test_rows_are_verified_by_all_they_hold(
             ([], [1, 2, 3, 4, 5, 6], []),
         ),
         (
-            "ALTER TABLE events MODIFY COLUMN queue_wait_bucket REMOVE MATERIALIZED;"
-            "ALTER TABLE events UPDATE queue_wait_bucket = 1 WHERE type = 'qb.job.completed.v1'",
+            "ALTER TABLE events MODIFY COLUMN attempt REMOVE MATERIALIZED;"
+            "ALTER TABLE events UPDATE attempt = 9 WHERE type = 'qb.job.completed.v1'",
             ([], [3], []),
         ),
         ("ALTER TABLE events UPDATE tenant = 'evil' WHERE type = 'qb.job.metered.v1'", ([4], [], [])),
@@ -90,9 +91,10 @@ async def test_no_event_is_too_strange_to_be_stored_asked_about_and_verified(
     ]
     rows = [row_of(f"qb.job.acme.j{seq % 9}.{event}", it, seq, now) for seq, it in enumerate(bodies, 1)]
     await clickhouse.append(rows, position.generation, "LOG>0")
-    assert await clickhouse.count_events("acme") == len(rows)
+    assert await clickhouse._query("SELECT count() AS events FROM events") == [{"events": len(rows)}]
     assert json.dumps([await clickhouse.jobs("acme", Question()), await clickhouse.charges("acme", Question())])
-    await clickhouse.counts("acme", now - timedelta(days=1), now)
+    for objective in shipped():
+        await clickhouse.cases(query(objective, now, [objective.window]))
     stored = await warehouse.verified().rows()
     assert list(stored.marks) == [mark_of(row) for row in rows]
     assert not stored.altered
@@ -155,10 +157,11 @@ async def test_an_answer_that_is_none_is_a_fault_like_any_other(encoding: str, b
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         client = ClickHouse(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "queuebit", "none")
         await client._client()
-        bad, now = True, datetime.now(UTC)
-        for question in (client.position(), client.counts("acme", now, now), client.count_events("acme")):
-            with pytest.raises(Fault):
-                await question
+        bad, levels = True, AnswerLevels(client, shipped()[:1], SystemClock())
+        with pytest.raises(Fault):
+            await client.position()
+        with pytest.raises(Fault):
+            await levels("acme", Question())
         await client.close()
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from fractions import Fraction
 from importlib.resources import files
+from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
-from queuebit_contracts.objectives import BUCKETS_MS, Objectives
-from queuebit_telemetry.policy import Counts, Durations, Level, Ratio, levels, quantile
+from queuebit_contracts.indicators import BUCKETS_MS
+from queuebit_contracts.query import Question
+from queuebit_kernel import FixedClock
+from queuebit_slo import Counts, Objective, Query
+from queuebit_telemetry.handlers import AnswerLevels
+from queuebit_telemetry.policy import Level
 
-BOUNDS = (10, 100, 1000)
-
-
-def _level(good: int, total: int, target: str = "0.99") -> Level:
-    return Level("any", "a promise", Fraction(target), good, total)
+WAIT = Objective("wait", "jobs start", "jobs", "queue-wait", Fraction(1, 2), timedelta(days=30), 2000, by=("tenant",))
+SUCCESS = Objective("success", "jobs succeed", "jobs", "success", Fraction(99, 100), timedelta(days=30))
 
 
 @pytest.mark.parametrize(
@@ -30,63 +32,43 @@ def _level(good: int, total: int, target: str = "0.99") -> Level:
     ],
 )
 def test_budget(good: int, total: int, remaining: Fraction) -> None:
-    assert _level(good, total).budget_remaining == remaining
+    assert Level(SUCCESS, Counts(good, total)).budget_remaining == remaining
 
 
 def test_share_is_unknown_before_the_first_case() -> None:
-    assert _level(0, 0).actual is None
-    assert _level(1, 3).actual == Fraction(1, 3)
+    assert Level(SUCCESS, Counts(0, 0)).actual is None
+    assert Level(SUCCESS, Counts(1, 3)).actual == Fraction(1, 3)
 
 
-@pytest.mark.parametrize(
-    ("histogram", "q", "expected"),
-    [
-        ((0, 0, 0, 0), "0.5", None),
-        ((4, 0, 0, 0), "0.5", 5),
-        ((2, 2, 0, 0), "0.5", 10),
-        ((2, 2, 0, 0), "0.75", 55),
-        ((0, 0, 0, 3), "0.5", 1000),
-        ((1, 0, 1, 0), "0.95", 910),
-    ],
-)
-def test_quantile_is_linear_within_its_bucket(histogram: tuple[int, ...], q: str, expected: int | None) -> None:
-    assert quantile(Durations(histogram, 1000), BOUNDS, Fraction(q)) == expected
+class Asked:
+    """A warehouse that counts the same for everything it is asked."""
+
+    def __init__(self, good: int, total: int) -> None:
+        self.row = {"good": good, "total": total, "value": 1500, "cases": total, "span_s": 0}
+        self.queries: list[Query] = []
+
+    async def cases(self, query: Query) -> list[dict[str, Any]]:
+        self.queries.append(query)
+        return [self.row]
 
 
-@pytest.mark.parametrize("histogram", [(0, 0, 9, 0), (0, 0, 0, 9)])
-def test_no_quantile_is_above_the_longest(histogram: tuple[int, ...]) -> None:
-    assert quantile(Durations(histogram, 120), BOUNDS, Fraction("0.95")) == 120
+async def test_each_objective_is_answered_for_the_tenant_alone_and_as_a_whole() -> None:
+    asked = Asked(9, 10)
+    wait, success = await AnswerLevels(asked, (WAIT, SUCCESS), FixedClock())("acme", Question())
+    assert (wait["name"], wait["promise"], wait["value"]) == ("wait", "jobs start", 1500)
+    assert (wait["target"], wait["actual"], wait["budget_remaining"]) == ("0.5", "0.9", "0.8")
+    assert (success["good"], success["total"], success["budget_remaining"]) == (9, 10, "-9")
+    assert all(it.parameters["where_tenant"] == "acme" for it in asked.queries)
+    assert not any(it.sql.endswith("GROUP BY tenant") for it in asked.queries)
 
 
-def test_durations_count_as_good_up_to_their_threshold() -> None:
-    promised = Objectives.model_validate(
-        {
-            "window_days": 30,
-            "slo": {"wait": {"promise": "", "indicator": "queue_wait", "target": "0.5", "threshold_ms": 100}},
-        }
-    )
-    none = (0,) * (len(BUCKETS_MS) + 1)
-    waits = (3, 0, 0, 2, 1, *none[5:-1], 4)
-    counts = Counts(Ratio(0, 0), queue_wait=Durations(waits, 700_000), end_to_end=Durations(none), receipts=Ratio(0, 0))
-    (level,) = levels(promised, counts, Ratio(0, 0))
-    assert (level.good, level.total, level.value_ms) == (5, 10, 100)
-
-
-def test_threshold_between_buckets_is_refused() -> None:
-    slo = {"promise": "", "indicator": "queue_wait", "target": "0.5", "threshold_ms": 99}
-    with pytest.raises(ValidationError, match="must be one of 10, 20"):
-        Objectives.model_validate({"window_days": 30, "slo": {"wait": slo}})
-
-
-@pytest.mark.parametrize("target", ["0", "1", "1.0", "-0.5", "2", "99"])
-def test_target_that_is_no_share_is_refused(target: str) -> None:
-    slo = {"promise": "", "indicator": "success", "target": target}
-    with pytest.raises(ValidationError, match="a share between 0 and 1"):
-        Objectives.model_validate({"window_days": 30, "slo": {"any": slo}})
+async def test_what_had_no_case_has_no_value_and_another_tenants_objective_is_left_out() -> None:
+    other = Objective("other", "", "jobs", "success", Fraction(1, 2), timedelta(days=1), where={"tenant": "evil"})
+    (wait,) = await AnswerLevels(Asked(0, 0), (WAIT, other), FixedClock())("acme", Question())
+    assert (wait["actual"], wait["value"], wait["budget_remaining"]) == (None, None, "1")
 
 
 def test_table_counts_in_the_buckets_of_the_objectives() -> None:
     ddl = files("queuebit_contracts").joinpath("warehouse/01_events.sql").read_text()
     lists = re.findall(r"arrayCount\(bound -> \w+ > bound,\s*\[([\d,\s]+)\]", ddl)
     assert [tuple(map(int, it.split(","))) for it in lists] == [BUCKETS_MS] * 2
-    assert f"countResample(1, {len(BUCKETS_MS) + 2}, 1)" in ddl

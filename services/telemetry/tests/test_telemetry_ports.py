@@ -1,37 +1,28 @@
-"""Laws of the ports to the log and to the counters: the fakes in memory obey what the real ones do."""
+"""Laws of the ports to the log: the fakes in memory obey what the real ones do."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import JobSealed
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.topology import topology
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.log import JetStreamLog
-from queuebit_runtime.rows import Row, row_of
 from queuebit_runtime.view import Raw, View
-from queuebit_telemetry.adapters import ClickHouse, LogHead
-from queuebit_telemetry.policy import Ratio
-from queuebit_telemetry.ports import Analytics, Follow, Log
+from queuebit_telemetry.adapters import LogHead
+from queuebit_telemetry.ports import Follow, Log
 from queuebit_testing.build import funded, held
 from queuebit_testing.server import NatsServer
 
-from .fakes import MemoryAnalytics, MemoryMessages
+from .fakes import MemoryMessages
 
 Publish = Callable[[AnyEvent], Awaitable[int]]
 """Stores an event in the log; returns its sequence."""
-
-Keep = Callable[[list[Row]], Awaitable[None]]
-"""Stores rows in an empty table."""
-
-Life = Callable[..., list[AnyEvent]]
 
 
 class LogLaws:
@@ -44,11 +35,6 @@ class LogLaws:
         last = await publish(held("j1"))
         now = await log.head()
         assert (now.first, now.last, now.messages) == (1, last, 2)
-
-    async def test_messages_are_counted_for_one_tenant_alone(self, log: Log, publish: Publish) -> None:
-        for event in (funded(), held("j1"), held("j2"), funded(tenant="evil")):
-            await publish(event)
-        assert [await log.messages_of(it) for it in ("acme", "evil", "nobody")] == [3, 1, 0]
 
 
 class FollowerLaws:
@@ -92,44 +78,6 @@ async def _following(follow: Follow, after: int) -> AsyncIterator[tuple[list[Raw
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
-
-
-class AnalyticsLaws:
-    """Asks for the fixtures `analytics` and `keep`."""
-
-    async def test_the_position_is_that_of_the_newest_row(
-        self, analytics: Analytics, keep: Keep, life_of: Life
-    ) -> None:
-        assert (await analytics.position()).seq == 0
-        await keep(_rows(life_of("acme", "j1")))
-        assert (await analytics.position()).seq == 6
-
-    async def test_everything_is_counted_for_one_tenant_alone(
-        self, analytics: Analytics, keep: Keep, life_of: Life
-    ) -> None:
-        await keep(_rows([*life_of("acme", "j1"), *life_of("acme", "j2", 100), *life_of("evil", "j3")]))
-        assert [await analytics.count_events(it) for it in ("acme", "evil", "nobody")] == [12, 6, 0]
-        found = await analytics.counts("acme", _ago(hours=24), _ago(hours=-1))
-        assert (found.success, found.receipts) == (Ratio(2, 2), Ratio(2, 2))
-        assert (found.queue_wait.longest_ms, found.end_to_end.longest_ms) == (220, 700)
-        assert [sum(it.histogram) for it in (found.queue_wait, found.end_to_end)] == [2, 2]
-        assert found.queue_wait.histogram.index(1) < found.end_to_end.histogram.index(2)
-
-    async def test_a_receipt_is_owed_only_for_what_ended_long_enough_ago(
-        self, analytics: Analytics, keep: Keep, life_of: Life
-    ) -> None:
-        await keep(_rows([it for it in life_of("acme", "j1") if not isinstance(it, JobSealed)]))
-        owed = [(await analytics.counts("acme", _ago(hours=24), _ago(hours=it))).receipts for it in (-1, 1)]
-        assert owed == [Ratio(0, 1), Ratio(0, 0)]
-
-
-def _rows(events: list[AnyEvent]) -> list[Row]:
-    now = datetime.now(UTC)
-    return [row_of(subject_of(it), it.to_bytes(), seq, now) for seq, it in enumerate(events, 1)]
-
-
-def _ago(*, hours: int) -> datetime:
-    return datetime.now(UTC) - timedelta(hours=hours)
 
 
 @pytest.fixture
@@ -177,30 +125,3 @@ class TestServer(LogLaws, FollowerLaws):
         await bus.connect()
         yield JetStreamLog(bus).append
         await bus.close()
-
-
-class TestMemoryAnalytics(AnalyticsLaws):
-    @pytest.fixture
-    def analytics(self) -> MemoryAnalytics:
-        return MemoryAnalytics()
-
-    @pytest.fixture
-    def keep(self, analytics: MemoryAnalytics) -> Keep:
-        async def keep(rows: list[Row]) -> None:
-            analytics.rows += rows
-
-        return keep
-
-
-@pytest.mark.server
-class TestWarehouse(AnalyticsLaws):
-    @pytest.fixture
-    def analytics(self, clickhouse: ClickHouse) -> Analytics:
-        return clickhouse
-
-    @pytest.fixture
-    def keep(self, clickhouse: ClickHouse) -> Keep:
-        async def keep(rows: list[Row]) -> None:
-            await clickhouse.append(rows, (await clickhouse.position()).generation, "LOG>0")
-
-        return keep

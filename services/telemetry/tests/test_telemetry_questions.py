@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from queuebit_contracts.job import Charge, Correction, JobCorrected, JobRejected
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import event_name
 from queuebit_contracts.wire import Amount, Reason, UnknownEvent
+from queuebit_kernel import SystemClock
+from queuebit_slo import history, query, shipped
 from queuebit_telemetry.adapters import ClickHouse
-from queuebit_telemetry.policy import Ratio
-from queuebit_telemetry.queries import COUNTS
+from queuebit_telemetry.handlers import AnswerLevels
 
 from .conftest import LifeOf, rows_of
 
@@ -273,25 +275,37 @@ async def test_a_corrected_bill_is_charged_once_with_its_delta(clickhouse: Click
     assert (job["charge"], job["jbu"], job["state"]) == ("0.060000000000000001", "1.50", "completed")
 
 
-async def test_counters_are_those_of_the_rows(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+async def test_the_objectives_of_this_version_count_the_cases_of_one_tenant(
+    clickhouse: ClickHouse, life_of: LifeOf
+) -> None:
     position = await clickhouse.position()
     events = [event for number in range(20) for event in life_of("acme", f"j{number}", number * 20)]
-    events += life_of("acme", "unsealed")[:3] + life_of("evil", "j99")
-    await clickhouse.append(rows_of(events), position.generation, "LOG>0")
-    now = datetime.now(UTC)
-    since = now - timedelta(days=1)
-    later = await clickhouse.counts("acme", since, now + timedelta(minutes=1))
-    assert later.success == Ratio(21, 21)
-    assert later.receipts == Ratio(20, 21)
-    assert sum(later.queue_wait.histogram) == sum(later.end_to_end.histogram) == 21
-    assert (later.queue_wait.longest_ms, later.end_to_end.longest_ms) == (500, 700)
-    assert (await clickhouse.counts("acme", since, now - timedelta(minutes=1))).receipts == Ratio(0, 0)
+    await clickhouse.append(rows_of([*events, *life_of("evil", "j99")]), position.generation, "LOG>0")
+    levels = await AnswerLevels(clickhouse, shipped(), SystemClock())("acme", Question())
+    found = {it["name"]: it for it in levels}
+    assert found.keys() == {it.name for it in shipped() if "tenant" not in it.where}, "the platform's own are not shown"
+    assert (found["job-success"]["good"], found["job-success"]["total"]) == (20, 20)
+    assert (found["queue-wait-p95"]["good"], found["queue-wait-p95"]["total"]) == (20, 20)
+    assert found["success-production"]["total"] == 0
 
-    values = {"tenant": "acme", "since": int(since.timestamp())}
-    client = await clickhouse._client()
-    by_projection = await client.query(COUNTS, parameters=values, settings={"force_optimize_projection_name": "levels"})
-    by_rows = await client.query(COUNTS, parameters=values, settings={"optimize_use_projections": 0})
-    assert by_projection.result_rows == by_rows.result_rows
+
+async def test_each_objective_counts_by_group_window_and_day(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+    position = await clickhouse.position()
+    events = [*life_of("acme", "j1"), *life_of("acme", "j2"), *life_of("evil", "j3")]
+    await clickhouse.append(rows_of(events), position.generation, "LOG>0")
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    found: dict[str, dict[str, int]] = {}
+    for objective in shipped():
+        (by,) = objective.by
+        counted = await clickhouse.cases(query(objective, now, objective.spans))
+        whole = {it[by]: it["total"] for it in counted if it["span_s"] == objective.window.total_seconds()}
+        days = Counter[str]()
+        for it in await clickhouse.cases(history(objective, now)):
+            days[it[by]] += it["total"]
+        assert dict(days) == whole, objective.name
+        found[objective.name] = whole
+    for name in ("job-success", "end-to-end-p95", "retry", "provenance-completeness", "telemetry-completeness"):
+        assert found[name] == {"acme": 2, "evil": 1}, name
 
 
 async def test_bills_come_in_pages_with_what_is_known_of_their_jobs(clickhouse: ClickHouse, life_of: LifeOf) -> None:

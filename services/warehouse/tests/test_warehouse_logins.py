@@ -100,6 +100,8 @@ def test_readers_cannot_change_data(guarded: Warehouse, who: tuple[str, str] | N
         "/* */ explain indexes = 1 SELECT * FROM events WHERE job = 'b1'",
         "SELECT * FROM (EXPLAIN ESTIMATE SELECT * FROM events WHERE job = 'b1')",
         "SELECT * FROM viewExplain('EXPLAIN ESTIMATE', '', (SELECT * FROM events))",
+        "CHECK TABLE events",
+        "/* */ check table events settings check_query_single_value_result = 0",
     ],
 )
 def test_a_tenants_user_learns_nothing_about_other_tenants_from_indexes(guarded: Warehouse, query: str) -> None:

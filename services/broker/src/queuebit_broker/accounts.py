@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 
 from queuebit_broker.closed_jobs import ClosedJobs
 from queuebit_contracts.account import (
     AccountCorrected,
+    AccountExpired,
     AccountFunded,
+    AccountGranted,
     AccountHeld,
     AccountReleased,
     AccountSettled,
@@ -22,6 +25,7 @@ from queuebit_contracts.account import (
 from queuebit_contracts.catalog import AnyEvent, Decoded
 from queuebit_contracts.session import budget_of, reserved, session_in
 from queuebit_kernel import Money
+from queuebit_ledger import Credit, burn, count_day, expiring
 
 __all__ = ["Account", "Accounts", "Committed", "OpenHold", "Totals", "counted"]
 
@@ -63,6 +67,8 @@ class Account:
     """Those of sessions, for their caps and their idle time, by name."""
     closed: ClosedJobs = field(default_factory=ClosedJobs)
     """Jobs whose hold was settled or released: they never hold again, even after a late delivery."""
+    credits: dict[str, Credit] = field(default_factory=dict)
+    """Grants, by name."""
     last_funded: int = 0
     last_held: int = 0
     """Sequence of the newest hold. The next append expects it, so its writer has seen every earlier hold."""
@@ -72,6 +78,18 @@ class Account:
         """The free amount."""
         return self.free.get(currency, Money.zero(currency))
 
+    def available_at(self, currency: str, now: datetime) -> Money:
+        """What may be held: the free amount without grants that have expired, of which what is on hold stays."""
+        free = self.available(currency)
+        if not self.credits:
+            return free
+        return free - min(expiring(self.credits.values(), currency, now), max(free, Money.zero(currency)))
+
+    def granted(self, currency: str) -> Money:
+        """The amount of all grants, without what was taken back."""
+        amounts = (it.amount - it.expired for it in self.credits.values() if it.amount.currency == currency)
+        return sum(amounts, Money.zero(currency))
+
     def held(self, currency: str) -> Money:
         """The held amount."""
         holds = (*self.holds.values(), *self.sessions.values())
@@ -80,7 +98,8 @@ class Account:
 
     def spent(self, currency: str) -> Money:
         """The charged amount, with corrections."""
-        return self.funded.get(currency, Money.zero(currency)) - self.available(currency) - self.held(currency)
+        funded = self.funded.get(currency, Money.zero(currency)) + self.granted(currency)
+        return funded - self.available(currency) - self.held(currency)
 
     def take(self, event: Decoded, sequence: int) -> _Movement | None:
         """Fold one fact of this account; say what it moved, if it did."""
@@ -97,9 +116,18 @@ class Account:
                 self.funded[amount.currency] = self.funded.get(amount.currency, Money.zero(amount.currency)) + amount
                 self._grow(amount)
                 self.last_funded = sequence
+            case AccountGranted() if event.data.grant not in self.credits:
+                it, zero = event.data, Money.zero(event.data.amount.currency)
+                self.credits[it.grant] = Credit(it.amount.money, zero, zero, it.priority, it.expires_at, sequence)
+                self._grow(it.amount.money)
+            case AccountExpired() if (credit := self.credits.get(event.data.grant)) and not credit.expired.amount:
+                amount = event.data.amount.money
+                self.credits[event.data.grant] = replace(credit, expired=amount)
+                self._shrink(amount)
             case AccountCorrected() if sequence > self.last_corrected:
                 delta = event.data.delta.money
                 self._shrink(delta)
+                self.credits.update(burn(self.credits, delta))
                 self.last_corrected = sequence
                 return _Movement(event.data.budgets or (), Money.zero(delta.currency), delta)
         return None
@@ -130,6 +158,7 @@ class Account:
             free={**self.free},
             holds={**self.holds},
             sessions={**self.sessions},
+            credits={**self.credits},
             closed=self.closed.copy(),
         )
 
@@ -148,6 +177,8 @@ class Account:
         if hold is None:
             return None
         self._grow(hold.amount - spent)
+        if self.credits:
+            self.credits.update(burn(self.credits, spent))
         return _Movement(hold.budgets, Money.zero(spent.currency) - hold.amount, spent)
 
     def _grow(self, amount: Money) -> None:
@@ -175,6 +206,8 @@ class Totals:
 
     committed: list[tuple[tuple[str, str, str], Committed]]
     """By tenant, budget and currency."""
+    by_day: list[tuple[tuple[str, str, str], dict[date, Money]]]
+    """What was charged against budgets, by day of UTC."""
     seen: dict[str, int]
     newest: int
 
@@ -185,9 +218,12 @@ class Accounts:
     def __init__(self) -> None:
         self._accounts: defaultdict[tuple[str, str], Account] = defaultdict(Account)
         self._committed: dict[tuple[str, str, str], Committed] = {}
+        self._by_day: defaultdict[tuple[str, str, str], dict[date, Money]] = defaultdict(dict)
         self._seen: defaultdict[str, int] = defaultdict(int)
         self._ahead: dict[int, str] = {}
         """The jobs of holds that were folded when they were appended, and that the view has not read back."""
+        self.charged: set[tuple[str, str]] = set()
+        """By tenant and name: budgets that something was charged against, until they are looked at."""
         self.newest = 0
         """Sequence of the newest fact that is folded; it may lie ahead of the view."""
 
@@ -203,6 +239,10 @@ class Accounts:
         """What counts against a budget since it was defined."""
         zero = Money.zero(currency)
         return self._committed.get((tenant, budget, currency)) or Committed(zero, zero)
+
+    def spent_by_day(self, tenant: str, budget: str, currency: str) -> Mapping[date, Money]:
+        """What was charged against a budget, by day of UTC, for as many days as a window may have."""
+        return self._by_day.get((tenant, budget, currency)) or {}
 
     def seen(self, tenant: str) -> int:
         """The sequence up to which all holds of a tenant are folded; the next append on its accounts expects it."""
@@ -245,7 +285,8 @@ class Accounts:
 
     def totals(self) -> Totals:
         """A copy of all that is not in an account."""
-        return Totals([*self._committed.items()], {**self._seen}, self.newest)
+        by_day = [(key, {**days}) for key, days in self._by_day.items()]
+        return Totals([*self._committed.items()], by_day, {**self._seen}, self.newest)
 
     def accounts(self) -> Mapping[tuple[str, str], Account]:
         """Every account that has a history, by tenant and name."""
@@ -255,6 +296,7 @@ class Accounts:
         """Take what was copied."""
         self._accounts.update(accounts)
         self._committed.update(totals.committed)
+        self._by_day.update(totals.by_day)
         self._seen.update(totals.seen)
         self.newest = totals.newest
 
@@ -268,7 +310,7 @@ class Accounts:
         moved = account.take(event, sequence)
         if moved is None:
             return
-        self._move(tenant, moved)
+        self._move(tenant, moved, event.time.astimezone(UTC).date())
         if account.sessions:
             for session in {event.data.job, *map(session_in, moved.budgets)} & account.sessions.keys():
                 self._reserve(tenant, account, session)
@@ -278,10 +320,13 @@ class Accounts:
         currency = account.sessions[session].amount.currency
         kept = account.reserve(session, self.committed(tenant, budget_of(session), currency).total)
         if kept is not None:
-            self._move(tenant, kept)
+            self._move(tenant, kept, None)
 
-    def _move(self, tenant: str, moved: _Movement) -> None:
+    def _move(self, tenant: str, moved: _Movement, day: date | None) -> None:
         for budget in moved.budgets:
+            if day is not None and moved.spent.amount and session_in(budget) is None:
+                count_day(self._by_day[tenant, budget, moved.spent.currency], day, moved.spent)
+                self.charged.add((tenant, budget))
             before = self.committed(tenant, budget, moved.held.currency)
             after = Committed(before.held + moved.held, before.spent + moved.spent)
             self._committed[tenant, budget, moved.held.currency] = after

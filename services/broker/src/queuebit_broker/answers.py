@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 from typing import TypeAlias
 
 from pydantic import JsonValue
 
+from queuebit_broker.accounts import Account
 from queuebit_broker.eligibility import Candidate, Silent, Tariff, Verdict, assess
+from queuebit_broker.funds import spending_of
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.rules import about_shots, about_source, circuit_reason, runs
 from queuebit_broker.session_rows import session_row
@@ -16,8 +19,9 @@ from queuebit_broker.state import World
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Clock, Money, rfc3339
+from queuebit_ledger import first_day
 from queuebit_planning.eligibility import explain
-from queuebit_pricing import Price, Unpriced
+from queuebit_pricing import Price, Unpriced, plain
 
 __all__ = ["Answers"]
 
@@ -79,17 +83,23 @@ class Answers:
 
     async def balances(self, tenant: str, question: Question) -> Answer:
         """What each account of the tenant, or that of one project, and each budget has left."""
-        rows = [
-            self._balance("account", name, funded, account.held(funded.currency), account.spent(funded.currency))
-            for name, account in self._world.accounts.of(tenant).items()
-            if question.project in (None, name)
-            for funded in account.funded.values()
-        ]
+        now, rows = self._clock.now(), list[_Row]()
+        for name, account in self._world.accounts.of(tenant).items():
+            if question.project in (None, name):
+                rows += self._account(name, account, now)
         entry = self._world.directory.tenant.get(tenant)
         for name, budget in sorted(entry.budget.items()) if entry else ():
-            limit = Money.of(budget.amount, budget.currency)
-            committed = self._world.accounts.committed(tenant, name, limit.currency)
-            rows.append(self._balance("budget", name, limit, committed.held, committed.spent))
+            it = spending_of(self._world, tenant, name, budget, now)
+            first, spent_by = first_day(it.window, it.today), it.spent_by()
+            rows.append(
+                {
+                    **self._balance("budget", name, it.limit, it.held, it.spent),
+                    "window": it.window,
+                    "since": first.isoformat() if first else None,
+                    "soft": budget.soft,
+                    "spent_by": spent_by.isoformat() if spent_by else None,
+                }
+            )
         return Answer(rows=tuple(rows))
 
     async def delegations(self, tenant: str, question: Question) -> Answer:
@@ -109,6 +119,18 @@ class Answers:
         known = [it for it in self._world.sessions.of(tenant) if question.session in (None, it.session.session)]
         rows = [session_row(self._world, it, now, self._tariff.currency) for it in known[: question.limit]]
         return Answer(rows=tuple(rows))
+
+    def _account(self, name: str, account: Account, now: datetime) -> Iterator[_Row]:
+        """An account by currency, then its grants, of which nothing was taken back yet."""
+        currencies = dict.fromkeys([*account.funded, *(it.amount.currency for it in account.credits.values())])
+        for currency in currencies:
+            limit = account.funded.get(currency, Money.zero(currency)) + account.granted(currency)
+            row = self._balance("account", name, limit, account.held(currency), account.spent(currency))
+            yield {**row, "left": account.available_at(currency, now).text()}
+        for grant, it in account.credits.items():
+            row = self._balance("grant", grant, it.amount - it.expired, Money.zero(it.amount.currency), it.burnt)
+            expires = rfc3339(it.expires_at) if it.expires_at else None
+            yield {**row, "project": name, "priority": it.priority, "expires_at": expires}
 
     def _balance(self, kind: str, name: str, limit: Money, held: Money, spent: Money) -> _Row:
         return {
@@ -193,9 +215,16 @@ def _no(reasons: list[Reason]) -> Answer:
     return Answer(error=Reason(code=reasons[0].code, text="; ".join(it.text for it in reasons)))
 
 
+_NAMES = {"base": "job", "gate_1q": "one-qubit gate", "gate_2q": "two-qubit gate"}
+
+
 def _in_words(price: Price) -> str:
     """The components as people say them: `0.30 USD a task + 0.01 USD a shot`."""
     parts = [
-        f"{it.unit_price} {price.currency} a {it.component.replace('_', '-')}" for it in price.rates if it.unit_price
+        f"{it.unit_price:f} {price.currency} a {_NAMES.get(it.component, it.component.replace('_', '-'))}"
+        for it in price.rates
+        if it.unit_price
     ]
+    if price.floor is not None:
+        parts.append(f"at least {plain(price.floor)} {price.credits.unit if price.credits else price.currency} a job")
     return " + ".join(parts) or "free"

@@ -7,10 +7,12 @@ from pathlib import Path
 from time import monotonic
 
 from queuebit_broker.adapters import BusExecutors, folding
+from queuebit_broker.announcing import AnnounceBudgets
 from queuebit_broker.answers import Answers
 from queuebit_broker.cancelling import CancelJobs
 from queuebit_broker.delegating import DelegateKeys
 from queuebit_broker.eligibility import Tariff
+from queuebit_broker.granting import ExpireGrants
 from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.holding import Holding
 from queuebit_broker.hybrids import AdmitHybridJobs, CancelByKind, StopHybridJobs
@@ -92,6 +94,8 @@ def create_app() -> Service:
     service.include(revocations(keys, side_by_side=_QUERIES_AT_ONCE))
     service.include(session_requests(sessions, side_by_side=_QUERIES_AT_ONCE))
     service.work.append(sessions.run)
+    service.work.append(ExpireGrants(service.log, view, world, clock).run)
+    service.work.append(AnnounceBudgets(service.log, world, clock).run)
     cancel = CancelByKind(CancelJobs(service.log, view, world), StopHybridJobs(service.log, view, world))
     service.include(routes(admit, cancel))
     service.include(hybrid_routes(AdmitHybridJobs(service.log, view, world, tariff, clock, holding)))

@@ -60,7 +60,8 @@ class CancelJobs:
                     f"delegation {author.delegation} is for project {author.project}, and job {job} is not of it: use "
                     "another key"
                 )
-            cancelled = events.cancelled(submitted, tenant, job, by=author, reason=event.data.reason)
+            accepted = next((it.event for it in history if isinstance(it.event, JobAccepted)), None)
+            cancelled = events.cancelled(submitted, accepted, tenant, job, by=author, reason=event.data.reason)
             try:
                 await self._log.append(cancelled, after=history[-1].sequence, guard=aggregate.everything)
             except Stale:

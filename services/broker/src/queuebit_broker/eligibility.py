@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from queuebit_broker.state import Profiled
 from queuebit_contracts.backend import Registration
-from queuebit_contracts.job import Profile
+from queuebit_contracts.job import GateShots, Profile
 from queuebit_contracts.query import BackendEstimate
 from queuebit_kernel import Money
 from queuebit_planning.eligibility import Capacity, Demand, Objection, objections
@@ -26,6 +26,10 @@ class Candidate:
     cost: Money
     """The most it will be."""
     estimate: BackendEstimate
+    gates: GateShots | None = None
+    """The most gates that the cost includes; None where the price does not depend on them."""
+    tasks: int | None = None
+    """The most tasks of the vendor that the cost includes; None where a job is one task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,26 @@ class Tariff:
         """The price that applies; raises `Unpriced`."""
         return self._book.price_for(backend, at)
 
-    def most(self, price: Price, *, shots: int, qpu_us: int, qubits: int) -> Money:
+    def most(
+        self,
+        price: Price,
+        *,
+        shots: int,
+        qpu_us: int,
+        qubits: int,
+        gates: GateShots | None = None,
+        tasks: int | None = None,
+    ) -> Money:
         """The most that a run within these bounds can cost."""
-        return self._most(price.id, shots, qpu_us, qubits)
+        counted = () if gates is None else (gates.gates_1q, gates.gates_2q, gates.measurements)
+        return self._most(price.id, shots, qpu_us, qubits, counted, tasks)
 
-    def _quote(self, price_id: str, shots: int, qpu_us: int, qubits: int) -> Money:
-        return quote(self._book.price(price_id), Bounds(shots=shots, qpu_us=qpu_us, qubits=qubits)).money
+    def _quote(
+        self, price_id: str, shots: int, qpu_us: int, qubits: int, counted: tuple[int, ...], tasks: int | None
+    ) -> Money:
+        gates = dict(zip(("gates_1q", "gates_2q", "measurements"), counted, strict=False))
+        bounds = Bounds(tasks=tasks, shots=shots, qpu_us=qpu_us, qubits=qubits, **gates)
+        return quote(self._book.price(price_id), bounds).money
 
 
 def assess(backend: Registration, shots: int, profiled: Profiled, tariff: Tariff, now: datetime) -> Verdict:
@@ -74,8 +92,12 @@ def assess(backend: Registration, shots: int, profiled: Profiled, tariff: Tariff
         return tuple(found)
     if profile is None or estimate is None:
         return Silent(name)
-    cost = tariff.most(price, shots=profile.shots or shots, qpu_us=estimate.qpu_us, qubits=profile.qubits)
-    return Candidate(name, price.id, cost, estimate)
+    gates = estimate.gate_shots if price.counts_gates else None
+    if price.counts_gates and gates is None:
+        return (Objection("unpriced", name, "is charged by the gate, and does not count the gates of this circuit"),)
+    paid, tasks = profile.shots or shots, estimate.tasks if price.counts_tasks else None
+    cost = tariff.most(price, shots=paid, qpu_us=estimate.qpu_us, qubits=profile.qubits, gates=gates, tasks=tasks)
+    return Candidate(name, price.id, cost, estimate, gates, tasks)
 
 
 def _demand(shots: int, profile: Profile | None, estimate: BackendEstimate | None) -> Demand:

@@ -62,6 +62,7 @@ def accepted(
             session=asked.session,
             submission=sequence,
             program=_carried(asked.circuit),
+            workload_class=asked.workload_class,
         ),
     )
 
@@ -80,12 +81,15 @@ def rejected(request: Request, event: JobSubmitted, reasons: Sequence[Reason], u
             reasons=tuple(reasons),
             submitted_at=event.time,
             user=user,
+            workload_class=request.submission.workload_class,
         ),
     )
 
 
-def cancelled(submitted: JobSubmitted, tenant: str, job: str, *, by: Authority, reason: str) -> JobCancelled:
-    """The job was stopped at a user's request."""
+def cancelled(
+    submitted: JobSubmitted, accepted: JobAccepted | None, tenant: str, job: str, *, by: Authority, reason: str
+) -> JobCancelled:
+    """The job was stopped at a user's request, before or after it was accepted."""
     return JobCancelled(
         id=event_id("cancelled", tenant, job),
         source=_SOURCE,
@@ -98,6 +102,9 @@ def cancelled(submitted: JobSubmitted, tenant: str, job: str, *, by: Authority, 
             delegation=by.delegation,
             reason=reason,
             submitted_at=submitted.time,
+            project=submitted.data.project,
+            accepted_at=accepted.time if accepted else None,
+            workload_class=submitted.data.workload_class,
         ),
     )
 
@@ -147,6 +154,8 @@ def _candidates(admitted: Admit) -> tuple[Candidate, ...]:
             esp_ppm=it.estimate.esp_ppm,
             calibration=it.estimate.calibration,
             operations=it.estimate.operations,
+            gate_shots=it.gates,
+            tasks=it.tasks,
         )
         for it in admitted.candidates
     )

@@ -1,9 +1,10 @@
-"""Applies the declared budget of each project to its account."""
+"""Applies the declared budget of each project, and its declared grants, to its account."""
 
 from __future__ import annotations
 
 from queuebit_broker import events
 from queuebit_broker.following import follow
+from queuebit_broker.granting import grant_declared
 from queuebit_broker.ports import EventLog, Follower
 from queuebit_broker.state import World
 from queuebit_contracts import subjects
@@ -38,6 +39,8 @@ class FundProjects:
             for name, project in entry.project.items():
                 if not other_currencies(self._world, tenant, name, project.currency):
                     await self._fund(tenant, name, project)
+            for name, grant in entry.grant.items():
+                await grant_declared(self._log, self._world, tenant, name, grant)
 
     async def _fund(self, tenant: str, name: str, project: Project) -> None:
         declared = Money.of(project.budget, project.currency)

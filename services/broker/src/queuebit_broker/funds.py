@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from queuebit_broker.accounts import Account, counted
+from queuebit_broker.budgets import VENDOR, Budgets
 from queuebit_broker.hybrid_policy import HybridRequest
 from queuebit_broker.money_rules import counts_against
 from queuebit_broker.session_rules import idle_cost
@@ -15,10 +16,12 @@ from queuebit_broker.state import World
 from queuebit_contracts.account import Hold
 from queuebit_contracts.delegations import Authority
 from queuebit_contracts.session import budget_of
+from queuebit_contracts.tenants import Budget, Tenant
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Money
+from queuebit_ledger import Spending
 
-__all__ = ["Funds", "funds_of"]
+__all__ = ["Funds", "budgets_left", "funds_of", "spending_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,10 @@ class Funds:
 
     available: Money
     """On its account."""
-    budgets: Mapping[str, Money]
-    """Of each budget that it counts against, unless the cap of its session has reserved it there."""
     cap: Cap | None
     """Of its session."""
+    budgets: Budgets
+    """That it counts against, unless the cap of its session has reserved it there."""
 
 
 def funds_of(
@@ -55,8 +58,40 @@ def funds_of(
     account = world.account(request.tenant, project)
     outside = (it.amount.money for it in others if it.account == project and account.cap_over(it.budgets) is None)
     cap = _cap(world, request, account, others, now)
-    available = account.available(currency) - sum(outside, Money.zero(currency))
-    return Funds(available, _budgets(world, request, others, delegated, cap.budgets if cap else ()), cap)
+    available = account.available_at(currency, now) - sum(outside, Money.zero(currency))
+    tenant = world.directory.tenant.get(request.tenant)
+    budgets = Budgets()
+    if tenant is not None and tenant.budget:
+        names = _counts_against(world, request, tenant, delegated)
+        if isinstance(request, Request):  # where it runs is open: each vendor's is looked at
+            names += [it for it in tenant.budget if it.startswith(VENDOR)]
+        reserved = cap.budgets if cap else ()
+        found = [it for it in names if it not in reserved]
+        budgets = budgets_left(world, request.tenant, found, others, now)
+    return Funds(available, cap, budgets)
+
+
+def budgets_left(world: World, tenant: str, names: Sequence[str], others: Sequence[Hold], now: datetime) -> Budgets:
+    """What some budgets of a tenant have left, with the holds that are being made for others."""
+    hard, soft, spending = dict[str, Money](), list[str](), dict[str, Spending]()
+    entry = world.directory.tenant.get(tenant) or Tenant()
+    for name in names:
+        if entry.budget[name].soft:
+            soft.append(name)
+            continue
+        it = spending[name] = spending_of(world, tenant, name, entry.budget[name], now)
+        unreserved = [hold for hold in others if not _reserves(world, tenant, hold, name)]
+        hard[name] = it.left - counted(unreserved, name, it.limit.currency)
+    return Budgets(hard, tuple(soft), spending)
+
+
+def spending_of(world: World, tenant: str, name: str, budget: Budget, now: datetime) -> Spending:
+    """What became of a budget in its window."""
+    limit = Money.of(budget.amount, budget.currency)
+    committed = world.accounts.committed(tenant, name, limit.currency)
+    by_day = world.accounts.spent_by_day(tenant, name, limit.currency)
+    today = now.astimezone(UTC).date()
+    return Spending(budget.window, today, limit, committed.held, committed.spent, by_day)
 
 
 def _cap(
@@ -78,26 +113,12 @@ def _cap(
     return Cap(hold.amount - idle - under_way, hold.budgets)
 
 
-def _budgets(
-    world: World,
-    request: Request | HybridRequest,
-    others: Sequence[Hold],
-    delegated: Authority | Reason | None,
-    reserved: Sequence[str],
-) -> dict[str, Money]:
-    tenant = world.directory.tenant.get(request.tenant)
-    if tenant is None or not tenant.budget:
-        return {}
+def _counts_against(
+    world: World, request: Request | HybridRequest, tenant: Tenant, delegated: Authority | Reason | None
+) -> list[str]:
     owner = world.directory.user(request.tenant, request.submission.proof.key)
     user = delegated.user if isinstance(delegated, Authority) else owner and owner[0]
-    left = dict[str, Money]()
-    for name in counts_against(request.submission, tenant, user):
-        if name not in reserved:
-            limit = Money.of(tenant.budget[name].amount, tenant.budget[name].currency)
-            committed = world.accounts.committed(request.tenant, name, limit.currency).total
-            unreserved = [it for it in others if not _reserves(world, request.tenant, it, name)]
-            left[name] = limit - committed - counted(unreserved, name, limit.currency)
-    return left
+    return counts_against(request.submission, tenant, user)
 
 
 def _reserves(world: World, tenant: str, hold: Hold, budget: str) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from queuebit_broker.budgets import Budgets
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.rules import about_author, about_project
 from queuebit_broker.session_rules import about_session
@@ -53,7 +54,7 @@ class HybridSnapshot:
     """The key that its jobs will be signed with, or why that counts for nothing."""
     available: Money
     """What the account may still hold."""
-    budgets: Mapping[str, Money]
+    budgets: Budgets
     """What may still be held against each budget that it counts against beside its account, by name."""
     session: KnownSession | None = None
     """The session that the submission names, as the submission found it; None if it is unknown."""
@@ -86,7 +87,7 @@ def admit_hybrid(request: HybridRequest, snapshot: HybridSnapshot) -> AdmitHybri
         reasons += _about_money(request, snapshot, terms.hold.money)
     if reasons or terms is None or isinstance(author, Reason):
         return tuple(reasons)
-    names = [*snapshot.budgets, *(snapshot.cap.budgets if snapshot.cap else ())]
+    names = [*snapshot.budgets.counted, *(snapshot.cap.budgets if snapshot.cap else ())]
     names += [budget_of(asked.session)] if asked.session else []
     return AdmitHybrid(author.user, terms, tuple(dict.fromkeys(names)))
 
@@ -169,7 +170,7 @@ def _about_money(request: HybridRequest, snapshot: HybridSnapshot, hold: Money) 
     project = _project(snapshot, request)
     may_cost = f"its own time may cost up to {hold}"
     currencies = {project.currency, *([asked.max_cost.currency] if asked.max_cost else [])}
-    currencies |= {it.currency for it in snapshot.budgets.values()}
+    currencies |= {it.currency for it in snapshot.budgets.hard.values()}
     if currencies != {hold.currency}:
         text = f"prices are in {hold.currency}: state max_cost in it, and set budgets in it"
         yield Reason(code="currency_mismatch", text=text)
@@ -177,7 +178,7 @@ def _about_money(request: HybridRequest, snapshot: HybridSnapshot, hold: Money) 
     if asked.max_cost is not None and hold > asked.max_cost.money:
         text = f"{may_cost}, more than the {asked.max_cost.money} it is allowed: raise max_cost, or ask for less time"
         yield Reason(code="max_cost_exceeded", text=text)
-    limits = {f"budget {name} of tenant {request.tenant}": left for name, left in snapshot.budgets.items()}
+    limits = {f"budget {name} of tenant {request.tenant}": left for name, left in snapshot.budgets.hard.items()}
     if snapshot.cap is None or not snapshot.cap.open:
         limits[f"project {asked.project}"] = snapshot.available
     if snapshot.cap is not None and hold > snapshot.cap.left:

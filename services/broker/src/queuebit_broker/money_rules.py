@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from queuebit_broker.budgets import Budgets, frees_text
 from queuebit_broker.eligibility import Candidate
 from queuebit_broker.snapshot import Request
 from queuebit_contracts.hybrid import HybridSubmission
@@ -17,13 +18,17 @@ __all__ = ["about_budgets", "about_cap", "about_currency", "about_money", "budge
 
 def counts_against(asked: Submission | HybridSubmission, tenant: Tenant | None, user: str | None) -> list[str]:
     """The names of the budgets that a job counts against, of those that its tenant has."""
-    return budgets_of(asked.project, user, tenant, asked.tags or ())
+    workload = asked.workload_class if isinstance(asked, Submission) else None
+    return budgets_of(asked.project, user, tenant, asked.tags or (), workload)
 
 
-def budgets_of(project: str, user: str | None, tenant: Tenant | None, tags: Iterable[str] = ()) -> list[str]:
+def budgets_of(
+    project: str, user: str | None, tenant: Tenant | None, tags: Iterable[str] = (), workload: str | None = None
+) -> list[str]:
     """The budgets of a tenant that what a user does in a project counts against."""
     names = ["tenant", f"project:{project}", *([f"user:{user}"] if user else [])]
     names += [f"tag:{tag}" for tag in dict.fromkeys(tags)]
+    names += [f"class:{workload}"] if workload else []
     return [name for name in names if tenant is not None and name in tenant.budget]
 
 
@@ -54,7 +59,7 @@ def about_budgets(tenant: str, limits: Mapping[str, Money], currency: str) -> It
 
 
 def about_money(
-    request: Request, left: Money | None, limits: Mapping[str, Money], candidates: Sequence[Candidate]
+    request: Request, left: Money | None, budgets: Budgets, candidates: Sequence[Candidate]
 ) -> Iterator[Reason]:
     """Whether not even the cheapest candidate can be paid: each limit, account and budget that it exceeds.
 
@@ -78,13 +83,13 @@ def about_money(
             f"`qb tenant fund {request.tenant} {asked.project} AMOUNT`, ask for fewer shots, or wait for "
             "running jobs, which give back what they do not need",
         )
-    for name, rest in limits.items():
+    for name, rest in budgets.shared.items():
         if cheapest.cost > rest:
             yield Reason(
                 code="budget_exceeded",
                 text=f"{may_cost}, and budget {name} of tenant {request.tenant} has {rest} left: raise it with "
-                f"`qb tenant budget {request.tenant} {name} AMOUNT`, ask for fewer shots, or wait for "
-                "running jobs, which give back what they do not need",
+                f"`qb tenant budget {request.tenant} {name} AMOUNT`, ask for fewer shots, "
+                f"{frees_text(budgets.spending.get(name), cheapest.cost)}",
             )
 
 

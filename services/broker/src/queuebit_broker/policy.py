@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from queuebit_broker.budgets import VENDOR, about_vendors, of_one_vendor
 from queuebit_broker.eligibility import Candidate, Silent, Verdict, assess
 from queuebit_broker.money_rules import about_budgets, about_cap, about_currency, about_money
 from queuebit_broker.rules import (
@@ -29,7 +30,7 @@ from queuebit_contracts.backend import KINDS, Registration
 from queuebit_contracts.delegations import Authority
 from queuebit_contracts.directory import Directory
 from queuebit_contracts.session import budget_of
-from queuebit_contracts.tenants import Project, Tenant
+from queuebit_contracts.tenants import Project, Tenant, vendor_name
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Money
 from queuebit_planning.eligibility import explain
@@ -104,28 +105,41 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
         known = project and (verdicts or _complete(project, snapshot) or default_kind(project) not in KINDS)
         if project and known and backend is None:
             reasons += about_default(asked.project, project, _others(names, request, snapshot, tenant, project))
-    paid = [it for it in candidates if _payable(it, request, snapshot)]
+    paid = _at_one_vendor([it for it in candidates if _payable(it, request, snapshot)], snapshot)
     if not paid and not reasons and (silent or not verdicts):
         return Wait(_waiting(request, backend, silent, project))
     if priced:
         own = snapshot.left if project and (snapshot.cap is None or not snapshot.cap.open) else None
         reasons += about_money(request, own, snapshot.limits, candidates)
+        reasons += about_vendors(request.tenant, candidates, snapshot.limits, snapshot.backends)
         if snapshot.cap_left is not None:
             reasons += about_cap(asked, snapshot.cap_left, candidates)
     if reasons or isinstance(author, Reason) or tenant is None:
         user = author.user if request.signed and isinstance(author, Authority) else None
         return Refuse(tuple(reasons), user)
-    hold, budgets = max(it.cost for it in paid), _budgets(request, snapshot)
+    hold, budgets = max(it.cost for it in paid), _budgets(request, snapshot, paid[0])
     if (existing := snapshot.existing_hold) is not None:
         hold, budgets = existing.amount, existing.budgets
     return Admit(author.user, tenant.share, tuple(paid), hold, budgets, author.delegation)
 
 
-def _budgets(request: Request, snapshot: Snapshot) -> tuple[str, ...]:
+def _budgets(request: Request, snapshot: Snapshot, candidate: Candidate) -> tuple[str, ...]:
     """The budgets that a new hold counts against: also those of its session's cap, and the session itself."""
-    names = [*snapshot.budgets, *(snapshot.cap.budgets if snapshot.cap else ())]
+    vendor = snapshot.budgets.of_vendor(candidate, snapshot.backends)
+    names = [*snapshot.budgets.counted, *([vendor] if vendor else [])]
+    names += snapshot.cap.budgets if snapshot.cap else ()
     session = request.submission.session
     return tuple(dict.fromkeys([*names, *([budget_of(session)] if session else [])]))
+
+
+def _at_one_vendor(paid: list[Candidate], snapshot: Snapshot) -> list[Candidate]:
+    """The candidates that count against the same budget of a vendor: that of the hold, or else of the cheapest."""
+    if snapshot.existing_hold is None:
+        return of_one_vendor(paid, snapshot.budgets, snapshot.backends)
+    named = [it for it in snapshot.existing_hold.budgets if it.startswith(VENDOR)]
+    if not named:
+        return paid
+    return [it for it in paid if VENDOR + vendor_name(snapshot.backends[it.backend].vendor) in named]
 
 
 def _author(request: Request, snapshot: Snapshot) -> Authority | Reason:
@@ -151,7 +165,7 @@ def _about_submission(
     yield from about_choice(request, snapshot, project)
     if project is not None:
         yield from about_currency(asked, project, currency)
-    yield from about_budgets(request.tenant, snapshot.limits, currency)
+    yield from about_budgets(request.tenant, snapshot.limits.hard, currency)
     if snapshot.profiled.error is not None:
         yield circuit_reason(snapshot.profiled.error)
 
@@ -197,7 +211,7 @@ def _others(
 
 def _payable(candidate: Candidate, request: Request, snapshot: Snapshot) -> bool:
     limit = request.submission.max_cost
-    most = [snapshot.left, *snapshot.limits.values(), *([limit.money] if limit else [])]
+    most = [snapshot.left, *snapshot.limits.shared.values(), *([limit.money] if limit else [])]
     most += [] if snapshot.cap_left is None else [snapshot.cap_left]
     return all(it.currency == candidate.cost.currency and candidate.cost <= it for it in most)
 

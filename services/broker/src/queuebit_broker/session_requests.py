@@ -10,8 +10,10 @@ from typing import Final
 
 from queuebit_broker import session_events
 from queuebit_broker.accounts import OpenHold
+from queuebit_broker.budgets import Budgets
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.following import follow, follow_author
+from queuebit_broker.funds import budgets_left
 from queuebit_broker.holding import Facts, Holding
 from queuebit_broker.money_rules import budgets_of
 from queuebit_broker.ports import EventLog, Follower
@@ -36,7 +38,7 @@ from queuebit_contracts.session import (
     signed_part,
 )
 from queuebit_contracts.wire import Reason
-from queuebit_kernel import Clock, Fault, Money, Stale
+from queuebit_kernel import Clock, Fault, Stale
 from queuebit_runtime.log import Guarded
 
 __all__ = ["KeepSessions"]
@@ -138,9 +140,8 @@ class KeepSessions:
             if not isinstance(decided, Session) or decided.cap is None:
                 refused = decided if isinstance(decided, tuple) else ()
                 return None
-            held = session_events.cap_held(
-                decided, decided.cap, [*self._budgets(tenant, request.project, decided.user)]
-            )
+            counted = self._budgets(tenant, request.project, decided.user).counted
+            held = session_events.cap_held(decided, decided.cap, counted)
             return Facts(held, [Guarded(session_events.opened(decided), 0, aggregate.everything)])
 
         await self._holding.store(tenant, request.project, decide, aggregate.everything)
@@ -193,19 +194,15 @@ class KeepSessions:
                 author=author,
                 signed=signature_holds(signed_part(request), request.proof),
                 open=sum(it.end is None for it in self._world.sessions.of(tenant)),
-                available=self._world.account(tenant, request.project).available(currency),
-                budgets=self._budgets(tenant, request.project, user),
+                available=self._world.account(tenant, request.project).available_at(currency, now),
+                budgets=self._budgets(tenant, request.project, user).hard,
             ),
         )
 
-    def _budgets(self, tenant: str, project: str, user: str | None) -> dict[str, Money]:
-        """The rest of each budget that a session of the user counts against."""
+    def _budgets(self, tenant: str, project: str, user: str | None) -> Budgets:
+        """What the budgets have left that a session of the user counts against."""
         entry = self._world.directory.tenant.get(tenant)
-        left = dict[str, Money]()
-        for name in budgets_of(project, user, entry):
-            limit = Money.of(entry.budget[name].amount, entry.budget[name].currency) if entry else Money.zero()
-            left[name] = limit - self._world.accounts.committed(tenant, name, limit.currency).total
-        return left
+        return budgets_left(self._world, tenant, budgets_of(project, user, entry), (), self._clock.now())
 
     def _author(self, tenant: str, proof: Signature, now: datetime) -> Authority | Reason | None:
         owner = self._world.directory.user(tenant, proof.key)

@@ -49,6 +49,7 @@ def session_row(world: World, known: KnownSession, now: datetime, priced_in: str
         "idle_price": session.idle_price.money.text() if session.idle_price else None,
         "idle_cost": idle.text() if idle else None,
         "idle_s": known.idle_s(now),
+        "wall_s": known.wall_s(now),
         "jobs": known.jobs,
         "active": known.active,
         "max_idle_s": session.max_idle_s,

@@ -50,7 +50,7 @@ class Opening:
 def opened(request: OpenSession, tenant: str, world: Opening) -> Session | tuple[Reason, ...]:
     """The session that opens, or every reason against it."""
     reasons = [*_about_request(request, tenant, world), *_about_cap(request, tenant, world)]
-    unit, price = None, None
+    unit, price, wall_clock = None, None, False
     try:
         backend = request.backend or ""
         found = world.tariff.price(backend, world.now) if backend in world.backends else None
@@ -58,12 +58,14 @@ def opened(request: OpenSession, tenant: str, world: Opening) -> Session | tuple
         text = f"{request.backend} has no price that is valid now: name another backend"
         reasons.append(Reason(code="unpriced", text=text))
     else:
-        if found is not None and found.per_session_idle_second:
-            unit, price = Amount.of(Money(found.per_session_idle_second, found.currency)), found.id
+        if found is not None and (second := found.per_session_second or found.per_session_idle_second):
+            unit, price = Amount.of(Money(second, found.currency)), found.id
+            wall_clock = bool(found.per_session_second)
     if unit is not None and request.cap is None:
+        when = "" if wall_clock else " without a job"
         text = (
-            f"a session on {request.backend} costs {unit.money} for each second without a job, and its hold pays for "
-            "that: give the session a cap, with `--max-cost`"
+            f"a session on {request.backend} costs {unit.money} for each second{when}, "
+            "and its hold pays for that: give the session a cap, with `--max-cost`"
         )
         reasons.append(Reason(code="cap_required", text=text))
     if reasons or isinstance(world.author, Reason):
@@ -76,6 +78,7 @@ def opened(request: OpenSession, tenant: str, world: Opening) -> Session | tuple
         "expires_at": world.now + timedelta(seconds=request.max_age_s),
         "idle_price": unit,
         "price": price,
+        "wall_clock": wall_clock or None,
     })  # fmt: skip
 
 
@@ -173,7 +176,7 @@ def idle_cost(known: KnownSession, now: datetime) -> Money | None:
     if price is None:
         return None
     unit = price.money
-    seconds = known.idle_s(now)
+    seconds = known.charged_s(now)
     return Money(idle_charge(unit.amount, seconds, unit.amount * seconds).amount, unit.currency)
 
 
@@ -205,7 +208,7 @@ def ended(known: KnownSession, hold: OpenHold | None, reason: str, by: str | Non
     charge = None
     if session.idle_price is not None and hold is not None:
         unit = session.idle_price.money
-        due_now = idle_charge(unit.amount, idle_s, hold.amount.amount)
+        due_now = idle_charge(unit.amount, known.charged_s(now), hold.amount.amount)
         charge = Amount.of(Money(due_now.amount, unit.currency)) if due_now.amount else None
     return SessionEnd(
         tenant=session.tenant,
@@ -214,6 +217,7 @@ def ended(known: KnownSession, hold: OpenHold | None, reason: str, by: str | Non
         reason=reason,
         by=by,
         idle_s=idle_s,
+        wall_s=known.wall_s(now),
         idle_hold=charge,
         price=session.price if charge else None,
         closed_at=now,

@@ -38,6 +38,16 @@ class KnownSession:
         """Whole seconds without a job, until it closed or until now."""
         return self.end.idle_s if self.end else int(self.idle.total(now).total_seconds())
 
+    def wall_s(self, now: datetime) -> int | None:
+        """Whole seconds since it opened, until it closed or until now; None if they are not what is charged."""
+        if not self.session.wall_clock:
+            return None
+        return self.end.wall_s if self.end else max(0, int((now - self.session.opened_at).total_seconds()))
+
+    def charged_s(self, now: datetime) -> int:
+        """The seconds that are charged."""
+        return self.idle_s(now) if (wall_s := self.wall_s(now)) is None else wall_s
+
 
 class Sessions:
     """The sessions of all tenants: those that are open, and those that closed within a day."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from queuebit_broker.accounts import OpenHold
+from queuebit_broker.budgets import Budgets
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.sessions import KnownSession
 from queuebit_broker.state import Profiled
@@ -61,8 +62,8 @@ class Snapshot:
     """Jobs of the tenant, this one aside, that are accepted and have not ended."""
     available: Money
     """What the account may still hold, in the currency of the price book."""
-    budgets: Mapping[str, Money]
-    """What may still be held against each budget that the job counts against beside its account, by name."""
+    budgets: Budgets
+    """What may still be held against each budget that the job counts against beside its account."""
     existing_hold: OpenHold | None
     """What is held for this job already: an earlier try ended between hold and acceptance."""
     hold_closed: bool
@@ -90,6 +91,6 @@ class Snapshot:
         return self.existing_hold.amount if self.existing_hold else self.cap.left
 
     @property
-    def limits(self) -> Mapping[str, Money]:
+    def limits(self) -> Budgets:
         """What each of its budgets has to spend on this job; what is held already was counted then."""
-        return {} if self.existing_hold else self.budgets
+        return Budgets() if self.existing_hold else self.budgets

@@ -13,7 +13,9 @@ from queuebit_broker.accounts import Account, Accounts, Totals
 from queuebit_broker.sessions import KnownSession, Sessions
 from queuebit_contracts.account import (
     AccountCorrected,
+    AccountExpired,
     AccountFunded,
+    AccountGranted,
     AccountHeld,
     AccountReleased,
     AccountSettled,
@@ -117,7 +119,7 @@ class World:
             case AccountSettled() if is_hybrid(event.data.job):  # its end itself is not read here
                 self.accounts.take(event, sequence)
                 self.sessions.ended(event.data.tenant, event.data.job, event.time)
-            case AccountSettled() | AccountFunded() | AccountCorrected():
+            case AccountSettled() | AccountFunded() | AccountGranted() | AccountExpired() | AccountCorrected():
                 self.accounts.take(event, sequence)
             case _ if isinstance(event, TenantEvent):
                 self.directory.take(event)

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from queuebit_hybrid.system_calls import supported
+from queuebit_runtime.system_calls import supported
 
-__all__ = ["SOCKET", "WORK", "enter", "leave_namespaces", "obstacle", "visible_paths"]
+__all__ = ["SOCKET", "WORK", "enter", "leave_namespaces", "obstacle"]
 
 WORK: Final = "/work"
 SOCKET: Final = "/run/queuebit/bus.sock"
@@ -24,10 +24,6 @@ SOCKET: Final = "/run/queuebit/bus.sock"
 _NEW_NS, _NEW_UTS, _NEW_IPC, _NEW_PID, _NEW_NET = 0x20000, 0x4000000, 0x8000000, 0x20000000, 0x40000000
 _RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
 _DETACH = 2
-_SYSTEM: Final = (
-    *("/usr", "/lib", "/lib64", "/bin"),
-    *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/ssl", "/etc/alternatives"),
-)
 _DEVICES: Final = ("/dev/null", "/dev/random", "/dev/urandom")
 """Not `/dev/zero`: mapped, it is memory that nothing limits."""
 
@@ -41,20 +37,6 @@ def obstacle() -> str | None:
     if os.geteuid() != 0:
         return "isolation needs root: run the hybrid service as root, in a container of its own if you like"
     return None
-
-
-def visible_paths() -> list[str]:
-    """What a child has to read: the system's libraries, and Python with everything that is installed.
-
-    For a process that runs with `-P`: without it, `sys.path` begins with the folder in which the service was started.
-    """
-    wanted = [*_SYSTEM, sys.base_prefix, sys.prefix, os.path.dirname(os.path.realpath(sys.executable))]
-    wanted += [it for it in sys.path if it and os.path.isdir(it)]
-    found: list[str] = []
-    for path in wanted:
-        if os.path.lexists(path) and not any(path == it or path.startswith(f"{it}/") for it in found):
-            found.append(path)
-    return found
 
 
 def leave_namespaces() -> None:

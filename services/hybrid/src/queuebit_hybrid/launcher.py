@@ -17,9 +17,10 @@ import sys
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
-from queuebit_hybrid.isolation import SOCKET, WORK, enter, leave_namespaces, visible_paths
-from queuebit_hybrid.system_calls import forbid
+from queuebit_hybrid.isolation import SOCKET, WORK, enter, leave_namespaces
+from queuebit_runtime.readable import readable_paths
 from queuebit_runtime.sandbox import die_with_parent
+from queuebit_runtime.system_calls import COMMON, forbid
 
 __all__ = ["FILE", "main"]
 
@@ -68,7 +69,7 @@ def _below(order: _Order, status: int) -> int:
 def _first(order: _Order, status: int) -> int:
     """Process 1: the new root, then the file."""
     try:
-        enter(order["root"], visible_paths(), order["socket"], order["uid"], order["disk_mb"])
+        enter(order["root"], readable_paths(), order["socket"], order["uid"], order["disk_mb"])
     except OSError as error:
         return _refuse(status, error)
     return _run(order, WORK, SOCKET, status)
@@ -116,7 +117,7 @@ def _become(order: _Order, work: str, socket: str) -> NoReturn:
         os.dup2(1, 2)
         os.closerange(3, 1024)
         if order["isolated"]:
-            forbid()
+            forbid(COMMON)
         arguments = [sys.executable, "-P", "-u", FILE]
         os.execve(sys.executable, arguments, _environment(order, work, socket))  # noqa: S606  # this Python
     except (OSError, ValueError) as error:

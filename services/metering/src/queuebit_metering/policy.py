@@ -9,6 +9,7 @@ from queuebit_contracts.job import (
     Charge,
     ChargeLine,
     Correction,
+    Credits,
     Ended,
     JobCancelled,
     JobCompleted,
@@ -26,7 +27,7 @@ from queuebit_contracts.wire import Amount
 from queuebit_kernel import Money
 from queuebit_metering.errors import Overcharged, PriceLost, Unbillable
 from queuebit_metering.state import Job
-from queuebit_pricing import Bounds, PriceBook, Unpriced, plain
+from queuebit_pricing import Bounds, Line, PriceBook, Unpriced, plain
 from queuebit_pricing import Charge as Rated
 from queuebit_pricing import bill as rate
 
@@ -70,6 +71,7 @@ def bill(job: Job, ended: Ended, book: PriceBook) -> Metering:
         final=None if is_final(usage) else False,
         submitted_at=ended.data.submitted_at,
         ended_at=ended.time,
+        workload_class=ended.data.workload_class,
     )
 
 
@@ -104,6 +106,7 @@ def correct(job: Job, book: PriceBook) -> Correction | None:
         reason=report.reason or ("the usage is final" if final else "further usage was reported"),
         final=final,
         price_book=book.digest,
+        workload_class=metered.workload_class,
     )
 
 
@@ -157,6 +160,8 @@ def _terms(job: Job, backend: str) -> Terms | None:
         shots=accepted.profile.shots or accepted.shots,
         qpu_us=candidate.qpu_us,
         qubits=accepted.profile.qubits,
+        gate_shots=candidate.gate_shots,
+        tasks=candidate.tasks,
     )
 
 
@@ -168,7 +173,8 @@ def _rated(job: str, terms: Terms, state: str, usage: Usage, book: PriceBook) ->
             f"price {terms.price!r}, quoted to job {job}, is not in price book {book.version}: put the "
             "old row back unchanged (prices are closed with valid_until, never removed), restart metering, replay this"
         ) from error
-    bounds = Bounds(shots=terms.shots, qpu_us=terms.qpu_us, qubits=terms.qubits)
+    gates = terms.gate_shots.model_dump() if terms.gate_shots else {}
+    bounds = Bounds(tasks=terms.tasks, shots=terms.shots, qpu_us=terms.qpu_us, qubits=terms.qubits, **gates)
     rated = rate(price, bounds, state, quantities(usage), final=is_final(usage), at_limit=bool(usage.at_limit))
     hold = terms.hold.money
     if rated.currency != hold.currency or rated.money > hold:
@@ -200,10 +206,18 @@ def _charge(rated: Rated) -> Charge:
             billed=plain(line.billed),
             unit_price=plain(line.unit_price),
             amount=plain(line.amount),
+            credits=_credits(rated, line),
         )
         for line in rated.lines
     )
     return Charge(amount=rated.money.text(), currency=rated.currency, jbu=plain(rated.jbu), lines=lines)
+
+
+def _credits(rated: Rated, line: Line) -> Credits | None:
+    virtual = rated.price.credits
+    if virtual is None or line.credits is None:
+        return None
+    return Credits(unit=virtual.unit, amount=plain(line.credits))
 
 
 def _difference(charge: Charge, before: Charge) -> Charge:

@@ -11,7 +11,7 @@ from queuebit_contracts.session import SessionBill, SessionClosed, SessionEnd, S
 from queuebit_contracts.wire import Amount
 from queuebit_kernel import Stale, event_id
 from queuebit_metering.errors import Overcharged, PriceLost
-from queuebit_pricing import IDLE, UNITS, IdleCharge, PriceBook, Unpriced, idle_charge, plain
+from queuebit_pricing import IDLE, UNITS, WALL, IdleCharge, PriceBook, Unpriced, idle_charge, plain, session_price
 from queuebit_runtime.log import EventLog
 from queuebit_runtime.trace_context import current_traceparent
 
@@ -58,11 +58,11 @@ def bill_session(end: SessionEnd, book: PriceBook) -> SessionBill | None:
             f"price {end.price!r} of session {end.session} is not in price book {book.version}: put the old row back "
             "unchanged, restart metering, then replay this"
         ) from error
-    unit = price.per_session_idle_second
-    rated = idle_charge(unit, end.idle_s, hold.amount) if unit else None
+    seconds, unit = _charged_s(end), session_price(price, wall_clock=end.wall_s is not None)
+    rated = idle_charge(unit, seconds, hold.amount) if unit else None
     if unit is None or rated is None or rated.amount != hold.amount or price.currency != hold.currency:
         raise Overcharged(
-            f"session {end.session} was idle for {end.idle_s} s, for which {hold} is held, and price {price.id!r} says "
+            f"session {end.session} has {seconds} s to pay, for which {hold} is held, and price {price.id!r} says "
             "otherwise: the price was altered; restore its old terms, restart metering, then replay this"
         )
     return SessionBill(
@@ -70,21 +70,23 @@ def bill_session(end: SessionEnd, book: PriceBook) -> SessionBill | None:
         session=end.session,
         project=end.project,
         idle_s=end.idle_s,
-        charge=Charge(
-            amount=hold.text(), currency=hold.currency, jbu="0", lines=(_line(price.id, unit, end.idle_s, rated),)
-        ),
+        charge=Charge(amount=hold.text(), currency=hold.currency, jbu="0", lines=(_line(price.id, unit, end, rated),)),
         price_book=book.digest,
         hold=end.idle_hold,
         closed_at=end.closed_at,
     )
 
 
-def _line(price: str, unit: Decimal, idle_s: int, rated: IdleCharge) -> ChargeLine:
+def _charged_s(end: SessionEnd) -> int:
+    return end.idle_s if end.wall_s is None else end.wall_s
+
+
+def _line(price: str, unit: Decimal, end: SessionEnd, rated: IdleCharge) -> ChargeLine:
     return ChargeLine(
         price=price,
-        component=IDLE,
+        component=IDLE if end.wall_s is None else WALL,
         unit=UNITS["second"],
-        consumed=str(idle_s),
+        consumed=str(_charged_s(end)),
         billed=str(rated.seconds),
         unit_price=plain(unit),
         amount=plain(rated.amount),

@@ -17,6 +17,8 @@ class Settings(BaseSettings):
 
     price_book: Path
     """Prices; read once, so that a new book takes a restart. It must still list every price that was ever quoted."""
+    costs: Path | None = None
+    """`costs.toml`: vendors that are asked for their costs. Without the file, none is."""
     workers: int = Field(default=64, ge=1, le=64)
     """Jobs that are billed concurrently; when so many wait, their bills are stored."""
     linger_ms: int = Field(default=250, ge=0, le=5000)

@@ -72,4 +72,5 @@ class AttestJob:
             traceparent=current_traceparent() or event.traceparent,
             revision=revision,
             supersedes=record.supersedes,
+            workload_class=event.data.workload_class,
         )

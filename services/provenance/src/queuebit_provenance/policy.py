@@ -11,6 +11,7 @@ from typing import TypeVar, get_args
 from queuebit_contracts.catalog import AnyEvent, wire_name
 from queuebit_contracts.job import (
     Charge,
+    CompileChoice,
     Correction,
     Ended,
     JobAccepted,
@@ -100,6 +101,8 @@ def _record(newest: _Newest, metered: JobMetered, end: Ended, bill: Metering | C
         circuit_digest=accepted.data.circuit if accepted else None,
         compiler=compilation.compiler if compilation else None,
         compiler_seed=compilation.seed if compilation else None,
+        compile_options=_chosen(compilation.options) if compilation else None,
+        post=(completion.post or ()) if completion else (),
         backend=placed.data.backend if placed else None,
         calibration_digest=completion.calibration if completion else None,
         shots=completion.shots if completion else None,
@@ -115,6 +118,10 @@ def _record(newest: _Newest, metered: JobMetered, end: Ended, bill: Metering | C
         trace_id=metered.traceparent.split("-")[1] if metered.traceparent else None,
         software=software,
     )
+
+
+def _chosen(options: CompileChoice | None) -> dict[str, str | int]:
+    return {} if options is None else options.model_dump(exclude_none=True)
 
 
 class _Newest:

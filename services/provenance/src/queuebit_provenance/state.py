@@ -26,6 +26,8 @@ class Attestation:
     """The correction of the bill that it includes; None in the first statement of a job."""
     supersedes: str | None = None
     """The digest of the statement before."""
+    workload_class: str | None = None
+    """Of the job; the statement does not have it."""
 
     @property
     def key(self) -> tuple[str, str, int | None]:
@@ -54,4 +56,5 @@ class Attestation:
             tree_size=size,
             revision=self.revision,
             supersedes=self.supersedes,
+            workload_class=self.workload_class,
         )

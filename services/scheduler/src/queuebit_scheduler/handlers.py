@@ -204,5 +204,6 @@ def _placed(accepted: AcceptedJob, place: Place, policy: str, decision: Payload)
             accepted_at=accepted.accepted_at,
             program=accepted.program,
             terms=accepted.terms(place.backend),
+            workload_class=accepted.workload_class,
         ),
     )

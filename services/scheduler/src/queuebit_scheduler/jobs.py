@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from sys import intern
 
-from queuebit_contracts.job import Acceptance, JobAccepted, Terms
+from queuebit_contracts.job import Acceptance, GateShots, JobAccepted, Terms
 from queuebit_contracts.wire import Amount, Payload
 from queuebit_scheduling import Candidate, Job, Key, cost_ranks, micros, size_of
 
@@ -42,6 +42,11 @@ class AcceptedJob:
     qubits: int
     provenanceid: str | None
     traceparent: str | None
+    gate_shots: Mapping[str, GateShots] | None = None
+    """Of the candidates whose price depends on them; None if that is no candidate."""
+    tasks: Mapping[str, int] | None = None
+    """Of the candidates whose vendor bills several; None if that is no candidate."""
+    workload_class: str | None = None
 
     @property
     def key(self) -> Key:
@@ -74,6 +79,8 @@ class AcceptedJob:
             shots=self.paid_shots,
             qpu_us=self.candidate(backend).qpu_us,
             qubits=self.qubits,
+            gate_shots=self.gate_shots.get(backend) if self.gate_shots else None,
+            tasks=self.tasks.get(backend) if self.tasks else None,
         )
 
     @classmethod
@@ -106,6 +113,9 @@ class AcceptedJob:
             qubits=data.profile.qubits,
             provenanceid=event.provenanceid,
             traceparent=event.traceparent,
+            gate_shots={it.backend: it.gate_shots for it in data.candidates if it.gate_shots is not None} or None,
+            tasks={it.backend: it.tasks for it in data.candidates if it.tasks is not None} or None,
+            workload_class=intern(data.workload_class) if data.workload_class else None,
         )
 
 

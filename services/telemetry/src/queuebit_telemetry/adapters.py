@@ -23,29 +23,25 @@ from pydantic import JsonValue
 from queuebit_contracts.catalog import CATALOG
 from queuebit_contracts.lifecycle import TERMINAL
 from queuebit_contracts.query import Question
-from queuebit_contracts.subjects import of_tenant
 from queuebit_contracts.tables import VERSION, generation_of, statements
 from queuebit_kernel import Money, Unavailable, rfc3339
 from queuebit_runtime.connection import Connection
 from queuebit_runtime.rows import Row
-from queuebit_runtime.stream_state import count_messages, stream_state
+from queuebit_runtime.stream_state import stream_state
+from queuebit_slo import Query
 from queuebit_telemetry.activity import MOST_ROWS, activity
 from queuebit_telemetry.errors import NoTables, OtherGeneration, Refused, Unsound, WrongSchema
 from queuebit_telemetry.groups import GROUPS, MOST_GROUPS, group_document
-from queuebit_telemetry.policy import Counts, Durations, Ratio
 from queuebit_telemetry.queries import (
     BILLED,
     BILLED_BESIDE,
     BILLS,
     CHARGES,
-    COUNTS,
-    EVENTS_OF,
     FACTS,
     FORGET,
     JOBS,
     NEWEST,
     POSITION,
-    RECENT,
     REFILLED,
     SET_ASIDE,
 )
@@ -214,22 +210,8 @@ class ClickHouse:
         )
         return [_json(row) for row in rows]
 
-    async def counts(self, tenant: str, since: datetime, ended_before: datetime) -> Counts:
-        with _faults():
-            (row,) = await self._query(COUNTS, tenant=tenant, since=_seconds(since))
-            (recent,) = await self._query(RECENT, tenant=tenant, since=_seconds(ended_before))
-            ran = row["completed"] + row["failed"]
-            ended = max(0, ran + row["rejected"] + row["cancelled"] - recent["ended"])
-            return Counts(
-                success=Ratio(row["completed"], ran),
-                queue_wait=Durations(tuple(row["queue_wait"]), row["longest_wait"] or 0),
-                end_to_end=Durations(tuple(row["end_to_end"]), row["longest_run"] or 0),
-                receipts=Ratio(max(0, min(ended, row["sealed"] - recent["sealed"])), ended),
-            )
-
-    async def count_events(self, tenant: str) -> int:
-        with _faults():
-            return int((await self._query(EVENTS_OF, tenant=tenant))[0]["events"])
+    async def cases(self, query: Query) -> list[dict[str, Any]]:  # columns of any type
+        return await self._query(query.sql, **query.parameters)
 
     async def close(self) -> None:
         if self._opened is not None:
@@ -287,11 +269,6 @@ class LogHead:
     async def head(self) -> Head:
         state = await stream_state(self._connection)
         return Head(state.first, state.last, state.messages)
-
-    async def messages_of(self, tenant: str) -> int:
-        kinds = ("job", "account", "command", "reservation", "tenant", "session", "hybrid", "delegation")
-        found = (count_messages(self._connection, of_tenant(kind, tenant)) for kind in kinds)
-        return sum(await asyncio.gather(*found))
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from queuebit_contracts.objectives import Objectives, objectives, parse_objectives
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
@@ -19,10 +18,12 @@ from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.view import Fold, View
+from queuebit_slo import Objective, digest, parse_all, shipped
 from queuebit_telemetry.adapters import ClickHouse, LogHead
 from queuebit_telemetry.backlog import Backlog
 from queuebit_telemetry.fact_lists import LISTS, listed
 from queuebit_telemetry.handlers import AnswerActivity, AnswerGroups, AnswerLevels, KeepSpans
+from queuebit_telemetry.invoice_list import invoices
 from queuebit_telemetry.routes import Handler, queries, spans
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.sink import Sink
@@ -55,11 +56,12 @@ class Telemetry(Service):
         self._backlog = Backlog(self._head, clock)
         self._sink = Sink(self._warehouse, self._follow, settings, clock)
         promised = _promised(settings.objectives)
-        levels = AnswerLevels(self._warehouse, self._head, promised, self._backlog, clock)
+        levels = AnswerLevels(self._warehouse, promised, clock)
         handlers: dict[str, _Rows] = {
             "jobs": self._warehouse.jobs,
             "charges": self._warehouse.charges,
             "bills": self._warehouse.bills,
+            "invoices": partial(invoices, self._warehouse),
             "slo": levels,
             "activity": AnswerActivity(self._warehouse, clock),
             "groups": AnswerGroups(self._warehouse, clock),
@@ -78,7 +80,7 @@ class Telemetry(Service):
         self.detail = lambda: {
             "position": self._sink.position.seq,
             "lag_ms": self._sink.lag_ms,
-            "objectives": promised.digest,
+            "objectives": digest(promised),
         }
 
     def health(self) -> Health:
@@ -104,9 +106,10 @@ class Telemetry(Service):
         await self._sink.caught_up.wait()
 
 
-def _promised(file: Path | None) -> Objectives:
-    """The stack's own objectives, or without a file those of this version."""
-    return objectives() if file is None else parse_objectives(file.read_text(encoding="utf-8"))
+def _promised(folder: Path | None) -> tuple[Objective, ...]:
+    """The stack's own objectives, or without a folder of files those of this version."""
+    files = sorted(folder.glob("[!.]*.y*ml")) if folder is not None else []
+    return parse_all((str(it), it.read_text(encoding="utf-8")) for it in files) if files else shipped()
 
 
 def create_app() -> Telemetry:

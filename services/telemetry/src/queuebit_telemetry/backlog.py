@@ -43,8 +43,3 @@ class Backlog:
     def behind(self, seq: int) -> int:
         """Messages after `seq`, as of the latest sample."""
         return max(0, self._heads[-1][1].last - seq) if self._heads else 0
-
-    def older_than(self, seconds: int) -> Head | None:
-        """The head as it was at least that long ago; nothing when that was before the first sample."""
-        before = self._clock.monotonic() - seconds
-        return next((head for moment, head in reversed(self._heads) if moment <= before), None)

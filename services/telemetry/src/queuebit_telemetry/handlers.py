@@ -10,14 +10,13 @@ from fractions import Fraction
 
 from pydantic import JsonValue
 
-from queuebit_contracts.objectives import Objectives
 from queuebit_contracts.query import Question
-from queuebit_kernel import Clock, digest
-from queuebit_telemetry.backlog import Backlog
+from queuebit_kernel import Clock, Unavailable, digest
+from queuebit_slo import Counts, Objective, Query, of_tenant, quantile, query
 from queuebit_telemetry.errors import Refused
 from queuebit_telemetry.pace import Pace
-from queuebit_telemetry.policy import Level, Ratio, levels
-from queuebit_telemetry.ports import Analytics, Log, Sums, Traces
+from queuebit_telemetry.policy import Level
+from queuebit_telemetry.ports import Cases, Sums, Traces
 from queuebit_telemetry.spans import Span, read_spans
 
 __all__ = ["AnswerActivity", "AnswerGroups", "AnswerLevels", "KeepSpans"]
@@ -33,46 +32,44 @@ _LARGE = 3_000
 class AnswerLevels:
     """Evaluates the service levels for one tenant."""
 
-    def __init__(self, analytics: Analytics, log: Log, promised: Objectives, backlog: Backlog, clock: Clock) -> None:
-        self._analytics = analytics
-        self._log = log
+    def __init__(self, cases: Cases, promised: Sequence[Objective], clock: Clock) -> None:
+        self._cases = cases
         self._promised = promised
-        self._backlog = backlog
         self._clock = clock
 
     async def __call__(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
         """One row for each objective; raises `Unavailable` when the warehouse does not answer."""
         del question
+        own = [it for objective in self._promised if (it := of_tenant(objective, tenant)) is not None]
         now = self._clock.now()
-        since = now - timedelta(days=self._promised.window_days)
-        ended_before = now - timedelta(seconds=self._timeout("receipts"))
-        counts, events = await asyncio.gather(
-            self._analytics.counts(tenant, since, ended_before), self._completeness(tenant)
-        )
-        return [_row(level) for level in levels(self._promised, counts, events)]
+        return [_row(it) for it in await asyncio.gather(*(self._level(it, now) for it in own))]
 
-    async def _completeness(self, tenant: str) -> Ratio:
-        """A tenant's events that are in the warehouse, or are too young to be required there."""
-        then = self._backlog.older_than(self._timeout("events"))
-        if then is None:
-            return Ratio(0, 0)
-        total = await self._log.messages_of(tenant)
-        now, position = await asyncio.gather(self._log.head(), self._analytics.position())
-        young = max(0, now.last - max(position.seq, then.last))
-        return Ratio(min(total, await self._analytics.count_events(tenant) + young), total)
+    async def _level(self, objective: Objective, now: datetime) -> Level:
+        good, total = await self._numbers(query(objective, now, [objective.window]), "good", "total")
+        counts = Counts(good, total)
+        if objective.threshold_ms is None or not total:
+            return Level(objective, counts)
+        (value,) = await self._numbers(quantile(objective, now), "value")
+        return Level(objective, counts, value)
 
-    def _timeout(self, indicator: str) -> int:
-        return max((it.within_s for it in self._promised.slo.values() if it.indicator == indicator), default=0)
+    async def _numbers(self, asked: Query, *columns: str) -> list[int]:
+        """The columns of the one row of an answer."""
+        rows = await self._cases.cases(asked)
+        try:
+            (row,) = rows
+            return [int(row[it]) for it in columns]
+        except (ValueError, LookupError, TypeError) as error:
+            raise Unavailable("the warehouse gave an answer that is none to a query of objectives") from error
 
 
 def _row(level: Level) -> dict[str, JsonValue]:
     return {
-        "name": level.name,
-        "promise": level.promise,
-        "target": _text(level.target),
+        "name": level.objective.name,
+        "promise": level.objective.display,
+        "target": _text(level.objective.target),
         "actual": None if level.actual is None else _text(level.actual),
-        "good": level.good,
-        "total": level.total,
+        "good": level.counts.good,
+        "total": level.counts.total,
         "budget_remaining": _text(level.budget_remaining),
         "value": level.value_ms,
         "unit": "share of cases" if level.value_ms is None else "share of cases; value in ms",

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import JsonValue
 
 from queuebit_contracts.query import Question
 from queuebit_runtime.rows import Row
 from queuebit_runtime.view import Fold
-from queuebit_telemetry.policy import Counts
+from queuebit_slo import Query
 from queuebit_telemetry.spans import Span
 from queuebit_telemetry.state import Head, Position
 
-__all__ = ["Analytics", "Events", "Facts", "Follow", "Follower", "Log", "Sums", "Traces"]
+__all__ = ["Cases", "Events", "Facts", "Follow", "Follower", "Log", "Sums", "Traces"]
 
 
 class Follower(Protocol):
@@ -36,10 +36,6 @@ class Log(Protocol):
 
     async def head(self) -> Head:
         """Raises `Unavailable` when the log does not answer."""
-        ...
-
-    async def messages_of(self, tenant: str) -> int:
-        """How many messages are one tenant's; raises `Unavailable` when the log does not answer."""
         ...
 
 
@@ -90,19 +86,11 @@ class Traces(Protocol):
         ...
 
 
-class Analytics(Protocol):
-    """What service levels are computed from; each raises `Unavailable` when there is no answer."""
+class Cases(Protocol):
+    """Cases of service levels; raises `Unavailable` when there is no answer."""
 
-    async def counts(self, tenant: str, since: datetime, ended_before: datetime) -> Counts:
-        """Counters of one tenant's jobs since a moment; those that ended before another are owed receipts."""
-        ...
-
-    async def position(self) -> Position:
-        """Up to where the warehouse has the log."""
-        ...
-
-    async def count_events(self, tenant: str) -> int:
-        """How many events of one tenant there are."""
+    async def cases(self, query: Query) -> list[dict[str, Any]]:  # columns of any type
+        """The rows of a query that an objective is compiled to."""
         ...
 
 

@@ -9,14 +9,11 @@ __all__ = [
     "BILLED_BESIDE",
     "BILLS",
     "CHARGES",
-    "COUNTS",
-    "EVENTS_OF",
     "FACTS",
     "FORGET",
     "JOBS",
     "NEWEST",
     "POSITION",
-    "RECENT",
     "REFILLED",
     "SET_ASIDE",
 ]
@@ -45,8 +42,6 @@ CROSS JOIN (SELECT max(seq) AS last, count() AS number FROM events_set_aside) AS
 """Whether the new table has all that was set aside: the log may have lost what the former table still holds."""
 
 FORGET: Final = ("DROP TABLE IF EXISTS events SYNC", "DROP TABLE IF EXISTS events_set_aside SYNC")
-
-EVENTS_OF: Final = "SELECT count() AS events FROM events WHERE tenant = {tenant:String}"
 
 NEWEST: Final = """
 SELECT job, seq
@@ -176,32 +171,3 @@ GROUP BY id
 
 The user is the one that the broker found: a submission may have a field of that name, which its sender chose.
 """
-
-COUNTS: Final = """
-SELECT
-    countIf(type = 'qb.job.completed.v1') AS completed,
-    countIf(type = 'qb.job.failed.v1') AS failed,
-    countIf(type = 'qb.job.rejected.v1') AS rejected,
-    countIf(type = 'qb.job.cancelled.v1') AS cancelled,
-    countIf(type IN ('qb.job.sealed.v1', 'qb.job.sealed.v2')) AS sealed,
-    countResample(1, 25, 1)(queue_wait_bucket) AS queue_wait,
-    countResample(1, 25, 1)(end_to_end_bucket) AS end_to_end,
-    max(queue_wait_ms) AS longest_wait,
-    max(end_to_end_ms) AS longest_run
-FROM events
-WHERE tenant = {tenant:String} AND toStartOfHour(stored_at) >= toStartOfHour(toDateTime({since:UInt32}, 'UTC'))
-"""
-"""Counters of a window, all from the projection `levels`: another term would read every row."""
-
-RECENT: Final = """
-SELECT countIf(has_ended) AS ended, countIf(has_ended AND has_receipt) AS sealed
-FROM (
-    SELECT
-        max(type IN (
-            'qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')) AS has_ended,
-        max(type IN ('qb.job.sealed.v1', 'qb.job.sealed.v2')) AS has_receipt
-    FROM events
-    WHERE tenant = {tenant:String} AND job != '' AND stored_at >= toDateTime({since:UInt32}, 'UTC')
-    GROUP BY job)
-"""
-"""Recently ended jobs, and how many of them have a receipt."""

@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     warehouse_password_file: Path
     """One line; readable by its owner only."""
     objectives: Path | None = None
-    """The service levels that are promised, read once; absent for those of this version."""
+    """The folder with the service levels that are promised, read once; absent or empty for those of this version."""
     flush_ms: int = Field(default=1_500, ge=10, le=10_000)
     """How long an event may wait for others while others keep arriving; an insert of one row costs as much as one of
     hundreds. When the log pauses, the insert follows at once, or half of this time after the one before."""

@@ -85,7 +85,7 @@ def _logins(settings: Settings, clock: Clock) -> Logins:
     passwords = {Login(settings.user, writes=True): read_password(settings.password_file)}
     if settings.analyst_password_file is not None:
         passwords[Login(settings.analyst)] = read_password(settings.analyst_password_file)
-    return Logins(passwords, settings.tenants_file, clock)
+    return Logins(passwords, settings.tenants_file, clock, settings.finance_file)
 
 
 def _allow_files() -> None:

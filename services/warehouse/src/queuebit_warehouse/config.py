@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape
 
+from queuebit_contracts.tables import views
+
 __all__ = ["FREE_BYTES", "OVERLAY", "PROFILE", "TENANT_MARK", "profile", "write_config"]
 
 PROFILE: Final[Mapping[str, str]] = {
@@ -49,25 +51,32 @@ _GRANTED: Final = (
 """No CREATE DATABASE: the rows that tenants see depend on database and table."""
 
 TENANT_MARK: Final = "tenant:"
-"""The prefix of the setting `log_comment` in the session of a tenant's user; the tenant follows."""
+"""The prefix of the setting `log_comment` in the session of a user who reads some tenants; their names follow, with
+commas between them."""
 
 _NO_TENANT: Final = f"NOT startsWith(getSetting('log_comment'), '{TENANT_MARK}')"
-_ITS_TENANT: Final = f"substring(getSetting('log_comment'), {len(TENANT_MARK) + 1})"
-_OWN_TABLES: Final = "('events', 'jobs', 'otel_traces')"
+_TENANTS: Final = f"splitByChar(',', substring(getSetting('log_comment'), {len(TENANT_MARK) + 1}))"
+
+
+def _of_tenants(column: str) -> str:
+    return f"{column} != '' AND has({_TENANTS}, {column})"
+
+
+_OWN_TABLES: Final = ("events", "otel_traces", *views())
+_ARE_OWN: Final = f"IN ({', '.join(map(repr, _OWN_TABLES))})"
 
 _ROWS_OF_TENANT: Final[Mapping[str, Mapping[str, str]]] = {
     "default": {
-        "events": f"tenant = {_ITS_TENANT}",
-        "jobs": f"tenant = {_ITS_TENANT}",
-        "otel_traces": f"SpanAttributes['queuebit.tenant'] = {_ITS_TENANT}",
+        **dict.fromkeys(("events", *views()), _of_tenants("tenant")),
+        "otel_traces": _of_tenants("SpanAttributes['queuebit.tenant']"),
     },
     "system": {
-        "tables": f"database = 'system' OR name IN {_OWN_TABLES}",
-        "columns": f"database = 'system' OR table IN {_OWN_TABLES}",
+        "tables": f"database = 'system' OR name {_ARE_OWN}",
+        "columns": f"database = 'system' OR table {_ARE_OWN}",
         **dict.fromkeys(("databases", "settings", "functions", "formats", "data_type_families", "one"), "1"),
     },
 }
-"""Filters of the rows that a tenant's user sees, by database and table; no rows of all other tables."""
+"""Filters of the rows that a user of some tenants sees, by database and table; no rows of all other tables."""
 
 OVERLAY: Final = "files"
 """The name of the library's database of files. Without it, the library puts the files under `default`."""

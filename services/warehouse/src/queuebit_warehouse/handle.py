@@ -78,11 +78,13 @@ class Handle:
         """Return the kind of a statement without running it.
 
         Raises:
-            DatabaseError: the text is empty or has several statements, or a tenant's user sends EXPLAIN, which reveals
-                index data about other tenants' rows.
+            DatabaseError: the text is empty or has several statements, or a user of some tenants sends EXPLAIN or
+                CHECK, which reveal data of indexes and parts about other tenants' rows.
         """
-        if self._login.tenant is not None and any(token.word == "EXPLAIN" for token in tokens(statement)):
+        if self._login.tenants is not None and any(token.word == "EXPLAIN" for token in tokens(statement)):
             raise DatabaseError(497, "EXPLAIN is only for users who may read the rows of all tenants", "ACCESS_DENIED")
+        if self._login.tenants is not None and first_word(statement) == "CHECK":  # it also reads all there is
+            raise DatabaseError(497, "CHECK is only for users who may read the rows of all tenants", "ACCESS_DENIED")
         verdict = self._connection.classify_query(statement)
         if verdict["statement_count"] > 1:
             raise DatabaseError(62, "Syntax error (Multi-statements are not allowed)", "SYNTAX_ERROR")
@@ -115,8 +117,9 @@ class Handle:
         self._connection.close()
 
     def _lock(self) -> None:
-        """Make the engine refuse every change, also of settings, and show a tenant's user only the tenant's rows."""
-        whose = "" if self._login.tenant is None else f"log_comment = {literal(TENANT_MARK + self._login.tenant)}, "
+        """Make the engine refuse every change, also of settings, and show only the rows of the user's tenants."""
+        tenants = self._login.tenants
+        whose = "" if tenants is None else f"log_comment = {literal(TENANT_MARK + ','.join(tenants))}, "
         self._command(f"SET {whose}readonly = 1")
 
     def _command(self, statement: str) -> None:

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """The file with the password of the analyst, who reads all rows and writes nothing; None: no analyst."""
     tenants_file: Path | None = None
     """The file of tenants; their users may read their tenant's rows. None: no tenants' users."""
+    finance_file: Path | None = None
+    """The file of finance logins, who read the rows of some tenants; it may be missing. None: no finance logins."""
     max_memory_mb: int = Field(default=1024, ge=64, le=1 << 20)
     """Memory of one query; a query can ask for less or more with `max_memory_usage`."""
     max_body_mb: int = Field(default=256, ge=1, le=1 << 16)

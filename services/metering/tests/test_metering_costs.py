@@ -1,0 +1,318 @@
+"""Readers of costs against the documented interfaces, and what the poller makes of them."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from queuebit_contracts.vendor_bill import CostRead
+from queuebit_kernel import FixedClock
+from queuebit_metering.costs.aws import AwsCosts
+from queuebit_metering.costs.azure import AzureCosts
+from queuebit_metering.costs.calls import Calls, Document
+from queuebit_metering.costs.config import Aws, Azure, BadCosts, Costs, Ibm, Ionq, read_costs
+from queuebit_metering.costs.ibm import IbmCosts
+from queuebit_metering.costs.ionq import IonqCosts
+from queuebit_metering.costs.poller import CostPoller, readers_of
+from queuebit_metering.costs.port import CostReader, CostsUnavailable, cost_of_month
+from queuebit_testing.memory import MemoryLog
+from queuebit_testing.stub_vendor import Garbage, LostReply, Status
+
+from .cost_stubs import AwsStub, AzureStub, CostStub, IbmStub, IonqStub
+
+NOW = datetime(2026, 11, 7, 12, tzinfo=UTC)
+FIRST, LAST = date(2026, 11, 3), date(2026, 11, 7)
+ALL = "*"
+
+
+@pytest.fixture
+def secret_file(tmp_path: Path) -> Path:
+    file = tmp_path / "secret"
+    file.touch(mode=0o600)
+    file.write_text(f"{CostStub.secret}\n")
+    return file
+
+
+class CostReaderLaws(ABC):
+    """What each reader promises, against the stub of its vendor."""
+
+    stub: ClassVar[type[CostStub]]
+
+    @abstractmethod
+    def reader(self, vendor: CostStub, calls: Calls, secret: Path) -> CostReader: ...
+
+    @pytest.fixture
+    def vendor(self) -> Iterator[CostStub]:
+        with self.stub() as running:
+            running.costs = {"2026-11-03": "1.25", "2026-11-05": "0.000000000000000001", "2026-11-06": "12.4"}
+            yield running
+
+    @pytest.fixture
+    def pauses(self) -> list[int]:
+        return []
+
+    @pytest.fixture
+    def costs(self, vendor: CostStub, secret_file: Path, pauses: list[int]) -> CostReader:
+        async def sleep(seconds: int) -> None:
+            pauses.append(seconds)
+
+        return self.reader(vendor, Calls(self.stub.__name__, vendor.url, sleep=sleep), secret_file)
+
+    async def sum_of(self, costs: CostReader) -> Decimal:
+        return sum((it.amounts["USD"] for it in await costs.read(FIRST, LAST)), Decimal(0))
+
+    async def test_the_costs_are_exact_and_of_each_period_once(self, costs: CostReader) -> None:
+        found = await costs.read(FIRST, LAST)
+        assert sum(it.amounts["USD"] for it in found) == Decimal("13.650000000000000001")
+        periods = [it.period for it in found]
+        assert periods == sorted({*periods})
+        assert all(it.start < it.end for it in found)
+
+    async def test_no_usage_is_a_cost_of_zero(self, vendor: CostStub, costs: CostReader) -> None:
+        vendor.costs = {}
+        assert {amount for it in await costs.read(FIRST, LAST) for amount in it.amounts.values()} == {Decimal(0)}
+
+    async def test_all_pages_are_read(self, vendor: CostStub, costs: CostReader) -> None:
+        vendor.page_size = 1
+        assert await self.sum_of(costs) == Decimal("13.650000000000000001")
+
+    async def test_a_busy_vendor_is_asked_again_when_it_says(
+        self, vendor: CostStub, costs: CostReader, pauses: list[int]
+    ) -> None:
+        vendor.fail(ALL, Status(429, {"Retry-After": "17"}))
+        vendor.fail(ALL, Status(503))
+        assert await self.sum_of(costs) == Decimal("13.650000000000000001")
+        assert pauses == [17, 5]
+
+    @pytest.mark.parametrize("how", [Status(500), Garbage(), LostReply(taken=False), Status(429)])
+    async def test_what_is_no_answer_gives_no_costs(
+        self, vendor: CostStub, costs: CostReader, how: Status | Garbage | LostReply, pauses: list[int]
+    ) -> None:
+        vendor.fail(ALL, how, times=99)
+        with pytest.raises(CostsUnavailable):
+            await costs.read(FIRST, LAST)
+        assert len(pauses) <= 3
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            *(b"[]", b"{}", b'{"properties": {}}', b'{"access_token": 7}', b"\xff", b'{"a": NaN}'),
+            pytest.param(b'{"a": ' + b"[" * 200_000, id="nested"),
+            b'{"a": 1e9999999999999999999}',
+        ],
+    )
+    async def test_another_document_gives_no_costs(self, vendor: CostStub, costs: CostReader, body: bytes) -> None:
+        vendor.fail(ALL, Garbage(body, "application/json"), times=99)
+        with pytest.raises(CostsUnavailable):
+            await costs.read(FIRST, LAST)
+
+    @pytest.mark.parametrize("cost", ["1e999999999999999999", "1e-999999999999999999"])
+    async def test_a_number_of_endless_zeros_takes_no_memory(
+        self, vendor: CostStub, costs: CostReader, cost: str
+    ) -> None:
+        vendor.costs = {"2026-11-05": cost}
+        with pytest.raises(CostsUnavailable):
+            await costs.read(FIRST, LAST)
+
+    async def test_another_currency_is_not_taken(self, vendor: CostStub, costs: CostReader) -> None:
+        vendor.currency = "EUR"
+        with pytest.raises(CostsUnavailable, match="answers in EUR"):
+            await costs.read(FIRST, LAST)
+
+    async def test_refused_credentials_are_not_tried_again_and_not_shown(
+        self, vendor: CostStub, costs: CostReader, pauses: list[int]
+    ) -> None:
+        vendor.accepts = False
+        with pytest.raises(CostsUnavailable, match=r"costs\.toml") as caught:
+            await costs.read(FIRST, LAST)
+        assert pauses == []
+        assert vendor.secret not in str(caught.value)
+
+
+class TestIonqCosts(CostReaderLaws):
+    stub = IonqStub
+
+    def reader(self, vendor: CostStub, calls: Calls, secret: Path) -> CostReader:
+        return IonqCosts(Ionq(organization="org-1", key_file=secret, url=vendor.url), calls)
+
+
+class TestAwsCosts(CostReaderLaws):
+    stub = AwsStub
+
+    def reader(self, vendor: CostStub, calls: Calls, secret: Path) -> CostReader:
+        key = secret.with_name("key")
+        key.touch(mode=0o600)
+        key.write_text("AKIATEST")
+        settings = Aws(access_key_id_file=key, secret_access_key_file=secret, url=vendor.url)
+        return AwsCosts(settings, calls, FixedClock(NOW))
+
+
+class TestAzureCosts(CostReaderLaws):
+    stub = AzureStub
+
+    def reader(self, vendor: CostStub, calls: Calls, secret: Path) -> CostReader:
+        places = {"url": vendor.url, "login_url": vendor.url}
+        settings = Azure(tenant_id="t", client_id="c", client_secret_file=secret, scope="subscriptions/s", **places)
+        return AzureCosts(settings, calls)
+
+    async def test_the_token_goes_to_no_other_host(self, vendor: CostStub, costs: CostReader) -> None:
+        columns = [{"name": it} for it in ("Cost", "UsageDate", "Currency")]
+        page = {"nextLink": "https://evil.test/next", "columns": columns, "rows": []}
+        body = json.dumps({"properties": page}).encode()
+        vendor.fail("POST /subscriptions/*", Garbage(body, "application/json"))
+        with pytest.raises(CostsUnavailable, match="another host"):
+            await costs.read(FIRST, LAST)
+
+
+class TestIbmCosts(CostReaderLaws):
+    stub = IbmStub
+
+    def reader(self, vendor: CostStub, calls: Calls, secret: Path) -> CostReader:
+        return IbmCosts(Ibm(account="a", key_file=secret, url=vendor.url, iam_url=vendor.url), calls)
+
+    async def test_days_of_two_months_are_two_periods(self, vendor: CostStub, costs: CostReader) -> None:
+        vendor.costs = {"2026-10-31": "1", "2026-11-01": "2"}
+        found = await costs.read(date(2026, 10, 30), date(2026, 11, 2))
+        assert [(it.period, it.amounts["USD"]) for it in found] == [("2026-10", Decimal(1)), ("2026-11", Decimal(2))]
+
+
+class Fixed:
+    """A vendor whose costs a test sets."""
+
+    vendor = "ibm"
+
+    def __init__(self) -> None:
+        self.amount: Decimal | None = Decimal("1.50")
+
+    async def read(self, first: date, last: date) -> list:  # type: ignore[type-arg]  # of Cost
+        assert (first, last) == (date(2026, 11, 1), date(2026, 11, 7))
+        if self.amount is None:
+            raise CostsUnavailable("it does not answer")
+        return [cost_of_month(2026, 11, [("USD", self.amount)])]
+
+
+async def test_a_number_becomes_a_fact_only_when_it_changed() -> None:
+    log, vendor = MemoryLog(), Fixed()
+    poller = CostPoller(log, [vendor], FixedClock(NOW), Costs())
+    assert [await poller.poll(vendor) for _ in range(2)] == [1, 0]
+    vendor.amount = None
+    assert await poller.poll(vendor) == 0
+    vendor.amount = Decimal("1.5000")
+    assert await poller.poll(vendor) == 0, "the same number"
+    vendor.amount = Decimal("2")
+    assert await poller.poll(vendor) == 1
+    facts = log.events(CostRead)
+    assert [(it.data.revision, it.data.amounts[0].amount) for it in facts] == [(1, "1.5"), (2, "2")]
+    assert [it.subject for it in log.stored] == [f"qb.bill.ibm.2026-11.read.{it}" for it in (1, 2)]
+    assert facts[0].data.backends == ("ibm-*",)
+
+
+@pytest.mark.parametrize("amount", ["123456789012345678.000000000000000001", "0.000000000000000001"])
+async def test_a_number_is_a_fact_with_all_its_digits(amount: str) -> None:
+    log, vendor = MemoryLog(), Fixed()
+    vendor.amount = Decimal(amount)
+    await CostPoller(log, [vendor], FixedClock(NOW), Costs()).poll(vendor)
+    assert [it.data.amounts[0].amount for it in log.events(CostRead)] == [amount]
+
+
+async def test_a_vendor_that_fails_does_not_stop_the_others() -> None:
+    log, away, there = MemoryLog(), Fixed(), Fixed()
+    away.amount = None
+
+    class Ended(Exception):
+        """The test has seen a round."""
+
+    async def sleep(seconds: int) -> None:
+        assert seconds == 1800
+        raise Ended
+
+    with pytest.raises(Ended):
+        await CostPoller(log, [away, there], FixedClock(NOW), Costs(), sleep).run()
+    assert len(log.stored) == 1
+
+
+def test_the_file_names_vendors_and_files_with_secrets(tmp_path: Path) -> None:
+    path = tmp_path / "costs.toml"
+    path.write_text('poll_minutes = 15\n[ionq]\norganization = "o"\nkey_file = "/run/ionq.key"\n')
+    found = read_costs(path)
+    assert (found.poll_minutes, [it.vendor for it in readers_of(found, FixedClock(NOW))]) == (15, ["ionq"])
+    for bad in ("poll_minutes = 0", "[acme]", '[ionq]\nkey = "abc"', "x = ", '[ionq]\nurl = "ftp://x"'):
+        path.write_text(bad)
+        with pytest.raises(BadCosts, match=r"costs\.toml"):
+            read_costs(path)
+
+
+class Answering(Calls):
+    """A vendor that answers any JSON object to every request."""
+
+    def __init__(self, document: dict[str, object]) -> None:
+        super().__init__("acme", "https://acme.test")
+        self._document = document
+
+    async def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Document:
+        return self._document
+
+
+_KEYS = st.sampled_from(
+    [
+        "access_token",
+        "usage_data",
+        "usage_unit",
+        "from",
+        "amount",
+        "ResultsByTime",
+        "Total",
+        "UnblendedCost",
+        "Amount",
+        "Unit",
+        "TimePeriod",
+        "Start",
+        "properties",
+        "columns",
+        "rows",
+        "name",
+        "nextLink",
+        "resources",
+        "usage",
+        "cost",
+        "currency_code",
+        "resource_id",
+        "next",
+        "href",
+    ]
+)
+_VALUES = st.recursive(
+    st.sampled_from(
+        [None, True, "USD", "2026-11-05", "quantum-computing", "Cost", "UsageDate", "Currency", "?_start=1"]
+    )
+    | st.decimals(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(_KEYS, _VALUES, max_size=4),
+    st.sampled_from([TestIonqCosts, TestAwsCosts, TestAzureCosts, TestIbmCosts]),
+)
+async def test_no_answer_of_a_vendor_stops_the_service(
+    secret_file: Path, document: dict[str, object], kind: type[CostReaderLaws]
+) -> None:
+    class Anywhere:
+        url = "https://acme.test"
+
+    log = MemoryLog()
+    reader = kind().reader(Anywhere(), Answering(document), secret_file)  # type: ignore[arg-type]  # its address counts
+    await CostPoller(log, [reader], FixedClock(NOW), Costs()).poll(reader)
+    for it in log.events(CostRead):
+        assert all(Decimal(amount.amount).is_finite() for amount in it.data.amounts)
