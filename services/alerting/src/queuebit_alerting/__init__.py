@@ -1,0 +1,1 @@
+"""The alerting service: decides what is wrong, and notifies people once."""

@@ -1,0 +1,164 @@
+"""Where the objects of the alerting service meet."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from queuebit_alerting.adapters import Lease, SecretFiles, Warehouse, posts_to
+from queuebit_alerting.completeness import Completeness
+from queuebit_alerting.handlers import Evaluate, Notify
+from queuebit_alerting.incident_routes import incident_requests
+from queuebit_alerting.incidents import AnswerIncidents, IncidentBook, KeepIncidents
+from queuebit_alerting.objectives import Objectives
+from queuebit_alerting.ports import SignalSource
+from queuebit_alerting.quieting import Quieting
+from queuebit_alerting.requests import AnswerOperator
+from queuebit_alerting.routes import operator_requests
+from queuebit_alerting.sending import SendNotifications
+from queuebit_alerting.settings import Settings
+from queuebit_alerting.state import Book
+from queuebit_contracts.alert_documents import Alerts, parse_alerts
+from queuebit_contracts.topology import ALERTING
+from queuebit_kernel import Clock, SystemClock, Unavailable
+from queuebit_runtime.bucket import Bucket
+from queuebit_runtime.connection import Connection
+from queuebit_runtime.secrets import read_secret
+from queuebit_runtime.service import Service
+from queuebit_runtime.settings import BusSettings
+from queuebit_runtime.stored import Stored
+from queuebit_runtime.stream_state import stream_state
+from queuebit_runtime.view import View, fold_events
+from queuebit_slo import Objective, digest, parse_all, shipped
+
+__all__ = ["Alerting", "create_app"]
+
+_logger = logging.getLogger(__name__)
+
+_NOTIFY_S = 1.0
+"""How often it is decided who is to be notified: silences and planned work end between two evaluations, too."""
+
+
+class Alerting(Service):
+    """The service. One of several processes leads: it evaluates and notifies."""
+
+    def __init__(self, bus: BusSettings, settings: Settings, sources: Sequence[SignalSource] = ()) -> None:
+        super().__init__("alerting", bus)
+        clock, documents = SystemClock(), _documents(settings.document)
+        self._every_s = settings.every_s
+        self._book = Book()
+        self._incidents = IncidentBook()
+        view = View(self.bus, self.name, self.topology.service[self.name].view, fold_events(self._fold))
+        self.views.append(view)
+        self._lease = Lease(Bucket(self.bus, ALERTING), settings.name, settings.lease_s, clock)
+        promised = _promised(settings.objectives)
+        sources = [*_measured(settings, promised, self.bus, clock), *sources]
+        self._evaluate = Evaluate(self.log, self._book, view, sources, clock, resolve_after_s=documents.resolve_after_s)
+        self._notify = Notify(self.log, self._book, view, documents, clock)
+        self._send = SendNotifications(
+            self.log,
+            self._book,
+            view,
+            documents,
+            posts_to(documents),
+            SecretFiles(settings.secrets),
+            clock,
+            leads=lambda: self._lease.leads,
+        )
+        answer = AnswerOperator(self.log, self._book, view, documents, self._send.test, clock)
+        self.include(operator_requests(answer))
+        self._keep_incidents = KeepIncidents(
+            self.log, self._book, self._incidents, view, documents, clock, settings.incident_rules
+        )
+        self.include(
+            incident_requests(
+                AnswerIncidents(
+                    self.log,
+                    self._book,
+                    self._incidents,
+                    view,
+                    lambda: Quieting(self._book, documents, clock.now()),
+                    clock,
+                )
+            )
+        )
+        self.work += [self._hold_lease, self._evaluations, self._notifications, self._send.run]
+        self.draining.append(self._lease.leave)
+        self.detail = lambda: {**self._detail(documents), "objectives": digest(promised)}
+
+    def _fold(self, stored: Stored) -> None:
+        self._book.take(stored)
+        self._incidents.take(stored)
+
+    def _detail(self, documents: Alerts) -> dict[str, str | int]:
+        failing = ", ".join(sorted(self._send.failing))
+        return {
+            "leads": int(self._lease.leads),
+            "firing": sum(it.firing for it in self._book.alerts.values()),
+            "incidents": sum(not it.is_over for it in self._incidents.newest.values()),
+            "undelivered": len(self._book.undelivered),
+            "documents": documents.digest,
+            **({"unreached": failing} if failing else {}),
+            **({"unmeasured": self._evaluate.trouble} if self._evaluate.trouble else {}),
+        }
+
+    async def _hold_lease(self) -> None:
+        while True:
+            await self._lease.renew()
+            await asyncio.sleep(self._lease.every_s)
+
+    async def _evaluations(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + self._every_s
+            if self._lease.leads:
+                await _unless_away(self._evaluate)
+                await _unless_away(self._keep_incidents)
+            await asyncio.sleep(max(0, due - loop.time()))
+
+    async def _notifications(self) -> None:
+        while True:
+            if self._lease.leads:
+                await _unless_away(self._notify)
+            await asyncio.sleep(min(_NOTIFY_S, self._every_s))
+
+
+async def _unless_away(step: Evaluate | Notify | KeepIncidents) -> None:
+    """Do a step; if the log is away, the next one does it."""
+    try:
+        await step()
+    except Unavailable as error:
+        _logger.warning("alerting waits for the log: %s", error)
+
+
+def _measured(settings: Settings, promised: Sequence[Objective], bus: Connection, clock: Clock) -> list[SignalSource]:
+    if settings.warehouse_password_file is None:
+        return []
+    password = read_secret(settings.warehouse_password_file)
+    warehouse = Warehouse(settings.warehouse_url, settings.warehouse_user, password)
+
+    async def log_end() -> int:
+        return (await stream_state(bus)).last
+
+    complete = Completeness(warehouse, log_end, clock)
+    return [Objectives(promised, warehouse, complete.require)]
+
+
+def _promised(folder: Path | None) -> Sequence[Objective]:
+    """The stack's own objectives, or without a folder of files those of this version: the same as telemetry's."""
+    files = sorted(folder.glob("[!.]*.y*ml")) if folder is not None else []
+    return parse_all((str(it), it.read_text(encoding="utf-8")) for it in files) if files else shipped()
+
+
+def _documents(file: Path | None) -> Alerts:
+    try:
+        return Alerts() if file is None else parse_alerts(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:  # it may be applied later: then this process starts again
+        return Alerts()
+
+
+def create_app() -> Alerting:
+    """Build the service from its environment."""
+    return Alerting(BusSettings(), Settings())
