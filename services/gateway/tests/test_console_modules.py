@@ -8,16 +8,17 @@ import random
 import shutil
 import subprocess
 from base64 import b64encode
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 import queuebit_contracts
 import queuebit_gateway
-from queuebit_proof import JobRecord, KeyRing, TileLog, build_statement, entry_of, issue, seal, sign_checkpoint
+from queuebit_proof import KeyRing
 from queuebit_proof.merkle import Tree, leaf_hash
+
+from .receipts import BEGIN, issued, verdicts
 
 pytestmark = pytest.mark.skipif(
     shutil.which("node") is None, reason="needs node, which runs the console's modules outside of a browser"
@@ -25,7 +26,6 @@ pytestmark = pytest.mark.skipif(
 
 HERE = Path(__file__).parent
 EXAMPLES = Path(queuebit_contracts.__file__).parents[2] / "examples"
-BEGIN = datetime(2026, 11, 20, 8, tzinfo=UTC)
 RESULT = "sha256:" + "ab" * 32
 LIFE = ("submitted.v1", "accepted.v1", "placed.v1", "started.v1", "completed.v1", "metered.v1", "sealed.v2")
 
@@ -43,7 +43,7 @@ def test_the_modules_do_what_the_platform_does(tmp_path: Path) -> None:
         check=False,
     )
     assert ran.returncode == 0, ran.stdout[-4_000:] + ran.stderr[-1_000:]
-    assert "# pass 9" in ran.stdout
+    assert "# pass 12" in ran.stdout
 
 
 def b64(content: bytes) -> str:
@@ -51,30 +51,34 @@ def b64(content: bytes) -> str:
 
 
 def receipt(folder: Path) -> dict[str, object]:
-    """A receipt in a log of seven, and the bytes of it that only ML-DSA covers."""
-    ring = KeyRing.open(folder / "keys", "queuebit.example/log", BEGIN)
+    """A receipt in a log of seven, the bytes of it that only ML-DSA covers, and altered ones with their verdicts."""
+    of = issued(folder, "j1", RESULT)
     other = KeyRing.open(folder / "other", "queuebit.example/log", BEGIN)
-    record = JobRecord(
-        tenant="acme", project="main", job="j1", outcome="completed", request_digest=RESULT, software="queuebit",
-        submitted_at=BEGIN, accepted_at=BEGIN, finished_at=BEGIN, actor="ann", result_digest=RESULT, shots=1,
-    )  # fmt: skip
-    statement = build_statement(record, salt=bytes(16))
-    envelope, log = seal(statement, ring), TileLog(folder / "log")
-    log.append([sha256(bytes([it])).digest() for it in range(4)])
-    index = log.append([entry_of(statement)])
-    log.append([sha256(bytes([it])).digest() for it in range(4, 6)])
-    checkpoint = sign_checkpoint(log.head(ring.origin), ring, BEGIN + timedelta(seconds=1))
-    content = issue(envelope, leaf_index=index, inclusion=log.inclusion(index), checkpoint=checkpoint)
-    signature = json.dumps(json.dumps(json.loads(envelope)["signatures"][1], separators=(",", ":")))[1:-1].encode()
-    line = json.dumps(checkpoint.splitlines()[-1], ensure_ascii=False)[1:-1].encode()
-    begins = [(content.index(it), content.index(it) + len(it)) for it in (signature, line)]
+    signature = json.dumps(json.dumps(json.loads(of.document["envelope"])["signatures"][1], separators=(",", ":")))[
+        1:-1
+    ].encode()
+    line = json.dumps(of.document["checkpoint"].splitlines()[-1], ensure_ascii=False)[1:-1].encode()
+    begins = [(of.receipt.index(it), of.receipt.index(it) + len(it)) for it in (signature, line)]
+    judged = [
+        {
+            "name": it.name,
+            "receipt": b64(it.receipt),
+            "trust": it.trust.decode(),
+            "check": it.check,
+            "valid": not it.check,
+        }
+        for it in verdicts(of)
+    ]
+    assert sum(not it["check"] for it in judged) == 1
+    assert len(judged) == 26
     return {
-        "receipt": b64(content),
-        "unchecked": begins,
+        "receipt": b64(of.receipt),
+        "second": begins,
+        "verdicts": judged,
         "job": "j1",
         "result": RESULT,
-        "trust": ring.trust.to_bytes().decode(),
-        "fingerprint": ring.trust.fingerprint(),
+        "trust": of.trust.to_bytes().decode(),
+        "fingerprint": of.trust.fingerprint(),
         "other": other.trust.to_bytes().decode(),
     }
 

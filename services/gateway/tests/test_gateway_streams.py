@@ -163,6 +163,34 @@ async def test_a_bad_sequence_is_refused(app: ASGIApp, after: str) -> None:
     assert (answer.status, answer.json()["code"]) == (422, "bad_sequence")
 
 
+async def test_a_type_that_a_stream_never_has_is_refused_with_those_that_it_has(app: ASGIApp, log: MemoryLog) -> None:
+    event = submitted("k1")
+    await log.append(event)
+    answer = await send(app, "GET", "/v1/events?types=job.completed,job.complete")
+    assert (answer.status, answer.json()["code"]) == (422, "unknown_type")
+    detail = answer.json()["detail"]
+    assert detail.startswith("there is no event job.complete: did you mean job.completed?")
+    assert all(it in detail for it in ("job.submitted", "hybrid.submitted", "account.held"))
+    for path, kind in (
+        ("/v1/events", "tenant.user_defined"),  # an admin's alone
+        ("/v1/events", "backend.registered"),
+        (f"/v1/jobs/{event.data.job}/events", "account.held"),
+        (f"/v1/jobs/{event.data.job}/events", "hybrid.submitted"),
+    ):
+        answer = await send(app, "GET", f"{path}?types={kind}")
+        assert (answer.status, answer.json()["code"]) == (422, "unknown_type"), kind
+
+
+async def test_a_stream_of_known_types_begins(app: ASGIApp, log: MemoryLog) -> None:
+    event = submitted("k1")
+    await log.append(event)
+    for path in (
+        "/v1/events?types=job.completed,account.held",
+        f"/v1/jobs/{event.data.job}/events?types=job.completed",
+    ):
+        assert (await send(app, "HEAD", path)).status == 200
+
+
 async def test_events_of_a_job_of_others_are_not_found(app: ASGIApp, log: MemoryLog) -> None:
     await log.append(submitted("k1", tenant="evil", job="jabc"))
     assert (await send(app, "GET", "/v1/jobs/jabc/events")).status == 404

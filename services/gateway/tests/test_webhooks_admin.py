@@ -10,10 +10,10 @@ from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from queuebit_gateway.webhooks.records import Outcome, Webhook, rotated
-from queuebit_gateway.webhooks.retries import Verdict
 from queuebit_gateway.webhooks.sending import Permission
 from queuebit_gateway.webhooks.signing import Signing
 from queuebit_runtime.keys import new_seed
+from queuebit_runtime.retries import Verdict
 from queuebit_testing.build import submitted
 
 from .conftest import Bus

@@ -155,6 +155,37 @@ async def test_results_lie_in_the_bucket_and_the_delivery_says_where(world: Worl
     assert body["ContentType"] == "application/json"
 
 
+@pytest.mark.parametrize(
+    ("limits", "allowed"),
+    [
+        ('bucket = "acme-results"', [f"s3://acme-results{it}" for it in ("", "/a", "/a/b", "/ab")]),
+        ('bucket = "acme-results"\nfolder = "a"', ["s3://acme-results/a", "s3://acme-results/a/b"]),
+        ('folder = "/a/"', [f"s3://{it}/a{below}" for it in ("acme-results", "others") for below in ("", "/b")]),
+    ],
+)
+async def test_keys_are_for_the_bucket_and_folder_that_their_file_names(
+    world: World, s3: Any, folder: Path, limits: str, allowed: list[str]
+) -> None:
+    file, buckets = folder / "acme" / "main.toml", _buckets(folder)
+    before = file.read_text()
+    file.write_text(before + limits)
+    urls = [f"s3://{bucket}{it}" for bucket in ("acme-results", "others") for it in ("", "/a", "/a/b", "/ab")]
+    for url in urls:
+        if url in allowed:
+            buckets.check("acme", url, "main")
+        else:
+            with pytest.raises(BadTarget, match="the operator's keys are for s3://"):
+                buckets.check("acme", url, "main")
+    file.write_text(before)
+    world.gates[0].parts.buckets = buckets
+    await _added(world, url="s3://acme-results/elsewhere")
+    file.write_text(before + 'bucket = "acme-results"\nfolder = "queuebit"')  # after the webhook was made
+    await world.store(submitted("k1"), _completed("j1"))
+    (delivery,) = await _recent(world, ["retrying"])
+    assert "are for s3://acme-results/queuebit only" in str(delivery.error)
+    assert "Contents" not in s3.list_objects_v2(Bucket="acme-results")
+
+
 async def test_a_repeated_try_writes_the_same_object(world: World, s3: Any, folder: Path) -> None:
     world.gates[0].parts.buckets = _buckets(folder)
     webhook = await _added(world)

@@ -13,11 +13,14 @@ from nacl.signing import VerifyKey
 from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from queuebit_contracts.subjects import parse
 from queuebit_contracts.webhook import message_id, secret_text
+from queuebit_gateway.hub import Filter
+from queuebit_gateway.webhooks.kinds import KINDS, known_kind
 from queuebit_gateway.webhooks.records import RECENT, Outcome, Retry, Webhook, after_try, enabled, next_due
-from queuebit_gateway.webhooks.retries import PAUSES_S, Verdict, next_try_s, retry_after_s, verdict_of
 from queuebit_gateway.webhooks.signing import Signing
 from queuebit_runtime.keys import new_seed
+from queuebit_runtime.retries import PAUSES_S, Verdict, next_try_s, retry_after_s, verdict_of
 
 BODY = '{"specversion":"1.0","type":"qb.job.completed.v1","data":{"label":"é"}}'.encode()
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -156,3 +159,11 @@ class TestRecords:
             webhook = webhook.model_copy(update={"retries": webhook.retries[:64]})
         assert len(webhook.recent) == RECENT
         assert len(webhook.model_dump_json().encode()) < 131_072
+
+
+def test_a_share_of_a_budget_is_sent_to_its_tenant_alone() -> None:
+    assert known_kind("budget.reached") in KINDS
+    address = parse("qb.budget.acme.b1.reached")
+    assert Filter("acme", None, frozenset({"budget.reached"})).wants(address)
+    assert not Filter("acme", None, frozenset({"job.completed"})).wants(address)
+    assert not Filter("evil").wants(address)

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from queuebit_gateway.webhooks.records import PARKED, Outcome
-from queuebit_gateway.webhooks.retries import Verdict
 from queuebit_gateway.webhooks.service import MOST
+from queuebit_runtime.retries import Verdict
 from queuebit_testing.build import accepted, funded, submitted
 
 from .conftest import Bus

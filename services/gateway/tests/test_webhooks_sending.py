@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from queuebit_gateway.webhooks.records import Outcome
-from queuebit_gateway.webhooks.retries import Verdict
 from queuebit_gateway.webhooks.sending import Sender
 from queuebit_kernel import SystemClock
+from queuebit_runtime.retries import Verdict
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

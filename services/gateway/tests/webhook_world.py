@@ -17,7 +17,6 @@ from queuebit_gateway.web import web_app
 from queuebit_gateway.webhooks.leases import Leases
 from queuebit_gateway.webhooks.owning import Owning
 from queuebit_gateway.webhooks.records import Heartbeat, Outcome, Webhook
-from queuebit_gateway.webhooks.retries import Verdict
 from queuebit_gateway.webhooks.routes import WebhookRoutes
 from queuebit_gateway.webhooks.sending import Permission
 from queuebit_gateway.webhooks.service import Webhooks
@@ -27,6 +26,7 @@ from queuebit_gateway.webhooks.worker import Parts
 from queuebit_kernel import FixedClock, Stale, Unavailable
 from queuebit_runtime.addresses import Rules
 from queuebit_runtime.keys import new_seed
+from queuebit_runtime.retries import Verdict
 from queuebit_runtime.tasks import Tasks
 from queuebit_testing.memory import MemoryLog
 

@@ -16,7 +16,7 @@ _APART_S: Final = 0.1
 """Under load, streams are written this often: a thousand streams then cost a thousand writes, whatever is in them."""
 _KEPT: Final = 256
 """Frames that a stream may lag behind before it is cut: half a minute under load."""
-_NOUNS: Final = frozenset({"job", "hybrid", "account", "tenant"})
+_NOUNS: Final = frozenset({"job", "hybrid", "account", "budget", "tenant"})
 _OF_ONE: Final = frozenset({"job", "hybrid"})
 """Nouns whose events a stream may have of one thing only: their ids differ in the first letter."""
 

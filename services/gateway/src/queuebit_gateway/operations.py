@@ -176,7 +176,7 @@ OPERATIONS: Final = (
         parameters={"size": {"type": "integer", "minimum": 0, "description": "As its reference says; required."}},
     ),
     Operation(
-        "POST", "/v1/plans", "plan", "Cost, wait and quality on each backend, without a job.", RowsAnswer,
+        "POST", "/v1/plans", "plan", "Cost and quality on each backend, without a job.", RowsAnswer,
         bodies={_JSON: PlanBody}, problems=(403,),
     ),
     _rows("backends", "list_backends", "The backends, with price and quality.", PROJECT),
@@ -196,6 +196,12 @@ OPERATIONS: Final = (
         "GET", "/v1/exports/charges", "export_charges", "Every charge and correction of a period, as a file.", _TEXT,
         media_type="text/csv", further_types=("application/jsonl",), problems=(422,),
         parameters=EXPORT,
+    ),
+    _rows("invoices", "list_invoices", "The tenant's invoices, newest first.", {"limit": PAGE["limit"]}),
+    Operation(
+        "GET", "/v1/invoices/{number}", "invoice", "An invoice as a file.", {"type": "object"},
+        further_types=("text/csv",), problems=(404, 422),
+        parameters={"format": {"type": "string", "enum": ["json", "csv", "focus"], "description": "By default json."}},
     ),
     _rows("slo", "list_levels", "Service levels: objectives and values.", {}),
     Operation(

@@ -56,6 +56,7 @@ FIELDS: Final[Mapping[str, Schema]] = {
         ("purpose", {"type": "string", "maxLength": 200}),
         ("label", {"type": "string", "maxLength": 200}),
         ("seed", {"type": "integer", "minimum": 0}),
+        ("workload_class", {"type": "string"}),
         ("tag", {"type": "array", "items": {"type": "string"}, "maxItems": 8}),
     )
 }

@@ -34,7 +34,7 @@ from queuebit_gateway.platform import Platform
 from queuebit_gateway.problems import Problem, refusal
 from queuebit_kernel import InvalidId, new_key, require_token
 
-__all__ = ["CloseBody", "SessionBody", "Sessions"]
+__all__ = ["CloseBody", "SessionBody", "Sessions", "session_named"]
 
 _ANSWER_S: Final = 15.0
 _AMOUNTS: Final = ("cap", "charged", "held", "left", "idle_price", "idle_cost")
@@ -85,7 +85,17 @@ class Sessions:
         caller = await self._caller_of(request)
         require(caller, "member", "open sessions")
         asked = await read(request, SessionBody)
-        key = request.headers.get("idempotency-key") or new_key()
+        row = await self.open(caller, asked, request.headers.get("idempotency-key"))
+        headers = {} if asked.dry_run else {"location": f"/v1/sessions/{row['session']}"}
+        return object_of(_shown(row), as_of=None, status=200 if asked.dry_run else 201, headers=headers)
+
+    async def open(self, caller: Caller, asked: SessionBody, key: str | None) -> Row:
+        """Open a session; the same key with the same content has the same answer.
+
+        Raises:
+            Problem: the broker refuses it, or the request is not signed.
+        """
+        key = key or new_key()
         fields = {
             **asked.model_dump(exclude={"proof"}),
             "tenant": caller.tenant,
@@ -95,16 +105,18 @@ class Sessions:
         }
         if not fields["project"]:
             raise Problem(422, "unknown_project", "no project is named, and the tenant has several", "name `project`")
-        row = await self._asked(caller, "open", OpenSession, fields, asked.proof)
-        headers = {} if asked.dry_run else {"location": f"/v1/sessions/{row['session']}"}
-        return object_of(_shown(row), as_of=None, status=200 if asked.dry_run else 201, headers=headers)
+        return await self._asked(caller, "open", OpenSession, fields, asked.proof)
 
     async def _close(self, request: Request) -> Response:
         caller = await self._caller_of(request)
         require(caller, "member", "close sessions")
-        asked, fields = await read(request, CloseBody), {"tenant": caller.tenant, "session": _named(request)}
-        await self._asked(caller, "close", CloseSession, fields, asked.proof)
-        return await self._state(caller, fields["session"])
+        asked, session = await read(request, CloseBody), session_named(request)
+        await self.close(caller, session, asked.proof)
+        return _answered(await self.find(caller, session))
+
+    async def close(self, caller: Caller, session: str, proof: Signature | None = None) -> None:
+        """Close a session. Raises a problem if the broker refuses it, or the request is not signed."""
+        await self._asked(caller, "close", CloseSession, {"tenant": caller.tenant, "session": session}, proof)
 
     async def _list(self, request: Request) -> Response:
         caller, limit = await self._caller_of(request), limit_of(request)
@@ -112,13 +124,14 @@ class Sessions:
         return listed(request, [_shown(it) for it in found.rows], as_of=_as_of(found.rows))
 
     async def _one(self, request: Request) -> Response:
-        return await self._state(await self._caller_of(request), _named(request))
+        return _answered(await self.find(await self._caller_of(request), session_named(request)))
 
-    async def _state(self, caller: Caller, session: str) -> Response:
+    async def find(self, caller: Caller, session: str) -> Row:
+        """A session that is open, or was closed today. Raises a problem if there is none."""
         found = await self._platform.ask(caller.tenant, "sessions", session=session)
         if not found.rows:
             raise _unknown(session)
-        return object_of(_shown(found.rows[0]), as_of=_as_of(found.rows))
+        return found.rows[0]
 
     async def _asked(
         self,
@@ -148,11 +161,16 @@ def _shown(row: Row) -> dict[str, object]:
     return with_money({name: value for name, value in row.items() if name != "sequence"}, *_AMOUNTS)
 
 
+def _answered(row: Row) -> Response:
+    return object_of(_shown(row), as_of=_as_of([row]))
+
+
 def _as_of(rows: list[Row]) -> int | None:
     return max((int(str(it["sequence"])) for it in rows), default=None)
 
 
-def _named(request: Request) -> str:
+def session_named(request: Request) -> str:
+    """The session in the address of a request. Raises a problem if it is no name."""
     name: str = request.path_params["session"]
     try:
         return require_token(name, "session")

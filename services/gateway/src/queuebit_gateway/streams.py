@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Final, Protocol
 
@@ -19,6 +19,7 @@ from queuebit_gateway.callers import Caller, CallerOf
 from queuebit_gateway.hub import Filter, Hub, encoded
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.problems import Problem
+from queuebit_gateway.webhooks.kinds import KINDS, kinds_of, known_kind
 from queuebit_kernel import Unavailable
 from queuebit_runtime.stored import Message
 
@@ -31,6 +32,10 @@ _LIFE_S: Final = 3600.0
 """A stream ends after an hour, and is resumed by its client."""
 _LAG_S: Final = 5.0
 _MOST_TYPES: Final = 32
+_OF_JOB: Final = kinds_of("job")
+_OF_HYBRID: Final = kinds_of("hybrid")
+_CHANGES: Final = kinds_of("tenant")
+"""Only admins see them."""
 
 
 class Past(Protocol):
@@ -68,7 +73,8 @@ class Streams:
 
     async def _tenant(self, request: Request) -> Response:
         caller = await self._caller_of(request)
-        wanted = Filter(caller.tenant, None, _types(request), caller.role == "admin")
+        kinds = (*KINDS, *_CHANGES) if caller.role == "admin" else KINDS
+        wanted = Filter(caller.tenant, None, _types(request, kinds), caller.role == "admin")
         return EventStream(_while_it_lasts(caller, self._frames(wanted, _after(request))))
 
     async def _job(self, request: Request) -> Response:
@@ -83,7 +89,8 @@ class Streams:
 
     def _of_one(self, request: Request, caller: Caller, name: str) -> Response:
         """The stream of one job or hybrid job, from its first event on unless the request names another."""
-        after, wanted = _after(request), Filter(caller.tenant, name, _types(request))
+        kinds = _OF_HYBRID if is_hybrid(name) else _OF_JOB
+        after, wanted = _after(request), Filter(caller.tenant, name, _types(request, kinds))
         return EventStream(_while_it_lasts(caller, self._frames(wanted, 0 if after is None else after)))
 
     async def _frames(self, wanted: Filter, after: int | None) -> AsyncGenerator[bytes]:
@@ -204,8 +211,14 @@ def _after(request: Request) -> int | None:
     return int(text)
 
 
-def _types(request: Request) -> frozenset[str]:
+def _types(request: Request, kinds: Sequence[str]) -> frozenset[str]:
+    """The types of events that a client wants, each one of `kinds`; empty means all."""
     types = [it for given in request.query_params.getlist("types") for it in given.split(",") if it]
     if len(types) > _MOST_TYPES:
         raise Problem(422, "too_many_types", f"{len(types)} types: at most {_MOST_TYPES} are allowed")
-    return frozenset(types)
+    try:
+        return frozenset(known_kind(it, kinds) for it in types)
+    except ValueError as error:
+        raise Problem(
+            422, "unknown_type", str(error), "name one that there is, or leave `types` out for all"
+        ) from error

@@ -59,6 +59,8 @@ class SubmitBody(Body):
     """Refuse the job if it could cost more."""
     seed: int | None = Field(default=None, ge=0, lt=2**53)
     tags: tuple[str, ...] = Field(default=(), max_length=8)
+    workload_class: str | None = None
+    """What kind of work it is, such as `batch`; it counts against the budget of that class."""
     session: str | None = None
     """The open session that it belongs to."""
 
@@ -91,7 +93,7 @@ class Submissions:
         """The routes."""
         return [
             Route("/v1/jobs", self._submit, methods=["POST"]),
-            Route("/v1/jobs/{job}/cancel", self._cancel, methods=["POST"]),
+            Route("/v1/jobs/{job}/cancel", self.cancel, methods=["POST"]),
             Route("/v1/payloads/{digest}", self._store, methods=["PUT"]),
             Route("/v1/payloads/{digest}", self._content),
         ]
@@ -113,6 +115,20 @@ class Submissions:
             headers["preference-applied"] = f"wait={seconds:g}"
         content = await self._jobs.document(caller.tenant, history, with_result=reached)
         return object_of(content, as_of=history.sequence, status=200 if reached else 202, headers=headers)
+
+    async def submit(self, caller: Caller, asked: SubmitBody, content: bytes) -> JobSubmitted:
+        """Submit a new job for the caller of a token, with the content of the payload that it refers to.
+
+        Raises:
+            Problem: it cannot be sent, or nothing confirmed it.
+        """
+        if caller.signer is None:
+            raise _unsigned("the job")
+        if isinstance(asked.circuit, Payload) and asked.circuit.inline is None:
+            await self._relay.payload(caller.tenant, asked.circuit, content)
+        event = await self._signed(asked, caller, None)
+        await self._relay.event(subject_of(event), event.to_bytes())
+        return event
 
     async def _submission(self, request: Request, caller: Caller) -> tuple[JobSubmitted, bytes]:
         """The event to relay, with its bytes; its payload is stored."""
@@ -164,6 +180,7 @@ class Submissions:
             max_cost=asked.max_cost.money if asked.max_cost else None,
             seed=asked.seed,
             tags=asked.tags,
+            workload_class=asked.workload_class,
             session=asked.session,
             sign=caller.signer,
         )
@@ -180,7 +197,8 @@ class Submissions:
                 headers=(("link", f'</v1/jobs/{event.data.job}>; rel="related"'),),
             )
 
-    async def _cancel(self, request: Request) -> Response:
+    async def cancel(self, request: Request) -> Response:
+        """Cancel the job in the address of a request, which may wait for its end."""
         caller = await self._caller_of(request)
         require(caller, "member", "cancel jobs")
         job = request.path_params["job"]

@@ -24,12 +24,14 @@ from queuebit_gateway.guard import Guard
 from queuebit_gateway.hub import Hub
 from queuebit_gateway.hybrid_jobs import HybridJobs
 from queuebit_gateway.hybrid_starts import HybridStarts
+from queuebit_gateway.invoices import Invoices
 from queuebit_gateway.jobs import Jobs
 from queuebit_gateway.limits import Limited
 from queuebit_gateway.money import Money
 from queuebit_gateway.paths import by_path
 from queuebit_gateway.plans import Plans
 from queuebit_gateway.platform import Platform
+from queuebit_gateway.qrmi import Qrmi
 from queuebit_gateway.sessions import Sessions
 from queuebit_gateway.settings import Settings
 from queuebit_gateway.streams import Past, Streams
@@ -87,21 +89,24 @@ def web_app(
 def _reads_and_requests(
     settings: Settings, platform: Platform, limited: Limited, tenants: Mapping[str, Tenant]
 ) -> Iterator[Route]:
-    jobs = Jobs(platform, limited)
+    jobs, clock = Jobs(platform, limited), SystemClock()
+    submissions, sessions = Submissions(platform, jobs, limited, tenants), Sessions(platform, limited, tenants)
     for it in (
         jobs,
-        Submissions(platform, jobs, limited, tenants),
+        submissions,
+        sessions,
+        Qrmi(platform, submissions, sessions, limited, clock),
         Explanations(platform, limited),
         Plans(platform, limited),
         Backends(platform, limited),
         Money(platform, limited),
         Exports(platform, limited),
+        Invoices(platform, limited),
         Activity(platform, limited),
-        Groups(platform, limited, SystemClock()),
+        Groups(platform, limited, clock),
         Tenants(tenants, limited),
         Audit(platform, limited),
         DelegatedKeys(platform, limited),
-        Sessions(platform, limited, tenants),
         HybridJobs(platform, limited),
         HybridStarts(platform, limited),
         Trust(settings.trust_file, limited),

@@ -98,9 +98,6 @@ function App() {
     main.current?.focus({ preventScroll: true });
   }, [page, id]);
   const me = who.data;
-  useEffect(() => {
-    if (me) live.start();
-  }, [me?.tenant, me?.user]);
 
   if (who.problem?.status === 401) return html`<${SignIn} problem=${who.problem} />`;
   if (who.problem && !me) return html`<main class="signin" id="main"><h1>Queuebit</h1><${Failure} problem=${who.problem} retry=${who.reload} /></main>`;
@@ -124,5 +121,6 @@ function App() {
 }
 
 adoptToken();
+live.start(); // beside the question who asks
 document.addEventListener("click", interceptLinks);
 render(html`<${App} />`, document.getElementById("app"));

@@ -14,11 +14,11 @@ from queuebit.errors import QueuebitError
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.job import Completion, JobCompleted
 from queuebit_gateway.webhooks.records import Outcome, Webhook
-from queuebit_gateway.webhooks.retries import Verdict, retry_after_s
 from queuebit_gateway.webhooks.s3 import Keys, object_url, signed
 from queuebit_kernel import Clock, InvalidId, require_token
 from queuebit_runtime.addresses import BadTarget
 from queuebit_runtime.outbound import Outbound
+from queuebit_runtime.retries import Verdict, retry_after_s
 
 __all__ = ["KIND", "SCHEME", "BucketKeys", "Buckets", "ResultOf", "require_bucket"]
 
@@ -59,7 +59,9 @@ class BucketKeys:
         except FileNotFoundError as error:
             raise BadTarget(f"the operator has no keys {name!r} for {tenant}: ask for them") from error
         except (OSError, ValueError, TypeError) as error:
-            needs = "endpoint, region, access_key_id, secret_access_key and, if it has one, session_token"
+            needs = (
+                "endpoint, region, access_key_id and secret_access_key; it may have session_token, bucket and folder"
+            )
             raise BadTarget(
                 f"the operator's keys {name!r} of {tenant} cannot be read: the file needs {needs}"
             ) from error
@@ -92,8 +94,10 @@ class Buckets:
 
     def check(self, tenant: str, url: str, keys: str) -> None:
         """Raise `BadTarget` if nothing could be written there."""
-        require_bucket(url)
-        self._outbound.rules.target(self._keys.of(tenant, keys).endpoint)
+        bucket, prefix = require_bucket(url)
+        found = self._keys.of(tenant, keys)
+        _require_allowed(found, bucket, prefix)
+        self._outbound.rules.target(found.endpoint)
 
     async def store(self, webhook: Webhook, body: bytes) -> Outcome:
         """Store the result that an event of the log announces; of any other event, the event itself."""
@@ -107,12 +111,13 @@ class Buckets:
             except (QueuebitError, ValueError, LookupError) as error:
                 return Outcome(verdict=Verdict.FAILED, error=f"the result cannot be read: {error}"[:300])
             content = json.dumps(result, separators=(",", ":")).encode()
-        return await self._put(webhook, bucket, f"{prefix}/{name}".lstrip("/"), content)
+        return await self._put(webhook, bucket, prefix, name, content)
 
-    async def _put(self, webhook: Webhook, bucket: str, key: str, content: bytes) -> Outcome:
-        begun = monotonic()
+    async def _put(self, webhook: Webhook, bucket: str, prefix: str, name: str, content: bytes) -> Outcome:
+        begun, key = monotonic(), f"{prefix}/{name}".lstrip("/")
         try:
             keys = self._keys.of(webhook.tenant, webhook.keys)
+            _require_allowed(keys, bucket, prefix)
             url = object_url(keys.endpoint, bucket, key)
             headers = signed(keys, "PUT", url, content, self._clock.now(), _TYPE)
             answer = await self._outbound.send("PUT", url, headers, content, most=_ANSWER_BYTES, owner=webhook.tenant)
@@ -125,6 +130,14 @@ class Buckets:
         wait = retry_after_s(answer.headers.get("retry-after"), self._clock.now())
         why = f"{location} was not written: {code}"
         return Outcome(verdict=Verdict.FAILED, status=status, error=why, retry_after_s=wait, took_ms=_ms(begun))
+
+
+def _require_allowed(keys: Keys, bucket: str, prefix: str) -> None:
+    """Raise `BadTarget` unless the operator's file allows the bucket and the folder."""
+    folder = keys.folder.strip("/")
+    if keys.bucket not in ("", bucket) or (folder and not f"{prefix}/".startswith(f"{folder}/")):
+        allowed = f"{SCHEME}{keys.bucket or 'BUCKET'}/{folder}".rstrip("/")
+        raise BadTarget(f"the operator's keys are for {allowed} only: write below it, or ask for other keys")
 
 
 def _plain(value: object) -> str:

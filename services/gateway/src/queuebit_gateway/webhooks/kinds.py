@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
 
 from queuebit_contracts.catalog import CATALOG, AnyEvent
 from queuebit_contracts.webhook import CONTENT_TYPE
 
-__all__ = ["KINDS", "events_of", "known_kind", "section"]
+__all__ = ["KINDS", "events_of", "kinds_of", "known_kind", "section"]
 
-_NOUNS: Final = ("job", "hybrid", "account")
+_NOUNS: Final = ("job", "hybrid", "account", "budget")
 
 
-def _kinds() -> Iterator[tuple[str, type[AnyEvent]]]:
+def _kinds(nouns: Collection[str]) -> Iterator[tuple[str, type[AnyEvent]]]:
     for it in CATALOG.values():
-        if it.noun in _NOUNS:
+        if it.noun in nouns:
             yield f"{it.noun}.{it.name}", it.event
 
 
-KINDS: Final = tuple(dict.fromkeys(kind for kind, _ in _kinds()))
+def kinds_of(*nouns: str) -> tuple[str, ...]:
+    """The short types of the events about these things."""
+    return tuple(dict.fromkeys(kind for kind, _ in _kinds(nouns)))
+
+
+KINDS: Final = kinds_of(*_NOUNS)
 """Short types, such as `job.completed`."""
 
 
-def known_kind(kind: str) -> str:
+def known_kind(kind: str, kinds: Sequence[str] = KINDS) -> str:
     """The short type itself.
 
     Raises:
-        ValueError: there is no such one; no event would ever be sent.
+        ValueError: it is none of `kinds`; no event would ever be sent.
     """
-    if kind not in KINDS:
-        near = get_close_matches(kind, KINDS, n=1)
-        raise ValueError(f"there is no event {kind}: {f'did you mean {near[0]}?' if near else ', '.join(KINDS)}")
+    if kind not in kinds:
+        near = get_close_matches(kind, kinds, n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise ValueError(f"there is no event {kind[:60]}: {meant}The events are {', '.join(kinds)}")
     return kind
 
 
 def events_of(kind: str) -> list[type[AnyEvent]]:
     """The classes of a short type: the newest version, and those before, which a replay may send."""
-    return [event for it, event in _kinds() if it == kind]
+    return [event for it, event in _kinds(_NOUNS) if it == kind]
 
 
 def section(references: str) -> Mapping[str, Any]:  # JSON

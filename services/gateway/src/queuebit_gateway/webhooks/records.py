@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from queuebit_gateway.webhooks.retries import Verdict, next_try_s
+from queuebit_runtime.retries import Verdict, next_try_s
 
 __all__ = [
     "PARKED",

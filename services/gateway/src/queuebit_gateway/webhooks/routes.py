@@ -18,11 +18,11 @@ from queuebit_gateway.problems import Problem
 from queuebit_gateway.webhooks.buckets import KIND, SCHEME
 from queuebit_gateway.webhooks.kinds import known_kind
 from queuebit_gateway.webhooks.records import Delivery, Webhook
-from queuebit_gateway.webhooks.retries import Verdict
 from queuebit_gateway.webhooks.service import Webhooks
 from queuebit_gateway.webhooks.signing import Signing
 from queuebit_kernel import rfc3339
 from queuebit_runtime.addresses import BadTarget
+from queuebit_runtime.retries import Verdict
 
 __all__ = ["Enabling", "EventRange", "NewWebhook", "Rotation", "WebhookRoutes"]
 

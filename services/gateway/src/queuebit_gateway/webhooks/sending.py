@@ -8,10 +8,10 @@ from time import monotonic
 from typing import Final, NamedTuple
 
 from queuebit_gateway.webhooks.records import Outcome
-from queuebit_gateway.webhooks.retries import Verdict, retry_after_s, verdict_of
 from queuebit_kernel import Clock
 from queuebit_runtime.addresses import BadTarget, Rules
 from queuebit_runtime.outbound import Outbound, Resolve, resolved
+from queuebit_runtime.retries import Verdict, retry_after_s, verdict_of
 
 __all__ = ["ALLOW", "Permission", "Sender"]
 

@@ -6,24 +6,19 @@ that has ended. Every write names the revision that it follows, so that of two w
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from queuebit_contracts.topology import WEBHOOKS
 from queuebit_gateway.webhooks.records import Heartbeat, Webhook
-from queuebit_kernel import Stale, Unavailable
+from queuebit_kernel import Unavailable
+from queuebit_runtime.bucket import Bucket
 from queuebit_runtime.connection import Connection
-from queuebit_runtime.requests import Requests
-from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 
 __all__ = ["Entry", "Store"]
 
-_STREAM: Final = f"KV_{WEBHOOKS}"
-_KEYS: Final = f"$KV.{WEBHOOKS}."
 _BATCH: Final = 256
-_GUARD: Final = "Nats-Expected-Last-Subject-Sequence"
 
 
 class Entry(NamedTuple):
@@ -50,7 +45,7 @@ class Store:
     """Every method raises `Unavailable` if the bus does not answer; those that write raise `Stale`."""
 
     def __init__(self, connection: Connection) -> None:
-        self._requests = Requests(connection, timeout_s=5)
+        self._bucket = Bucket(connection, WEBHOOKS)
 
     async def all(self) -> list[Entry]:
         """All entries, as the leader of the bucket knows them, in the order of their revisions."""
@@ -81,14 +76,14 @@ class Store:
         return await self._write(name, heartbeat.model_dump_json().encode() if heartbeat else b"", revision)
 
     async def _read(self, keys: str, position: int, newest: int | None) -> list[Entry]:
-        found: dict[tuple[str, ...], Entry] = {}
+        bucket, found = self._bucket, dict[tuple[str, ...], Entry]()
         while newest is None or position < newest:
-            wanted = {"seq": position + 1, "next_by_subj": f"{_KEYS}{keys}", "batch": _BATCH}
-            replies = await self._requests.ask_all(f"$JS.API.DIRECT.GET.{_STREAM}", json.dumps(wanted).encode())
+            wanted = {"seq": position + 1, "next_by_subj": f"{bucket.prefix}{keys}", "batch": _BATCH}
+            replies = await bucket.requests.ask_all(f"$JS.API.DIRECT.GET.{bucket.stream}", json.dumps(wanted).encode())
             for it in replies:
                 headers: Mapping[str, str] = it.headers or {}
                 position = int(headers["Nats-Sequence"])
-                key = _key(headers["Nats-Subject"])
+                key = _key(headers["Nats-Subject"].removeprefix(bucket.prefix))
                 found[key] = Entry(key, position, it.data)
             if newest is None and len(replies) < _BATCH:
                 break
@@ -97,20 +92,12 @@ class Store:
         return sorted(found.values(), key=lambda it: it.revision)
 
     async def _newest(self, keys: str) -> Entry:
-        wanted = json.dumps({"last_by_subj": f"{_KEYS}{keys}"}).encode()
-        reply = await self._requests.ask(f"$JS.API.STREAM.MSG.GET.{_STREAM}", wanted)
-        message = json.loads(reply.data).get("message", {})
-        body = base64.b64decode(message.get("data", ""))
-        return Entry(_key(message.get("subject", f"{_KEYS}{keys}")), int(message.get("seq", 0)), body)
+        key, revision, body = await self._bucket.newest(keys)
+        return Entry(_key(key), revision, body)
 
     async def _write(self, key: str, body: bytes, revision: int) -> int:
-        answer = json.loads((await self._requests.ask(f"{_KEYS}{key}", body, {_GUARD: str(revision)})).data)
-        if error := answer.get("error"):
-            if error.get("err_code") == WRONG_LAST_SEQUENCE:
-                raise Stale(f"{key} was written by another gateway")
-            raise Unavailable(f"{key} cannot be stored: {error.get('description')}")
-        return int(answer["seq"])
+        return await self._bucket.write(key, body, revision)
 
 
-def _key(subject: str) -> tuple[str, ...]:
-    return tuple(subject.removeprefix(_KEYS).split("."))
+def _key(text: str) -> tuple[str, ...]:
+    return tuple(text.split("."))

@@ -1,4 +1,4 @@
-// The REST surface as the console sees it: who asks; requests, of which every failure is a `Problem` with the words of the gateway;
+// The REST surface as the console sees it: requests, of which every failure is a `Problem` with the words of the gateway;
 // one stream of the tenant's events for the whole tab, which resumes after the last sequence that it saw; and answers as state
 // of a view: shown at once when known, and read again when events say so.
 
@@ -93,7 +93,7 @@ const fromMessage = ({ id, event, data }) => ({ seq: Number(id), name: event, ev
 export async function readStream(path, { signal, after, onOpen, onEvents }) {
   const resume = after == null ? {} : { "Last-Event-ID": String(after) };
   const response = await fetch(path, { signal, headers: headers({ Accept: "text/event-stream", ...resume }) });
-  if (!response.ok) throw new Error(`stream: ${response.status}`);
+  if (!response.ok) throw new Problem(response.status);
   onOpen?.();
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
@@ -134,6 +134,7 @@ class Live {
   async start(path = "/v1/events") {
     for (let pause = 500; ; pause = Math.min(pause * 2, 15_000)) {
       const cut = new AbortController();
+      let refused = false;
       let last = performance.now();
       const watchdog = setInterval(() => performance.now() - last > SILENCE_MS && cut.abort(), 5_000);
       try {
@@ -151,12 +152,13 @@ class Live {
             this.#take(events);
           },
         });
-      } catch {
-        // the next attempt says more; the state is on the screen
+      } catch (error) {
+        refused = error.status === 401 && this.seq == null; // then the page asks for a token
       }
       clearInterval(watchdog);
       this.#settle();
       this.#become("lost");
+      if (refused) return;
       await new Promise((wake) => setTimeout(wake, pause * (0.75 + Math.random() / 2)));
     }
   }
@@ -258,7 +260,10 @@ export function useLive(receive) {
 
 export function useLiveState() {
   const [state, setState] = useState(live.state);
-  useEffect(() => live.watch(setState), []);
+  useEffect(() => {
+    setState(live.state);
+    return live.watch(setState);
+  }, []);
   return state;
 }
 

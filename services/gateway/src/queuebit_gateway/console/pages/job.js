@@ -3,7 +3,6 @@
 import { html, useEffect, useMemo, useState } from "../vendor/htm-preact.js";
 import { getBytes, getText, readStream, useData, useNow } from "../core/live.js";
 import { between, count, decimal, duration, ENDED, eventName, money, phases, ppm, shortDigest, sum, units } from "../core/rows.js";
-import { readTrust, verifyReceipt } from "../proof/receipt.js";
 import { exactDistribution, MOST_QUBITS, readQasm } from "../quantum/circuit.js";
 import { CircuitDrawing, Histogram, Topology } from "../ui/drawings.js";
 import { Act, Copy, Empty, Facts, Failure, Loaded, Panel, saveAs, Share, sqlText, State, Sum, Table, When } from "../ui/parts.js";
@@ -124,6 +123,9 @@ function Provenance({ of }) {
 
 const TRUST_KEY = "qb-trust";
 
+/** What verifies receipts: loaded with the first receipt that is shown. */
+const verifier = () => import("../proof/receipt.js");
+
 /** The trust document: your own file where you gave one, otherwise the platform's, remembered from the first time. */
 async function trusted() {
   const own = localStorage.getItem(TRUST_KEY);
@@ -135,12 +137,14 @@ async function trusted() {
 
 function ReceiptPanel({ id, resultDigest }) {
   const [state, setState] = useState({});
-  const check = async () => {
+  const check = async (both) => {
     try {
       if (!globalThis.crypto?.subtle) throw new Error("This browser checks signatures only on https or on this machine's own address.");
       const [content, given] = await Promise.all([getBytes(`/v1/jobs/${id}/receipt`), trusted()]);
+      const { readTrust, verifyReceipt } = await verifier();
       const trust = await readTrust(given.content);
-      setState({ content, trust, from: given.from, ...(await verifyReceipt(content, trust, { job: id, resultDigest })) });
+      const second = both && (await import("../proof/post-quantum.js"));
+      setState({ content, trust, both, from: given.from, ...(await verifyReceipt(content, trust, { job: id, resultDigest, second })) });
     } catch (problem) {
       setState({ problem: Object.assign(problem, { reasons: problem.reasons || [] }) });
     }
@@ -154,22 +158,22 @@ function ReceiptPanel({ id, resultDigest }) {
     if (!file) return;
     try {
       const content = await file.text();
-      await readTrust(content);
+      await (await verifier()).readTrust(content);
       localStorage.setItem(TRUST_KEY, JSON.stringify({ from: `your file ${file.name}`, content }));
       await check();
     } catch (problem) {
       setState((before) => ({ ...before, problem: Object.assign(problem, { reasons: [] }) }));
     }
   };
-  const { checks, valid, trust, from, content, problem } = state;
+  const { checks, valid, trust, from, content, problem, both } = state;
   return html`
-    ${problem && html`<${Failure} problem=${problem} retry=${check} />`}
+    ${problem && html`<${Failure} problem=${problem} retry=${() => check(both)} />`}
     ${checks && html`
-      <p class="verdict ${valid ? "good" : "bad"}" role="status">${valid ? "Valid" : "Not valid"}</p>
+      <p class="verdict ${valid ? "good" : "bad"}" role="status">${valid ? (both ? "Valid" : "Valid so far") : "Not valid"}</p>
       <ol class="checks">${checks.map((it) => html`<li class=${it.ok ? "good" : "bad"}><strong>${it.name}</strong> ${it.text}</li>`)}</ol>`}
-    ${trust && html`<p class="quiet">Keys of <strong>${trust.origin}</strong> from ${from}, fingerprint <code title=${trust.fingerprint}>${trust.fingerprint.slice(7, 23)}</code>: compare it with one that you got another way.
-      The second signature of each pair, ML-DSA, is checked by <code>qb receipt verify</code>: browsers have no such function yet.</p>`}
+    ${trust && html`<p class="quiet">Keys of <strong>${trust.origin}</strong> from ${from}, fingerprint <code title=${trust.fingerprint}>${trust.fingerprint.slice(7, 23)}</code>: compare it with one that you got another way.</p>`}
     <div class="tools left">
+      ${valid && !both && html`<button onClick=${() => check(true)}>Verify both signatures</button>`}
       ${content && html`<button onClick=${() => saveAs(`${id}.receipt.json`, "application/json", content)}>Save receipt</button>`}
       ${trust && html`<button onClick=${() => { localStorage.removeItem(TRUST_KEY); check(); }}>Forget these keys</button>`}
       <label class="file">Use my trust.json<input type="file" accept="application/json,.json" onChange=${choose} /></label>

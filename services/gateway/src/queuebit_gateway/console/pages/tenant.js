@@ -92,10 +92,17 @@ const BY = [["project", "Project"], ["user", "User"], ["backend", "Backend"], ["
 const moved = (it) => ["job.accepted", "job.metered", "job.corrected"].includes(it.name);
 const ratio = (part, all) => (units(all) > 0n ? Number((units(part) * 10_000n) / units(all)) / 10_000 : 0);
 
+/** Which charges a budget counts, whether it refuses jobs, and when nothing will be left. */
+export function termsOf(it) {
+  const since = it.since ? `${it.window}, since ${it.since}` : it.window;
+  return [it.window && since, it.soft && "warns only", it.spent_by && `spent by ${it.spent_by}`].filter(Boolean).join("; ");
+}
+
 function Budgets({ rows }) {
   const cell = (field) => (it) => html`<${Sum} of=${it[field]} />`;
   return html`<${Table} caption="Budgets" rows=${rows} rowKey=${(it) => it.kind + it.name + it.limit.currency} columns=${[
     { name: "Account", cell: (it) => html`${it.name} <span class="quiet">${it.kind}</span>` },
+    { name: "Window", less: "wide-only", cell: (it) => html`<span class="quiet">${termsOf(it)}</span>` },
     { name: "Budget", num: true, less: "wide-only", cell: cell("limit") }, { name: "Held", num: true, less: "wide-only", cell: cell("held") }, { name: "Charged", num: true, cell: cell("spent") },
     { name: "Left", num: true, cell: (it) => html`<strong class=${ratio(it.left.amount, it.limit.amount) < 0.1 ? "bad" : ""}>${cell("left")(it)}</strong>` },
     { name: "Used", cell: (it) => {

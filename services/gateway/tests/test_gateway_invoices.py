@@ -1,0 +1,75 @@
+"""A tenant's invoices over HTTP: a list, and each as a file; those of others do not exist."""
+
+from __future__ import annotations
+
+import csv
+import json
+from decimal import Decimal
+
+import pytest
+from starlette.types import ASGIApp
+
+from queuebit_billing import Bounds, Document, Heading, Party, Usage, build
+from queuebit_billing.queries import UsageSum
+from queuebit_contracts.invoice import DOCUMENT_TYPE
+from queuebit_runtime.payloads import describe
+
+from .asgi import send
+from .conftest import Bus
+
+DIGEST = "sha256:" + "a" * 64
+
+
+def _document() -> Document:
+    used = UsageSum(
+        origin=0,
+        project="main",
+        price="p1",
+        component="shot",
+        unit="Shots",
+        currency="USD",
+        unit_price=Decimal("0.25"),
+        quantity=Decimal(8),
+        amount=Decimal(2),
+        facts=3,
+        events=DIGEST,
+    )
+    heading = Heading(Party(name="Example"), Party(name="Acme"))
+    return build(Bounds("acme", "2026-11", 9, ()), Usage([used], 3), [], DIGEST, heading)
+
+
+@pytest.fixture
+def invoiced(bus: Bus) -> Document:
+    document = _document()
+    payload = describe(document.to_bytes(), DOCUMENT_TYPE).model_dump(mode="json", exclude_none=True)
+    row = {"sequence": 7, "number": document.number, "document": payload, "credits": []}
+    bus.answers["qb.query.acme.invoices"] = lambda _: {"rows": [row], "sequence": 9}
+    return document
+
+
+async def test_a_tenant_lists_its_invoices(app: ASGIApp, bus: Bus, invoiced: Document) -> None:
+    answer = (await send(app, "GET", "/v1/invoices?limit=3")).json()
+    assert ([it["number"] for it in answer["data"]], answer["as_of_seq"]) == ([invoiced.number], 9)
+    assert bus.asked == [("qb.query.acme.invoices", {"limit": 3})]
+
+
+async def test_an_invoice_comes_in_the_form_that_is_asked_for(app: ASGIApp, invoiced: Document) -> None:
+    path = f"/v1/invoices/{invoiced.number}"
+    stored = await send(app, "GET", path)
+    assert stored.body == invoiced.to_bytes()
+    table = await send(app, "GET", f"{path}?format=csv")
+    assert table.headers["content-disposition"] == 'attachment; filename="acme-2026-11.csv"'
+    assert [it["amount"] for it in csv.DictReader(table.body.decode().splitlines())] == ["2"]
+    focus = await send(app, "GET", f"{path}?format=focus")
+    assert [it["BilledCost"] for it in csv.DictReader(focus.body.decode().splitlines())] == ["2"]
+    assert (await send(app, "GET", f"{path}?format=xlsx")).status == 422
+
+
+@pytest.mark.parametrize("number", ["evil-2026-11", "acme-2026-12", "*", "A" * 300])
+async def test_the_invoice_of_another_tenant_is_one_that_does_not_exist(
+    app: ASGIApp, bus: Bus, invoiced: Document, number: str
+) -> None:
+    answer = await send(app, "GET", f"/v1/invoices/{number}")
+    assert (answer.status, answer.json()["code"]) == (404, "unknown_invoice")
+    assert {subject for subject, _ in bus.asked} == {"qb.query.acme.invoices"}, "only the own tenant was asked about"
+    assert json.dumps(answer.json()).count(DIGEST) == 0
