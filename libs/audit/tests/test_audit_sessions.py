@@ -113,6 +113,17 @@ def test_a_good_session_holds(recording: Recording) -> None:
     }
 
 
+def test_a_session_that_is_charged_by_the_clock_holds(recording: Recording) -> None:
+    book = recording.book.model_dump(mode="json", by_alias=True)
+    aer = next(it for it in book["price"] if it["id"] == "aer-2026")
+    aer["per_session_second"], aer["per_session_idle_second"] = "0.005", None
+    recording.book = PriceBook.model_validate(book)
+    _change(SessionClosed, {}, idle_s=2, wall_s=10)(recording)
+    assert findings(recording) == []
+    _change(SessionClosed, {}, wall_s=9)(recording)
+    assert any("was held for 9 s of it" in it for it in findings(recording))
+
+
 def _at(recording: Recording, kind: type[AnyEvent], **fields: object) -> int:
     for at, it in enumerate(recording.events):
         if isinstance(it, kind) and all(getattr(it.data, name) == value for name, value in fields.items()):

@@ -10,11 +10,11 @@ import pytest
 
 from queuebit_cli.commands import documents
 from queuebit_cli.main import main
-from queuebit_contracts.objectives import objectives_text
+from queuebit_documents.parsed import Document
 from queuebit_gitops.documents import Wanted
 from queuebit_gitops.kinds import KINDS
-from queuebit_gitops.parsed import Document
 from queuebit_gitops.plan import Plan, World, plan_of
+from queuebit_slo.documents import shipped_document
 from queuebit_stack.bootstrap import bootstrap, default_price_book
 from queuebit_stack.errors import Exit
 from queuebit_stack.home import Home
@@ -22,9 +22,10 @@ from queuebit_stack.home import Home
 FRESH = {
     "tenants": {"tenant": {"demo": {"project": {"main": {"budget": "10"}}}}},
     "pricebook": tomllib.loads(default_price_book().read_text()),
-    "slos": tomllib.loads(objectives_text()),
+    "slos": shipped_document(),
     "backends": {},
     "services": {},
+    "alerts": {},
 }
 WANTED = '[tenant.demo]\nshare = 2\n[tenant.demo.project.main]\nbudget = "12.50"\n'
 
@@ -139,8 +140,31 @@ def test_documents_that_break_rules_change_nothing(folder: Path, capsys: pytest.
 def test_an_export_is_what_is_in_force(tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "exported"
     assert main(["export", str(folder), "--format", form]) == Exit.DONE
-    assert {it.name for it in folder.iterdir()} == {f"{kind}.{form}" for kind in KINDS}
+    assert {it.name for it in folder.iterdir()} == {
+        f"{it.name}.{'yaml' if it.write else form}" for it in KINDS.values()
+    }
     assert main(["apply", "-f", str(folder), "--dry-run", "--prune"]) == Exit.DONE
     other = "yaml" if form == "toml" else "toml"
     assert main(["export", str(folder), "--format", other]) == Exit.USAGE
     assert "would say the same again" in capsys.readouterr().err
+
+
+def test_slo_apply_reads_openslo_documents_alone_and_says_which_services_to_restart(
+    stack: Stack, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "fast.yaml").write_text(FAST.read_text())
+    arguments = ["slo", "apply", "-f", str(folder / "fast.yaml")]
+    assert main([*arguments, "--dry-run", "--json"]) == Exit.DIFFERS
+    changes = json.loads(capsys.readouterr().out)["changes"]
+    assert [(it["kind"], it["name"]) for it in changes] == [("slos", "SLO.end-to-end-fast")]
+    assert main(arguments) == Exit.DONE
+    assert "telemetry" in capsys.readouterr().out
+    ((plan, _, _),) = stack.applied
+    assert plan.documents.keys() == {"slos"}
+    (folder / "fast.yaml").write_text(FAST.read_text().replace("op: lte", "op: gt"))
+    assert main(arguments) == Exit.USAGE
+    assert "fast.yaml:35:" in capsys.readouterr().err
+    assert len(stack.applied) == 1
+
+
+FAST = Path(__file__).parents[3] / "examples" / "gitops" / "slos" / "end-to-end-fast.yaml"

@@ -274,3 +274,23 @@ def test_output_that_no_one_reads_is_no_error(tmp_path: Path) -> None:
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--by", "colour"], "charges are not summed by 'colour': use tenant, day, month"),
+        (["--by", "day", "--export", "csv", "x.csv"], "give one of them"),
+        (["--by", "day", "--url", "http://127.0.0.1:1"], "leave --url out"),
+        (["--from", "2026-11-01"], "give --by FIELDS or --export FORM FILE too"),
+        (["--csv"], "give --by FIELDS too"),
+        (["--all-tenants"], "give --by FIELDS too"),
+    ],
+)
+def test_options_of_sums_that_say_nothing_are_refused(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["charges", *words])
+    assert ended.value.code == 2
+    assert said in " ".join(capsys.readouterr().err.split())

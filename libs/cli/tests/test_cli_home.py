@@ -60,6 +60,14 @@ def test_no_secret_leaves_its_file(home: Home) -> None:
         assert not [secret for secret in secrets if secret in output]
 
 
+def test_telemetry_and_alerting_evaluate_the_same_objectives_also_those_applied_later(home: Home) -> None:
+    assert not home.objectives_folder.exists()
+    env = {name: value for it in process_specs(home, DEFAULTS) for name, value in it.env.items()}
+    read = [env.get(f"QUEUEBIT_{name}_OBJECTIVES") for name in ("TELEMETRY", "ALERTING")]
+    assert read == [str(home.objectives_folder)] * 2
+    assert env["QUEUEBIT_ALERTING_DOCUMENT"] == str(home.alerts_file)
+
+
 def test_every_service_of_the_topology_runs(home: Home) -> None:
     names = {spec.name for spec in process_specs(home, DEFAULTS)}
     assert names == {*declared().service, "nats-server", "warehouse"}

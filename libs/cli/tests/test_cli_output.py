@@ -14,9 +14,10 @@ from queuebit.records import Result, Status, Step
 from queuebit_cli.commands import jobs
 from queuebit_cli.commands.tokens import token_rows
 from queuebit_cli.main import main
-from queuebit_cli.output import Output
-from queuebit_cli.render_jobs import count_rows, describe, event_line, exit_of, result_lines
-from queuebit_cli.render_tables import backend_rows, balance_rows, job_rows, plan_rows, slo_rows
+from queuebit_cli.output import Output, on_lines
+from queuebit_cli.render_jobs import describe, event_line, exit_of
+from queuebit_cli.render_results import count_rows, result_lines
+from queuebit_cli.render_tables import backend_rows, balance_rows, balance_tables, job_rows, plan_rows, slo_rows
 from queuebit_cli.tables import fitted, table
 from queuebit_kernel import rfc3339
 from queuebit_stack.overview import COLUMNS
@@ -84,6 +85,30 @@ def test_sentences_are_wrapped_between_words_and_prices_are_whole() -> None:
     printed = " ".join(drawn([["backend", "price"], ["aer", price]], 45))
     assert "qubit-second, in USD" in printed
     assert set(price.split()) <= set(printed.split())
+
+
+def test_an_error_is_wrapped_between_words_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"qb: price book has 1 problem:\n  - price 1: {'end it with valid_until ' * 5}/a-path/{'x' * 90}"
+    assert on_lines(text) == text
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    first, *others = on_lines(text).splitlines()
+    assert first == "qb: price book has 1 problem:"
+    assert others[0].startswith("  - price 1: end it")
+    assert all(it.startswith("    ") for it in others[1:])
+    assert " ".join(on_lines(text).split()) == " ".join(text.split()), "no word is cut"
+
+
+def test_a_misused_command_is_answered_without_a_cut_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main(["charges", "--by", "foo"])
+    lines = capsys.readouterr().err.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "project, user, backend" in " ".join(lines)
 
 
 def test_what_has_no_room_is_reported_below_its_row() -> None:
@@ -215,6 +240,27 @@ def test_lists_and_amounts_look_the_same_in_every_table() -> None:
     )
 
 
+def test_a_budget_says_its_window_and_when_it_will_be_spent() -> None:
+    row = {"kind": "budget", "name": "tenant", "window": "month", "soft": True, "spent_by": "2026-12-03"}
+    (shown,) = balance_rows([row])
+    assert (shown["window"], shown["spent by"]) == ("month, warns only", "Thu 3 Dec")
+
+
+def test_accounts_grants_and_budgets_are_tables_of_their_own() -> None:
+    """In one table, a grant or a budget had its name in a column that did not fit, and its row began empty."""
+    money = {"limit": "1100", "held": "0", "spent": "3.606307", "left": "1096.393693", "currency": "USD"}
+    rows = [
+        {"kind": "account", "name": "playground", **money},
+        {"kind": "grant", "name": "spring", **money, "expires_at": "2028-01-01T12:00:00Z"},
+        {"kind": "budget", "name": "class:batch", **money, "window": "month"},
+    ]
+    tables = [drawn(table(it), 80) for it in balance_tables(rows)]
+    assert [it[0].split()[0] for it in tables] == ["account", "grant", "budget"]
+    assert [it[1].split()[0] for it in tables] == ["playground", "spring", "class:batch"]
+    assert [len(it) for it in tables] == [2, 2, 2], "no cell is below its row at 80 columns"
+    assert "2028-01-01" in tables[1][1], "a date of another year has its year"
+
+
 def test_people_read_durations_shares_and_amounts() -> None:
     (job,) = job_rows([{"job": "j", "end_to_end_ms": 1500, "charge": "0.10", "currency": "USD"}])
     assert (job["took"], job["charge"]) == ("1.5 s", "0.10 USD")
@@ -223,7 +269,7 @@ def test_people_read_durations_shares_and_amounts() -> None:
     (plan,) = plan_rows([{"backend": "x", "qpu_us": 6100, "esp_ppm": 983657, "calibration_age_s": 864000}])
     assert (plan["runs"], plan["success"], plan["calibrated"]) == ("6 ms", "98.37%", "10 d ago")
     (level,) = slo_rows([{"name": "x", "target": 0.99, "actual": 0.5}])
-    assert (level["target"], level["actual"], level["kept"]) == ("99%", "50%", False)
+    assert (level["objective"], level["target"], level["actual"], level["kept"]) == ("x", "99%", "50%", False)
 
 
 @pytest.mark.parametrize(

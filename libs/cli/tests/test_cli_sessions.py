@@ -80,4 +80,4 @@ def test_an_export_that_fails_leaves_no_file(
 def test_a_period_without_an_export_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["charges", "--from", "2026-11-01"])
-    assert "give --export FORM FILE too" in capsys.readouterr().err
+    assert "give --by FIELDS or --export FORM FILE too" in capsys.readouterr().err

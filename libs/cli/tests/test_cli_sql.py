@@ -61,8 +61,10 @@ def test_a_syntax_error_is_reported_without_all_that_could_stand_there() -> None
     assert printed.startswith("Code: 62.")
 
 
-def test_an_unknown_table_is_reported_with_those_there_are() -> None:
-    assert "events, jobs and otel_traces" in in_short("Code: 60. DB::Exception: Unknown table 'jbos'. (UNKNOWN_TABLE)")
+def test_an_unknown_table_is_reported_with_how_to_list_those_that_there_are() -> None:
+    assert "`qb sql 'SHOW TABLES'` lists tables and views" in in_short(
+        "Code: 60. DB::Exception: Unknown table 'jbos'. (UNKNOWN_TABLE)"
+    )
     assert "otel_traces" not in in_short("Code: 47. DB::Exception: Unknown identifier 'x'. (UNKNOWN_IDENTIFIER)")
 
 

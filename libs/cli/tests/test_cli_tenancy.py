@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,44 @@ def test_a_budget_is_set_changed_and_removed(home: Home, capsys: pytest.CaptureF
     assert main(["tenant", "budget", "demo", "everything", "5"]) == Exit.USAGE
     assert "is not the name of a budget" in capsys.readouterr().err
     assert main(["tenant", "budget", "demo"]) == Exit.UNREACHABLE
+
+
+def test_credit_is_granted_to_one_project_or_to_all(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["tenant", "project", "add", "demo", "qml", "--budget", "5"])
+    grant = ["tenant", "grant", "demo"]
+    one = [*grant, "autumn", "12.50", "--project", "qml", "--priority", "3", "--expires", "2999-01-01"]
+    assert main(one) == 0
+    kept = read_tenants(home).tenant["demo"].grant["autumn"]
+    assert (kept.project, kept.amount, kept.currency, kept.priority) == ("qml", "12.50", "USD", 3)
+    assert kept.expires == datetime(2999, 1, 1, tzinfo=UTC)
+    assert main([*grant, "gift", "20", "--all-projects"]) == 0
+    names = {name: (it.project, it.amount) for name, it in read_tenants(home).tenant["demo"].grant.items()}
+    projects = read_tenants(home).tenant["demo"].project
+    assert names == {"autumn": ("qml", "12.50"), **{f"gift-{it}": (it, "20") for it in projects}}
+    capsys.readouterr()
+    for refused, code, text in (
+        (one, Exit.REFUSED, "does not change"),
+        ([*grant, "x", "1", "--project", "nothing"], Exit.REFUSED, "nothing"),
+        ([*grant, "x", "0", "--project", "qml"], Exit.USAGE, "above 0"),
+        ([*grant, "x", "1", "--project", "qml", "--expires", "2020-01-01"], Exit.USAGE, "later time"),
+        ([*grant, "x", "1", "--project", "qml", "--currency", "EUR"], Exit.USAGE, "EUR"),
+    ):
+        assert main(refused) == code
+        assert text in capsys.readouterr().err
+    assert {*read_tenants(home).tenant["demo"].grant} == {*names}, "what is refused leaves nothing"
+    with pytest.raises(SystemExit):
+        main([*grant, "x", "1"])
+
+
+def test_the_terms_of_a_budget_are_set_one_by_one(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    budget = ["tenant", "budget", "demo", "class:batch"]
+    assert main([*budget, "50", "--window", "30d", "--soft", "--warn-at", "0.9,1"]) == 0
+    assert "window 30d, warns only, announced at 0.9, 1" in capsys.readouterr().out
+    assert main([*budget, "60", "--no-soft"]) == 0
+    kept = read_tenants(home).tenant["demo"].budget["class:batch"]
+    assert (kept.amount, kept.window, kept.soft, kept.warn_at) == ("60", "30d", False, ("0.9", "1"))
+    assert main([*budget, "60", "--window", "week"]) == Exit.USAGE
+    assert 'write "lifetime", "month", or days' in capsys.readouterr().err
 
 
 def test_without_a_tenant_the_budgets_of_all_are_listed(
@@ -283,6 +322,7 @@ def test_limits_are_set_by_a_command_and_shown(home: Home, capsys: pytest.Captur
     shown = capsys.readouterr().out
     for printed in ("max_shots 5000", "max_active_jobs 7", "share 2", "aer, cirq"):
         assert printed in shown
+    assert "{" not in shown, "tables of the file are tables here, or left out"
     assert main(["tenant", "limit", "demo", "playground", "--backends", "all"]) == 0
     assert read_tenants(home).tenant["demo"].project["playground"].backends == ()
 
@@ -319,7 +359,7 @@ def test_a_backend_without_a_price_is_noticed_as_a_limit_names_it(capsys: pytest
 
 def test_every_limit_of_the_tenants_file_has_a_flag() -> None:
     money = {"budget", "currency"}  # which `qb tenant fund` and `qb tenant project add` set
-    assert set(OF_A_TENANT) == Tenant.model_fields.keys() - {"project", "user", "budget", "issuer"}
+    assert set(OF_A_TENANT) == Tenant.model_fields.keys() - {"project", "user", "budget", "grant", "issuer"}
     assert set(OF_A_PROJECT) == Project.model_fields.keys() - money
 
 

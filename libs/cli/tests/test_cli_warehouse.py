@@ -97,7 +97,7 @@ def test_a_refusal_keeps_its_number_and_says_what_there_is(home: Home, capsys: p
     output = capsys.readouterr().err
     assert ("Code: 62." in output, "Expected one of" in output) == (True, False)
     assert main(["sql", "SELECT * FROM jbos", "--home", str(home.root)]) == 3
-    assert "events, jobs and otel_traces" in capsys.readouterr().err
+    assert "`qb sql 'SHOW TABLES'` lists tables and views" in capsys.readouterr().err
 
 
 REWRITES = ["ALTER TABLE events UPDATE data = '{}' WHERE 1", "DROP TABLE events", "INSERT INTO events (seq) VALUES (9)"]

@@ -53,9 +53,9 @@ def test_it_says_how_to_go_on(home: Home, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_a_second_time_keeps_every_secret(home: Home) -> None:
-    before = {path.name: path.read_text() for path in (home.root / "secrets").iterdir()}
+    before = {path.name: path.read_text() for path in (home.root / "secrets").iterdir() if path.is_file()}
     assert main(["containers", "prepare", "--home", str(home.root)]) == Exit.DONE
-    assert {path.name: path.read_text() for path in (home.root / "secrets").iterdir()} == before
+    assert {path.name: path.read_text() for path in (home.root / "secrets").iterdir() if path.is_file()} == before
 
 
 def test_a_new_tenant_reaches_the_bus_when_it_starts_again(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,11 +11,11 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from queuebit_documents.errors import BadDocuments
+from queuebit_documents.parsed import MAX_BYTES
 from queuebit_gitops.documents import Source, Wanted, read
-from queuebit_gitops.errors import BadDocuments
 from queuebit_gitops.folder import sources_in
 from queuebit_gitops.kinds import KINDS
-from queuebit_gitops.parsed import MAX_BYTES
 from queuebit_gitops.writing import to_toml, to_yaml
 
 ROOT = Path(__file__).parents[3]
@@ -32,6 +32,9 @@ def problems(*files: tuple[str, str]) -> list[str]:
     with pytest.raises(BadDocuments) as caught:
         read([Source(name.partition(".")[0].partition("/")[0], name, text) for name, text in files])
     return [str(it) for it in caught.value.problems]
+
+
+SERVICE = "apiVersion: openslo/v1\nkind: Service\nmetadata: {name: jobs}\n"
 
 
 @pytest.mark.parametrize(
@@ -53,15 +56,17 @@ def problems(*files: tuple[str, str]) -> list[str]:
         ("tenants.yaml", "tenant: !!python/object/apply:os.abort []\n", "tenants.yaml:1: tenant has the tag"),
         ("tenants.yaml", "tenant: !x y\n", "tenants.yaml:1: has the tag !x: leave it out"),
         ("tenants.yaml", "- a\n", "tenants.yaml:1: must be a table"),
-        ("tenants.yaml", "--- {}\n--- {}\n", "tenants.yaml:2: is not YAML that can be read"),
+        ("tenants.yaml", "--- {}\n--- {}\n", "tenants.yaml:2: has a second document"),
         ("tenants.yaml", "tenant: " + "[" * 99 + "]" * 99 + "\n", "nests more than 32 levels deep"),
         ("tenants.yaml", "tenant: " + "[" * 20_000 + "\n", "nests too deeply"),
         ("tenants.toml", "a = " + "[" * 20_000 + "\n", "nests too deeply"),
         ("tenants.yaml", "tenant: " + "9" * 5000 + "\n", "too long for a number"),
         ("tenants.toml", "# " + "x" * MAX_BYTES, "tenants.toml: has 1,048,578 bytes, and a file at most 1,048,576"),
         ("tenants.toml", " \n", "tenants.toml: is empty: delete it"),
-        ("slos.toml", "window_days = 0\n", "slos.toml:1: window_days must be greater"),
-        ("slos.yaml", "slo: {}\n", "slos.yaml: window_days is missing: add it"),
+        ("slos.toml", "window_days = 0\n", "slos.toml: is TOML, and slos are OpenSLO documents in YAML"),
+        ("slos.yaml", "slo: {}\n", "slos.yaml:1: kind None is none of OpenSLO: use one of Service"),
+        ("slos.yaml", f"---\n{SERVICE}---\n{SERVICE}", "slos.yaml:6: Service jobs is in slos.yaml:2 too: keep one"),
+        ("slos.yaml", SERVICE.replace("jobs", "j obs"), "slos.yaml:3: Service.j obs.metadata.name"),
         ("services.toml", "[service.schedular]\n", ":1: service.schedular is not a key here: did you mean sch"),
         ("services.toml", "[service.broker]\nworkrs = 1\n", "services.toml:2: service.broker.workrs is not a key here"),
         ("services.toml", "[service.scheduler]\nsilence_s = inf\n", ":2: service.scheduler.silence_s must be a finite"),
@@ -102,7 +107,18 @@ def test_a_yaml_word_or_date_is_a_text_and_a_number_is_decimal() -> None:
     assert values["slots"] == 8
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def test_objectives_are_written_and_read_as_openslo_and_fit_their_published_schema() -> None:
+    (source,) = [it for it in sources_in(EXAMPLE) if it.kind == "slos"]
+    document = read([source])["slos"].document
+    text = KINDS["slos"].write(document) if KINDS["slos"].write else ""
+    assert wanted("slos.yaml", text).document == document
+    schema = Draft202012Validator(json.loads((CONTRACTS / "documents" / "slos.schema.json").read_text()))
+    for one in (*yaml.safe_load_all(text), *yaml.safe_load_all(source.text)):
+        schema.validate(one)
+        assert not schema.is_valid({**one, "unknown": 1})
+
+
+@pytest.mark.parametrize("kind", [it.name for it in KINDS.values() if it.write is None])
 def test_what_is_written_is_read_again_and_fits_its_published_schema(kind: str) -> None:
     (source,) = [it for it in sources_in(EXAMPLE) if it.kind == kind]
     document = read([source])[kind].document
@@ -122,7 +138,7 @@ def test_a_folder_is_read_by_the_names_of_its_files(tmp_path: Path) -> None:
             sources_in(tmp_path)
         return str(caught.value)
 
-    assert "has no documents" in said()
+    assert "has no documents: write one of tenants.toml, pricebook.toml, slos.yaml" in said()
     (tmp_path / "README.md").write_text("read me")
     (tmp_path / ".github.yml").write_text("on: push")
     (tmp_path / "tenants").mkdir()

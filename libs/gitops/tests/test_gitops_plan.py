@@ -14,16 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from queuebit_contracts.directory import Directory, changes, faults
-from queuebit_contracts.objectives import objectives_text
 from queuebit_contracts.tenants import Tenants
+from queuebit_documents.errors import BadDocuments
+from queuebit_documents.parsed import Document
 from queuebit_gitops.documents import Source, read
-from queuebit_gitops.errors import BadDocuments
 from queuebit_gitops.kinds import KINDS
 from queuebit_gitops.objects import join, split
-from queuebit_gitops.parsed import Document
 from queuebit_gitops.plan import Plan, World, budget_changes, moved, plan_of, read_plan, restarts
 from queuebit_gitops.writing import to_toml, to_yaml
 from queuebit_runtime.keys import new_seed, public_key
+from queuebit_slo.documents import shipped_document
 
 BOOK = tomllib.loads((Path(__file__).parents[3] / "contracts" / "pricebook" / "default.toml").read_text())
 KEYS = tuple(public_key(new_seed()) for _ in range(2))
@@ -35,9 +35,10 @@ def world(sequence: int = 0, **documents: Document) -> World:
     fresh = {
         "tenants": DEMO,
         "pricebook": BOOK,
-        "slos": tomllib.loads(objectives_text()),
+        "slos": shipped_document(),
         "backends": {},
         "services": {},
+        "alerts": {},
     }
     return World({kind: KINDS[kind].normal({**fresh, **documents}[kind]) for kind in KINDS}, sequence)
 
@@ -118,6 +119,16 @@ def test_prices_are_added_and_ended_and_never_edited(book: Document, why: str) -
         plan(world(), pricebook=book, prune=True)
 
 
+def test_agreements_are_added_and_ended_and_never_edited() -> None:
+    terms = {"tenant": "*", "valid_from": "2026-11-01", "source": "test", "as_of": "2026-11-01", "confidence": "low"}
+    agreement = {"id": "ten", **terms, "discount": [{"prices": "*", "percent": "10"}]}
+    made = plan(world(), pricebook={**prices(), "agreement": [agreement]})
+    assert "create pricebook agreement.ten" in said(made)
+    agreed = world(pricebook={**BOOK, "agreement": [agreement]})
+    with pytest.raises(BadDocuments, match="agreement ten is in force and its source cannot change"):
+        plan(agreed, pricebook={**prices(), "agreement": [{**agreement, "source": "other"}]})
+
+
 def test_a_new_edition_ends_a_price_and_adds_one() -> None:
     book = prices(valid_until="2027-01-01T00:00:00Z")
     newer = {**BOOK["price"][0], "id": "aer-2027", "per_task": "0.002", "valid_from": "2027-01-01T00:00:00Z"}
@@ -133,6 +144,12 @@ def test_a_new_edition_ends_a_price_and_adds_one() -> None:
         plan(world(), pricebook={**book, "price": [{**newer, "valid_from": "2026-06-01T00:00:00Z"}]})
 
 
+def test_all_services_that_read_objectives_have_to_restart() -> None:
+    service = {"apiVersion": "openslo/v1", "kind": "Service", "metadata": {"name": "ours"}}
+    made = plan(world(), slos={"Service": {"ours": service}})
+    assert restarts(made.changes) == ("telemetry", "alerting")
+
+
 def test_a_digest_is_that_of_the_documents_and_of_the_world() -> None:
     before: World = world()
     wanted: Document = {"tenant": {**DEMO["tenant"], "acme": {}}}
@@ -144,7 +161,7 @@ def test_a_digest_is_that_of_the_documents_and_of_the_world() -> None:
     for other in (world(1), world(tenants={"tenant": {}}), applied(before, made)):
         assert moved(made, other) != []
         assert plan(other, tenants=wanted).digest != made.digest
-    assert moved(made, world(slos={"window_days": 7})) == [], "a kind that is not planned may move"
+    assert moved(made, world(slos={"Service": {}})) == [], "a kind that is not planned may move"
     assert read_plan(made.model_dump_json().encode(), "plan.json") == made
 
 
@@ -221,7 +238,12 @@ def test_an_export_changes_nothing_here_and_makes_a_fresh_stack_the_same(
         except BadDocuments:  # a name that an earlier document removed
             continue
     write, suffix = form
-    exported = read(Source(kind, f"{kind}.{suffix}", write(it)) for kind, it in here.documents.items())
+    exported = read(
+        Source(kind, f"{kind}.yaml", own(it))
+        if (own := KINDS[kind].write)
+        else Source(kind, f"{kind}.{suffix}", write(it))
+        for kind, it in here.documents.items()
+    )
     wanted = {kind: it.document for kind, it in exported.items()}
     assert plan_of(here, wanted, prune=True).changes == ()
     there = applied(world(), plan_of(world(), wanted, prune=True))

@@ -104,11 +104,12 @@ async def test_a_wait_ends_when_the_server_is_gone_for_good(ann: Credential, mon
             await job.wait()
 
 
-async def test_after_a_gap_every_waiter_reads_at_once(ann: Credential) -> None:
+async def test_after_a_gap_every_waiter_reads_at_once(ann: Credential, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queuebit.job_events.FIRST_LOOK_S", 60)
     bus = FakeBus()
     async with AsyncClient(ann, transport=bus) as client:
         job = await client.submit(BELL)
-        waiting = [asyncio.ensure_future(it.result(timeout=2)) for it in (job, job, client.job(job.id))]
+        waiting = [asyncio.ensure_future(it.result(timeout=20)) for it in (job, job, client.job(job.id))]
         while len(reads(bus)) < 4:  # the second handle looks first
             await asyncio.sleep(0)
         bus.stored[f"qb.job.acme.{job.id}.completed"] = (9, completed(submitted_in(bus), {"00": 1}).to_bytes())
@@ -117,21 +118,25 @@ async def test_after_a_gap_every_waiter_reads_at_once(ann: Credential) -> None:
         assert [(await it).counts for it in waiting] == [{"00": 1}] * 3
 
 
-async def test_a_handle_that_did_not_wait_during_a_gap_reads_when_it_waits(ann: Credential) -> None:
+async def test_a_handle_that_did_not_wait_during_a_gap_reads_when_it_waits(
+    ann: Credential, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queuebit.job_events.FIRST_LOOK_S", 60)
     bus = FakeBus()
     async with AsyncClient(ann, transport=bus) as client:
         job = await client.submit(BELL)
         bus.stored[f"qb.job.acme.{job.id}.completed"] = (9, completed(submitted_in(bus), {"00": 1}).to_bytes())
         for on_gap in bus.gaps:
             on_gap()
-        assert (await job.result(timeout=2)).counts == {"00": 1}
+        assert (await job.result(timeout=20)).counts == {"00": 1}
 
 
-async def test_two_handles_of_a_job_receive_the_same_message(ann: Credential) -> None:
+async def test_two_handles_of_a_job_receive_the_same_message(ann: Credential, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queuebit.job_events.FIRST_LOOK_S", 60)
     bus = FakeBus()
     async with AsyncClient(ann, transport=bus) as client:
         job = await client.submit(BELL)
-        waiting = [asyncio.ensure_future(it.result(timeout=2)) for it in (job, client.job(job.id))]
+        waiting = [asyncio.ensure_future(it.result(timeout=20)) for it in (job, client.job(job.id))]
         while len(reads(bus)) < 4:
             await asyncio.sleep(0)
         bus.keep(completed(submitted_in(bus), {"00": 1}))
@@ -232,7 +237,7 @@ async def test_an_event_of_an_unknown_type_is_followed_and_changes_no_status(ann
         await events.aclose()
         status = await job.status()
         with pytest.raises(NotFound, match=r"qb.job.started.v9: upgrade"):
-            await job.until(("started",), timeout=1)
+            await job.until(("started",), timeout=20)
     assert isinstance(logged.event, UnknownEvent)
     assert (logged.job, logged.name, logged.event.type) == (job.id, "praised", "qb.job.praised.v1")
     assert (status.state, [it.event for it in status.steps]) == ("completed", ["submitted", "completed"])
@@ -253,11 +258,12 @@ async def test_steps_end_as_soon_as_the_job_is_sealed(ann: Credential, monkeypat
     assert seen == ["submitted", "completed", "sealed"]
 
 
-async def test_a_placement_is_received_whatever_its_backend(ann: Credential) -> None:
+async def test_a_placement_is_received_whatever_its_backend(ann: Credential, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queuebit.job_events.FIRST_LOOK_S", 60)
     bus = FakeBus()
     async with AsyncClient(ann, transport=bus) as client:
         job = await client.submit(BELL)
-        waiting = asyncio.ensure_future(job.until(("placed",), timeout=2))
+        waiting = asyncio.ensure_future(job.until(("placed",), timeout=20))
         await asyncio.sleep(0)
         bus.keep(placed(submitted_in(bus)))
         assert (await waiting).type == "qb.job.placed.v1"

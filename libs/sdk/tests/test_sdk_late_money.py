@@ -13,6 +13,7 @@ from queuebit.log_client import Entry, LogClient
 from queuebit.status import status_of, waiting_for
 from queuebit.submission import submission
 from queuebit.transport import Reply
+from queuebit_contracts.admission import Submission
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import Charge, Correction, JobCorrected, JobMetered, JobSealed, Metering, Seal, Usage
 from queuebit_contracts.subjects import subject_of
@@ -99,6 +100,28 @@ async def test_a_history_has_every_correction_and_receipt() -> None:
     events = (submitted(job="j1"), metered(final=True), sealed(None), corrected("1", "1"), sealed(1))
     log = LogClient(Stored(*events), "acme")  # type: ignore[arg-type]  # all it needs
     assert [it.event for it in await log.history("j1")] == [*events]
+
+
+def test_the_workload_class_is_a_signed_name(ann: Credential) -> None:
+    def of(workload_class: str | None) -> Submission:
+        return submission(
+            ann,
+            describe(b"OPENQASM 3.0;", "text/x-openqasm"),
+            shots=1,
+            project="main",
+            backend=None,
+            purpose="test",
+            label="",
+            key="k",
+            max_cost=None,
+            seed=None,
+            workload_class=workload_class,
+        ).data
+
+    assert of("batch").workload_class == "batch"
+    assert of("batch").proof != of(None).proof
+    with pytest.raises(InvalidInput, match="class"):
+        of("Big Batch")
 
 
 def test_tags_are_signed_names(ann: Credential) -> None:

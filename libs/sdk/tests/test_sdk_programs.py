@@ -11,10 +11,11 @@ import pytest
 from queuebit import Batch, InvalidInput, Item, ItemResult, Sweep
 from queuebit.documents import counts_document
 from queuebit.program_files import program_of, read_batch, read_bindings
-from queuebit.programs import content_of, draft_of
+from queuebit.programs import content_of, draft_of, processing_of
 from queuebit.records import Estimate, Uncertainty, item_rows
 from queuebit.results import items_of, result_of
 from queuebit_contracts.job import Completion, JobCompleted
+from queuebit_contracts.processing import CompileOptions
 from queuebit_contracts.program import CIRCUIT, PROGRAM, Program, read_program
 from queuebit_contracts.results import RESULTS
 from queuebit_contracts.wire import Payload
@@ -51,6 +52,33 @@ async def sent(circuit: object, **more: Any) -> Program:
 async def test_a_single_circuit_is_sent_as_it_always_was() -> None:
     assert await content_of(Store(), BELL) == (BELL.encode(), CIRCUIT)  # type: ignore[arg-type]  # as above
     assert draft_of(BELL, None, (), None) is None
+
+
+async def test_options_and_steps_make_a_circuit_a_program_of_one_item() -> None:
+    processing = processing_of({"optimization_level": 3, "twirling": 4}, ["readout-mitigation/1"])
+    program = await sent(BELL, processing=processing)
+    assert (len(program.items), program.post) == (1, ("readout-mitigation/1",))
+    assert program.compilation == CompileOptions(optimization_level=3, twirling=4)
+    batch = await sent(Batch([BELL, BELL]), processing=processing)
+    assert (len(batch.items), batch.post) == (2, program.post)
+    assert processing_of(None, ()) == {}
+
+
+@pytest.mark.parametrize(
+    ("compilation", "post", "fault"),
+    [
+        ({"optimization_level": 4}, (), "compilation.optimization_level"),
+        ({"level": 3}, (), "compilation.level"),
+        ({}, ["zne/2"], "post.0"),
+        ({}, ["zne/1"], "item 0: zne/1 extrapolates expectation values"),
+        ({}, "zne/1", "post is a list of steps"),
+    ],
+)
+async def test_unknown_options_and_steps_are_refused_before_anything_is_sent(
+    compilation: dict[str, Any], post: Any, fault: str
+) -> None:
+    with pytest.raises(InvalidInput, match=fault):
+        await sent(BELL, processing=processing_of(compilation, post))
 
 
 async def test_equal_circuits_of_a_batch_are_sent_once() -> None:

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
 from queuebit import Batch, InvalidInput
 from queuebit.programs import content_of
-from queuebit.qsharp import compiled, entry_expression
+from queuebit.qsharp import ask, compiled, entry_expression
 from queuebit.sources import read_source
 from queuebit_contracts.program import PROGRAM, QIR_BITCODE, QIR_TEXT, read_program
 from queuebit_contracts.wire import Payload
@@ -111,11 +113,35 @@ def test_without_the_compiler_it_is_said_what_to_install(monkeypatch: pytest.Mon
         compiled(tmp_path / "a.qs", b"operation Main() : Result { use q = Qubit(); MResetZ(q) } // not installed")
 
 
-def test_the_compiler_reports_its_use_to_no_other_party() -> None:
+def test_the_compiler_reports_its_use_to_no_other_party(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, given = subprocess.run, {}
+
+    def started(command: list[str], **options: Any) -> CompletedProcess[str]:  # the options of subprocess.run
+        given.update(options["env"])
+        return CompletedProcess(command, 0, "{}", "")
+
+    for name in [it for it in os.environ if "TELEMETRY" in it]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(subprocess, "run", started)
+    ask()
+    code = "import qdk.telemetry; print(qdk.telemetry.TELEMETRY_ENABLED)"
+    assert real([sys.executable, "-c", code], env=given, capture_output=True, text=True).stdout.strip() == "False"
+
+
+def test_no_object_of_the_compiler_is_left_in_the_calling_process() -> None:
     code = (
-        "from pathlib import Path; from queuebit.qsharp import opened; opened('Base')\n"
-        "import sys, os; import qdk.telemetry; print(qdk.telemetry.TELEMETRY_ENABLED)"
+        "import sys; from pathlib import Path; from queuebit.sources import read_source\n"
+        f"read_source(Path({str(EXAMPLES / 'asymmetric.qs')!r})); print('qdk' in sys.modules)"
     )
-    kept = {name: value for name, value in os.environ.items() if "TELEMETRY" not in name}
-    printed = subprocess.run([sys.executable, "-c", code], env=kept, capture_output=True, text=True, check=True).stdout
-    assert printed.strip() == "False"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"
+
+
+def test_a_compiler_that_fails_is_an_error_with_its_last_line() -> None:
+    with pytest.raises(InvalidInput, match=r"the package qdk cannot be used here: AttributeError.*'Warp'"):
+        ask(language="qsharp", source="", profile="Warp", entry="")
+
+
+def test_what_a_program_prints_is_not_taken_for_the_answer(tmp_path: Path) -> None:
+    loud = b'operation Main() : Result { Message("{}"); use q = Qubit(); MResetZ(q) }\nMessage("{}");'
+    assert b"base_profile" in compiled(tmp_path / "a.qs", loud)

@@ -163,6 +163,8 @@ def test_keys_follow_from_the_request_where_they_have_a_beginning() -> None:
         Request("POST", "/v1/jobs?shots=1", {"content-type": "application/json"}, b"a"),
     ]
     assert len({key, *(keyed(it, "run-7").headers["idempotency-key"] for it in others)}) == 4
+    session = Request("POST", "/v1/sessions", {"content-type": "application/json"}, b'{"backend": "aer"}')
+    assert keyed(session, "run-7").headers["idempotency-key"] == keyed(session, "run-7").headers["idempotency-key"]
     assert keyed(one, None).headers["idempotency-key"] != keyed(one, None).headers["idempotency-key"]
 
 
@@ -173,6 +175,7 @@ def test_keys_follow_from_the_request_where_they_have_a_beginning() -> None:
         Request("POST", "/v1/jobs", {"content-type": "application/cloudevents+json"}, b"{}"),
         Request("POST", "/v1/jobs", {"content-type": "application/json"}, b'{"event": {}}'),
         Request("POST", "/v1/jobs:status", PLAIN, b"a"),
+        Request("POST", "/v1/sessions/s1:close", PLAIN, b""),
         Request("GET", "/v1/jobs", {}),
     ],
 )

@@ -32,3 +32,10 @@ def test_a_job_of_several_items_says_how_many_and_all_their_shots() -> None:
     one, held = steps(asked, decided)
     assert one.startswith("1000 shots on ")
     assert held.endswith("held")
+
+
+def test_a_job_says_its_workload_class() -> None:
+    asked = submitted()
+    batch = asked.model_copy(update={"data": asked.data.model_copy(update={"workload_class": "batch"})})
+    (step,) = status_of(asked.data, [Entry(batch, 1)]).steps
+    assert step.detail.endswith(f"project {asked.data.project}, class batch")

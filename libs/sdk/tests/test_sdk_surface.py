@@ -23,8 +23,8 @@ from .fake_bus import BELL, FakeBus, runs
 def test_the_sync_client_says_the_same_words(ann: Credential) -> None:
     with Client(ann, transport=FakeBus(runs)) as client:
         job = client.submit(BELL, key="k")
-        assert job.result(timeout=2).counts == {"00": 480, "11": 520}
-        assert job.future(timeout=2).result() == job.result()
+        assert job.result(timeout=20).counts == {"00": 480, "11": 520}
+        assert job.future(timeout=20).result() == job.result()
         assert client.job(job.id).status().state == "completed"
 
 

@@ -22,14 +22,33 @@ from queuebit_stack.bootstrap import bootstrap, clients_of, first_tenants, keep_
 from queuebit_stack.documents_applied import apply_plan, commit_of, plan_here
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
-from queuebit_stack.home_documents import document_in, read_services
+from queuebit_stack.home_documents import file_of, read_objectives, read_services
 from queuebit_stack.ports import DEFAULTS
 from queuebit_stack.process import Identity
 from queuebit_stack.stack import Running, Stack
 
 ACME = '# ours\n[tenant.acme.project.main]\nbudget = "5"\n'
 ACME_ALONE = {"tenants": KINDS["tenants"].normal(tomllib.loads(ACME))}
-SLOS = '# ours\nwindow_days = 7\n[slo.any]\npromise = "p"\nindicator = "success"\ntarget = "0.9"\n'
+SLOS = """# ours
+apiVersion: openslo/v1
+kind: Service
+metadata: {name: ours}
+---
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: any}
+spec:
+  service: ours
+  indicator:
+    metadata: {name: any}
+    spec:
+      ratioMetric:
+        good: {metricSource: {type: queuebit, spec: {indicator: success}}}
+        total: {metricSource: {type: queuebit, spec: {indicator: success}}}
+  timeWindow: [{duration: 7d, isRolling: true}]
+  budgetingMethod: Occurrences
+  objectives: [{target: 0.9}]
+"""
 
 
 class Broker:
@@ -88,7 +107,7 @@ def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Broker:
 
 
 def wanted(texts: dict[str, str]) -> dict[str, Wanted]:
-    return read(Source(kind, f"{kind}.toml", text) for kind, text in texts.items())
+    return read(Source(kind, f"{kind}.{'yaml' if kind == 'slos' else 'toml'}", text) for kind, text in texts.items())
 
 
 def apply(broker: Broker, texts: dict[str, str], *, prune: bool = False) -> None:
@@ -98,7 +117,8 @@ def apply(broker: Broker, texts: dict[str, str], *, prune: bool = False) -> None
 
 
 def state(broker: Broker) -> tuple[object, ...]:
-    files = [it.read_text() for it in sorted(broker.home.root.glob("*.toml"))]
+    places = [*broker.home.root.glob("*.toml"), *broker.home.objectives_folder.glob("*")]
+    files = [it.read_text() for it in sorted(places)]
     return broker.facts.document(), files, broker.home.nats_config.read_text(), len(broker.records)
 
 
@@ -109,15 +129,33 @@ def test_documents_are_recorded_and_in_force(broker: Broker) -> None:
     assert [f"{it.action} {it.kind} {it.name}" for it in record.changes][:3] == [
         "create tenants tenant.acme",
         "create tenants tenant.acme.project.main",
-        "change slos ",
+        "create slos Service.ours",
     ]
     assert {*record.documents} == {"tenants", "slos", "services"}
     assert {*broker.facts.tenant} == {"acme", "demo"}, "demo was not named, and stays"
-    assert broker.home.objectives_file.read_text() != SLOS, "other objectives stay, so the file holds more than ours"
+    assert file_of(broker.home, "slos").read_text() != SLOS, "other objectives stay, so the file holds more than ours"
     assert read_services(broker.home).environment("scheduler")["QUEUEBIT_SCHEDULER_PLACES_PER_SLOT"] == "3"
     apply(broker, {"slos": SLOS}, prune=True)
-    assert broker.home.objectives_file.read_text() == SLOS, "with its comments"
-    assert document_in(broker.home, "slos")["window_days"] == 7
+    assert file_of(broker.home, "slos").read_text() == SLOS, "with its comments"
+    assert [it.name for it in read_objectives(broker.home)] == ["any"]
+
+
+def test_objectives_in_several_files_become_one_and_may_not_contradict_those_in_force(broker: Broker) -> None:
+    apply(broker, {"slos": SLOS}, prune=True)
+    more = SLOS.split("---\n")[1].replace("any", "more").replace("7d", "8d")
+    (broker.home.objectives_folder / "more.yaml").write_text(more)
+    assert [it.name for it in read_objectives(broker.home)] == ["more", "any"]
+    with pytest.raises(Stop, match=r"promises the same as SLO \w+, with two targets"):
+        apply(broker, {"slos": SLOS.replace("any", "new").replace("0.9}", "0.8}")})
+    apply(broker, {"slos": SLOS.replace("any", "new").replace("7d", "9d")})
+    assert {it.name for it in read_objectives(broker.home)} == {"any", "more", "new"}
+    assert [it.name for it in broker.home.objectives_folder.iterdir()] == ["objectives.yaml"]
+
+
+def test_objectives_of_an_earlier_version_are_refused_with_what_to_do(broker: Broker) -> None:
+    (broker.home.root / "slos.toml").write_text("window_days = 7\n")
+    with pytest.raises(Stop, match=r"slos\.toml is of an earlier version: write its objectives as OpenSLO documents"):
+        read_objectives(broker.home)
 
 
 def test_what_is_in_force_already_is_not_applied_again(broker: Broker) -> None:
@@ -196,10 +234,10 @@ def test_a_commit_is_that_of_the_work_tree(tmp_path: Path) -> None:
         return done.stdout.strip()
 
     git("init", "-q")
-    (tmp_path / "slos.toml").write_text(SLOS)
+    (tmp_path / "slos.yaml").write_text(SLOS)
     git("add", ".")
     git("commit", "-qm", "objectives")
     head = git("rev-parse", "HEAD")
-    assert commit_of(tmp_path) == commit_of(tmp_path / "slos.toml") == head
-    (tmp_path / "slos.toml").write_text("other")
+    assert commit_of(tmp_path) == commit_of(tmp_path / "slos.yaml") == head
+    (tmp_path / "slos.yaml").write_text("other")
     assert commit_of(tmp_path) == f"{head}-dirty"

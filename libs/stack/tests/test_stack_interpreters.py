@@ -39,6 +39,7 @@ def install(folder: Path, body: str = "", version: str = "1.0") -> None:
     (about / "entry_points.txt").write_text("[queuebit.backends]\nacme = acme_plugin:stack\n")
     module = "from queuebit_quantum import Stack\nstack = Stack({'acme-falcon': print})\n"
     (folder / "acme_plugin.py").write_text(body or module)
+    (folder / "__pycache__").mkdir(exist_ok=True)
 
 
 def script(path: Path, text: str) -> Path:

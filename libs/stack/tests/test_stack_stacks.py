@@ -79,8 +79,9 @@ def test_a_stack_that_is_removed_keeps_its_backends_and_does_not_run() -> None:
         ),
         ({**ACME, "offers": ["a.b"]}, "", "cannot be served: backend 'a.b' is not a plain name"),
         (None, "slots = 2", "is named in backends.toml and not installed"),
+        ({**ACME, "absent": "no GPU"}, "", "is absent: no GPU"),
     ],
-    ids=["broken", "off", "a stranger", "a claim on another's backend", "a bad name", "not installed"],
+    ids=["broken", "off", "a stranger", "a claim on another's backend", "a bad name", "not installed", "absent"],
 )
 def test_a_stack_that_cannot_run_says_why_and_stops_no_other(
     home: Home, entry: dict[str, object] | None, config: str, why: str
@@ -90,6 +91,19 @@ def test_a_stack_that_cannot_run_says_why_and_stops_no_other(
     now = merge(listed, read_config(home), {"aer": Served(("aer",))})
     assert why in now["acme"].trouble
     assert not now["aer"].trouble
+
+
+def test_an_absent_stack_is_asked_again_at_a_start_only(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver is no Python package, so that its installation is not noticed; to ask may import an SDK each time."""
+    listed: list[dict[str, dict[str, object]]] = [{"acme": {**ACME, "absent": "no GPU"}}, {"acme": {**ACME}}]
+    monkeypatch.setattr("queuebit_stack.stacks._listed", lambda: listed.pop(0))
+    save(home, find(home))
+    assert (known(home).running, home_topology(home).durables_of("executor-acme")) == ({}, {})
+    assert find(home).troubles == ["the stack acme is absent: no GPU"]
+    started = find(home, starting=True)
+    assert ([*started.running], listed) == (["acme"], [])
+    save(home, started)
+    assert find(home, starting=True) == started
 
 
 def test_a_plugin_that_answers_too_late_once_keeps_running_and_is_asked_again(

@@ -118,9 +118,16 @@ def test_a_change_is_described_in_words() -> None:
         "budget": ["50", "50.125"],
         "keys": [None, ["UBXIW3ZSVBTQGYBYHH"]],
         "backends": [["aer", "cirq"], []],
-        "budgets": [{}, {"user:ann": {"amount": "50", "currency": "USD"}}],
+        "budgets": [{}, {"user:ann": {"amount": "50", "currency": "USD", "window": "30d", "soft": True}}],
     }
     assert in_words(changed) == (
         "role viewer → admin, budget 50.00 → 50.125, keys UBXIW3ZSV, backends aer, cirq → all, "
-        "budgets none → user:ann 50.00 USD"
+        "budgets none → user:ann 50.00 USD 30d warns only"
     )
+
+
+def test_a_change_of_a_nested_document_is_described_in_words() -> None:
+    where = {"indicator": "success", "where": {"backend": "torino"}}
+    changed = {"metadata": [None, {"name": "fast", "labels": {"owner": "hw"}}], "window": [[], [{"duration": "30d"}]]}
+    assert in_words(changed) == "metadata name fast, labels (owner hw), window none → (duration 30d)"
+    assert in_words({"spec": [None, where]}) == "spec indicator success, where (backend torino)"

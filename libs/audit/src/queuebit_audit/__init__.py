@@ -3,11 +3,13 @@
 from queuebit_audit.decisions import Sample
 from queuebit_audit.explaining import explain_job, explain_to_operator
 from queuebit_audit.inspection import inspect, judge
+from queuebit_audit.ledgers import Booked, read_ledger
 from queuebit_audit.report import PROMISES, Finding, Verdict
 from queuebit_audit.target import Target, target_of
 
 __all__ = [
     "PROMISES",
+    "Booked",
     "Finding",
     "Sample",
     "Target",
@@ -16,5 +18,6 @@ __all__ = [
     "explain_to_operator",
     "inspect",
     "judge",
+    "read_ledger",
     "target_of",
 ]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import TypeAlias
 
 from queuebit_audit.charges import Authorised, Bill, Charged, Corrected
 from queuebit_audit.job_state import Job
 from queuebit_contracts.usage import UsageRecord, is_final, quantities
-from queuebit_pricing import Bounds, PriceBook, Unpriced, bill
+from queuebit_kernel.exact import difference
+from queuebit_pricing import PriceBook, Unpriced, bill
 
 __all__ = ["billed"]
+
+_Figures: TypeAlias = tuple[Decimal, Decimal, Decimal, tuple[str, Decimal] | None]
+"""Billed quantity, unit price, amount, and the amount in a virtual currency."""
 
 
 def billed(job: Job, book: PriceBook) -> Iterator[str]:
@@ -69,14 +74,18 @@ def _rated(
     if (bound := authorised.bound(backend)) is None:
         yield f"it ran on {backend}, for which nothing was authorised"
         return
-    bounds = Bounds(shots=authorised.shots, qpu_us=bound.qpu_us, qubits=authorised.qubits)
+    bounds = bound.limits(authorised.shots, authorised.qubits)
     try:
         price = book.price(bound.price)
     except Unpriced as error:
         yield f"its charge cannot be rated again: {error}"
         return
     due = bill(price, bounds, state, quantities(usage), final=is_final(usage), at_limit=bool(usage.at_limit))
-    wanted = {line.component: (line.billed, line.unit_price, line.amount) for line in due.lines}
+    unit = price.credits.unit if price.credits else ""
+    wanted = {
+        it.component: (it.billed, it.unit_price, it.amount, None if it.credits is None else (unit, it.credits))
+        for it in due.lines
+    }
     if _figures(charge) != (due.amount, due.currency, due.jbu, wanted):
         yield f"its usage costs {due.amount} {due.currency} by {bound.price}, but the bill says {_worded(charge)}"
 
@@ -91,11 +100,20 @@ def _used(usage: UsageRecord) -> str:
 
 
 def _difference(before: Charged, after: Charged) -> tuple[Decimal, Decimal]:
-    return Decimal(after.amount) - Decimal(before.amount), Decimal(after.jbu) - Decimal(before.jbu)
+    amount = difference(Decimal(after.amount), Decimal(before.amount))
+    return amount, difference(Decimal(after.jbu), Decimal(before.jbu))
 
 
-def _figures(charge: Charged) -> tuple[Decimal, str, Decimal, dict[str, tuple[Decimal, Decimal, Decimal]]]:
-    lines = {it.component: (Decimal(it.billed), Decimal(it.unit_price), Decimal(it.amount)) for it in charge.lines}
+def _figures(charge: Charged) -> tuple[Decimal, str, Decimal, dict[str, _Figures]]:
+    lines = {
+        it.component: (
+            Decimal(it.billed),
+            Decimal(it.unit_price),
+            Decimal(it.amount),
+            None if it.credits is None else (it.credits[0], Decimal(it.credits[1])),
+        )
+        for it in charge.lines
+    }
     return Decimal(charge.amount), charge.currency, Decimal(charge.jbu), lines
 
 

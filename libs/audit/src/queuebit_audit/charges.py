@@ -9,9 +9,10 @@ import sys
 from decimal import Decimal
 from typing import NamedTuple
 
-from queuebit_contracts.job import Acceptance, Charge, Correction, Metering
+from queuebit_contracts.job import Acceptance, Candidate, Charge, ChargeLine, Correction, Metering
 from queuebit_contracts.usage import UsageRecord
 from queuebit_contracts.wire import Amount
+from queuebit_pricing import Bounds
 from queuebit_scheduling import cost_ranks
 
 __all__ = [
@@ -44,6 +45,23 @@ class Bound(NamedTuple):
     """The most QPU time in microseconds."""
     cost_rank: int
     """As decisions rank it."""
+    gates: tuple[int, int, int] | None = None
+    """The most gates on one qubit, gates on two, and measurements, of all shots; None if the price has none."""
+    tasks: int | None = None
+    """The most tasks of the vendor; None where a job is one task."""
+
+    def limits(self, shots: int, qubits: int) -> Bounds:
+        """What the hold pays for."""
+        one, two, measured = self.gates or (0, 0, 0)
+        return Bounds(
+            tasks=self.tasks,
+            shots=shots,
+            qpu_us=self.qpu_us,
+            qubits=qubits,
+            gates_1q=one,
+            gates_2q=two,
+            measurements=measured,
+        )
 
 
 class Authorised(NamedTuple):
@@ -72,6 +90,8 @@ class Line(NamedTuple):
     billed: str
     unit_price: str
     amount: str
+    credits: tuple[str, str] | None = None
+    """Unit and amount in a virtual currency."""
 
 
 class Charged(NamedTuple):
@@ -112,15 +132,19 @@ def authorised(data: Acceptance, accepted_us: int, sequence: int) -> Authorised:
     return Authorised(
         shots=data.profile.shots or data.shots,
         qubits=data.profile.qubits,
-        bounds=tuple(
-            {it.backend: Bound(it.backend, it.price, it.qpu_us, ranks[it.backend]) for it in data.candidates}.values()
-        ),
+        bounds=tuple({it.backend: _bound(it, ranks[it.backend]) for it in data.candidates}.values()),
         hold=_held(data.hold),
         submission=data.submission,
         accepted_us=accepted_us,
         sequence=sequence,
         session=data.session,
     )
+
+
+def _bound(it: Candidate, rank: int) -> Bound:
+    gates = it.gate_shots
+    counted = None if gates is None else (gates.gates_1q, gates.gates_2q, gates.measurements)
+    return Bound(it.backend, it.price, it.qpu_us, rank, counted, it.tasks)
 
 
 def bill(data: Metering) -> Bill:
@@ -136,8 +160,12 @@ def corrected(data: Correction) -> Corrected:
 
 
 def _charged(charge: Charge) -> Charged:
-    lines = [Line(sys.intern(it.component), it.billed, sys.intern(it.unit_price), it.amount) for it in charge.lines]
-    return Charged(charge.amount, charge.currency, charge.jbu, tuple(lines))
+    return Charged(charge.amount, charge.currency, charge.jbu, tuple([_line(it) for it in charge.lines]))
+
+
+def _line(it: ChargeLine) -> Line:
+    virtual = (sys.intern(it.credits.unit), it.credits.amount) if it.credits else None
+    return Line(sys.intern(it.component), it.billed, sys.intern(it.unit_price), it.amount, virtual)
 
 
 def _held(amount: Amount) -> Held:

@@ -7,12 +7,14 @@ import gc
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from typing import TypeVar
 
 from nats.errors import Error as NatsError
 
 from queuebit_audit.contents import contents_are_kept, references, unreadable
 from queuebit_audit.decisions import Sample, decisions_recompute
 from queuebit_audit.helper import Helper, second_process
+from queuebit_audit.invoices import invoices_recompute
 from queuebit_audit.lifecycle import Outstanding, nothing_lost
 from queuebit_audit.money import money_adds_up
 from queuebit_audit.proofs import Proofs, proven, walls_hold
@@ -23,6 +25,7 @@ from queuebit_audit.sources import Bus, follow
 from queuebit_audit.state import History
 from queuebit_audit.target import Target
 from queuebit_audit.walls import intruders, is_admitted, logins, trespasses
+from queuebit_contracts.invoice import InvoiceIssued
 from queuebit_contracts.topology import inbox_of
 from queuebit_kernel import Unavailable
 from queuebit_pricing import PriceBook
@@ -31,7 +34,9 @@ from queuebit_runtime.keys import public_key
 from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.view import View
 
-__all__ = ["inspect", "judge"]
+__all__ = ["as_operator", "following", "inspect", "judge"]
+
+_T = TypeVar("_T")
 
 _LONG = 20_000
 """Messages from which on a log is verified by two processes."""
@@ -58,23 +63,31 @@ async def inspect(target: Target, wait_s: float, sample: Sample | None = None) -
 
 async def _inspected(target: Target, wait_s: float, sample: Sample | None) -> list[Verdict]:
     history = History(given_up=target.given_up)
-    async with _operator(target) as bus:
+    async with as_operator(target) as bus:
         with _helper(await bus.last_sequence()) as helper:
             readings = Readings(history, Proofs(target.trust), helper)
             view = follow(bus, readings)
             deadline = time.monotonic() + wait_s
-            outstanding = await _following(view, _quiet(bus, view, readings, history, target, deadline))
+            outstanding = await following(view, _quiet(bus, view, readings, history, target, deadline))
             wanted = references(history)
             store = KeyValuePayloads(bus)
-            judged, rows, failures, decided = await asyncio.gather(
+            judged, rows, failures, decided, invoiced = await asyncio.gather(
                 asyncio.to_thread(judge, history, outstanding, target.book),
                 _rows(target, history, deadline),
                 unreadable(store, wanted),
                 decisions_recompute(history, store, sample, helper=helper),
+                invoices_recompute(bus, history.invoices, store, target.book),
             )
     verdicts = [*judged, one_truth(history, rows)]
     by_name = {verdict.invariant: verdict for verdict in verdicts}
     contents_are_kept(by_name["I1"], wanted, failures)
+    for number, text in invoiced.faults:
+        by_name["I2"].add(number, text)
+    if recomputed := sum(isinstance(it, InvoiceIssued) for it in history.invoices):
+        by_name["I2"].notes.append(f"{recomputed} invoices were computed again")
+    if invoiced.other_terms:
+        text = "were only checked to balance: the price book has changed since, and gives others"
+        by_name["I2"].notes.append(f"lines of agreements on {len(invoiced.other_terms)} invoices {text}")
     walls = by_name["I3"]
     for intruder in intruders(target.credentials):
         for trespass in await trespasses(target.bus_url, intruder):
@@ -168,23 +181,23 @@ async def _moving(view: View, work: Coroutine[None, None, object]) -> None:
     await waiting
 
 
-async def _following(view: View, work: Coroutine[None, None, Outstanding]) -> Outstanding:
+async def following(view: View, work: Coroutine[None, None, _T]) -> _T:
     """Do `work` while the view follows the log; an error of the view ends it."""
     loop = asyncio.get_running_loop()
-    following, working = loop.create_task(view.run()), loop.create_task(work)
+    reading, working = loop.create_task(view.run()), loop.create_task(work)
     try:
-        await asyncio.wait({following, working}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({reading, working}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            await following
+            await reading
         return await working
     finally:
-        following.cancel()
+        reading.cancel()
         working.cancel()
-        await asyncio.gather(following, working, return_exceptions=True)
+        await asyncio.gather(reading, working, return_exceptions=True)
 
 
 @asynccontextmanager
-async def _operator(target: Target) -> AsyncIterator[Bus]:
+async def as_operator(target: Target) -> AsyncIterator[Bus]:
     """A connection as the operator, which reconnects after a restart of the server."""
     try:
         client = await connect(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple, get_args
@@ -16,12 +16,21 @@ from typing import Any, NamedTuple, get_args
 from queuebit_audit.charges import authorised, bill, corrected
 from queuebit_audit.hybrids import HybridBill, HybridTerms
 from queuebit_audit.records import AccountEntry, CheckProofs, Content, Leaf, Placed, Root
-from queuebit_contracts.account import AccountCorrected, AccountFunded, AccountHeld, AccountReleased, AccountSettled
+from queuebit_contracts.account import (
+    AccountCorrected,
+    AccountExpired,
+    AccountFunded,
+    AccountGranted,
+    AccountHeld,
+    AccountReleased,
+    AccountSettled,
+)
 from queuebit_contracts.backend import BackendCalibrated
 from queuebit_contracts.catalog import NUMBERED, AnyEvent, decode
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
 from queuebit_contracts.directory import TenantEvent
 from queuebit_contracts.hybrid import HybridAccepted, HybridMetered, HybridSubmitted
+from queuebit_contracts.invoice import InvoiceCredited, InvoiceIssued
 from queuebit_contracts.job import (
     JobAccepted,
     JobCompleted,
@@ -38,7 +47,7 @@ from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpe
 from queuebit_contracts.subjects import event_name, parse, subject_of
 from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_contracts.usage import UsageRecord
-from queuebit_contracts.wire import Amount, Payload, UnknownEvent
+from queuebit_contracts.wire import Amount, Event, Payload, UnknownEvent
 from queuebit_kernel import InvalidId, Malformed, require_token
 from queuebit_runtime.log import Stored
 from queuebit_runtime.rows import mark_of, row_of
@@ -163,7 +172,7 @@ def fact_of(stored: Stored, proofs: CheckProofs) -> Fact:
         known = " ".join((known, *qualifiers)) if known in NUMBERED else known
     content = _READERS.get(type(event), _nothing)(event, _Place(sequence, tenant, id_, stored.stored_at, proofs))
     stray = "" if proper == subject else f"sequence {sequence} holds an event of {proper}"
-    if noun in ("tenant", "delegation", "session") and (stray or content is None):
+    if noun in ("tenant", "delegation", "session", "invoice") and (stray or content is None):
         noun = ""
     return Fact(sequence, subject, noun, tenant, id_, known, content, stray)
 
@@ -231,37 +240,76 @@ def _calibrated(event: BackendCalibrated, at: _Place) -> Calibrated | None:
     return Calibrated(event.data.backend, snapshot) if snapshot.inline is None else None
 
 
-def _funded(event: AccountFunded, at: _Place) -> AccountEntry:
+def _funded(event: AccountFunded | AccountGranted, at: _Place) -> AccountEntry:
+    """A grant may be held like a budget."""
     amount = event.data.amount
     return AccountEntry(at.sequence, "funded", "", (amount.currency,), _exact(amount))
 
 
+def _expired(event: AccountExpired, at: _Place) -> AccountEntry:
+    amount = event.data.amount
+    return AccountEntry(at.sequence, "funded", "", (amount.currency,), -_exact(amount))
+
+
 def _held(event: AccountHeld, at: _Place) -> AccountEntry:
-    amount, exact = event.data.amount, _exact(event.data.amount)
-    if event.data.purpose == "session":
-        return AccountEntry(at.sequence, "cap", event.data.job, (amount.currency,), exact)
-    session = _session(event.data.budgets)
-    return AccountEntry(at.sequence, "held", event.data.job, (amount.currency,), exact, session=session)
+    data, exact = event.data, _exact(event.data.amount)
+    name, session = ("cap", "") if data.purpose == "session" else ("held", _session(data.budgets))
+    return AccountEntry(
+        at.sequence,
+        name,
+        data.job,
+        (data.amount.currency,),
+        exact,
+        session=session,
+        budgets=_of_tenant(data.budgets),
+        day=_day(event),
+    )
 
 
 def _released(event: AccountReleased, at: _Place) -> AccountEntry:
     amount, exact = event.data.amount, _exact(event.data.amount)
-    return AccountEntry(at.sequence, "released", event.data.job, (amount.currency,), exact, released=exact)
+    return AccountEntry(
+        at.sequence, "released", event.data.job, (amount.currency,), exact, released=exact, day=_day(event)
+    )
 
 
 def _settled(event: AccountSettled, at: _Place) -> AccountEntry:
     data = event.data
     currencies = (data.held.currency, data.settled.currency, data.released.currency)
     held, settled, released = _exact(data.held), _exact(data.settled), _exact(data.released)
-    return AccountEntry(at.sequence, "settled", data.job, currencies, held, settled, released, data.revision or 0)
+    revision, day = data.revision or 0, _day(event)
+    return AccountEntry(at.sequence, "settled", data.job, currencies, held, settled, released, revision, day=day)
 
 
 def _adjusted(event: AccountCorrected, at: _Place) -> AccountEntry:
-    delta, revision = event.data.delta, event.data.revision
-    exact, session = _exact(delta), _session(event.data.budgets)
+    delta, revision, budgets = event.data.delta, event.data.revision, event.data.budgets
     return AccountEntry(
-        at.sequence, "corrected", event.data.job, (delta.currency,), exact, revision=revision, session=session
+        at.sequence,
+        "corrected",
+        event.data.job,
+        (delta.currency,),
+        _exact(delta),
+        revision=revision,
+        session=_session(budgets),
+        budgets=_of_tenant(budgets),
+        day=_day(event),
     )
+
+
+@lru_cache(4096)
+def _of_tenant(budgets: Sequence[str] | None) -> tuple[str, ...]:
+    """Without those of sessions; one object for all holds that name the same ones."""
+    return tuple(it for it in budgets or () if session_in(it) is None)
+
+
+def _day(event: Event[Any]) -> int:
+    return _ordinal(event.time.astimezone(UTC).date())
+
+
+@lru_cache(4096)
+def _ordinal(day: date) -> int:
+    """One object for all entries of a day."""
+    return day.toordinal()
 
 
 def _session(budgets: Sequence[str] | None) -> str:
@@ -275,7 +323,11 @@ def _exact(amount: Amount) -> Decimal:
 _decimal = lru_cache(4096)(Decimal)
 """Accounts have few different amounts: equal ones are one object."""
 
-_WHOLE = (*get_args(TenantEvent), DelegationGranted, DelegationRevoked, SessionOpened, SessionClosed, SessionMetered)
+_WHOLE = (
+    *get_args(TenantEvent),
+    *(DelegationGranted, DelegationRevoked, SessionOpened, SessionClosed, SessionMetered),
+    *(InvoiceIssued, InvoiceCredited),
+)
 """Classes whose events are kept whole: there are few."""
 
 _READERS: Mapping[type[AnyEvent], Callable[[Any, _Place], object]] = {
@@ -293,6 +345,8 @@ _READERS: Mapping[type[AnyEvent], Callable[[Any, _Place], object]] = {
     JobSealed: _sealed,
     JobSealedV1: _sealed,
     AccountFunded: _funded,
+    AccountGranted: _funded,
+    AccountExpired: _expired,
     AccountHeld: _held,
     AccountReleased: _released,
     AccountSettled: _settled,

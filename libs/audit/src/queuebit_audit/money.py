@@ -1,4 +1,4 @@
-"""I2: every hold ends, every charge follows from price and usage, and no account or cap is overdrawn."""
+"""I2: every hold ends, every charge follows from price and usage, and no account, cap or budget is overdrawn."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def money_adds_up(history: History, book: PriceBook, outstanding: Outstanding) -
     """Fold every account in order, and rate every bill again."""
     verdict = Verdict("I2", len(history.jobs), "jobs")
     by_job: dict[tuple[str, str], list[AccountEntry]] = defaultdict(list)
-    for (tenant, account), entries in history.accounts.items():
-        for fault in overdrawn(entries):
-            verdict.add(f"{tenant}/{account}", fault)
+    for subject, fault in _overdrawn(history):
+        verdict.add(subject, fault)
+    for (tenant, _), entries in history.accounts.items():
         for entry in entries:
             if entry.job:
                 by_job[tenant, entry.job].append(entry)
@@ -47,6 +47,13 @@ def money_adds_up(history: History, book: PriceBook, outstanding: Outstanding) -
     if waiting := sum(job.provisional for job in history.jobs.values()):
         verdict.notes.append(f"{waiting} jobs keep their hold until their usage is final")
     return verdict
+
+
+def _overdrawn(history: History) -> Iterator[tuple[str, str]]:
+    for (tenant, account), entries in history.accounts.items():
+        yield from ((f"{tenant}/{account}", fault) for fault in overdrawn(entries))
+    if not history.given_up:  # where facts are lost, it is not known what counts against a budget
+        yield from history.overdrafts
 
 
 def _held_is_settled(job: Job, entries: Sequence[AccountEntry], outstanding: Outstanding) -> Iterator[str]:

@@ -8,13 +8,13 @@ from decimal import Decimal
 
 from queuebit_audit.records import AccountEntry
 
-__all__ = ["overdrawn"]
+__all__ = ["AccountFold", "overdrawn"]
 
 _NOTHING = Decimal(0)
 
 
 @dataclass(slots=True)
-class _Fold:
+class AccountFold:
     """An account, entry by entry. The cap of an open session keeps on hold what its jobs do not use."""
 
     free: Decimal = _NOTHING
@@ -70,7 +70,7 @@ class _Fold:
 
 def overdrawn(entries: Sequence[AccountEntry]) -> Iterator[str]:
     """An operator may cut a budget below what is spent; a hold may not exceed what is free, or left of a cap."""
-    fold, currency = _Fold(), entries[0].currencies[0]
+    fold, currency = AccountFold(), entries[0].currencies[0]
     for entry in entries:
         if set(entry.currencies) != {currency}:
             yield f"sequence {entry.sequence} counts in {', '.join(entry.currencies)}: the account is in {currency}"

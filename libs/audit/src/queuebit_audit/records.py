@@ -38,6 +38,10 @@ class AccountEntry(NamedTuple):
     """The correction of the bill that it follows from; 0 for the first bill."""
     session: str = ""
     """The session that it counts in; empty for none, and where the entry of the hold says it."""
+    budgets: tuple[str, ...] = ()
+    """The budgets of the tenant that it counts against; empty where the entry of the hold says them."""
+    day: int = 0
+    """The day of UTC, as an ordinal of the calendar."""
 
 
 class Leaf(NamedTuple):

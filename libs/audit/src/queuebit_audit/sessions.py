@@ -9,7 +9,7 @@ from queuebit_audit.lifecycle import Outstanding
 from queuebit_audit.records import AccountEntry
 from queuebit_audit.session_facts import SessionFacts
 from queuebit_contracts.session import SessionEnd
-from queuebit_pricing import PriceBook, Unpriced, idle_charge
+from queuebit_pricing import PriceBook, Unpriced, idle_charge, session_price
 
 __all__ = ["session_adds_up"]
 
@@ -57,12 +57,14 @@ def _idle(
     if not held:
         return
     try:
-        unit = book.price(end.price or "").per_session_idle_second or Decimal(0)
+        price = book.price(end.price or "")
     except Unpriced:
         yield f"its idle time has price {end.price}, which the price book does not have"
         return
-    if idle_charge(unit, end.idle_s, held).amount != held:
-        yield f"{held} was held for {end.idle_s} s of idle time, which price {end.price} does not give"
+    seconds = end.idle_s if end.wall_s is None else end.wall_s
+    unit = session_price(price, wall_clock=end.wall_s is not None) or Decimal(0)
+    if idle_charge(unit, seconds, held).amount != held:
+        yield f"{held} was held for {seconds} s of it, which price {end.price} does not give"
     settled = [it for it in entries if it.name == "settled"]
     if facts.bill is None or not settled:
         if not outstanding.owes("metering-sessions", facts.last):

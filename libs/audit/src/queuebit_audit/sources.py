@@ -47,7 +47,7 @@ SELECT
     seq,
     {MARK},
     toString(({", ".join(_DERIVED)}))
-        = toString(({", ".join(f"CAST({it.expression}, '{it.type}')" for it in _DERIVED.values())}))
+        = toString(({", ".join(f"CAST({it.expression} AS {it.type})" for it in _DERIVED.values())}))
 FROM events
 ORDER BY seq
 FORMAT TSV"""  # noqa: S608  # of the contracts' own expressions

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from array import array
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any, cast
 
+from queuebit_audit.budgets import BudgetFold
 from queuebit_audit.charges import Authorised, Bill, Corrected
 from queuebit_audit.hybrids import Hybrid, HybridBill, HybridTerms
 from queuebit_audit.job_state import Job
@@ -17,8 +20,11 @@ from queuebit_audit.session_facts import SessionFacts, is_signed
 from queuebit_contracts.catalog import CATALOG
 from queuebit_contracts.delegations import Authority, Delegations, authority_of
 from queuebit_contracts.directory import Directory, TenantEvent
+from queuebit_contracts.invoice import InvoiceCredited, InvoiceIssued
 from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened
 from queuebit_contracts.subjects import parse
+from queuebit_contracts.tenant import TenantDefined
+from queuebit_contracts.tenants import Budget
 from queuebit_contracts.wire import Event
 
 __all__ = ["History"]
@@ -56,6 +62,11 @@ class History:
     unauthorised: list[tuple[str, str]] = field(default_factory=list)
     """By subject: what was accepted from a key whose user could not submit."""
     sessions: dict[tuple[str, str], SessionFacts] = field(default_factory=dict)
+    budgets: BudgetFold = field(default_factory=BudgetFold)
+    overdrafts: list[tuple[str, str]] = field(default_factory=list)
+    """By tenant: holds that exceed what a budget had left."""
+    invoices: list[InvoiceIssued | InvoiceCredited] = field(default_factory=list)
+    """Invoices and credits, in the order of the log."""
     end: int = 0
     """The last sequence of `LOG` before it was read."""
     given_up: frozenset[int] = frozenset()
@@ -74,7 +85,12 @@ class History:
                 self._hybrid(fact)
             case "account" if isinstance(content, AccountEntry):
                 self.accounts.setdefault((fact.tenant, fact.id), []).append(content)
+                budgets = self._budgets(fact.tenant)
+                self.overdrafts += ((fact.tenant, it) for it in self.budgets.take(fact.tenant, content, budgets))
             case "tenant":
+                if isinstance(content, TenantDefined):
+                    day = content.time.astimezone(UTC).toordinal()
+                    self.budgets.changed(fact.tenant, day, self._budgets(fact.tenant))
                 self.directory.take(cast("TenantEvent", content))
                 self.delegations.take(cast("Event[Any]", content))
                 self.knows_tenants = True
@@ -82,6 +98,8 @@ class History:
                 self.delegations.take(cast("Event[Any]", content))
             case "session" if isinstance(content, SessionOpened | SessionClosed | SessionMetered):
                 self._session(fact, content)
+            case "invoice" if isinstance(content, InvoiceIssued | InvoiceCredited):
+                self.invoices.append(content)
             case "proof" if isinstance(content, Checkpointed):
                 self.heads.append(Head(content.tree_size, len(self.leaves), content.signed))
             case "backend" if isinstance(content, Calibrated):
@@ -100,6 +118,10 @@ class History:
     def unplaced(self) -> set[str]:
         """Tenants with a job that has no backend yet."""
         return {it.tenant for it in self.jobs.values() if it.authorised and not it.backend and not it.ends}
+
+    def _budgets(self, tenant: str) -> Mapping[str, Budget]:
+        known = self.directory.tenant.get(tenant)
+        return {} if known is None else known.budget
 
     def _session(self, fact: Fact, event: SessionOpened | SessionClosed | SessionMetered) -> None:
         known = self.sessions.setdefault((fact.tenant, fact.id), SessionFacts())

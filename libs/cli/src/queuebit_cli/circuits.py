@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
-__all__ = ["STANDARD_INPUT", "circuit_of", "is_batch", "program_in"]
+__all__ = ["STANDARD_INPUT", "circuit_of", "is_batch", "processing_in", "program_in"]
 
 STANDARD_INPUT = "-"
 
@@ -46,3 +47,10 @@ def program_in(file: str, args: Namespace) -> object:
     source = Path(file) if is_batch(file) else circuit_of(file)
     bindings = Path(args.sweep) if args.sweep else None
     return program_of(source, bindings=bindings, observables=args.observable, outputs=args.outputs or ())
+
+
+def processing_in(args: Namespace) -> dict[str, Any]:
+    """The options of compilation and the steps after the run, as arguments of `Client.submit` and `Client.plan`."""
+    names = ("optimization_level", "dynamical_decoupling", "twirling")
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    return {"compilation": given, "post": args.post}

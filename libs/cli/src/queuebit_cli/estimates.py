@@ -6,7 +6,6 @@ factories of T states, the physical qubits and the run time (arXiv:2211.07629).
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from queuebit.errors import InvalidInput
-from queuebit.qsharp import Q_SHARP, entry_expression, opened
+from queuebit.qsharp import Q_SHARP, ask, entry_expression
 from queuebit_planning.languages import is_qir
 
 __all__ = ["MODELS", "Counts", "Estimate", "Estimates", "estimates"]
@@ -30,9 +29,6 @@ MODELS: Final[Mapping[str, str]] = {
 }
 """The hardware models of the estimator, each with the error-correcting code that is used with it. A name says the kind
 of instructions (gates, or measurements of Majorana qubits), the time of an operation, and its error rate."""
-
-_NAME = "program"
-"""What a circuit of OpenQASM is called in the interpreter of Q#."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +83,11 @@ def estimates(path: Path, content: bytes, models: Sequence[str], budget: float) 
     Raises:
         InvalidInput: a package is not installed, or the program cannot be read.
     """
-    counts = _logical_counts(path, content)
+    wanted = [{"model": it, "code": MODELS[it]} for it in models]
+    answer = ask(**_program(path, content), profile="Unrestricted", models=wanted, budget=budget)
+    if "refused" in answer:
+        raise InvalidInput(f"{path} cannot be estimated: {answer['refused']}")
+    counts = answer["counts"]
     return Estimates(
         Counts(
             counts["numQubits"],
@@ -97,24 +97,15 @@ def estimates(path: Path, content: bytes, models: Sequence[str], budget: float) 
             counts["cczCount"] + counts["ccixCount"],
             counts["measurementCount"],
         ),
-        tuple(_estimate(counts, it, budget) for it in models),
+        tuple(_estimate(name, found) for name, found in zip(models, answer["estimates"], strict=True)),
     )
 
 
-def _logical_counts(path: Path, content: bytes) -> Any:  # a class of qdk, which has no types
-    q_sharp = path.suffix == Q_SHARP
-    source = content.decode("utf-8-sig") if q_sharp else _openqasm(path, content)
-    entry = entry_expression(path, source) if q_sharp else f"qasm_import.{_NAME}()"
-    context, errors = opened("Unrestricted")
-    try:
-        if q_sharp:
-            context.eval(source)
-        else:
-            kinds: Any = import_module("qdk.openqasm").ProgramType
-            context.import_openqasm(source, name=_NAME, program_type=kinds.File)
-        return context.logical_counts(entry)
-    except errors as error:
-        raise InvalidInput(f"{path} cannot be estimated: {error}") from error
+def _program(path: Path, content: bytes) -> dict[str, str]:
+    if path.suffix != Q_SHARP:
+        return {"language": "openqasm", "source": _openqasm(path, content), "entry": "qasm_import.program()"}
+    source = content.decode("utf-8-sig")
+    return {"language": "qsharp", "source": source, "entry": entry_expression(path, source)}
 
 
 def _openqasm(path: Path, content: bytes) -> str:
@@ -132,16 +123,10 @@ def _openqasm(path: Path, content: bytes) -> str:
         raise InvalidInput(f"{path} cannot be estimated: {error}") from error
 
 
-def _estimate(counts: Any, model: str, budget: float) -> Estimate:  # a class of qdk
-    failure: type[BaseException] = import_module("qdk.estimator").EstimatorError
+def _estimate(model: str, found: Mapping[str, Any]) -> Estimate:  # JSON of the estimator
     code = MODELS[model]
-    wanted = {"qubitParams": {"name": model}, "qecScheme": {"name": code}, "errorBudget": budget}
-    try:
-        with warnings.catch_warnings():  # qdk announces a successor, which has no models with these names
-            warnings.simplefilter("ignore", DeprecationWarning)
-            found = counts.estimate(wanted)
-    except failure as error:
-        return Estimate(model, code, failure=str(error))
+    if "failure" in found:
+        return Estimate(model, code, failure=found["failure"])
     needed, breakdown = found["physicalCounts"], found["physicalCounts"]["breakdown"]
     return Estimate(
         model,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +11,8 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from math import inf
 from typing import NoReturn
+
+from queuebit_cli.output import on_lines
 
 __all__ = [
     "DOCUMENT",
@@ -52,14 +55,16 @@ class Parser(ArgumentParser):
             near = get_close_matches(wrong[1], words, 1)
             hint = f"did you mean `{self.prog} {near[0]}`?" if near else f"choose one of {', '.join(words)}"
             message = f"invalid choice: {wrong[1]!r}; {hint}"
-        super().error(message)
+        self.print_usage(sys.stderr)
+        self.exit(2, on_lines(f"{self.prog}: error: {message}") + "\n")
 
 
 class Group:
     """A group of commands."""
 
-    def __init__(self, parser: ArgumentParser) -> None:
-        self._commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    def __init__(self, parser: ArgumentParser, *, required: bool = True) -> None:
+        """Commands of a parser; if none is required, it is a command itself."""
+        self._commands = parser.add_subparsers(metavar="COMMAND", required=required, title="commands")
 
     def command(
         self,

@@ -9,7 +9,7 @@ from importlib import import_module
 
 from queuebit.credentials import home_folder
 from queuebit.text import visible
-from queuebit_cli.output import Output
+from queuebit_cli.output import Output, on_lines
 from queuebit_cli.parser import build
 from queuebit_stack.errors import Exit, Stop
 
@@ -69,5 +69,5 @@ def _kept(error: Exception) -> str:
 
 
 def _end(code: Exit, text: str) -> int:
-    print(f"qb: {visible(text)}", file=sys.stderr)
+    print(on_lines(f"qb: {visible(text)}"), file=sys.stderr)
     return int(code)

@@ -9,18 +9,19 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
+from textwrap import wrap
 
 from queuebit.text import visible, visible_json
 from queuebit_cli.tables import Row, fitted, table, wrapped
 
-__all__ = ["Output", "shortened"]
+__all__ = ["Output", "on_lines", "shortened"]
 
 _STYLES = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1"}
 _STYLE_OF = {
     "create": "good", "remove": "bad", "change": "warn",
     "completed": "good", "ready": "good", "yes": "good", "up": "good", "ok": "good", "verified": "good",
-    "failed": "bad", "rejected": "bad", "no": "bad", "down": "bad", "wrong": "bad",
-    "cancelled": "warn", "starting": "warn", "stopping": "warn", "attention": "warn",
+    "failed": "bad", "rejected": "bad", "no": "bad", "down": "bad", "wrong": "bad", "firing": "bad",
+    "quiet": "good", "cancelled": "warn", "starting": "warn", "stopping": "warn", "attention": "warn",
 }  # fmt: skip
 """Styles of cells by their text, in any column."""
 
@@ -33,6 +34,22 @@ def shortened(text: str, most: int) -> str:
     """The text on one line, shortened to a maximum length."""
     text = " ".join(text.split())
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def on_lines(text: str) -> str:
+    """An error for people: on a terminal, its lines are wrapped between words; elsewhere they are as they are."""
+    if not sys.stderr.isatty():
+        return text
+    room = shutil.get_terminal_size().columns
+    return "\n".join(part for line in text.split("\n") for part in _hanging(line, room))
+
+
+def _hanging(line: str, room: int) -> list[str]:
+    """A line wrapped to a width; what follows the first one begins below the text of a list item."""
+    if len(line) <= room:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip(" -")))
+    return wrap(line, room, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 class Output:

@@ -18,8 +18,19 @@ from queuebit_cli.grammar import (
     share,
     whole,
 )
+from queuebit_cli.parser_alerts import alert_commands, silence_commands
 from queuebit_cli.parser_http import sidecar_commands, token_commands, webhook_commands
-from queuebit_cli.parser_operator import document_commands, operating_commands, stack_commands, tenant_commands
+from queuebit_cli.parser_incidents import incident_commands, readiness_commands
+from queuebit_cli.parser_invoices import invoice_commands
+from queuebit_cli.parser_money import ledger_commands, reconcile_commands, report_commands
+from queuebit_cli.parser_operator import (
+    document_commands,
+    operating_commands,
+    price_commands,
+    stack_commands,
+    tenant_commands,
+)
+from queuebit_cli.parser_slo import slo_commands
 from queuebit_cli.parser_templates import template_commands
 
 __all__ = ["build"]
@@ -60,6 +71,15 @@ def build() -> ArgumentParser:
     _sessions(words.group("session", "sessions: priority, and a cap that is a hold"))
     sidecar_commands(words)
     tenant_commands(words.group("tenant", "tenants, projects, users and tokens"))
+    price_commands(words.group("prices", "price books: check, compare, show"))
+    invoice_commands(words.group("invoice", "invoices of tenants, and credits"))
+    ledger_commands(words)
+    alert_commands(words)
+    silence_commands(words.group("silence", "alerts that notify no receiver for a time"))
+    reconcile_commands(words)
+    report_commands(words)
+    incident_commands(words.group("incident", "what pages are about, from the first to the post-mortem"))
+    readiness_commands(words)
     operating_commands(words)
     return parser
 
@@ -78,6 +98,9 @@ def _submit(words: Group) -> None:
         "--tag", action="append", default=[], metavar="T", help="name for the bill and its budget; may be repeated"
     )
     submit.add_argument(
+        "--class", dest="workload_class", metavar="C", help="what kind of work it is, such as batch; for its budget"
+    )
+    submit.add_argument(
         "--session", metavar="ID", help="an open session that it belongs to, by its id, a prefix, or `latest`"
     )
     submit.add_argument("--seed", type=whole, metavar="N", help="seed of the simulation (from the job's id)")
@@ -92,6 +115,14 @@ def _program(command: ArgumentParser) -> None:
         "--observable", action="append", default=[], metavar="ZZ", help='estimate it; or a sum: {"XI": 0.5, "ZZ": 1}'
     )
     command.add_argument("--outputs", type=names, metavar="LIST", help="of counts, memory, quasi (counts)")
+    command.add_argument("--optimization-level", type=number(1, 3), metavar="1-3", help="of the compiler (its default)")
+    command.add_argument("--dynamical-decoupling", metavar="SEQ", help="pulses in idle times: xx or xy4 (none)")
+    command.add_argument(
+        "--twirling", type=number(1, 64), metavar="N", help="run N randomised copies of each circuit (none)"
+    )
+    command.add_argument(
+        "--post", action="append", default=[], metavar="STEP", help="after the run: readout-mitigation/1 or zne/1"
+    )
 
 
 def _jobs(words: Group) -> None:
@@ -201,9 +232,14 @@ def _reading(words: Group) -> None:
     charges.add_argument(
         "--export", nargs=2, metavar=("FORM", "FILE"), help="write every charge and correction: csv, jsonl or focus"
     )
-    charges.add_argument("--from", type=moment, dest="since", metavar="TIME", help="with --export: 2026-11-01, in UTC")
-    charges.add_argument("--to", type=moment, dest="until", metavar="TIME", help="with --export: before this time")
-    words.command("slo", "queries:slo", "list service levels", client=True)
+    by = "sums by: tenant, day, month, project, user, backend, tag, session, label, circuit, kind, price, component"
+    charges.add_argument("--by", type=names, default=(), metavar="A,B", help=by)
+    charges.add_argument("--csv", action="store_true", help="with --by: the sums as CSV")
+    charges.add_argument("--all-tenants", action="store_true", help="with --by: of all tenants; needs the home")
+    period = "with --by or --export"
+    charges.add_argument("--from", type=moment, dest="since", metavar="TIME", help=f"{period}: 2026-11-01, in UTC")
+    charges.add_argument("--to", type=moment, dest="until", metavar="TIME", help=f"{period}: before this time")
+    slo_commands(words)
 
     receipt = words.group("receipt", "receipts that verify offline")
     get = receipt.command("get", "receipts:get", "write a job's receipt, or those of a group, to a file", client=True)

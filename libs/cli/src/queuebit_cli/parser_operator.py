@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, BooleanOptionalAction
 
-from queuebit_cli.grammar import LINES, Group, number, seconds, whole
+from queuebit_cli.grammar import LINES, Group, moment, names, number, seconds, whole
 
-__all__ = ["document_commands", "operating_commands", "stack_commands", "tenant_commands"]
+__all__ = ["document_commands", "operating_commands", "price_commands", "stack_commands", "tenant_commands"]
 
 _ROLES = ("viewer", "member", "admin")
 
@@ -15,7 +15,7 @@ def stack_commands(words: Group) -> None:
     """The stack and its logs."""
     up = words.command("up", "stack:up", "start the stack and keep it running")
     up.add_argument("--detach", action="store_true", help="in the background; returns when all processes are ready")
-    up.add_argument("--ports", choices=("default", "auto"), help="7420 to 7441, or free ones (as in the last start)")
+    up.add_argument("--ports", choices=("default", "auto"), help="7420 to 7442, or free ones (as in the last start)")
     words.command("down", "stack:down", "end exactly what `qb up` started; data stays")
     words.command("status", "stack:status", "show which processes are healthy, ready and behind")
     logs = words.command("logs", "logs:logs", "show logs of one service, or of all by time", json=LINES)
@@ -37,6 +37,19 @@ def document_commands(words: Group) -> None:
     export.add_argument("--format", choices=("toml", "yaml"), default="toml", help="toml or yaml (toml)")
 
 
+def price_commands(prices: Group) -> None:
+    """Price books, as files and in force."""
+    check = prices.command("check", "prices:check", "check a price book; exit code 1 if it has a problem or a gap")
+    check.add_argument("file", metavar="FILE", help="in TOML, or in JSON if it ends with .json")
+    diff = prices.command("diff", "prices:diff", "compare two editions; exit code 5 if they differ")
+    diff.add_argument("old", metavar="OLD", help="the edition in force")
+    diff.add_argument("new", metavar="NEW", help="the edition that may replace it: rows may be added and ended only")
+    show = prices.command("show", "prices:show", "the prices that are valid, with their sources")
+    show.add_argument("backend", nargs="?", metavar="BACKEND", help="the price of this backend alone")
+    show.add_argument("--at", type=moment, metavar="TIME", help="valid then (now)")
+    show.add_argument("--book", metavar="FILE", help="of this price book (the home's, else that of a new stack)")
+
+
 def tenant_commands(tenant: Group) -> None:
     """Tenants, and all that belongs to them."""
     tenant.command("list", "tenancy:list_tenants", "every tenant")
@@ -51,6 +64,7 @@ def tenant_commands(tenant: Group) -> None:
     tenant.command("remove", "tenancy:remove", "its users can no longer log in", "TENANT")
     _money(tenant)
     _people(tenant)
+    _finance(tenant.group("finance", "logins that read charges of some tenants in the warehouse"))
 
 
 def _money(tenant: Group) -> None:
@@ -59,9 +73,25 @@ def _money(tenant: Group) -> None:
 
     budget = tenant.command("budget", "budgets:budget", "limit the cost of jobs of several accounts; or list balances")
     budget.add_argument("tenant", nargs="?", metavar="TENANT", help="without it, list the budgets of all tenants")
-    budget.add_argument("what", nargs="?", metavar="WHAT", help="tenant, project:NAME, user:NAME or tag:NAME")
-    budget.add_argument("amount", nargs="?", metavar="AMOUNT", help="all that these jobs may cost; `none` removes it")
+    budget.add_argument(
+        "what", nargs="?", metavar="WHAT", help="tenant, or project:, user:, tag:, class: or vendor:NAME"
+    )
+    budget.add_argument("amount", nargs="?", metavar="AMOUNT", help="what these jobs may cost; `none` removes it")
     budget.add_argument("--currency", default="USD", metavar="C", help="of the price book (USD)")
+    budget.add_argument("--window", metavar="W", help="which charges count: lifetime, month, or days such as 30d")
+    budget.add_argument("--soft", action=BooleanOptionalAction, help="only warn, or refuse jobs")
+    budget.add_argument("--warn-at", type=names, metavar="LIST", help="shares that are announced (0.5,0.8,1)")
+
+    text = "prepaid credit that pays before the budget does; once granted, it does not change"
+    grant = tenant.command("grant", "budgets:grant", text, "TENANT")
+    grant.add_argument("name", metavar="NAME", help="of the grant")
+    grant.add_argument("amount", metavar="AMOUNT", help="of each project's credit")
+    grant.add_argument("--project", action="append", metavar="P", help="whose account it is on; may be repeated")
+    every = "each project that the tenant has now gets a grant NAME-PROJECT of this amount"
+    grant.add_argument("--all-projects", action="store_true", help=every)
+    grant.add_argument("--currency", default="USD", metavar="C", help="of the price book (USD)")
+    grant.add_argument("--priority", type=number(0, 1000), default=0, metavar="N", help="a lower one pays first (0)")
+    grant.add_argument("--expires", type=moment, metavar="TIME", help="such as 2027-01-01, in UTC (never)")
 
     limit = tenant.command("limit", "budgets:limit", "limits of a tenant, and backends of a project", "TENANT")
     limit.add_argument("project", nargs="?", metavar="PROJECT")
@@ -97,6 +127,13 @@ def _people(tenant: Group) -> None:
     revoke.add_argument("key", metavar="KEY", help="a prefix of its public key, as in `qb tenant show`")
 
 
+def _finance(finance: Group) -> None:
+    add = finance.command("add", "finance:add", "a login with a secret, which is shown once", "NAME")
+    add.add_argument("--tenants", type=names, required=True, metavar="A,B", help="whose rows it reads")
+    finance.command("list", "finance:list_logins", "every finance login, and what it reads")
+    finance.command("remove", "finance:remove", "its next request is refused", "NAME")
+
+
 def _tenant_facts(tenant: Group) -> None:
     apply = tenant.command("apply", "directory:apply", "put a tenants file in force")
     apply.add_argument("file", nargs="?", metavar="FILE", help="which becomes the home's; without it, the home's own")
@@ -114,7 +151,7 @@ def _tenant_facts(tenant: Group) -> None:
 def operating_commands(words: Group) -> None:
     """What operators run on a stack."""
     sql = words.command("sql", "sql:sql", "query the warehouse, read-only")
-    sql.add_argument("query", metavar="QUERY", help="of ClickHouse; tables: events, jobs, otel_traces")
+    sql.add_argument("query", metavar="QUERY", help="of ClickHouse; `SHOW TABLES` lists tables and views")
     sql.add_argument("--tenant", metavar="T", help="query as a user of this tenant, who sees only the tenant's rows")
     sql.add_argument("--user", metavar="U", help="which of the tenant's users, if the home has several")
     doctor = words.command("doctor", "doctor:doctor", "check everything; list, replay or drop dead letters")

@@ -1,11 +1,11 @@
-"""Renders jobs, their events and their results for people."""
+"""Renders jobs and their events for people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from queuebit import LoggedEvent, UnknownEvent
-from queuebit.records import Result, Status, Step, Uncertainty, is_program, item_rows
+from queuebit.records import Status, Step
 from queuebit.text import visible
 from queuebit_cli.output import Output
 from queuebit_cli.render_tables import clock
@@ -13,21 +13,15 @@ from queuebit_cli.tables import wrapped
 from queuebit_stack.errors import Exit
 
 __all__ = [
-    "count_rows",
     "describe",
     "event_line",
     "exit_of",
-    "result_lines",
     "step_lines",
     "waiting_lines",
 ]
 
 _HEAD = 25
 """Columns of a step's time and name."""
-_MOST_COUNTS = 20
-_LONGEST_BITS = 32
-_ENDS = 10
-"""Bits shown at either end of a longer string."""
 
 
 def exit_of(states: Iterable[str]) -> Exit:
@@ -77,45 +71,3 @@ def event_line(logged: LoggedEvent, out: Output) -> str:
         moment, source = clock(event.time), event.source
     what = f"{visible(logged.job)}  {visible(logged.name):<10}"
     return f"{out.paint(f'{moment:<12}', 'dim')}  {what} {out.paint(visible(source), 'dim')}"
-
-
-def result_lines(result: Result, out: Output) -> list[str]:
-    """What a job returned, for people: its counts, or a line for each item; and why it may be wrong."""
-    rows = item_rows(result.items) if is_program(result) else count_rows(result.counts, how=result.uncertainty)
-    doubt = f"suspect: {result.suspect.text}" if result.suspect else ""
-    return [*out.lines(rows), *(out.paint(it, "warn") for it in wrapped(visible(doubt), out.room))]
-
-
-def count_rows(
-    counts: Mapping[str, int], most: int = _MOST_COUNTS, how: Uncertainty | None = None
-) -> list[dict[str, object]]:
-    """The most frequent outcomes, with the interval of their share by this method, and a bar each."""
-    total = sum(counts.values()) or 1
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    ends = how.intervals(counts) if how is not None else {}
-    rows: list[dict[str, object]] = [
-        {
-            "bits": _bits(bits),
-            "count": count,
-            "share": f"{count / total:.1%}",
-            **({_interval(how): "{:.1%} to {:.1%}".format(*ends[bits])} if how is not None and ends else {}),
-            "": "█" * round(30 * count / total),
-        }
-        for bits, count in ranked[:most]
-    ]
-    if rest := ranked[most:]:
-        share = sum(count for _, count in rest)
-        rows.append({"bits": f"{len(rest)} more", "count": share, "share": f"{share / total:.1%}", "": ""})
-    return rows
-
-
-def _interval(how: Uncertainty) -> str:
-    """The heading of the intervals of a method."""
-    return f"{float(how.level or 0):.0%} {how.method}"
-
-
-def _bits(bits: str) -> str:
-    """Bits, shortened to leave room for the count."""
-    if len(bits) <= _LONGEST_BITS:
-        return bits
-    return f"{bits[:_ENDS]}…{bits[-_ENDS:]} ({len(bits.replace(' ', ''))} bits)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from queuebit.records import UNTIL_FINAL
 from queuebit.text import visible
@@ -13,9 +13,11 @@ from queuebit_cli.tables import Row, amount
 __all__ = [
     "backend_rows",
     "balance_rows",
+    "balance_tables",
     "charge_rows",
     "clock",
     "day_and_time",
+    "day_of_week",
     "end_time",
     "hybrid_rows",
     "job_rows",
@@ -86,7 +88,6 @@ def plan_rows(rows: Sequence[Row]) -> list[Row]:
         {
             **_same(row, "backend", "fits"),
             "costs up to": _money(row, "cost"),
-            "wait": took(row.get("wait_ms")),
             "runs": took(_number(row.get("qpu_us"), 1e-3)),
             "success": share(row.get("esp_ppm")),
             "depth": row.get("depth"),
@@ -119,16 +120,39 @@ def balance_rows(rows: Sequence[Row]) -> list[Row]:
         {
             "tenant": row.get("tenant"),
             str(row.get("kind")): row.get("name"),
+            "window": _window(row),
             **{name: _money(row, name) for name in ("limit", "held", "spent", "left")},
+            "spent by": day_of_week(row.get("spent_by")),
+            "expires": day_and_time(row["expires_at"])[:-3] if row.get("expires_at") else None,
         }
         for row in rows
     ]
+
+
+def balance_tables(rows: Sequence[Row]) -> list[list[Row]]:
+    """Accounts, budgets and grants, each kind as a table of its own: they have other columns."""
+    kinds = dict.fromkeys(row.get("kind") for row in rows)
+    return [balance_rows([row for row in rows if row.get("kind") == kind]) for kind in kinds]
+
+
+def day_of_week(day: object) -> str | None:
+    """A date as people say it: `Thu 3 Dec`."""
+    if not isinstance(day, str):
+        return None
+    it = date.fromisoformat(day)
+    return f"{it:%a} {it.day} {it:%b}"
+
+
+def _window(row: Row) -> str | None:
+    window = row.get("window")
+    return None if window is None else f"{window}, warns only" if row.get("soft") else str(window)
 
 
 def slo_rows(rows: Sequence[Row]) -> list[Row]:
     """Service levels: objectives and measured values."""
     return [
         {
+            "objective": row.get("name"),
             "promise": row.get("promise"),
             "target": share(row.get("target"), 1),
             "actual": share(row.get("actual"), 1),

@@ -12,13 +12,13 @@ __all__ = ["Fitted", "Row", "amount", "fitted", "table", "wrapped"]
 
 Row = Mapping[str, object]
 
-_SPARE = ("restarts", "shots", "depth", "2q gates", "readout", "2q error", "took", "at")
+_SPARE = ("facts", "restarts", "shots", "depth", "2q gates", "readout", "2q error", "took", "at", "measured")
 """Columns left out on a narrow terminal, in this order."""
-_REMARKS = ("reason", "waits")
+_REMARKS = ("reason", "waits", "source")
 """Columns with few and long cells: printed below their rows, unless all columns fit."""
 _NAMES = ("label",)
 """Columns moved below their rows if nothing else makes room."""
-_SENTENCES = ("promise", "price", "found", "fields")
+_SENTENCES = ("promise", "price", "found", "fields", "before", "after")
 """Columns whose cells may wrap."""
 _READABLE = 20
 """The least width of a sentence before it gets its own lines."""

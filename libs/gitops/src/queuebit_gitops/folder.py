@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
+from queuebit_documents.errors import BadDocuments, Problem
+from queuebit_documents.parsed import MAX_BYTES
 from queuebit_gitops.documents import Source
-from queuebit_gitops.errors import BadDocuments, Problem
 from queuebit_gitops.kinds import KINDS
-from queuebit_gitops.parsed import MAX_BYTES
 
-__all__ = ["SUFFIXES", "sources_in"]
+__all__ = ["SUFFIXES", "sources_in", "sources_of"]
 
 SUFFIXES = (".toml", ".yaml", ".yml")
 _MOST_FILES = 1000
@@ -25,11 +25,24 @@ def sources_in(place: Path) -> list[Source]:
     Raises:
         BadDocuments: a file cannot be read or has the name of no kind, or there is none.
     """
+    return _read(place, _files)
+
+
+def sources_of(kind: str, place: Path) -> list[Source]:
+    """The files of a folder, or a single file, that are all documents of one kind, whatever their names.
+
+    Raises:
+        BadDocuments: a file cannot be read, or there is none.
+    """
+    return _read(place, lambda it: ((kind, path) for path in ([it] if it.is_file() else _inside(it))))
+
+
+def _read(place: Path, files: Callable[[Path], Iterable[tuple[str, Path]]]) -> list[Source]:
     if not place.exists():
         raise BadDocuments([Problem(str(place), "does not exist: give the folder of your documents")])
     found: list[Source] = []
     problems: list[Problem] = []
-    for kind, path in _files(place):
+    for kind, path in files(place):
         if kind not in KINDS:
             near = get_close_matches(kind, list(KINDS), 1)
             hint = f"did you mean {near[0]}{path.suffix}?" if near else f"there are {', '.join(KINDS)}"
@@ -45,7 +58,7 @@ def sources_in(place: Path) -> list[Source]:
     if len(found) > _MOST_FILES:
         problems.append(Problem(str(place), f"has {len(found):,} files, and at most {_MOST_FILES:,} are read"))
     if not found and not problems:
-        names = ", ".join(f"{name}.toml" for name in KINDS)
+        names = ", ".join(f"{name}.yaml" if kind.write else f"{name}.toml" for name, kind in KINDS.items())
         problems.append(Problem(str(place), f"has no documents: write one of {names}, or start with `qb export`"))
     if problems:
         raise BadDocuments(problems)
@@ -60,10 +73,13 @@ def _files(place: Path) -> Iterator[tuple[str, Path]]:
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            inside = sorted(it for it in path.iterdir() if it.suffix in SUFFIXES and not it.name.startswith("."))
-            yield from ((path.name, it) for it in inside)
+            yield from ((path.name, it) for it in _inside(path))
         elif path.suffix in SUFFIXES:
             yield path.stem, path
+
+
+def _inside(folder: Path) -> list[Path]:
+    return sorted(it for it in folder.iterdir() if it.suffix in SUFFIXES and not it.name.startswith("."))
 
 
 def _text(path: Path) -> str:

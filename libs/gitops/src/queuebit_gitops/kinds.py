@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
+from queuebit_contracts.alert_documents import Alerts, AlertsDraft, faults
 from queuebit_contracts.deployment import Backends, Services
-from queuebit_contracts.objectives import Objectives
+from queuebit_contracts.openslo import Objectives
 from queuebit_contracts.tenants import BadTenants, Tenants, check_tenants, damaged_keys
-from queuebit_gitops.advice import advice
-from queuebit_gitops.errors import Path, dotted
-from queuebit_gitops.objects import Address, Fields, Objects, Table
-from queuebit_gitops.parsed import Document
+from queuebit_documents.advice import advice
+from queuebit_documents.errors import Path, dotted
+from queuebit_documents.parsed import Document, Parsed
+from queuebit_gitops.objects import Address, Fields, Objects, Table, join
 from queuebit_pricing import BadPriceBook, PriceBook, check
+from queuebit_slo.documents import KINDS as OPENSLO_KINDS
+from queuebit_slo.documents import by_kind, to_yaml
+from queuebit_slo.documents import faults as faults_of_objectives
 
 __all__ = ["KINDS", "Fault", "Kind"]
 
@@ -57,6 +61,10 @@ class Kind:
     """Every reason why valid objects may not replace those in force."""
     complete: Callable[[Objects, dict[Address, Fields]], dict[Address, Fields]] = _as_merged
     """Adds what follows from a removal."""
+    read: Callable[[str, str], Parsed] | None = None
+    """Reads text of a file, for documents that are YAML alone and several in a file."""
+    write: Callable[[Document], str] | None = None
+    """Writes what `read` reads."""
 
     def normal(self, document: Document) -> Document:
         """The document with each default written out.
@@ -101,6 +109,13 @@ def _prices_advice(error: ValidationError, document: Document) -> Sequence[Fault
     return []
 
 
+def _alerts_advice(error: ValidationError, document: Document) -> Sequence[Fault]:
+    """What the document says of names that it does not have, each with its place."""
+    if any(it["loc"] for it in error.errors()):
+        return []
+    return faults(AlertsDraft.model_validate(document))
+
+
 def _with_reserved_names(before: Objects, after: dict[Address, Fields]) -> dict[Address, Fields]:
     """The name of a removed tenant stays reserved, whether or not the document names it."""
     gone = [it[1] for it in before if it[:1] == ("tenant",) and len(it) == 2 and it not in after]
@@ -109,27 +124,42 @@ def _with_reserved_names(before: Objects, after: dict[Address, Fields]) -> dict[
 
 
 def _price_faults(before: Objects, after: Objects) -> list[str]:
-    """Prices are added, and ended with `valid_until`: jobs are billed by the price at which they were accepted."""
-    old = {it[1]: fields for it, fields in before.items() if it[:1] == ("price",)}
-    new = {it[1]: fields for it, fields in after.items() if it[:1] == ("price",)}
-    found = [
-        f"price {name} is in force and a price is never removed: put it back, and end it with valid_until"
-        for name in old.keys() - new.keys()
-    ]
-    for name in old.keys() & new.keys():
-        edited = [it for it in {**old[name], **new[name]} if old[name].get(it) != new[name].get(it)]
-        if edited := [it for it in edited if it != "valid_until"]:
-            found.append(
-                f"price {name} is in force and its {', '.join(edited)} cannot change: end it with valid_until, and "
-                "add a price with a new id"
-            )
+    """Rows are added, and ended with `valid_until`: jobs are billed by the price at which they were accepted."""
+    found = [*_edited_rows("price", before, after), *_edited_rows("agreement", before, after)]
     book, book_before = after.get((), {}), before.get((), {})
     if book.get("currency") != book_before.get("currency"):
         found.append(f"the price book is in {book_before.get('currency')}: another currency takes another stack")
-    if old != new and book.get("version") == book_before.get("version"):
+    if _rows(before) != _rows(after) and book.get("version") == book_before.get("version"):
         found.append(f"the prices differ from edition {book.get('version')}: write the date of the new one as version")
     return sorted(found)
 
+
+def _edited_rows(table: str, before: Objects, after: Objects) -> Iterator[str]:
+    old, new = ({it[1]: fields for it, fields in _rows(them).items() if it[0] == table} for them in (before, after))
+    for name in old.keys() - new.keys():
+        yield f"{table} {name} is in force and {_A[table]} is never removed: put it back, and end it with valid_until"
+    for name in old.keys() & new.keys():
+        edited = [it for it in {**old[name], **new[name]} if old[name].get(it) != new[name].get(it)]
+        if edited := [it for it in edited if it != "valid_until"]:
+            yield (
+                f"{table} {name} is in force and its {', '.join(edited)} cannot change: end it with valid_until, and "
+                f"add {_A[table]} with a new id"
+            )
+
+
+def _rows(them: Objects) -> dict[Address, Fields]:
+    return {it: fields for it, fields in them.items() if it[:1] in (("price",), ("agreement",))}
+
+
+def _objective_faults(before: Objects, after: Objects) -> list[str]:
+    """Objectives that stay in force may contradict those that are added."""
+    del before
+    return [what for _, what in faults_of_objectives(join(after, _OBJECTIVES))]
+
+
+_OBJECTIVES: Final = {kind: Table() for kind in OPENSLO_KINDS}
+
+_A = {"price": "a price", "agreement": "an agreement"}
 
 _TENANT = Table({"issuer": Table(), "project": Table(), "user": Table(), "budget": Table()})
 
@@ -147,18 +177,34 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType({
         Kind(
             "pricebook",
             PriceBook,
-            {"price": Table(key="id")},
+            {"price": Table(key="id"), "agreement": Table(key="id")},
             restart=("broker", "metering"),
             sentences=_prices_advice,
             faults=_price_faults,
         ),
-        Kind("slos", Objectives, {"slo": Table()}, restart=("telemetry",)),
+        Kind(
+            "slos",
+            Objectives,
+            _OBJECTIVES,
+            restart=("telemetry", "alerting"),
+            check=faults_of_objectives,
+            faults=_objective_faults,
+            read=by_kind,
+            write=to_yaml,
+        ),
         Kind("backends", Backends, {"stack": Table()}),
         Kind(
             "services",
             Services,
             {"service": Table()},
             restart=("broker", "scheduler", "metering", "provenance"),
+        ),
+        Kind(
+            "alerts",
+            Alerts,
+            {it: Table() for it in ("receiver", "rotation", "route", "inhibition", "window")},
+            restart=("alerting",),
+            sentences=_alerts_advice,
         ),
     )
 })  # fmt: skip

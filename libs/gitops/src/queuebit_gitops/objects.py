@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from queuebit_gitops.parsed import Document
+from queuebit_documents.parsed import Document
 
 __all__ = ["Address", "Fields", "Objects", "Table", "join", "split"]
 

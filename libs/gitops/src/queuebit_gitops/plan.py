@@ -10,10 +10,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from queuebit_gitops.errors import BadDocuments, Problem
+from queuebit_documents.errors import BadDocuments, Problem
+from queuebit_documents.parsed import Document
 from queuebit_gitops.kinds import KINDS, Kind
 from queuebit_gitops.objects import Address, Fields, Objects, join, split
-from queuebit_gitops.parsed import Document
 from queuebit_kernel import digest
 
 __all__ = [

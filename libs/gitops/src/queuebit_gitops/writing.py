@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from queuebit_gitops.parsed import Document
+from queuebit_documents.parsed import Document
 
 __all__ = ["to_toml", "to_yaml"]
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from queuebit.job import AsyncJob
     from queuebit.mapping import Mapped, Progress
     from queuebit.programs import Batch, Item, Sweep
-    from queuebit.records import Estimate, ItemResult, Receipt, Result, ResultValue, Status, Step, Table
+    from queuebit.records import Estimate, ItemResult, PostResult, Receipt, Result, ResultValue, Status, Step, Table
     from queuebit.session import AsyncSession
     from queuebit.session_requests import SessionCost, SessionTerms
     from queuebit.sync import Client, Job
@@ -64,6 +64,7 @@ _WHERE = {
     "InvalidInput": "errors",
     "Item": "programs",
     "ItemResult": "records",
+    "PostResult": "records",
     "Group": "sync_group",
     "GroupReceipt": "group",
     "Job": "sync",
@@ -124,6 +125,7 @@ __all__ = [
     "Metric",
     "Money",
     "NotFound",
+    "PostResult",
     "Progress",
     "QueuebitError",
     "Reason",

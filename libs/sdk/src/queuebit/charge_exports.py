@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mappi
 from typing import Any, Final
 
 from queuebit.focus import COLUMNS, focus_rows
+from queuebit.text import csv_text
 
 __all__ = ["FORMS", "MEDIA_TYPES", "AskBills", "exported"]
 
@@ -28,7 +29,6 @@ _PLAIN: Final = (
 )
 _OF_BILL: Final = ("project", "job", "session", "hybrid", "backend", "state", "reason", "price_book")
 _Bill = Mapping[str, Any]  # a row of the question `bills`
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 AskBills = Callable[..., Awaitable[Sequence[_Bill]]]
 """Asks the question `bills` with its fields."""
@@ -86,11 +86,10 @@ def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]], *, head: 
     writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\r\n")
     if head:
         writer.writeheader()
-    writer.writerows({name: _harmless(name, it) for name, it in row.items()} for row in rows)
+    writer.writerows({name: _cell(name, it) for name, it in row.items()} for row in rows)
     return text.getvalue().encode()
 
 
-def _harmless(column: str, value: object) -> object:
-    """Text that people chose, so that a spreadsheet does not take it for a formula."""
+def _cell(column: str, value: object) -> object:
     chosen = column in ("label", "reason", "ResourceName", "ChargeDescription", "x_Reason")
-    return f"'{value}" if chosen and isinstance(value, str) and value.startswith(_FORMULA) else value
+    return csv_text(value) if chosen and isinstance(value, str) else value

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from queuebit.access import access_of
 from queuebit.credentials import Credential, choose, load
-from queuebit.errors import InvalidInput
+from queuebit.errors import InvalidInput, NotFound
 from queuebit.finding import meant
 from queuebit.inputs import plain_name, whole_number
 from queuebit.permissions import permitted
-from queuebit.records import Table
+from queuebit.records import Row, Table
 from queuebit.transport import Transport
 from queuebit.waiting import WAITING, reasons_of, waiting_reasons
 from queuebit.watch import Watch
@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # event classes are imported where they are used: a query the
 __all__ = ["AsyncClient"]
 
 _MOST_ROWS = 10_000
+_MOST_INVOICES = 500
 
 _IN_SESSION = "QUEUEBIT_HYBRID_SESSION"
 """Names the session of all jobs that name none: a hybrid job with a cap sets it."""
@@ -98,11 +99,14 @@ class AsyncClient:
         max_cost: Amount | None = None,
         seed: int | None = None,
         tags: Sequence[str] = (),
+        workload_class: str | None = None,
         label: str | None = None,
         session: str | None = None,
         parameters: Mapping[Any, Any] | None = None,
         observables: Sequence[object] = (),
         outputs: Sequence[str] | None = None,
+        compilation: Mapping[str, Any] | None = None,
+        post: Sequence[str] = (),
     ) -> AsyncJob:
         """Submit a job and return at once; `wait()` or `result()` show whether it is accepted.
 
@@ -118,11 +122,15 @@ class AsyncClient:
             max_cost: refuse the job if it could cost more: `Money`, a number or a text in USD, or "1.50 EUR".
             seed: seed of the simulation; default: derived from the job's id.
             tags: names for the bill, at most 8; the job also counts against the budget of each tag that has one.
+            workload_class: what kind of work it is, such as "batch"; the job counts against the budget of that class.
             label: a display name; default: the name of the file or of Qiskit's circuit.
             session: the id of an open session; `Client.session` opens one, and submits to it.
             parameters: values for the `input`s that the circuit declares, by name.
             observables: estimate these, such as "ZZ" or {"XI": 0.5, "ZZ": 1}, instead of returning counts.
             outputs: any of `counts`, `memory` (shot by shot) and `quasi` (shares with standard errors).
+            compilation: how circuits are compiled: any of `optimization_level` (1 to 3), `dynamical_decoupling` ("xx"
+                or "xy4") and `twirling` (a number of copies). A backend that cannot do one refuses the job.
+            post: steps after the run, such as "readout-mitigation/1" and "zne/1": see docs/post-processing.md.
 
         Raises:
             InvalidInput: it cannot be sent.
@@ -130,11 +138,12 @@ class AsyncClient:
             Conflict: the key names a job with other content.
             Unreachable: the platform did not confirm; submit again with the same key.
         """
+        from queuebit.programs import processing_of
         from queuebit.sending import Sender
 
         return await Sender(self.credential, self._log_client(), self._watch, self._payloads()).submit(
             circuit,
-            (parameters, observables, outputs),
+            (parameters, observables, outputs, processing_of(compilation, post)),
             key,
             label,
             shots=shots,
@@ -144,6 +153,7 @@ class AsyncClient:
             max_cost=max_cost,
             seed=seed,
             tags=tags,
+            workload_class=workload_class,
             session=session or os.environ.get(_IN_SESSION),
         )
 
@@ -385,22 +395,34 @@ class AsyncClient:
         """
         return await self._access.device(plain_name("backend", backend))
 
-    async def plan(self, circuit: object, *, shots: int = 1000, project: str | None = None) -> Table:
+    async def plan(
+        self,
+        circuit: object,
+        *,
+        shots: int = 1000,
+        project: str | None = None,
+        compilation: Mapping[str, Any] | None = None,
+        post: Sequence[str] = (),
+    ) -> Table:
         """Cost and expected quality of a job on each backend, without running it.
 
         Args:
             circuit: as for `submit`.
             shots: how often it would run.
             project: the project that would pay; default: the credential's project.
+            compilation: as for `submit`.
+            post: as for `submit`; the runs that a step needs are in the cost.
 
         Raises:
             InvalidInput: it cannot be sent.
             Refused: the platform cannot read the circuit, or the user is a viewer and the circuit is large.
         """
-        from queuebit.programs import content_of
+        from queuebit.programs import content_of, processing_of
 
         with permitted(self.credential, "store circuits"):
-            content, media_type = await content_of(self._payloads(), circuit)
+            content, media_type = await content_of(
+                self._payloads(), circuit, processing=processing_of(compilation, post)
+            )
             payload = await self._payloads().put(content, media_type)
         asked = payload.model_dump(mode="json", exclude_none=True)
         paying = project or self.credential.project or None
@@ -451,6 +473,30 @@ class AsyncClient:
             project: the account of this project alone, and all budgets.
         """
         return await self._ask("balances", project=project)
+
+    async def invoices(self, *, limit: int = 50) -> Table:
+        """The tenant's invoices, newest first, each with its credits and with the reference of its document.
+
+        Args:
+            limit: how many rows, up to 500.
+        """
+        return await self._ask("invoices", limit=whole_number("limit", limit, 1, _MOST_INVOICES))
+
+    async def invoice(self, number: str) -> tuple[Row, bytes]:
+        """One invoice: its row as `invoices` has it, and its document, canonical JSON whose digest is checked.
+
+        Args:
+            number: such as `acme-2026-11`.
+
+        Raises:
+            NotFound: the tenant has no such invoice; whether another has it is not said.
+        """
+        from queuebit_contracts.wire import Payload
+
+        found = next((it for it in await self.invoices(limit=_MOST_INVOICES) if it["number"] == number), None)
+        if found is None:
+            raise NotFound(f"there is no invoice {number[:128]} here: `qb invoice list` has all")
+        return found, await self._payloads().get(Payload.model_validate(found["document"]))
 
     async def slo(self) -> Table:
         """Service levels: objectives and measured values."""

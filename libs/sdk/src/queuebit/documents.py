@@ -131,7 +131,7 @@ def receipt_document(receipt: Receipt | None, verified: bool | None) -> dict[str
 
 
 def _item(item: ItemResult) -> dict[str, object]:
-    found = {name: value for name, value in asdict(item).items() if value is not None}
+    found = {name: value for name, value in asdict(item).items() if value is not None and value != ()}
     return found | ({"uncertainty": _uncertainty(item.uncertainty, item.counts or {})} if item.uncertainty else {})
 
 

@@ -8,54 +8,17 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from queuebit_contracts.focus import COLUMNS as SPECIFIED
+from queuebit_contracts.focus import issuer, pricing_currency
+from queuebit_kernel.exact import difference, plain, quotient
+
 __all__ = ["COLUMNS", "focus_rows"]
 
 _Row = dict[str, str | None]
-_Lines = Mapping[tuple[str, str], Mapping[str, str]]
+_Lines = Mapping[tuple[str, str], Mapping[str, Any]]
 
 COLUMNS: Final = (
-    "BilledCost",
-    "BillingAccountId",
-    "BillingAccountName",
-    "BillingAccountType",
-    "BillingCurrency",
-    "BillingPeriodEnd",
-    "BillingPeriodStart",
-    "ChargeCategory",
-    "ChargeClass",
-    "ChargeDescription",
-    "ChargeFrequency",
-    "ChargePeriodEnd",
-    "ChargePeriodStart",
-    "ConsumedQuantity",
-    "ConsumedUnit",
-    "ContractedCost",
-    "ContractedUnitPrice",
-    "EffectiveCost",
-    "InvoiceId",
-    "InvoiceIssuerName",
-    "ListCost",
-    "ListUnitPrice",
-    "PricingCategory",
-    "PricingQuantity",
-    "PricingUnit",
-    "ProviderName",
-    "PublisherName",
-    "ResourceId",
-    "ResourceName",
-    "ResourceType",
-    "ServiceCategory",
-    "ServiceName",
-    "ServiceSubcategory",
-    "SkuId",
-    "SkuMeter",
-    "SkuPriceId",
-    "SubAccountId",
-    "SubAccountName",
-    "SubAccountType",
-    "Tags",
-    "HostProviderName",
-    "ServiceProviderName",
+    *SPECIFIED,
     "x_Backend",
     "x_Event",
     "x_PriceBook",
@@ -66,7 +29,6 @@ COLUMNS: Final = (
 )
 """The columns of an export, in their order: those of FOCUS 1.2 that apply, two names of 1.3, and our own (`x_`)."""
 
-_NAME: Final = "Queuebit"
 _NOTHING: Final = {"consumed": "0", "billed": "0", "amount": "0"}
 
 
@@ -85,18 +47,35 @@ def focus_rows(bill: Mapping[str, Any]) -> Iterator[_Row]:
     for key in dict.fromkeys([*lines, *old]):
         line = _difference(lines.get(key), old.get(key)) if before else lines[key]
         if not before or Decimal(line["amount"]) or Decimal(line["billed"]):
-            yield {**_about(bill), **_priced(line, data["charge"]["currency"])}
+            row = {**_about(bill), **_priced(line, data["charge"]["currency"])}
+            yield {**row, **pricing_currency(row, _virtual(line))}
 
 
 def _lines(data: Mapping[str, Any]) -> _Lines:
     return {(it["price"], it["component"]): it for it in data["charge"].get("lines", ())}
 
 
-def _difference(new: Mapping[str, str] | None, old: Mapping[str, str] | None) -> Mapping[str, str]:
+def _difference(new: Mapping[str, Any] | None, old: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """A line with what changed. Where the price of a unit changed too, the quantities do not explain the cost."""
     known = new or old or {}
-    late, early = new or _NOTHING, old or _NOTHING
-    return {**known, **{name: _text(Decimal(late[name]) - Decimal(early[name])) for name in _NOTHING}}
+    late, early = new or dict[str, Any](_NOTHING), old or dict[str, Any](_NOTHING)
+    changed: dict[str, Any] = {name: _text(difference(Decimal(late[name]), Decimal(early[name]))) for name in _NOTHING}
+    before, after = (it.get("credits") for it in (early, late))
+    if virtual := after or before:
+        amounts = [Decimal(it["amount"]) if it else Decimal(0) for it in (after, before)]
+        changed["credits"] = {**virtual, "amount": _text(difference(*amounts))}
+    return {**known, **changed}
+
+
+def _virtual(line: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """The unit, the price of a unit and the cost in the virtual currency of a price; None if it has none.
+
+    Nor of a line that bills nothing: the price of a unit does not follow from it.
+    """
+    virtual, billed = line.get("credits"), Decimal(line["billed"])
+    if not virtual or not billed:
+        return None
+    return virtual["unit"], plain(quotient(Decimal(virtual["amount"]), billed)), virtual["amount"]
 
 
 def _priced(line: Mapping[str, str], currency: str) -> _Row:
@@ -138,16 +117,10 @@ def _about(bill: Mapping[str, Any]) -> _Row:
         "ChargePeriodStart": _moment(start),
         "ChargePeriodEnd": _moment(start + timedelta(seconds=1)),
         "InvoiceId": None,
-        "InvoiceIssuerName": _NAME,
-        "ProviderName": _NAME,
-        "PublisherName": _NAME,
-        "HostProviderName": _NAME,
-        "ServiceProviderName": _NAME,
+        **issuer(),
         "ResourceId": resource,
         "ResourceName": bill.get("label") or resource,
         "ResourceType": kind,
-        "ServiceCategory": "Compute",
-        "ServiceName": _NAME,
         "ServiceSubcategory": "Serverless Compute" if "hybrid" in data else "Quantum Compute",
         "SubAccountId": data["project"],
         "SubAccountName": data["project"],

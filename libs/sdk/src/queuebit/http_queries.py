@@ -17,7 +17,13 @@ from queuebit.waiting import WAITING
 __all__ = ["ask_http", "device_over_http", "output_over_http", "row_of"]
 
 _MOST: Final = 1_000
-_LISTS: Final[Mapping[str, str]] = {"backends": "backends", "charges": "charges", "balances": "budgets", "slo": "slo"}
+_LISTS: Final[Mapping[str, str]] = {
+    "backends": "backends",
+    "charges": "charges",
+    "balances": "budgets",
+    "slo": "slo",
+    "invoices": "invoices",
+}
 
 
 async def ask_http(http: HttpTransport, question: str, **asked: object) -> Table:
@@ -58,7 +64,8 @@ async def ask_http(http: HttpTransport, question: str, **asked: object) -> Table
             except NotFound:
                 return Table()
         case name if name in _LISTS:
-            return _table((await http.get(f"/v1/{_LISTS[name]}", project=asked.get("project")))["data"])
+            fields = {it: asked.get(it) for it in ("project", *(("limit",) if name == "invoices" else ()))}
+            return _table((await http.get(f"/v1/{_LISTS[name]}", **fields))["data"])
     raise InvalidInput(f"this cannot be asked over HTTP ({question}): use a credential with the address of the bus")
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from queuebit.payloads import Payloads
     from queuebit_contracts.program import Program
 
-__all__ = ["Batch", "Draft", "Item", "Sweep", "asks_for_results", "content_of", "draft_of"]
+__all__ = ["Batch", "Draft", "Item", "Sweep", "asks_for_results", "content_of", "draft_of", "processing_of"]
 
 _INLINE_BYTES = 256 * 1024
 """Source that a program carries itself; the circuits beyond it are stored one by one."""
@@ -76,6 +76,8 @@ class Draft:
     items: tuple[dict[str, object], ...]
     outputs: tuple[str, ...]
     annotations: Mapping[str, Any] = field(default_factory=dict)
+    processing: Mapping[str, Any] = field(default_factory=dict)
+    """The fields `compilation` and `post` of the program, as far as they were given."""
 
     def program(self, circuits: Sequence[object]) -> Program:
         """The manifest, with a payload for each source; raises `InvalidInput` with every fault."""
@@ -87,6 +89,7 @@ class Draft:
             "items": [*self.items],
             "outputs": [*self.outputs],
             "annotations": {**self.annotations},
+            **self.processing,
         }
         try:
             return read_program(json.dumps(document).encode())
@@ -99,8 +102,24 @@ def asks_for_results(source: bytes) -> bool:
     return not is_qir(source) and _RESULT.search(source) is not None
 
 
+def processing_of(compilation: Mapping[str, Any] | None, post: Sequence[str]) -> dict[str, Any]:
+    """How circuits are compiled and counts processed, as fields of a program; none that was not given.
+
+    Raises:
+        InvalidInput: the steps are a text.
+    """
+    if isinstance(post, str):
+        raise InvalidInput(f"post is a list of steps, such as [{post!r}]")
+    given = {"compilation": dict(compilation or {}), "post": [*post]}
+    return {name: value for name, value in given.items() if value}
+
+
 def draft_of(
-    circuit: object, parameters: Mapping[Any, Any] | None, observables: Sequence[object], outputs: Sequence[str] | None
+    circuit: object,
+    parameters: Mapping[Any, Any] | None,
+    observables: Sequence[object],
+    outputs: Sequence[str] | None,
+    processing: Mapping[str, Any] | None = None,
 ) -> Draft | None:
     """What `Client.submit` was given, as a program; nothing for a single circuit that is only counted.
 
@@ -111,11 +130,11 @@ def draft_of(
         if parameters or observables or outputs:
             kind = type(circuit).__name__
             raise InvalidInput(f"a {kind} has its own parameters, observables and outputs: give them to {kind}(...)")
-        draft = _draft(_items(circuit), circuit.outputs)
+        draft = replace(_draft(_items(circuit), circuit.outputs), processing=processing or {})
         return replace(draft, annotations=circuit.annotations) if isinstance(circuit, Batch) else draft
-    if isinstance(circuit, Item) or parameters or observables or outputs:
+    if isinstance(circuit, Item) or parameters or observables or outputs or processing:
         item = circuit if isinstance(circuit, Item) else Item(circuit, parameters, observables)
-        return _draft([item], outputs or ("counts",))
+        return replace(_draft([item], outputs or ("counts",)), processing=processing or {})
     return None
 
 
@@ -125,6 +144,7 @@ async def content_of(
     parameters: Mapping[Any, Any] | None = None,
     observables: Sequence[object] = (),
     outputs: Sequence[str] | None = None,
+    processing: Mapping[str, Any] | None = None,
 ) -> tuple[bytes, str]:
     """What is sent for a circuit or a program, and its media type.
 
@@ -133,7 +153,7 @@ async def content_of(
     from queuebit_contracts.program import PROGRAM
     from queuebit_runtime.payloads import describe
 
-    draft = draft_of(circuit, parameters, observables, outputs)
+    draft = draft_of(circuit, parameters, observables, outputs, processing)
     if draft is None:
         source = read_source(circuit)
         if not asks_for_results(source):

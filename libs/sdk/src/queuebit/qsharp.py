@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import subprocess
 import sys
-import warnings
 from functools import lru_cache
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from queuebit.errors import InvalidInput
 
-__all__ = ["Q_SHARP", "compiled", "entry_expression", "opened"]
+__all__ = ["Q_SHARP", "ask", "compiled", "entry_expression"]
 
 Q_SHARP = ".qs"
 """How the name of a file ends that holds Q#."""
@@ -33,37 +34,36 @@ def compiled(path: Path, content: bytes) -> bytes:
         InvalidInput: `qdk` is not installed, or the compiler refuses the file; the text has its message.
     """
     source = _text(path, content)
-    entry = entry_expression(path, source)
-    context, errors = opened("Base")
-    try:
-        context.eval(source)
-        return str(context.compile(entry)).encode()
-    except errors as error:
-        raise InvalidInput(f"Q# in {path} cannot be compiled to the base profile of QIR: {error}") from error
+    answer = ask(language="qsharp", source=source, profile="Base", entry=entry_expression(path, source))
+    if "refused" in answer:
+        raise InvalidInput(f"Q# in {path} cannot be compiled to the base profile of QIR: {answer['refused']}")
+    return str(answer["qir"]).encode()
 
 
-def opened(profile: str) -> tuple[Any, type[Exception]]:  # classes of qdk, which has no types
-    """A new interpreter of Q#, apart from that of the calling program, and the error that it raises.
+def ask(**question: object) -> dict[str, Any]:  # JSON of qdk's objects
+    """The answer of `qdk`, from a process of its own: `qdk_child` has the fields of both.
 
-    `qdk` reports its use to Microsoft unless a variable of the environment forbids it. This function sets the variable,
-    if it is the first to import `qdk`.
-
-    Args:
-        profile: the name of a target profile of `qdk`.
+    `qdk` reports its use to Microsoft unless a variable of the environment forbids it: the process has the variable,
+    unless the caller's environment says otherwise.
 
     Raises:
-        InvalidInput: `qdk` is not installed.
+        InvalidInput: `qdk` is not installed, or its process failed; the text has the last line of its errors.
     """
-    if "qdk" not in sys.modules:
-        os.environ.setdefault(_TELEMETRY, "none")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            qdk: Any = import_module("qdk")
-            interpreter: Any = import_module("qdk.qsharp")
-    except ImportError as error:
-        raise InvalidInput("Q# needs the package qdk, which is not installed here: pip install qdk") from error
-    return qdk.Context(target_profile=getattr(qdk.TargetProfile, profile)), interpreter.QSharpError
+    if find_spec("qdk") is None:
+        raise InvalidInput("Q# needs the package qdk, which is not installed here: pip install qdk")
+    ran = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("qdk_child.py"))],
+        input=json.dumps(question),
+        env={_TELEMETRY: "none"} | os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        last = (ran.stderr.strip() or f"exit status {ran.returncode}").splitlines()[-1]
+        raise InvalidInput(f"the package qdk cannot be used here: {last}")
+    found: dict[str, Any] = json.loads(ran.stdout)
+    return found
 
 
 def entry_expression(path: Path, source: str) -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "UNTIL_FINAL",
     "Estimate",
     "ItemResult",
+    "PostResult",
     "Receipt",
     "Result",
     "ResultValue",
@@ -28,6 +29,7 @@ __all__ = [
     "Uncertainty",
     "is_program",
     "item_rows",
+    "value_text",
 ]
 
 ENDS = TERMINAL
@@ -141,6 +143,20 @@ _WILSON = Uncertainty(METHOD, LEVEL)
 
 
 @dataclass(frozen=True, slots=True)
+class PostResult:
+    """What a step after the run computed, on the values of the step before it."""
+
+    step: str
+    """Name and version, such as `readout-mitigation/1`."""
+    quasi: Mapping[str, Estimate] | None = None
+    """Shares by bit string; they add up to 1, and may be negative."""
+    expectations: tuple[Estimate, ...] | None = None
+    """One for each observable, in the order in which they were given."""
+    reason: Reason | None = None
+    """Why it has no values."""
+
+
+@dataclass(frozen=True, slots=True)
 class ItemResult:
     """How one item of a program ended, and what it returned."""
 
@@ -164,6 +180,8 @@ class ItemResult:
     """The method that the result names; none in results of older executors."""
     suspect: Reason | None = None
     """Why the result may be wrong although the item completed."""
+    post: tuple[PostResult, ...] = ()
+    """One for each step after the run, in order; all other fields are without them."""
 
     def intervals(self) -> dict[str, tuple[float, float]]:
         """The interval of the share of each outcome of `counts`, as `Result.intervals`."""
@@ -256,7 +274,7 @@ def is_program(result: Result) -> bool:
 
 def item_rows(items: Sequence[ItemResult]) -> list[Row]:
     """A row for each item: what it returned in short, with a column for each of its observables; or why it failed."""
-    values = [_values(it.expectations or ()) | _asked(it.results or ()) for it in items]
+    values = [_values(it.expectations or ()) | _processed(it) | _asked(it.results or ()) for it in items]
     columns = dict.fromkeys(name for it in values for name in it)
     doubted = any(it.suspect for it in items)
     return [
@@ -277,8 +295,15 @@ def _values(expectations: Sequence[Estimate]) -> dict[str, str]:
     found: dict[str, str] = {}
     for number, it in enumerate(expectations):
         name = it.observable or f"observable {number}"
-        found[name if name not in found else f"{name} ({number})"] = _value(it)
+        found[name if name not in found else f"{name} ({number})"] = value_text(it)
     return found
+
+
+def _processed(item: ItemResult) -> dict[str, str]:
+    """The values of each step after the run, by observable and step; shares by step."""
+    found = {f"{name} {it.step}": value for it in item.post for name, value in _values(it.expectations or ()).items()}
+    shares = {it.step: _largest_shares(it.quasi) for it in item.post if it.quasi}
+    return found | shares | {it.step: it.reason.text for it in item.post if it.reason}
 
 
 def _asked(results: Sequence[ResultValue]) -> dict[str, str]:
@@ -287,7 +312,7 @@ def _asked(results: Sequence[ResultValue]) -> dict[str, str]:
 
 
 def _shown(result: ResultValue) -> Iterator[str]:
-    yield from map(_value, result.values or ())
+    yield from map(value_text, result.values or ())
     if result.shares is not None:
         yield _heaviest({bits: it.value for bits, it in result.shares.items()})
     yield from map(_heaviest, result.samples or ())
@@ -301,10 +326,20 @@ def _in_short(item: ItemResult) -> str | None:
 
 
 def _heaviest(weights: Mapping[str, float]) -> str:
+    return _first_outcomes(weights, {bits: f"{count:.4g}" for bits, count in weights.items()})
+
+
+def _largest_shares(shares: Mapping[str, Estimate]) -> str:
+    values = {bits: it.value for bits, it in shares.items()}
+    return _first_outcomes(values, {bits: value_text(it) for bits, it in shares.items()})
+
+
+def _first_outcomes(weights: Mapping[str, float], texts: Mapping[str, str]) -> str:
     ranked = sorted(weights.items(), key=lambda outcome: (-outcome[1], outcome[0]))
     more = f", and {len(ranked) - _MOST_OUTCOMES} more" if len(ranked) > _MOST_OUTCOMES else ""
-    return ", ".join(f"{bits}: {count:.4g}" for bits, count in ranked[:_MOST_OUTCOMES]) + more
+    return ", ".join(f"{bits}: {texts[bits]}" for bits, _ in ranked[:_MOST_OUTCOMES]) + more
 
 
-def _value(estimate: Estimate) -> str:
+def value_text(estimate: Estimate) -> str:
+    """A value with its standard error, if it has one."""
     return f"{estimate.value:.4f}" + ("" if estimate.stderr is None else f" ± {estimate.stderr:.4f}")

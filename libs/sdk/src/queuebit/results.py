@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from queuebit.errors import Reason
-from queuebit.records import Estimate, ItemResult, Result, ResultValue, Uncertainty
+from queuebit.records import Estimate, ItemResult, PostResult, Result, ResultValue, Uncertainty
 from queuebit_contracts.job import Completion
 from queuebit_contracts.results import RESULTS
 from queuebit_contracts.uncertainty import WILSON
@@ -66,6 +66,17 @@ def _item(number: int, item: Mapping[str, Any]) -> ItemResult:  # plain JSON
         shots=shots_of(Usage.model_validate(item.get("usage", {}))),
         uncertainty=None if how is None else Uncertainty(how["method"], how.get("level")),
         suspect=_reason(item.get("suspect")),
+        post=tuple(map(_processed, item.get("post", ()))),
+    )
+
+
+def _processed(it: Mapping[str, Any]) -> PostResult:  # plain JSON
+    quasi, expectations = it.get("quasi"), it.get("expectations")
+    return PostResult(
+        it["step"],
+        quasi=None if quasi is None else {bits: _estimate(share) for bits, share in quasi.items()},
+        expectations=None if expectations is None else tuple(map(_estimate, expectations)),
+        reason=_reason(it.get("reason")),
     )
 
 

@@ -35,13 +35,13 @@ class Sender:
     payloads: Payloads
 
     async def submit(
-        self, circuit: object, program: tuple[Any, Any, Any], key: str | None, label: str | None, **options: Any
+        self, circuit: object, program: tuple[Any, ...], key: str | None, label: str | None, **options: Any
     ) -> AsyncJob:
         """As `AsyncClient.submit`.
 
         Args:
             circuit: as given.
-            program: its parameters, observables and outputs.
+            program: its parameters, observables, outputs and processing, as of `content_of`.
             key: as given; without one, it comes from the key space that the caller is in, or is random.
             label: as given.
             options: other arguments of `submission`.

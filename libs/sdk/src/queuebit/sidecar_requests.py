@@ -22,7 +22,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """Characters that end a line for some servers: a program could add headers, or a request outside of /v1/."""
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "DELETE"})
 _BODY_BYTES: Final = 2 << 20
-_WITH_KEY: Final = frozenset({"/v1/jobs", "/v1/hybrid-jobs"})
+_WITH_KEY: Final = frozenset({"/v1/jobs", "/v1/hybrid-jobs", "/v1/sessions"})
 _SIGNED: Final = "application/cloudevents+json"
 
 
@@ -99,7 +99,7 @@ async def read_request(reader: asyncio.StreamReader) -> Request:
 
 
 def keyed(request: Request, prefix: str | None) -> Request:
-    """A request that submits a job or a hybrid job, with a key: a repetition of it is the same job.
+    """A request that submits a job or a hybrid job, or opens a session, with a key: a repetition of it is the same one.
 
     Args:
         request: of the program.

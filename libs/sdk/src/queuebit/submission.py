@@ -59,6 +59,7 @@ def submission(
     max_cost: Amount | None,
     seed: int | None,
     tags: Sequence[str] = (),
+    workload_class: str | None = None,
     session: str | None = None,
     sign: Callable[[Json], Signature] | None = None,
 ) -> JobSubmitted:
@@ -87,6 +88,7 @@ def submission(
         max_cost=None if max_cost is None else WireAmount.of(money_of(max_cost)),
         seed=None if seed is None else whole_number("seed", seed, 0),
         tags=_tags(tags),
+        workload_class=None if workload_class is None else plain_name("class", workload_class),
         session=None if session is None else plain_name("session", session),
         proof=UNSIGNED,
     )
@@ -112,7 +114,7 @@ def content_digest(asked: Submission) -> str:
 
 def work_digest(asked: Submission) -> str:
     """A digest of what is run: as `content_digest`, without the key, and without tags and the highest cost."""
-    without = {"proof", "label", "key", "job", "tags", "max_cost", "session"}
+    without = {"proof", "label", "key", "job", "tags", "workload_class", "max_cost", "session"}
     return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude=without))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from queuebit.client import AsyncClient
 from queuebit.credentials import Credential
 from queuebit.loop import Loop
-from queuebit.records import Receipt, Result, Status, Step, Table
+from queuebit.records import Receipt, Result, Row, Status, Step, Table
 from queuebit.transport import Transport
 from queuebit.waiting import WAITING
 
@@ -150,11 +150,14 @@ class Client:
         max_cost: Amount | None = None,
         seed: int | None = None,
         tags: Sequence[str] = (),
+        workload_class: str | None = None,
         label: str | None = None,
         session: str | None = None,
         parameters: Mapping[Any, Any] | None = None,
         observables: Sequence[object] = (),
         outputs: Sequence[str] | None = None,
+        compilation: Mapping[str, Any] | None = None,
+        post: Sequence[str] = (),
     ) -> Job:
         """Submit a job; its `result()` waits for the counts."""
         work = self._client.submit(
@@ -167,11 +170,14 @@ class Client:
             max_cost=max_cost,
             seed=seed,
             tags=tags,
+            workload_class=workload_class,
             label=label,
             session=session,
             parameters=parameters,
             observables=observables,
             outputs=outputs,
+            compilation=compilation,
+            post=post,
         )
         return Job(self._loop.run(work), self._loop)
 
@@ -310,13 +316,30 @@ class Client:
         """A backend as its executor announced it."""
         return self._loop.run(self._client.device(backend))
 
-    def plan(self, circuit: object, *, shots: int = 1000, project: str | None = None) -> Table:
+    def plan(
+        self,
+        circuit: object,
+        *,
+        shots: int = 1000,
+        project: str | None = None,
+        compilation: Mapping[str, Any] | None = None,
+        post: Sequence[str] = (),
+    ) -> Table:
         """Cost and expected quality of a job on each backend."""
-        return self._loop.run(self._client.plan(circuit, shots=shots, project=project))
+        work = self._client.plan(circuit, shots=shots, project=project, compilation=compilation, post=post)
+        return self._loop.run(work)
 
     def charges(self, *, project: str | None = None, limit: int = 50) -> Table:
         """Charges, newest first."""
         return self._loop.run(self._client.charges(project=project, limit=limit))
+
+    def invoices(self, *, limit: int = 50) -> Table:
+        """As `AsyncClient.invoices`."""
+        return self._loop.run(self._client.invoices(limit=limit))
+
+    def invoice(self, number: str) -> tuple[Row, bytes]:
+        """As `AsyncClient.invoice`."""
+        return self._loop.run(self._client.invoice(number))
 
     def export_charges(
         self,

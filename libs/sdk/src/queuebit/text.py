@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 
-__all__ = ["control_character", "visible", "visible_json"]
+__all__ = ["control_character", "csv_text", "visible", "visible_json"]
 
 _CONTROL = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, except tab and line feed
     "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"  # direction, line ends, no width
     "\ud800-\udfff\U000e0000-\U000e007f"  # halves of a character, invisible tags
 )
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _ONE = re.compile(f"[{_CONTROL}]")
 _ONE_IN_A_LINE = re.compile(f"[\t\n{_CONTROL}]")
 
@@ -33,6 +34,11 @@ def control_character(text: str) -> str | None:
 def visible_json(document: str) -> str:
     """Escape these characters in a JSON document; its meaning does not change."""
     return _ONE.sub(lambda found: json.dumps(found[0])[1:-1], document)
+
+
+def csv_text(text: str) -> str:
+    """Text for a cell of CSV that a spreadsheet does not take for a formula (OWASP, CSV injection)."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -12,6 +12,7 @@ import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from queuebit_kernel import SystemClock, rfc3339
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import write_private
 from queuebit_stack.home import Home
@@ -43,6 +44,7 @@ def back_up(home: Home, target: Path) -> int:
     except OSError as error:
         raise Stop(Exit.USAGE, f"{error.filename or target} cannot be copied: {error.strerror}") from error
     mark = known(Home(target))
+    write_private(home.backup_record, json.dumps({"at": rfc3339(SystemClock().now()), "folder": str(target)}))
     return 0 if mark is None else mark.last
 
 
@@ -70,11 +72,11 @@ def _fill(home: Home, copy: Home) -> None:
         there = copy.jetstream / account.relative_to(home.jetstream)
         for stream in (_WEBHOOKS, _LOG, _PAYLOADS, _DEAD):  # cursors before the log, payloads after what cites them
             _copy_stream(account / "streams" / stream, there / "streams" / stream)
-    for name in ("secrets", "credentials"):
+    for name in ("secrets", "credentials", "slos"):
         _copy(home.root / name, copy.root / name)
     tenants = (home.tenants_file, home.good_tenants_file)
-    settings = (home.backends_file, home.stacks_file, home.objectives_file, home.services_file)
-    for path in (*tenants, home.price_book, home.trust_file, home.recoveries, *settings):
+    settings = (home.backends_file, home.stacks_file, home.services_file, home.invoice_file)
+    for path in (*tenants, home.alerts_file, home.price_book, home.trust_file, home.recoveries, *settings):
         _copy(path, copy.root / path.name)
     stack = Stack.load(home)
     if stack is not None:  # the copy keeps the place of the original, because both have the same keys

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from shlex import quote
 from typing import Any
 
 from queuebit_pricing import BadPriceBook, load
+from queuebit_slo import digest
 from queuebit_stack.bootstrap import default_price_book, is_in_force, read_tenants
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
-from queuebit_stack.home_documents import read_objectives, read_services
+from queuebit_stack.home_documents import read_alerts, read_objectives, read_services
 from queuebit_stack.probe import get_json
 from queuebit_stack.secret_files import require_passwords, require_signing_keys
 from queuebit_stack.stack import Stack
@@ -24,6 +25,8 @@ _RESTART = "\nrestart both together: `qb down`, then `qb up`; running jobs are b
 _AGAIN = "\nrestart it: `qb down`, then `qb up`"
 _PRICED = ("broker", "metering")
 """Services that read the price book when they start."""
+_JUDGES = ("telemetry", "alerting")
+"""Services that read the objectives when they start."""
 _AS_STARTED = "\nuntil then services keep the version that they started with, and could not restart"
 
 
@@ -37,6 +40,7 @@ def require_good(home: Home) -> None:
     _require_prices(home)
     read_objectives(home)
     read_services(home)
+    read_alerts(home)
     require_passwords(home)
     require_signing_keys(home)
 
@@ -69,9 +73,18 @@ def troubles(home: Home, stack: Stack | None) -> list[str]:
     except Stop as stop:
         found.append(f"{stop}{_AS_STARTED if runs else ''}")
     try:
-        promised = read_objectives(home).digest
-        if stack is not None and _detail_of(stack, "telemetry", "objectives") not in (None, promised):
-            found.append(f"{home.objectives_file} was edited, and telemetry uses the earlier objectives{_AGAIN}")
+        promised = digest(read_objectives(home))
+        if stack is not None and (
+            old := [name for name in _JUDGES if _detail_of(stack, name, "objectives") not in (None, promised)]
+        ):
+            who = f"{' and '.join(old)} {'use' if len(old) > 1 else 'uses'}"
+            found.append(f"{home.objectives_folder} was edited, and {who} the earlier objectives{_AGAIN}")
+    except Stop as stop:
+        found.append(f"{stop}{_AS_STARTED if runs else ''}")
+    try:
+        routed = read_alerts(home).digest
+        if stack is not None and _detail_of(stack, "alerting", "documents") not in (None, routed):
+            found.append(f"{home.alerts_file} was edited, and alerting uses the earlier receivers and routes{_AGAIN}")
     except Stop as stop:
         found.append(f"{stop}{_AS_STARTED if runs else ''}")
     for require in (require_passwords, require_signing_keys, read_config, read_services):
@@ -79,7 +92,21 @@ def troubles(home: Home, stack: Stack | None) -> list[str]:
             require(home)
         except Stop as stop:
             found.append(f"{stop}{_AS_STARTED if runs else ''}")
-    return [*found, *known(home).troubles]
+    return [*found, *known(home).troubles, *_of_alerting(stack)]
+
+
+def _of_alerting(stack: Stack | None) -> Iterator[str]:
+    """Why people may not be notified of what is wrong: else no person would notice."""
+    if stack is None:
+        return
+    if receivers := _detail_of(stack, "alerting", "unreached"):
+        waiting = _detail_of(stack, "alerting", "undelivered")
+        yield (
+            f"alerting does not reach {receivers}; {waiting} notifications wait: `qb logs alerting` says why, "
+            "and `qb alerts test RECEIVER` tries again"
+        )
+    if why := _detail_of(stack, "alerting", "unmeasured"):
+        yield f"alerts are not measured, and stay as they are: {why}"
 
 
 def _detail_of(stack: Stack, service: str, word: str) -> str | None:

@@ -22,6 +22,7 @@ from queuebit_stack.bootstrap import (
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import write_private
 from queuebit_stack.home import Home
+from queuebit_stack.home_documents import text_in
 from queuebit_stack.stack import CONTAINERS, Stack
 from queuebit_stack.stacks import find, known, save
 
@@ -94,10 +95,14 @@ def prepare(home: Home) -> Path:
     if "'" in str(home.root):
         raise Stop(Exit.USAGE, f"{home.root} has a quote in its name: choose another folder with --home DIR")
     home.prepare()
-    save(home, find(home))
+    save(home, find(home, starting=True))
     bootstrap(home)
     for name in ("nats", "clickhouse", "provenance", "trust", "broker", "scheduler"):
         (folder(home) / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in (home.objectives_folder, home.alert_secrets):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not home.alerts_file.exists():  # a container mounts it, also while it names no receiver
+        write_private(home.alerts_file, text_in(home, "alerts"))
     _link_trust(home)
     configure(home, first_tenants(home))
     if kept_tenants(home) is None:

@@ -17,10 +17,10 @@ from pathlib import Path
 from queuebit_contracts.config import Application, AppliedChange
 from queuebit_contracts.query import TenantsRequest
 from queuebit_contracts.tenants import Tenants, tenants_toml
+from queuebit_documents.errors import BadDocuments
+from queuebit_documents.parsed import Document
 from queuebit_gitops.documents import Wanted
-from queuebit_gitops.errors import BadDocuments
 from queuebit_gitops.kinds import KINDS
-from queuebit_gitops.parsed import Document
 from queuebit_gitops.plan import Plan, World, digest_of_document, moved, plan_of
 from queuebit_gitops.writing import to_toml
 from queuebit_stack.application_history import last_application
@@ -29,7 +29,7 @@ from queuebit_stack.connection import operator_of
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import write_private
 from queuebit_stack.home import Home
-from queuebit_stack.home_documents import FILED, document_in, file_of
+from queuebit_stack.home_documents import FILED, document_in, write_document
 from queuebit_stack.locks import alone
 from queuebit_stack.stack import running_stack
 from queuebit_stack.tenant_facts import Record, apply_here, apply_there, ask, author, record_there
@@ -117,7 +117,7 @@ def apply_plan(home: Home, plan: Plan, written: Mapping[str, Wanted], by: str, c
             record_there(partial(operator_of, home), by, record)
         for kind in dict.fromkeys(it.kind for it in now.changes):
             if kind in FILED:
-                write_private(file_of(home, kind), texts[kind])
+                write_document(home, kind, texts[kind])
 
 
 def commit_of(folder: Path) -> str | None:
@@ -173,6 +173,8 @@ def _text(kind: str, document: Document, written: Wanted | None) -> str:
     """The file of a document: as it was written, if it says exactly this."""
     if written is not None and written.text is not None and written.document == document:
         return written.text
+    if (write := KINDS[kind].write) is not None:
+        return write(document)
     return tenants_toml(Tenants.model_validate(document)) if kind == "tenants" else to_toml(document)
 
 

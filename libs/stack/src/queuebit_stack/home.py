@@ -46,6 +46,11 @@ class Home:
         return self.root / "log.json"
 
     @property
+    def backup_record(self) -> Path:
+        """When the home was last copied; absent if it never was."""
+        return self.root / "backup.json"
+
+    @property
     def recoveries(self) -> Path:
         """Sequences that `qb recover` restored, and sequences that are lost."""
         return self.root / "recovered.json"
@@ -75,18 +80,33 @@ class Home:
         return self.root / "logins.toml"
 
     @property
+    def invoice_file(self) -> Path:
+        """Names, addresses and terms on invoices; people write it."""
+        return self.root / "invoice.toml"
+
+    @property
     def price_book(self) -> Path:
         return self.root / "pricebook.toml"
 
     @property
-    def objectives_file(self) -> Path:
-        """The service levels that this stack promises; absent for those of its version."""
-        return self.root / "slos.toml"
+    def objectives_folder(self) -> Path:
+        """The service levels that this stack promises, as OpenSLO documents; absent for those of its version."""
+        return self.root / "slos"
 
     @property
     def services_file(self) -> Path:
         """Settings of the services; absent for their defaults."""
         return self.root / "services.toml"
+
+    @property
+    def alerts_file(self) -> Path:
+        """Who is notified of alerts; absent: no receiver is."""
+        return self.root / "alerts.toml"
+
+    @property
+    def alert_secrets(self) -> Path:
+        """The folder with the files that `alerts.toml` names as secrets."""
+        return self.root / "secrets" / "alerts"
 
     @property
     def trust_file(self) -> Path:
@@ -131,6 +151,11 @@ class Home:
     def analyst_password(self) -> Path:
         """Password of the warehouse's read-only user."""
         return self.root / "secrets" / "analyst.password"
+
+    @property
+    def finance_logins(self) -> Path:
+        """Who reads charges of which tenants: digests of their secrets."""
+        return self.root / "secrets" / "finance.toml"
 
     @property
     def credentials(self) -> Path:

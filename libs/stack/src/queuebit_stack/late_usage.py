@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from queuebit.errors import Forbidden
 from queuebit_contracts.query import UsageAnswer, UsageRequest
 from queuebit_contracts.subjects import USAGE_REQUEST
 from queuebit_contracts.usage import UNITS, Measure
 from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.operator_requests import answer_to
 
 if TYPE_CHECKING:
     from queuebit.nats_transport import NatsTransport
 
 __all__ = ["measures_of", "state_usage"]
-
-_ANSWER_S = 15.0
 
 
 def measures_of(texts: list[str]) -> tuple[Measure, ...]:
@@ -42,17 +39,4 @@ def state_usage(operator: NatsTransport, request: UsageRequest) -> UsageAnswer:
         Unreachable: no executor answers.
         Stop: the usage is not owed; nothing was changed.
     """
-    answer = asyncio.run(_asked(operator, request))
-    if answer.errors:
-        raise Stop(Exit.REFUSED, "; ".join(it.text for it in answer.errors))
-    return answer
-
-
-async def _asked(operator: NatsTransport, request: UsageRequest) -> UsageAnswer:
-    try:
-        reply = await operator.request(USAGE_REQUEST, request.model_dump_json().encode(), timeout=_ANSWER_S)
-    except Forbidden as error:
-        raise Stop(Exit.REFUSED, "only the operator may state usage: use the home of the stack") from error
-    finally:
-        await operator.close()
-    return UsageAnswer.model_validate_json(reply.body)
+    return answer_to(operator, USAGE_REQUEST, request, UsageAnswer, "state usage")

@@ -25,6 +25,7 @@ DEFAULTS = {
     "gateway": 7439,
     "http": 7440,
     "hybrid": 7441,
+    "alerting": 7442,
 }
 """The port of each process; of a service, its health port. `http` is where the gateway serves its users."""
 

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from queuebit_contracts.executors import ROLE, executor_of
+from queuebit_runtime.machine_memory import machine_memory_bytes
 from queuebit_runtime.server_config import server_binary
 from queuebit_stack import log_mark
 from queuebit_stack.errors import Exit, Stop
@@ -39,10 +39,9 @@ NATS, WAREHOUSE, BROKER, GATEWAY = "nats-server", "warehouse", "broker", "gatewa
 _FIRST = (BROKER, "scheduler")
 _FIRST_STACK = "aer"
 """With these a first job can be accepted and run, while everything else is still starting."""
-_LATER = ("metering", "provenance", "telemetry", GATEWAY, "hybrid")
+_LATER = ("metering", "provenance", "telemetry", GATEWAY, "hybrid", "alerting")
 _LONG = 200_000
 """Events of a long log. With a shorter one, a warehouse that starts first would only delay the first job."""
-_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ def process_specs(home: Home, ports: Mapping[str, int]) -> list[Spec]:
     nats = Spec(
         NATS,
         (_nats_binary(), "-c", str(home.nats_config)),
-        {"GOMEMLIMIT": str(_memory_bytes() // 2)} | _inherited(),
+        {"GOMEMLIMIT": str(machine_memory_bytes() // 2)} | _inherited(),
         f"nats://127.0.0.1:{ports[NATS]}",
         partial(health, home.seed_file("system"), ports[NATS]),
     )
@@ -174,7 +173,10 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
                 "QUEUEBIT_BROKER_PRICE_BOOK": str(home.price_book),
             }
         case "metering":
-            return {"QUEUEBIT_METERING_PRICE_BOOK": str(home.price_book)}
+            return {
+                "QUEUEBIT_METERING_PRICE_BOOK": str(home.price_book),
+                "QUEUEBIT_METERING_COSTS": str(home.root / "costs.toml"),
+            }
         case "provenance":
             return {
                 "QUEUEBIT_PROVENANCE_DATA_DIR": str(home.provenance),
@@ -185,10 +187,18 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
             return {
                 "QUEUEBIT_TELEMETRY_WAREHOUSE_URL": f"http://127.0.0.1:{ports[WAREHOUSE]}",
                 "QUEUEBIT_TELEMETRY_WAREHOUSE_PASSWORD_FILE": str(home.warehouse_password),
-                **_objectives(home),
+                **_objectives(home, name),
             }
         case "hybrid":
             return {"QUEUEBIT_HYBRID_DATA_DIR": str(home.hybrid), **_given("QUEUEBIT_HYBRID_UNSAFE")}
+        case "alerting":
+            return {
+                "QUEUEBIT_ALERTING_SECRETS": str(home.alert_secrets),
+                "QUEUEBIT_ALERTING_WAREHOUSE_URL": f"http://127.0.0.1:{ports[WAREHOUSE]}",
+                "QUEUEBIT_ALERTING_WAREHOUSE_PASSWORD_FILE": str(home.analyst_password),
+                "QUEUEBIT_ALERTING_DOCUMENT": str(home.alerts_file),
+                **_objectives(home, name),
+            }
         case "gateway":
             return {
                 "QUEUEBIT_GATEWAY_PORT": str(ports["http"]),
@@ -203,9 +213,9 @@ def _given(name: str) -> dict[str, str]:
     return {name: os.environ[name]} if name in os.environ else {}
 
 
-def _objectives(home: Home) -> dict[str, str]:
-    file = home.objectives_file
-    return {"QUEUEBIT_TELEMETRY_OBJECTIVES": str(file)} if file.exists() else {}
+def _objectives(home: Home, service: str) -> dict[str, str]:
+    """The same for each service that evaluates them; the folder may be made after the start."""
+    return {f"QUEUEBIT_{service.upper()}_OBJECTIVES": str(home.objectives_folder)}
 
 
 def _warehouse(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
@@ -215,16 +225,8 @@ def _warehouse(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
         "QUEUEBIT_WAREHOUSE_PASSWORD_FILE": str(home.warehouse_password),
         "QUEUEBIT_WAREHOUSE_ANALYST_PASSWORD_FILE": str(home.analyst_password),
         "QUEUEBIT_WAREHOUSE_TENANTS_FILE": str(home.logins_file),
+        "QUEUEBIT_WAREHOUSE_FINANCE_FILE": str(home.finance_logins),
     }
-
-
-def _memory_bytes() -> int:
-    """The memory of this machine, or of the container that this process is in."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:
-        return min(machine, int(_CGROUP_LIMIT.read_text()))
-    except (OSError, ValueError):  # no control group, or one without a limit
-        return machine
 
 
 def _nats_binary() -> str:

@@ -31,6 +31,7 @@ __all__ = ["Served", "Stacks", "find", "home_topology", "known", "merge", "read_
 _LIST_S = 300.0
 """The longest that asking all plugins may take. Those that hang take half a minute each, several at once."""
 
+_ABSENT = "is absent: "
 _REMOVED = "is not installed any more: install it again, its jobs wait for it"
 
 
@@ -47,6 +48,11 @@ class Served:
     """Why its executor does not run, if it does not. Its backends keep their durables, and the jobs that wait there."""
     python: str = ""
     """The interpreter that has its plugin; empty means this one."""
+
+    @property
+    def absent(self) -> bool:
+        """Whether its plugin works, and this machine lacks what it needs, such as a GPU."""
+        return self.trouble.startswith(_ABSENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +100,10 @@ def home_topology(home: Home) -> Topology:
     return with_executors(topology(), {name: it.backends for name, it in served.items() if it.backends})
 
 
-def find(home: Home) -> Stacks:
+def find(home: Home, *, starting: bool = False) -> Stacks:
     """Look for stacks, unless nothing changed since the last time; changes nothing.
+
+    At a start, absent stacks are asked again: a driver may have been installed.
 
     Raises:
         Stop: `backends.toml` cannot be used, or the installation cannot be asked.
@@ -103,7 +111,7 @@ def find(home: Home) -> Stacks:
     before, config = known(home), read_config(home)
     pythons = {name: it.python for name, it in config.items() if it.python is not None and it.enabled}
     seen = _seen(home, pythons.values())
-    if seen == before.seen:
+    if seen == before.seen and not (starting and any(it.absent for it in before.served.values())):
         return before
     listed = {**_listed(), **listed_elsewhere(pythons)}
     slow = any(it.get("slow") for it in listed.values())
@@ -180,6 +188,8 @@ def _served(entry: Mapping[str, Any], wanted: StackSettings) -> Served:  # plain
         return Served(trouble=f"does not work: {entry['error']}")
     if not wanted.enabled:
         return Served(trouble="is switched off in backends.toml")
+    if absent := str(entry.get("absent", "")):
+        return Served(trouble=f"{_ABSENT}{absent:.500}")
     unknown = sorted(set(wanted.backends) - set(entry["backends"]))
     if unknown:
         has = ", ".join(entry["backends"])

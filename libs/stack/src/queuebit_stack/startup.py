@@ -141,7 +141,7 @@ def prepare(home: Home, previous: Stack | None, choice: str | None) -> dict[str,
     if previous is not None:
         take_down(home, previous)
     had = previous.ports if previous else {}
-    stacks = find(home)
+    stacks = find(home, starting=True)
     chosen = ports.with_executors(ports.choose(choice, had, _free_ports(home)), stacks.served, had)
     save(home, stacks)
     bootstrap(home)

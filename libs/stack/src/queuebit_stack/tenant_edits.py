@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -155,17 +156,66 @@ class TenantEditor:
             for name, value in limits.items():
                 table[name] = value
 
-    def set_budget(self, tenant: str, name: str, budget: Money | None) -> None:
-        """Limit what the jobs together may cost that count against a budget; None removes it."""
+    def set_budget(
+        self, tenant: str, name: str, budget: Money | None, terms: Mapping[str, object] | None = None
+    ) -> None:
+        """Limit what the jobs together may cost that count against a budget; None removes it.
+
+        Args:
+            tenant: whose budget it is.
+            name: such as `user:ada`.
+            budget: the amount.
+            terms: other fields of it, such as `window`; those that it has and that are not named do not change.
+        """
         with self._editing() as document:
             entry = tenant_in(document, tenant)
             if budget is not None:
-                fields = {"amount": f"{budget.amount:f}", "currency": budget.currency}
-                entry.setdefault("budget", _table())[name] = fields
+                fields = {"amount": f"{budget.amount:f}", "currency": budget.currency, **(terms or {})}
+                before = entry.setdefault("budget", _table()).get(name, {})
+                entry["budget"][name] = {**before, **{it: _listed(value) for it, value in fields.items()}}
             elif name in entry.get("budget", {}):
                 del entry["budget"][name]
             else:
                 raise unknown("budget", name, entry.get("budget", {}), tenant)
+
+    def grant(
+        self,
+        tenant: str,
+        name: str,
+        amount: Money,
+        projects: Sequence[str] | None,
+        *,
+        priority: int = 0,
+        expires: datetime | None = None,
+    ) -> dict[str, str]:
+        """Prepaid credit for projects, or for all that the tenant has now; return the grant of each project.
+
+        Args:
+            tenant: whose projects they are.
+            name: of the grant; with several projects, each grant has the name of its project behind it.
+            amount: of each grant.
+            projects: names; None for all.
+            priority: a grant of a lower one pays first.
+            expires: nothing is held on it from then on.
+        """
+        with self._editing() as document:
+            entry = tenant_in(document, tenant)
+            chosen = [*entry.get("project", {})] if projects is None else projects
+            names = {it: name if projects is not None and len(chosen) == 1 else f"{name}-{it}" for it in chosen}
+            grants = entry.setdefault("grant", _table())
+            for project, grant in names.items():
+                project_in(document, tenant, project)
+                if _name(grant, "grant") in grants:
+                    text = f"there is a grant {grant} already, and a grant does not change: give another name"
+                    raise Stop(Exit.REFUSED, text)
+                grants[grant] = {
+                    "project": project,
+                    "amount": f"{amount.amount:f}",
+                    "currency": amount.currency,
+                    "priority": priority,
+                    **({} if expires is None else {"expires": expires}),
+                }
+            return names
 
     def _editing(self) -> AbstractContextManager[Toml]:
         return editing(self._home, self._author)
@@ -207,6 +257,10 @@ def _amount(text: str) -> Decimal:
     if not amount.is_finite() or amount < 0:
         raise Stop(Exit.USAGE, f"{text!r} is not an amount: write it like 250 or 12.50")
     return amount
+
+
+def _listed(value: object) -> object:
+    return [*value] if isinstance(value, tuple) else value
 
 
 def _table() -> Toml:

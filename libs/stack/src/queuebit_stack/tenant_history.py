@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from queuebit.transport import Reply
 from queuebit_contracts import subjects
@@ -78,17 +78,34 @@ def _value(name: str, value: object) -> str:
         case "keys", [*keys]:  # by their beginning, which is what `qb tenant token revoke` takes
             return ", ".join(str(it)[:9] for it in keys) or "none"
         case _, [*values]:
-            return ", ".join(map(str, values)) or "none"
+            return ", ".join(map(_plain, values)) or "none"
         case "claims", {}:
             return ", ".join(f"{claim} {pattern}" for claim, pattern in value.items())
         case _, {}:
-            return ", ".join(f"{what} {_limit(limit)}" for what, limit in value.items()) or "none"
+            return ", ".join(f"{what} {_entry(it)}" for what, it in value.items()) or "none"
         case _:
             return str(value)
 
 
-def _limit(limit: Mapping[str, str]) -> str:
-    return str(Money.of(limit["amount"], limit["currency"]))
+def _entry(value: object) -> str:
+    return _limit(value) if isinstance(value, Mapping) and "amount" in value else _plain(value)
+
+
+def _plain(value: object) -> str:
+    """Part of a document, such as of an objective."""
+    if isinstance(value, Mapping):
+        return f"({', '.join(f'{name} {_plain(it)}' for name, it in value.items())})"
+    return f"[{', '.join(map(_plain, value))}]" if isinstance(value, list) else str(value)
+
+
+def _limit(limit: Mapping[str, Any]) -> str:
+    """A budget or a grant: its amount, and what else it says."""
+    terms = [str(Money.of(limit["amount"], limit["currency"])), *filter(None, [limit.get("window")])]
+    terms += ["warns only"] if limit.get("soft") else []
+    terms += [f"announced at {' '.join(limit['warn_at'])}"] if limit.get("warn_at") else []
+    terms += [f"for {limit['project']}"] if limit.get("project") else []
+    terms += [f"until {limit['expires']}"] if limit.get("expires") else []
+    return " ".join(terms)
 
 
 def _change(reply: Reply, sequence: int, known: dict[str, dict[str, object]]) -> Change:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from queuebit.credentials import Credential
@@ -27,17 +29,20 @@ __all__ = [
     "member",
     "query",
     "query_parameters",
+    "records",
+    "rows",
     "unbroken",
     "unreadable",
 ]
 
 _EVERYTHING = f"SELECT count() FROM events WHERE NOT ignore(*, {', '.join(derived_columns())})"  # noqa: S608
+_RECORDS = {"output_format_json_quote_decimals": "1", "output_format_json_quote_64bit_integers": "0"}
 _TIMEOUT_S = 300
 _TICKET_S = 60
 _CHUNK = 1 << 16
 _ALTERNATIVES = re.compile(r"\s*Expected one of: .*?(?=\s\([A-Z_]+\)(?:\s\(version|\s*$))", re.DOTALL)
 _UNKNOWN_TABLE = "Code: 60."
-_TABLES = "the tables are events, jobs and otel_traces; `qb sql 'DESCRIBE TABLE events'` lists its columns"
+_TABLES = "`qb sql 'SHOW TABLES'` lists tables and views, `qb sql 'DESCRIBE TABLE events'` the columns of one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,24 @@ def query_parameters(values: Mapping[str, str]) -> dict[str, str]:
     return {f"param_{name}": value.translate(escapes) for name, value in values.items()}
 
 
+def rows(home: Home, stack: Stack, sql: str, parameters: Mapping[str, str] | None = None) -> list[list[Any]]:
+    """Run a query as the analyst; return its rows, with decimals as text.
+
+    Raises:
+        Stop: the warehouse does not answer, or refuses the query.
+    """
+    status, body = query(home, stack, sql, **(parameters or {}))
+    found: list[list[Any]] = json.loads(_accepted(status, body))["data"]
+    return found
+
+
+def records(stack: Stack, login: Login, sql: str, values: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Run a query; return its rows by column, with decimals as text and integers as numbers. Raises as `rows`."""
+    with asking(stack, login, sql, "JSONEachRow", _RECORDS | query_parameters(values)) as answer:
+        body = b"".join(answer.chunks)
+    return [json.loads(line) for line in _accepted(answer.status, body).splitlines()]
+
+
 def unreadable(home: Home, stack: Stack) -> str | None:
     """Read every value of every event; return the warehouse's error if it cannot."""
     try:
@@ -106,6 +129,12 @@ def unreadable(home: Home, stack: Stack) -> str | None:
     except Stop as stop:
         return str(stop)
     return None if status == 200 else in_short(body.decode(errors="replace"))
+
+
+def _accepted(status: int, body: bytes) -> bytes:
+    if status != 200:
+        raise Stop(Exit.REFUSED, f"the warehouse refused: {in_short(body.decode(errors='replace'))}")
+    return body
 
 
 @contextmanager

@@ -1,8 +1,9 @@
-"""`qb tenant budget` and `qb tenant limit`: how much there may be of what."""
+"""`qb tenant budget`, `qb tenant grant` and `qb tenant limit`: how much there may be of what."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from datetime import UTC, datetime
 
 from queuebit_cli.commands.tenancy import done, edited
 from queuebit_cli.output import Output
@@ -13,10 +14,11 @@ from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.tenant_edits import budget_of
 
-__all__ = ["OF_A_PROJECT", "OF_A_TENANT", "budget", "limit"]
+__all__ = ["OF_A_PROJECT", "OF_A_TENANT", "budget", "grant", "limit"]
 
 OF_A_TENANT = ("share", "max_shots", "max_active_jobs")
 OF_A_PROJECT = ("backends", "default_kind")
+_TERMS = ("window", "soft", "warn_at")
 _NONE, _ALL = "none", "all"
 
 
@@ -27,11 +29,33 @@ def budget(args: Namespace, out: Output) -> Exit:
         out.rows(budgets(Home(args.home), args.tenant, args.what), none=none, shown=balance_rows)
         return Exit.DONE
     money = None if args.amount == _NONE else budget_of(args.amount, args.currency)
-    edited(args, out, lambda it: it.set_budget(args.tenant, args.what, money))
-    words = f"budget {args.what} of {args.tenant} is {money}"
+    terms = {name: getattr(args, name) for name in _TERMS if getattr(args, name) is not None}
+    edited(args, out, lambda it: it.set_budget(args.tenant, args.what, money, terms))
+    words = ", ".join([f"budget {args.what} of {args.tenant} is {money}", *map(_term, terms.items())])
     if money is None:
         words = f"{args.tenant} has no budget {args.what} any more; its accounts are as they were"
-    return done(args, out, words, tenant=args.tenant, budget=args.what, amount=args.amount)
+    return done(args, out, words, tenant=args.tenant, budget=args.what, amount=args.amount, **terms)
+
+
+def grant(args: Namespace, out: Output) -> Exit:
+    """Put prepaid credit on the account of a project, of several, or of all."""
+    if bool(args.project) == args.all_projects:
+        args.misused("say whose credit it is: --project P, once for each, or --all-projects")
+    if args.expires is not None and args.expires <= datetime.now(UTC):
+        raise Stop(Exit.USAGE, f"the credit would have expired at {args.expires:%Y-%m-%d %H:%M} UTC: give a later time")
+    amount = budget_of(args.amount, args.currency)
+    if not amount.amount:
+        raise Stop(Exit.USAGE, "a grant is an amount above 0")
+    projects = None if args.all_projects else [*dict.fromkeys(args.project)]
+    granted = edited(
+        args,
+        out,
+        lambda it: it.grant(args.tenant, args.name, amount, projects, priority=args.priority, expires=args.expires),
+    )
+    until = "" if args.expires is None else f", until {args.expires:%Y-%m-%d %H:%M} UTC"
+    each = "; ".join(f"{name} for {project}" for project, name in granted.items())
+    words = f"{args.tenant} has {amount} of credit{until}: {each}"
+    return done(args, out, words, tenant=args.tenant, grants=granted, amount=args.amount, currency=args.currency)
 
 
 def limit(args: Namespace, out: Output) -> Exit:
@@ -51,6 +75,16 @@ def limit(args: Namespace, out: Output) -> Exit:
             "`qb backends` lists backends"
         )
     return code
+
+
+def _term(term: tuple[str, object]) -> str:
+    match term:
+        case "window", window:
+            return f"window {window}"
+        case "soft", soft:
+            return "warns only" if soft else "refuses jobs"
+        case _, shares:
+            return f"announced at {', '.join(map(str, shares)) if isinstance(shares, tuple) else shares}"
 
 
 def _requested(args: Namespace) -> dict[str, object]:

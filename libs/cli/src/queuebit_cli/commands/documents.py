@@ -11,9 +11,9 @@ from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
 from queuebit_cli.render_plans import application_rows, change_rows, plan_lines
 from queuebit_contracts.tenants import check_tenants, tenants_toml
+from queuebit_documents.errors import BadDocuments
 from queuebit_gitops.documents import Wanted, read
-from queuebit_gitops.errors import BadDocuments
-from queuebit_gitops.folder import SUFFIXES, sources_in
+from queuebit_gitops.folder import SUFFIXES, sources_in, sources_of
 from queuebit_gitops.kinds import KINDS
 from queuebit_gitops.plan import Plan, World, moved, read_plan, restarts
 from queuebit_gitops.writing import to_yaml
@@ -38,7 +38,7 @@ def apply(args: Namespace, out: Output) -> Exit:
         return _history(home, out)
     if args.folder is None and (args.dry_run or args.plan is None):
         args.misused("give the folder of the documents: -f DIR")
-    written = _written(Path(args.folder)) if args.folder else {}
+    written = _written(Path(args.folder), getattr(args, "only", None)) if args.folder else {}
     saved = _saved(Path(args.plan)) if args.plan and not args.dry_run else None
     if args.plan and args.dry_run:
         require_place(Path(args.plan))
@@ -61,7 +61,8 @@ def export(args: Namespace, out: Output) -> Exit:
     """Write what is in force into a folder, one file of each kind."""
     home, folder = Home(args.home), Path(args.dir)
     world = look(home).world
-    files = {kind: folder / f"{kind}.{args.format}" for kind in KINDS}
+    form = {kind: "yaml" if KINDS[kind].write else args.format for kind in KINDS}
+    files = {kind: folder / f"{kind}.{form[kind]}" for kind in KINDS}
     others = [folder / f"{kind}{suffix}" for kind in KINDS for suffix in (*SUFFIXES, "")]
     if taken := [str(it) for it in others if it.exists() and it not in files.values()]:
         raise Stop(Exit.USAGE, f"{', '.join(taken)} would say the same again: delete it, or choose another folder")
@@ -82,9 +83,10 @@ def _history(home: Home, out: Output) -> Exit:
     return Exit.DONE
 
 
-def _written(folder: Path) -> dict[str, Wanted]:
+def _written(folder: Path, kind: str | None = None) -> dict[str, Wanted]:
+    """The documents of a folder, or those that are all of one kind."""
     try:
-        return read(sources_in(folder))
+        return read(sources_in(folder) if kind is None else sources_of(kind, folder))
     except BadDocuments as error:
         raise Stop(Exit.USAGE, str(error)) from error
 
@@ -122,7 +124,7 @@ def _show(plan: Plan, world: World, out: Output) -> None:
 
 
 def _exported(home: Home, kind: str, world: World, form: str) -> str:
-    if form == "yaml":
+    if form == "yaml" and KINDS[kind].write is None:
         return to_yaml(world.documents[kind])
     return text_in(home, kind) if kind in FILED else tenants_toml(check_tenants(world.documents[kind]))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from queuebit.errors import NotFound, QueuebitError
-from queuebit_cli.circuits import program_in
+from queuebit_cli.circuits import processing_in, program_in
 from queuebit_cli.connecting import ask, client_of
 from queuebit_cli.groups import group_in, total_line
 from queuebit_cli.output import Output
@@ -39,9 +39,12 @@ _ENDED = {"completed": "had completed", "failed": "had failed", "rejected": "had
 
 def plan(args: Namespace, out: Output) -> Exit:
     """Cost, duration and expected quality of a job on every backend."""
-    circuit = program_in(args.file, args)
+    circuit, processing = program_in(args.file, args), processing_in(args)
     rows = ask(
-        args, out, "asking the executors", lambda client: client.plan(circuit, shots=args.shots, project=args.project)
+        args,
+        out,
+        "asking the executors",
+        lambda client: client.plan(circuit, shots=args.shots, project=args.project, **processing),
     )
     out.rows(rows, none="no backend is registered yet: see `qb status`", shown=plan_rows)
     if any(row.get("fits") for row in rows):
@@ -116,9 +119,10 @@ def explain(args: Namespace, out: Output) -> Exit:
 
 
 def watch(args: Namespace, out: Output) -> Exit:
-    """Follow a job until it is sealed; print why it waits."""
+    """Follow a job until it is sealed; print why it waits, and for people also what it returned."""
     from queuebit.documents import step_document
     from queuebit_cli.render_jobs import exit_of, step_lines, waiting_lines
+    from queuebit_cli.render_results import result_lines
 
     async def follow() -> Exit:
         async with client_of(args) as client:
@@ -131,7 +135,11 @@ def watch(args: Namespace, out: Output) -> Exit:
                         out.say(line)
             finally:
                 explaining.cancel()
-            return exit_of([(await job.status()).state])
+            state = (await job.status()).state
+            if state == "completed" and not out.as_json:
+                for line in ("", *result_lines(await job.result(), out)):
+                    out.say(line)
+            return exit_of([state])
 
     async def say_why(client: AsyncClient, job: str) -> None:
         with suppress(QueuebitError):  # every error must reach the user who follows the job
@@ -162,7 +170,7 @@ async def _cancelled(args: Namespace) -> Status:
 def result(args: Namespace, out: Output) -> Exit:
     """The counts of a completed job, or of each of its items."""
     from queuebit.documents import counts_document
-    from queuebit_cli.render_jobs import result_lines
+    from queuebit_cli.render_results import result_lines
 
     async def returned(client: AsyncClient) -> Result:
         return await (await client.find(args.job)).result(timeout=args.timeout)

@@ -1,4 +1,4 @@
-"""`qb backends`, `qb charges`, `qb balances`, `qb slo`, `qb events follow`."""
+"""`qb backends`, `qb charges`, `qb balances`, `qb events follow`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from queuebit.errors import QueuebitError
 from queuebit.records import Table
 from queuebit_cli.connecting import ask, client_of
 from queuebit_cli.output import Output
-from queuebit_cli.render_tables import backend_rows, balance_rows, charge_rows, slo_rows
+from queuebit_cli.render_tables import backend_rows, balance_tables, charge_rows
 from queuebit_stack.errors import Exit
 from queuebit_stack.files import require_place
 
 if TYPE_CHECKING:
     from queuebit.client import AsyncClient
 
-__all__ = ["backends", "balances", "charges", "follow", "slo"]
+__all__ = ["backends", "balances", "charges", "follow"]
 
 
 def backends(args: Namespace, out: Output) -> Exit:
@@ -34,16 +34,28 @@ def backends(args: Namespace, out: Output) -> Exit:
 def balances(args: Namespace, out: Output) -> Exit:
     """What accounts and budgets have left."""
     rows = ask(args, out, "asking the broker", lambda client: client.balances(project=args.project))
-    out.rows(rows, none="no account has money yet", shown=balance_rows)
+    out.document(list(rows))
+    if not rows:
+        out.say("no account has money yet")
+    for each in balance_tables(rows):
+        out.table(each, fit=True)
     return Exit.DONE
 
 
 def charges(args: Namespace, out: Output) -> Exit:
-    """List charges and balances, or write all charges of a period to a file."""
+    """List charges and balances, sum the charges of a period, or write all of them to a file."""
+    if args.export and args.by:
+        args.misused("--by sums charges and --export lists each: give one of them")
     if args.export:
         return _exported(args, out)
+    if args.by:
+        from queuebit_cli.commands.charge_sums import charge_sums
+
+        return charge_sums(args, out)
     if args.since is not None or args.until is not None:
-        args.misused("--from and --to are of an export: give --export FORM FILE too")
+        args.misused("--from and --to are of sums and exports: give --by FIELDS or --export FORM FILE too")
+    if args.csv or args.all_tenants:
+        args.misused("--csv and --all-tenants are of sums: give --by FIELDS too")
 
     async def charged(client: AsyncClient) -> Table:
         rows = await client.charges(project=args.project, limit=args.limit)
@@ -76,13 +88,6 @@ def _exported(args: Namespace, out: Output) -> Exit:
         part.unlink(missing_ok=True)
     out.document({"file": name, "format": form, "bytes": size})
     out.say(f"{name}: {size:,} bytes")
-    return Exit.DONE
-
-
-def slo(args: Namespace, out: Output) -> Exit:
-    """List service levels."""
-    rows = ask(args, out, "asking the warehouse", lambda client: client.slo())
-    out.rows(rows, none="nothing was measured yet", shown=slo_rows)
     return Exit.DONE
 
 

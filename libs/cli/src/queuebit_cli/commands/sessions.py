@@ -130,6 +130,8 @@ def _shown(rows: Sequence[Row]) -> list[Row]:
 
 def _described(row: Row) -> list[tuple[str, object]]:
     idle = f"{row['idle_s']} s"
+    if row.get("wall_s") is not None:
+        idle += f"; open for {row['wall_s']} s"
     if row["idle_price"]:
         idle += f" at {_money(row, 'idle_price')} a second: {_money(row, 'idle_cost') or 'nothing'}"
     found = [

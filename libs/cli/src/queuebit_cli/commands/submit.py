@@ -10,12 +10,13 @@ from pathlib import Path
 from queuebit.bulk import BulkSubmission, Outcome, Wanted
 from queuebit.documents import outcome_document
 from queuebit.records import ENDS
-from queuebit_cli.circuits import STANDARD_INPUT, is_batch, program_in
+from queuebit_cli.circuits import STANDARD_INPUT, is_batch, processing_in, program_in
 from queuebit_cli.commands.sessions import full_id
 from queuebit_cli.connecting import ask, client_of
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
-from queuebit_cli.render_jobs import describe, exit_of, result_lines
+from queuebit_cli.render_jobs import describe, exit_of
+from queuebit_cli.render_results import result_lines
 from queuebit_cli.tables import Row, wrapped
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
@@ -68,7 +69,9 @@ def _wanted(args: Namespace) -> list[Wanted]:
         "max_cost": None if args.max_cost is None else money_of(args.max_cost, "--max-cost"),
         "seed": args.seed,
         "tags": args.tag,
+        "workload_class": args.workload_class,
         "session": args.session,
+        **processing_in(args),
     }
     wanted = []
     for file, key in zip(args.files, _keys(args.files, args.key), strict=True):

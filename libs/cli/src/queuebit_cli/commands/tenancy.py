@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from queuebit.balances import by_account, moved
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
-from queuebit_cli.render_tables import balance_rows
+from queuebit_cli.render_tables import balance_tables
 from queuebit_cli.render_tenants import issuer_rows, project_rows
+from queuebit_cli.tables import Row
 from queuebit_contracts.query import UsageRequest
 from queuebit_stack import late_usage
 from queuebit_stack.balances import balances
@@ -79,13 +80,14 @@ def show(args: Namespace, out: Output) -> Exit:
             "balances": rows,
         }
     )
-    limits = tenant.model_dump(exclude={"project", "user", "budget", "issuer"})
+    limits = {name: it for name, it in tenant.model_dump().items() if not isinstance(it, dict)}  # no tables
     out.say(f"{args.tenant}: {', '.join(f'{name} {value}' for name, value in limits.items())}")
     users = [
         {"user": name, "role": it.role, "tokens": [key[:9] for key in it.keys]} for name, it in tenant.user.items()
     ]
-    budgets = balance_rows([it for it in rows or () if it["kind"] == "budget"])
-    for table in (project_rows(tenant.project, accounts), budgets, users, issuer_rows(tenant.issuer)):
+    limited = balance_tables([it for it in rows or () if it["kind"] != "account"])
+    tables: list[Sequence[Row]] = [project_rows(tenant.project, accounts), *limited, users, issuer_rows(tenant.issuer)]
+    for table in tables:
         if table:
             out.table(table, fit=True)
     if rows is None:
