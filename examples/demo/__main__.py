@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import takewhile
 from pathlib import Path
@@ -52,6 +53,7 @@ _NEXT = """
   qb plan examples/circuits/bell.qasm               cost and fidelity before
   qb submit examples/circuits/bell.qasm --wait      counts, charge, receipt
   qb receipt verify latest                          anybody can, offline
+  qb report month                                   what it cost, with charts
 """
 
 
@@ -186,16 +188,38 @@ def tell(home: Path, done: Sequence[Done]) -> None:
         mean = sum(value for value, _ in values) / len(values)
         quality.append((backend, str(len(values)), f"{mean:.4f}", f"{worst:.4f}", label))
     table("How close to the exact distribution (Hellinger fidelity)", _QUALITY, quality)
+    bill_month(home)
+    keep_promises(home)
+
+
+def keep_promises(home: Path) -> None:
+    """Print the service levels that had cases, with what is left of each error budget, and the alerts that fire."""
     levels = [ask(home, "slo", "--tenant", team) for team in TEAMS]
     kept = [
-        (of_teams[0]["promise"], _percent(of_teams[0]["target"]), *(_percent(row["actual"]) for row in of_teams))
+        (of_teams[0]["promise"], _percent(of_teams[0]["target"]), *map(_level, of_teams))
         for of_teams in zip(*levels, strict=True)
+        if any(row["actual"] for row in of_teams)
     ]
-    table(
-        "Service levels of each team (·: nothing to count yet)",
-        ("promise", "target>", *(f"{team}>" for team in TEAMS)),
-        kept,
-    )
+    title = "Service levels of each team, and the error budget that is left (·: nothing to count yet)"
+    table(title, ("promise", "target>", *(f"{team}>" for team in TEAMS)), kept)
+    alerts = json.loads(qb(home, "alerts", "list", "--json"))
+    for alert in alerts:
+        console.print(f"  [red]alert[/] {alert['annotations'].get('summary', '')}")
+    if not alerts:
+        console.print("  alerts: none fires; a budget that burns too fast would be one [dim](qb alerts list)[/]")
+
+
+def bill_month(home: Path) -> None:
+    """Print what the invoices of this month would say now; nothing is issued before the month is over."""
+    period = f"{datetime.now(UTC):%Y-%m}"
+    drafts = json.loads(qb(home, "invoice", "run", "--period", period, "--dry-run", "--json"))
+    rows = [
+        (it["tenant"], str(it["facts"]), str(len(it["lines"])), f"{Decimal(total['total']):.6f} {total['currency']}")
+        for it in drafts
+        for total in it["totals"]
+    ]
+    title = f"Invoices of {period} so far: each line has the number and the hash of the usage facts behind it"
+    table(title, ("team", "usage facts>", "lines>", "total>"), rows)
 
 
 def prove(home: Path, verified: int, total: int) -> bool:
@@ -217,6 +241,14 @@ def prove(home: Path, verified: int, total: int) -> bool:
         f"  [bold]receipts verified {verified} of {total}[/]: signatures, result and place in the log, offline\n"
     )
     return all(it["holds"] for it in verdicts)
+
+
+def _level(row: Row) -> str:
+    if not row["actual"]:
+        return "·"
+    left = float(row["budget_remaining"])
+    colour = "red" if left < 0 else "green"
+    return f"{_percent(row['actual'])}, [{colour}]{100 * left:.0f}% left[/]"
 
 
 def _percent(share: str) -> str:

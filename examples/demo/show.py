@@ -72,7 +72,8 @@ class Board:
         known = self.jobs.get(job, Sight(sight.team, ""))
         if sight.state not in _STATES or _rank(sight.state) <= _rank(known.state):
             return
-        self.jobs[job] = replace(sight, backend=sight.backend or known.backend)
+        # Another thread draws: it must not see a dictionary that grows.
+        self.jobs = self.jobs | {job: replace(sight, backend=sight.backend or known.backend)}
         done = self.done
         if self._live is None and sight.state == "completed" and (done % 10 == 0 or done == self.total):
             console.print(f"    {done} of {self.total} done after {time.monotonic() - self._began:.1f} s")

@@ -18,17 +18,24 @@ from contextlib import suppress
 from pathlib import Path
 
 import uvloop
+from tests.bench.alerting import measure_alerting
+from tests.bench.balances import measure_balances
 from tests.bench.bare import measure_aer, measure_jetstream
 from tests.bench.celery_side import celery_side, install
 from tests.bench.console import measure_console, measure_console_live
 from tests.bench.decisions import measure_decisions
+from tests.bench.drift import measure_drift
+from tests.bench.execution import measure_emulation, measure_parsing, measure_small_jobs
 from tests.bench.gateway import measure_gateway
 from tests.bench.history import SIZES, measure_history
+from tests.bench.indicators import measure_indicators
+from tests.bench.invoices import measure_invoices
 from tests.bench.large import measure_large
 from tests.bench.levels import measure_levels
 from tests.bench.load import device_runs, first_accepted, round_trips, sustained
 from tests.bench.peer import measure_peer
 from tests.bench.qiskit_sampler import measure_sampler
+from tests.bench.rating import measure_rating
 from tests.bench.report import Report, percentile
 from tests.bench.sides import QueuebitSide
 from tests.bench.stack import Lag, memory
@@ -37,7 +44,25 @@ from queuebit import AsyncClient, QueuebitError
 from queuebit.credentials import find
 from queuebit_testing.embedded import EmbeddedStack
 
-SECTIONS = ("limits", "decisions", "levels", "stack", "qiskit", "gateway", "console", "large", "peer", "history")
+SECTIONS = (
+    "limits",
+    "decisions",
+    "rating",
+    "levels",
+    "indicators",
+    "invoices",
+    "alerting",
+    "drift",
+    "stack",
+    "balances",
+    "qiskit",
+    "gateway",
+    "console",
+    "large",
+    "peer",
+    "execution",
+    "history",
+)
 
 PROJECTS = ("playground", "north", "south", "west")
 """Accounts of the load, which is measured over all and over one: an account takes one append of holds at a time."""
@@ -99,9 +124,19 @@ async def _on_the_stack(report: Report, stack: EmbeddedStack, scale: float) -> N
     report.add("all", f"{sum(held.values()) / 2**20:,.0f} MiB")
 
 
+async def _balances(report: Report, stack: EmbeddedStack, scale: float) -> None:
+    async with AsyncClient(find(stack.home)) as client:
+        await measure_balances(report, stack, client, scale)
+
+
 async def _beside_aer(report: Report, stack: EmbeddedStack, scale: float) -> None:
     async with AsyncClient(find(stack.home)) as client:
         await measure_large(report, client, max(1, round(5 * scale)))
+
+
+async def _beside_single_runs(report: Report, stack: EmbeddedStack, scale: float) -> None:
+    async with AsyncClient(find(stack.home)) as client:
+        await measure_small_jobs(report, client, scale)
 
 
 async def _beside_celery(report: Report, stack: EmbeddedStack, scale: float) -> None:
@@ -120,6 +155,8 @@ def _with_a_stack(report: Report, sections: Container[str], scale: float) -> Non
             for project in PROJECTS[1:]:
                 stack.qb("tenant", "project", "add", "demo", project, "--budget", "1000")
             uvloop.run(_on_the_stack(report, stack, scale))
+        if "balances" in sections:
+            uvloop.run(_balances(report, stack, scale))
         if "qiskit" in sections:
             measure_sampler(report, home, max(3, round(15 * scale)))
         if "gateway" in sections:
@@ -129,6 +166,8 @@ def _with_a_stack(report: Report, sections: Container[str], scale: float) -> Non
             measure_console_live(report, stack)
         if "large" in sections:
             uvloop.run(_beside_aer(report, stack, scale))
+        if "execution" in sections:
+            uvloop.run(_beside_single_runs(report, stack, scale))
         if "peer" in sections:
             if missing := install():
                 report.heading(f"Beside Celery: skipped. {missing}")
@@ -158,10 +197,27 @@ def main() -> int:
     if "decisions" in asked.only:
         report.heading("Decisions")
         measure_decisions(report)
+    if "rating" in asked.only:
+        report.heading("Rating")
+        measure_rating(report)
     if "levels" in asked.only:
         report.heading("Service levels")
         measure_levels(report, round(10 * scale) * 1_000_000)
-    if {"stack", "qiskit", "gateway", "console", "large", "peer"}.intersection(asked.only):
+    if "indicators" in asked.only:
+        measure_indicators(report, round(10_000_000 * scale))
+    if "invoices" in asked.only:
+        report.heading("Invoices")
+        measure_invoices(report, round(1_000_000 * scale))
+    if "alerting" in asked.only:
+        report.heading("Alerts")
+        measure_alerting(report, round(1000 * scale), round(7 * scale) or 1)
+    if "drift" in asked.only:
+        report.heading("Drift")
+        measure_drift(report, scale)
+    if "execution" in asked.only:
+        measure_parsing(report)
+        measure_emulation(report, scale)
+    if {"stack", "balances", "qiskit", "gateway", "console", "large", "peer", "execution"}.intersection(asked.only):
         _with_a_stack(report, asked.only, scale)
     if "history" in asked.only:
         home = Path(tempfile.mkdtemp(prefix="queuebit-bench-"))

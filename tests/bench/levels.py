@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from tests.bench.report import Report, percentile
 
 from queuebit_contracts.tables import statements
-from queuebit_telemetry.queries import COUNTS
+from queuebit_slo import of_tenant, query, shipped
 from queuebit_warehouse.engine import connect
 
 __all__ = ["measure_levels"]
@@ -54,10 +54,14 @@ def measure_levels(report: Report, events: int) -> None:
         for first in range(0, events, BATCH):
             values = {"began": began, "tenants": str(TENANTS), "first": str(first), "batch": str(BATCH)}
             engine.query(LIVES, "Null", params=values)
-        took = []
+        now, took = BEGAN + timedelta(days=29), []
         for _ in range(30):
             asked = time.perf_counter()
-            engine.query(COUNTS, "JSONEachRow", params={"tenant": "t3", "since": began})
+            for objective in shipped():
+                own = of_tenant(objective, "t3")
+                assert own is not None
+                counting = query(own, now, [own.window])
+                engine.query(counting.sql, "JSONEachRow", params={**counting.parameters})
             took.append((time.perf_counter() - asked) * 1000)
         engine.close()
     report.add(

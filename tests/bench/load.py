@@ -22,12 +22,12 @@ async def first_accepted(client: AsyncClient, deadline_s: float = 60.0) -> None:
     await job.until(("accepted",), deadline_s)
 
 
-async def round_trips(client: AsyncClient, jobs: int) -> list[float]:
+async def round_trips(client: AsyncClient, jobs: int, *, source: str = BELL) -> list[float]:
     """Seconds from `submit` to the counts in hand, one job at a time on an idle stack."""
     took = []
     for _ in range(jobs):
         began = time.perf_counter()
-        job = await client.submit(BELL, shots=1000, backend="aer", purpose="bench")
+        job = await client.submit(source, shots=1000, backend="aer", purpose="bench")
         await job.result(60)
         took.append(time.perf_counter() - began)
     return took
@@ -42,14 +42,16 @@ class Sustained:
     sealed_s: float
 
 
-async def sustained(client: AsyncClient, jobs: int, projects: Sequence[str], in_flight: int = 64) -> Sustained:
-    """Run `jobs` Bell jobs in turn for each project, `in_flight` open at once; then wait until all are sealed."""
+async def sustained(
+    client: AsyncClient, jobs: int, projects: Sequence[str], in_flight: int = 64, *, source: str = BELL
+) -> Sustained:
+    """Run `jobs` jobs in turn for each project, `in_flight` open at once; then wait until all are sealed."""
     gate = asyncio.Semaphore(in_flight)
 
     async def one(number: int) -> str:
         project = projects[number % len(projects)]
         async with gate:
-            job = await client.submit(BELL, shots=1000, backend="aer", purpose="bench", project=project)
+            job = await client.submit(source, shots=1000, backend="aer", purpose="bench", project=project)
             await job.result(300)
             return job.id
 

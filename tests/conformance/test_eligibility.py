@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from queuebit_broker.answers import Answers
+from queuebit_broker.budgets import Budgets
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.policy import Admit, admit
 from queuebit_broker.profiles import Profiles
@@ -138,7 +139,7 @@ class Executors:
             target_digest=offer.target,
             features=case.has_features,
         )
-        circuit = SimpleNamespace(touched=range(case.qubits), features=case.features, places={})
+        circuit = SimpleNamespace(touched=range(case.qubits), needs=case.features, places={})
         try:
             require_fit(description, circuit)  # type: ignore[arg-type]  # all that it looks at
         except DoesNotFit as error:
@@ -182,7 +183,7 @@ def broker_admits(world: World, executors: Executors, tariff: Tariff) -> bool:
         available=Money.of(10),
         existing_hold=None,
         hold_closed=False,
-        budgets={},
+        budgets=Budgets(),
         max_source_bytes=10_000,
     )
     return isinstance(

@@ -17,9 +17,12 @@ from typing import Any
 from faststream.nats import NatsBroker
 from faststream.specification import AsyncAPI
 
+import queuebit_alerting.incident_routes
+import queuebit_alerting.routes
 import queuebit_broker.routes
 import queuebit_executor.routes
 import queuebit_hybrid.routes
+import queuebit_metering.operator_routes
 import queuebit_metering.routes
 import queuebit_provenance.routes
 import queuebit_scheduler.routes
@@ -44,6 +47,8 @@ def services_document() -> dict[str, Any]:  # JSON
     wanted = with_executors(topology(), {"aer": ("aer",)})
     broker = NatsBroker("nats://127.0.0.1:4222")
     broker.include_routers(
+        queuebit_alerting.incident_routes.incident_requests(handler),
+        queuebit_alerting.routes.operator_requests(handler),
         queuebit_broker.routes.queries(handler, side_by_side=1),
         queuebit_broker.routes.tenancy(handler),
         queuebit_broker.routes.delegations(handler, side_by_side=1),
@@ -62,11 +67,13 @@ def services_document() -> dict[str, Any]:  # JSON
         queuebit_metering.routes.routes(handler, handler, workers=1),
         queuebit_metering.routes.sessions(handler),
         queuebit_metering.routes.hybrid_routes(handler),
+        queuebit_metering.operator_routes.vendor_bills(handler),
+        queuebit_metering.operator_routes.invoice_requests(handler),
         queuebit_provenance.routes.routes(handler, workers=1),
         queuebit_provenance.routes.queries(handler),
         queuebit_telemetry.routes.spans(handler),
         queuebit_telemetry.routes.queries(
-            dict.fromkeys(("jobs", "charges", "bills", "slo", "activity", "groups", *LISTS), handler),
+            dict.fromkeys(("jobs", "charges", "bills", "invoices", "slo", "activity", "groups", *LISTS), handler),
             asyncio.Semaphore(1),
             side_by_side=1,
         ),

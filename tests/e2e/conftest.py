@@ -25,6 +25,11 @@ WORDS = {
     "session": ("poison", "spoison"),
     "hybrid": ("poison", "hpoison"),
     "config": ("poison",),
+    "bill": ("poison", "poison", "1"),
+    "slo": ("poison", "1"),
+    "silence": ("spoison",),
+    "budget": ("poison", "poison"),
+    "invoice": ("poison", "2099-01", "1"),
     "backend": ("aer",),
     "proof": ("main",),
 }

@@ -17,12 +17,13 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 
 PRICE = Decimal("0.002")
 """Of a Bell job with 1,000 shots on cirq, whose price has no measured part: the hold is the charge."""
+LAST_CENT = Decimal("0.01")
 AFFORDABLE = 5
-CLIENTS, JOBS_EACH = 4, 6
+CLIENTS = 50
 
 
 async def _race(stack: EmbeddedStack, tenant: str) -> list[str]:
-    """How each job of each client ended."""
+    """How the job of each client ended; each has a connection of its own."""
 
     async def one(client: AsyncClient) -> str:
         job = await client.submit(BELL, shots=1000, backend="cirq", purpose="race")
@@ -34,22 +35,35 @@ async def _race(stack: EmbeddedStack, tenant: str) -> list[str]:
 
     clients = [AsyncClient(find(stack.home, tenant)) for _ in range(CLIENTS)]
     try:
-        return await asyncio.gather(*(one(client) for client in clients for _ in range(JOBS_EACH)))
+        return await asyncio.gather(*map(one, clients))
     finally:
         await asyncio.gather(*(client.close() for client in clients))
 
 
-def test_many_clients_on_a_small_budget_never_overdraw(stack: EmbeddedStack, tenant: str) -> None:
-    stack.qb("tenant", "fund", tenant, "main", str(PRICE * AFFORDABLE + PRICE / 2))
+def test_fifty_clients_that_race_for_the_last_cent_never_overdraw(stack: EmbeddedStack, tenant: str) -> None:
+    stack.qb("tenant", "fund", tenant, "main", str(LAST_CENT))
     ends = asyncio.run(_race(stack, tenant))
     assert ends.count("completed") == AFFORDABLE
-    assert ends.count("budget_exceeded") == CLIENTS * JOBS_EACH - AFFORDABLE
+    assert ends.count("budget_exceeded") == CLIENTS - AFFORDABLE
     (charged,) = stack.ask("charges", "--tenant", tenant)
     assert Decimal(charged["amount"]) == PRICE * AFFORDABLE
-    assert all(left >= 0 for left in _balances(stack, tenant))
+    left = _balances(stack, tenant)
+    assert min(left) == left[-1] == 0
+    _the_ledger_agrees(stack, tenant)
     verdicts = {it["invariant"]: it for it in stack.ask("verify", accept=(0, 1))}
     assert verdicts["I2"]["findings"] == []
     assert verdicts["I1"]["findings"] == []
+
+
+def _the_ledger_agrees(stack: EmbeddedStack, tenant: str) -> None:
+    """`qb ledger` has the same cent, in double entry, and the entries that lead there."""
+    account, total = stack.ask("ledger", "--tenant", tenant)
+    assert (account["funding"], account["charged"]) == ("-0.01", "0.01")
+    assert {account[it] for it in ("available", "reserved", "held", "sum")} == {"0.00"}
+    assert total["sum"] == "0.00"
+    entries = stack.ask("ledger", "--tenant", tenant, "--project", "main")
+    assert sum(Decimal(it["amount"]) for it in entries) == 0
+    assert [it["fact"] for it in entries if it["book"] == "charged"] == ["settled"] * AFFORDABLE
 
 
 def _balances(stack: EmbeddedStack, tenant: str) -> list[Decimal]:

@@ -11,6 +11,7 @@ import pytest
 
 from queuebit import Batch, Client, Item, Sweep
 from queuebit.credentials import find
+from queuebit_proof import Receipt
 from queuebit_testing.embedded import EmbeddedStack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
@@ -86,3 +87,33 @@ def test_wrong_parameters_are_refused_before_anything_is_paid(stack: EmbeddedSta
     (reason,) = status.reasons
     assert reason.code == "parameter"
     assert reason.text.startswith("item 0: no value is given for squared; item 1: the circuit has no input phi")
+
+
+def test_options_and_steps_are_in_price_and_receipt(stack: EmbeddedStack, tenant: str, tmp_path: Path) -> None:
+    (tmp_path / "bell.qasm").write_text('OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; h q[0]; cx q[0], q[1];')
+    steps = ("--post", "readout-mitigation/1", "--post", "zne/1")
+    options = ("--optimization-level", "3", "--dynamical-decoupling", "xy4")
+    asked = (str(tmp_path / "bell.qasm"), "--observable", "ZZ", "--shots", "1001", "--tenant", tenant)
+    device = "emulated-ibm-manila"
+    planned = {row["backend"]: row for row in stack.ask("plan", *asked, *options, *steps)}
+    plain = {row["backend"]: row for row in stack.ask("plan", *asked)}
+    assert "does not run dynamical_decoupling" in planned["aer"]["reason"]
+    assert planned[device]["fits"], planned[device]["reason"]
+    assert int(planned[device]["qpu_us"]) - 2_000_000 > 2.9 * (int(plain[device]["qpu_us"]) - 2_000_000)
+    (job,) = stack.submit(*asked, *options, "--twirling", "2", *steps, "--backend", device)
+    assert job["state"] == "completed", job
+    (item,) = job["items"]
+    assert item["shots"] == 3 * 2 * 501
+    assert [it["step"] for it in item["post"]] == ["readout-mitigation/1", "zne/1"]
+    assert all(0.5 < it["value"] < 1.5 and it["stderr"] for step in item["post"] for it in step["expectations"])
+    assert Decimal(job["charge"]["amount"]) <= 2 * Decimal(planned[device]["cost"])
+    assert job["receipt"]["verified"] is True
+    with Client(find(stack.home, tenant)) as client:
+        receipt = Receipt.parse(client.job(job["job"]).receipt(timeout=30).content)
+    predicate = json.loads(receipt.logged)["predicate"]
+    assert predicate["run"]["post"] == ["readout-mitigation/1", "zne/1"]
+    assert predicate["compiled"]["options"] == {
+        "optimization_level": 3,
+        "dynamical_decoupling": "xy4",
+        "twirling": 2,
+    }

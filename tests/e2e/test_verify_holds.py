@@ -4,6 +4,7 @@ warehouse that was rebuilt.
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -28,6 +29,19 @@ STATUSES = ("100", "204", "404", "408", "409", "503")
 SHAPELESS = (b"NATS/1.0\r\nX: \xff\r\n\r\n", b"NATS/1.0 503 no\r\n\r\n", b"NATS/1.0 a\xff\r\n\r\n", b"NATS/1.0", b"??")
 LONG = b"NATS/1.0\r\nX: " + b"x" * 60_000 + b"\r\n\r\n"
 NO_NAMES = (b"\xff", b"a\x0cb", b"a\x00b", b"\xc2\x85", b"b" * 3000)
+BY_GATES = """
+[[price]]
+id = "by-gates"
+backend = "emulated-ibm-manila"
+valid_from = 2026-01-01T00:00:00Z
+source = "a test"
+as_of = 2026-01-01
+confidence = "low"
+per_gate_2q = "0.002"
+per_measurement = "0.001"
+minimum = { amount = "5", rule = "base" }
+credits = { unit = "HQC", price = "0.01" }
+"""
 ROWS = """
 SELECT seq, event_id, type, subject, tenant, job, toString(charge) AS charge, cityHash64(data) AS hash
 FROM events ORDER BY seq
@@ -84,6 +98,23 @@ def test_sessions_that_close_while_broker_and_metering_are_killed_close_once(own
         exported = b"".join(client.export_charges("jsonl")).splitlines()
         assert Decimal(str(charges["amount"])) == sum(Decimal(json.loads(it)["amount"]) for it in exported) == spent
     assert all(it["holds"] for it in _verdicts(own).values())
+
+
+def test_a_job_that_is_charged_by_the_gate_and_in_credits_is_verified(own: EmbeddedStack) -> None:
+    """The bell state has one gate on two qubits, and prepares and measures two: 5 + 100 x (0.002 + 4 x 0.001) HQC."""
+    book = own.home / "pricebook.toml"
+    book.write_text(book.read_text() + BY_GATES)
+    for name in ("broker", "metering"):
+        own.kill(name)
+    own.until(ready=True)
+    with Client(find(own.home, "demo")) as client:
+        job = client.submit(BELL, shots=100, backend="emulated-ibm-manila", key="by gates")
+        assert job.charge(60).amount == Decimal("0.056")
+        exported = csv.DictReader(b"".join(client.export_charges("focus")).decode().splitlines())
+        amounts = {it["SkuMeter"]: it["BilledCost"] for it in exported if it["SkuId"] == "by-gates"}
+    assert amounts == {"gate_2q": "0.002", "measurement": "0.004", "base": "0.05"}
+    verdicts = _verdicts(own)
+    assert all(it["holds"] for it in verdicts.values()), verdicts
 
 
 async def test_messages_of_members_break_no_invariant(own: EmbeddedStack, circuits: Path) -> None:

@@ -3,8 +3,9 @@
     python tests/faults/drill.py --jobs 10000 --every 2
 
 It starts a separate stack, prints one JSON report, and exits with 0 if every job has its result and a receipt that
-verifies offline, and every invariant holds. One process after another is killed with SIGKILL, also nats-server: each at
-least once, and until the last job is submitted. All jobs must still complete.
+verifies offline, every invariant holds, and the warehouse's invoice of each tenant has the lines that the raw log
+gives. One process after another is killed with SIGKILL, also nats-server: each at least once, and until the last job is
+submitted. All jobs must still complete.
 """
 
 from __future__ import annotations
@@ -18,14 +19,20 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from queuebit import AsyncClient, AsyncJob, QueuebitError, Refused, StillRunning, Unreachable
 from queuebit.credentials import find
+from queuebit_audit.inspection import following
+from queuebit_audit.sources import Bus
+from queuebit_runtime.view import Raw, View
 from queuebit_testing.build import BELL
 from queuebit_testing.embedded import EmbeddedStack
+from queuebit_testing.naive_invoices import Message, naive_lines
 
 T = TypeVar("T")
 
@@ -56,10 +63,14 @@ class Report:
     slowest_submit_s: float = 0.0
     verify_s: float = 0.0
     invariants: dict[str, str] = field(default_factory=dict)
+    invoices: dict[str, str] = field(default_factory=dict)
+    """By tenant: `equal`, or what is on the invoice and does not follow from the log, or the other way round."""
 
     @property
     def passed(self) -> bool:
-        return self.results == self.receipts == self.jobs and all(it == "holds" for it in self.invariants.values())
+        holds = all(it == "holds" for it in self.invariants.values())
+        equal = all(it == "equal" for it in self.invoices.values())
+        return self.results == self.receipts == self.jobs and holds and equal
 
 
 class Drill:
@@ -156,7 +167,47 @@ def drill(home: Path, jobs: int, every_s: float) -> Report:
             findings = [f"{found['subject']}: {found['text']}" for found in verdict["findings"]]
             it.report.invariants[verdict["invariant"]] = "; ".join(findings[:20]) or "holds"
         it.report.verify_s = round(time.monotonic() - begin, 1)
+        it.report.invoices = invoices(stack)
         return it.report
+
+
+_KEY = ("project", "price", "component", "unit", "currency")
+
+
+def invoices(stack: EmbeddedStack) -> dict[str, str]:
+    """Compare each tenant's invoice of today, which is not issued, with a second computation from the raw log."""
+    today = datetime.now(UTC).date()
+    period = f"{today - timedelta(days=1)}_{today + timedelta(days=1)}"
+    messages = asyncio.run(_messages(stack))
+    found = {}
+    for tenant in TENANTS:
+        (document,) = stack.ask("invoice", "run", "--tenant", tenant, "--period", period, "--dry-run", timeout=600)
+        lines = {
+            (0, *(it[name] for name in _KEY), Decimal(it["unit_price"])): (
+                *(Decimal(it["quantity"]), Decimal(it["amount"]), it["facts"], it["events"].removeprefix("sha256:")),
+            )
+            for it in document["lines"]
+        }
+        naive, facts = naive_lines(messages, tenant, [], today + timedelta(days=1), document["cut"])
+        differ = lines.items() ^ naive.items()
+        found[tenant] = "equal" if not differ and facts == document["facts"] else f"{sorted(map(str, differ))[:10]}"
+    return found
+
+
+async def _messages(stack: EmbeddedStack) -> list[Message]:
+    """The messages of the log about bills."""
+    messages = []
+
+    def take(raw: Raw) -> None:
+        messages.append(Message(raw.sequence, raw.stored_at, raw.subject, raw.body))
+
+    client = await stack.connect("operator")
+    try:
+        view = View(Bus(client), "operator", ["qb.*.*.*.metered", "qb.job.*.*.corrected.*"], take)
+        await following(view, view.caught_up.wait())
+    finally:
+        await client.close()
+    return messages
 
 
 def main() -> int:

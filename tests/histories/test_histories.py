@@ -16,7 +16,9 @@ from queuebit.status import status_of
 from queuebit_audit.lifecycle import Outstanding, nothing_lost
 from queuebit_audit.messages import fact_of
 from queuebit_audit.money import money_adds_up
+from queuebit_audit.overdrafts import AccountFold
 from queuebit_audit.proofs import Proofs, proven, walls_hold
+from queuebit_audit.records import AccountEntry
 from queuebit_audit.state import History
 from queuebit_broker.adapters import folding
 from queuebit_broker.state import World
@@ -26,6 +28,7 @@ from queuebit_contracts.lifecycle import TERMINAL
 from queuebit_contracts.subjects import covers
 from queuebit_contracts.topology import topology
 from queuebit_contracts.wire import UnknownEvent
+from queuebit_ledger import BOOKS, Book, Ledger
 from queuebit_metering.policy import bill
 from queuebit_metering.state import job_of
 from queuebit_pricing import PriceBook
@@ -177,3 +180,24 @@ def test_the_invariants_hold(recorded: Recorded) -> None:
         len(recorded.view("log")["jobs"]),
         sum(it["sealed"] for it in recorded.view("log")["jobs"].values()),
     )
+
+
+def test_the_ledger_has_the_same_balances_as_the_broker_and_the_audit(recorded: Recorded) -> None:
+    proofs, ledger, world = Proofs(TrustRoot.parse(recorded.in_home("trust.json"))), Ledger(), World()
+    folds: dict[tuple[str, str], AccountFold] = {}
+    for stored in recorded.stored:
+        fact = fact_of(stored, proofs)
+        if isinstance(fact.content, AccountEntry):
+            folds.setdefault((fact.tenant, fact.id), AccountFold()).take(fact.content)
+        if not isinstance(stored.event, UnknownEvent):
+            ledger.take(stored.event, stored.sequence)
+            world.take(stored.event, stored.sequence)
+    assert folds
+    for place, fold in folds.items():
+        balances = {it: ledger.balance(Book(*place, it), "USD") for it in BOOKS}
+        account = world.account(*place)
+        assert balances["available"] == account.available("USD")
+        assert balances["available"].amount == fold.free
+        assert balances["held"] + balances["reserved"] == account.held("USD")
+        assert balances["charged"] == account.spent("USD")
+        assert sum(it.amount for it in balances.values()) == 0

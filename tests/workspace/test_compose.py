@@ -32,6 +32,8 @@ ROOT = Path(__file__).parents[2]
 SERVICES = tuple(declared().service)
 SERVERS = ("nats", "clickhouse")
 PUBLISHED = (*SERVERS, "gateway")
+CALLS_OUT = ("alerting",)
+"""What reaches the world and is not reached from there."""
 EVERYTHING = (*SERVICES, *SERVERS, "provision")
 SECRETS = "/run/secrets"
 
@@ -117,7 +119,8 @@ def test_each_gets_its_own_seed_and_no_other(compose: dict[str, Any], container:
     seeds = {source for source in mounts(compose, container).values() if source.suffix == ".seed"}
     assert seeds == ({home.seed_file(name)} if name not in SERVERS else set())
     folders = {source.name for source in mounts(compose, container).values() if source.is_dir()}
-    assert folders <= {name, *(("trust",) if name in ("provenance", "gateway") else ())}
+    shared = {"provenance": ["trust"], "gateway": ["trust"], "telemetry": ["slos"], "alerting": ["slos", "alerts"]}
+    assert folders <= {name, *shared.get(name, [])}
 
 
 def test_only_provenance_writes_the_trust_document(compose: dict[str, Any]) -> None:
@@ -130,9 +133,23 @@ def test_only_provenance_writes_the_trust_document(compose: dict[str, Any]) -> N
     assert mounted == {"provenance": False, "gateway": True}
 
 
+def test_telemetry_and_alerting_read_the_same_objectives_and_the_same_warehouse(compose: dict[str, Any]) -> None:
+    def read(name: str) -> tuple[str, Path]:
+        found = compose["services"][name]
+        setting = f"QUEUEBIT_{name.upper()}"
+        folder = mounts(compose, found)[found["environment"][f"{setting}_OBJECTIVES"]]
+        return found["environment"][f"{setting}_WAREHOUSE_URL"], folder
+
+    assert read("telemetry") == read("alerting")
+    assert all(it["read_only"] for it in compose["services"]["alerting"]["volumes"])
+    passwords = {it.name for it in mounts(compose, compose["services"]["alerting"]).values() if it.suffix}
+    assert "analyst.password" in passwords, "it reads"
+    assert "warehouse.password" not in passwords, "and does not write"
+
+
 def test_no_secret_is_in_the_file(compose: dict[str, Any], home: Home) -> None:
     text = json.dumps(compose)
-    for path in (home.root / "secrets").iterdir():
+    for path in (it for it in (home.root / "secrets").iterdir() if it.is_file()):
         assert path.read_text().strip() not in text
     for container in compose["services"].values():
         for name, value in container.get("environment", {}).items():
@@ -154,7 +171,7 @@ def test_only_what_users_reach_is_published_and_only_here(compose: dict[str, Any
     assert bool(published) == (container["name"] in PUBLISHED)
     assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in published)
     inner = {name for name, it in compose["networks"].items() if it.get("internal")}
-    assert bool(published) == bool(set(container["networks"]) - inner)
+    assert (container["name"] in (*PUBLISHED, *CALLS_OUT)) == bool(set(container["networks"]) - inner)
 
 
 def test_addresses_lead_to_containers_that_listen_there(compose: dict[str, Any], service: dict[str, Any]) -> None:
@@ -169,7 +186,8 @@ def test_addresses_lead_to_containers_that_listen_there(compose: dict[str, Any],
 
 def test_nothing_starts_before_what_it_needs(service: dict[str, Any], compose: dict[str, Any]) -> None:
     needs = {name: it["condition"] for name, it in service["depends_on"].items()}
-    clickhouse = {"clickhouse": "service_healthy"} if service["name"] == "telemetry" else {}
+    asks = service["name"] in ("telemetry", "alerting")
+    clickhouse = {"clickhouse": "service_healthy"} if asks else {}
     assert needs == {"provision": "service_completed_successfully", **clickhouse}
     assert compose["services"]["provision"]["depends_on"] == {"nats": {"condition": "service_healthy"}}
 

@@ -49,12 +49,18 @@ def distributions() -> dict[str, set[str]]:
     return known | own
 
 
+@cache
+def tree(source: Path) -> ast.Module:
+    return ast.parse(source.read_text())
+
+
+@cache
 def imported(member: Path) -> set[str]:
     """Top-level modules of other distributions that the member's sources import, anywhere in them."""
     own = {path.name for path in (member / "src").iterdir()}
     modules: set[str] = set()
     for source in (member / "src").rglob("*.py"):
-        for node in ast.walk(ast.parse(source.read_text())):
+        for node in ast.walk(tree(source)):
             if isinstance(node, ast.Import):
                 modules |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -105,7 +111,7 @@ def test_no_service_is_missing_its_page() -> None:
 def assigned(path: Path) -> dict[str, ast.expr | None]:
     """What a module assigns at its top."""
     found: dict[str, ast.expr | None] = {}
-    for statement in ast.parse(path.read_text()).body:
+    for statement in tree(path).body:
         match statement:
             case ast.Assign(targets=targets, value=value):
                 found |= {it.id: value for it in targets if isinstance(it, ast.Name)}

@@ -1,0 +1,328 @@
+"""The indicators of service levels, computed from histories that are made by hand."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Any
+
+import pytest
+
+from queuebit_contracts.indicators import DIMENSIONS, INDICATORS, counts
+
+from .job_history import HOUR, START, Life, calibrated, registered
+from .warehouse import WRITER, Warehouse, event
+
+pytestmark = pytest.mark.server
+
+SECOND = timedelta(seconds=1)
+PASSED: dict[str, Any] = {"quality": {"passed": True, "checks": []}}
+DEVIATED: dict[str, Any] = {"quality": {"passed": False, "checks": []}}
+
+
+SPECIAL = {
+    "billing-accuracy",
+    "telemetry-completeness",
+    "cost-per-job",
+    "cost-per-useful-result",
+    "quality-per-cost",
+    "burn",
+    "variance",
+    "drift",
+    "calibration-freshness",
+    "calibration-pass",
+    "time-to-detect",
+    "time-to-remediate",
+}
+"""Not counted one by one from a job's own events."""
+COUNTED = [it for it in INDICATORS if it not in SPECIAL and INDICATORS[it].kind != "value"]
+
+
+@pytest.fixture(scope="module")
+def indicators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """A warehouse for this module, with two backends."""
+    running = Warehouse(tmp_path_factory.mktemp("indicators"))
+    running.fill_at([registered("torino", "ibm"), registered("forte", "ionq"), calibrated("torino")])
+    yield running
+    running.stop()
+
+
+def _fill(warehouse: Warehouse, lives: Iterable[Life]) -> None:
+    warehouse.fill_at(sorted(chain.from_iterable(it.messages() for it in lives), key=lambda it: it[0]))
+
+
+def _text(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+
+
+def _counted(
+    warehouse: Warehouse,
+    indicator: str,
+    tenant: str,
+    since: datetime = START,
+    until: datetime = START + 20 * HOUR,
+    threshold_ms: int | None = None,
+) -> tuple[int, int]:
+    """Good and total cases of one tenant in a window."""
+    (row,) = warehouse.ask(
+        f"SELECT sum(good) AS good, sum(total) AS total FROM {counts(indicator, threshold_ms)}"
+        " WHERE tenant = {tenant:String}",
+        {"tenant": tenant, "since": _text(since), "until": _text(until)},
+    )
+    return row["good"], row["total"]
+
+
+def _threshold(indicator: str) -> int | None:
+    return 5000 if INDICATORS[indicator].kind == "duration" else None
+
+
+def _rows(warehouse: Warehouse, indicator: str, tenant: str) -> list[dict[str, Any]]:
+    query = f"SELECT * FROM {INDICATORS[indicator].view} WHERE tenant = {{tenant:String}} ORDER BY at"
+    return warehouse.ask(query, {"tenant": tenant})
+
+
+@pytest.mark.parametrize("indicator", [*INDICATORS])
+def test_every_view_has_the_columns_of_its_kind(indicators: Warehouse, indicator: str) -> None:
+    found = {it["name"]: it["type"] for it in indicators.ask(f"DESCRIBE TABLE {INDICATORS[indicator].view}")}
+    wanted = {**dict.fromkeys(DIMENSIONS, "String"), "at": "DateTime64(6, 'UTC')"}
+    wanted |= {"value": {"value": "Float64"}, "duration": {"value_ms": "UInt64"}}.get(INDICATORS[indicator].kind, {})
+    wanted |= dict.fromkeys(("good", "total"), "UInt64")
+    plain = {name: re.sub(r"^LowCardinality\((.*)\)$", r"\1", kind) for name, kind in found.items()}
+    assert {name: plain.get(name) for name in wanted} == wanted
+
+
+def test_success_counts_ended_jobs_that_ran(indicators: Warehouse) -> None:
+    _fill(indicators, [
+        Life("s1", START, said=PASSED), Life("s1", START), Life("s1", START, said=DEVIATED),
+        Life("s1", START, end="failed"), Life("s1", START, end="cancelled"), Life("s1", START, end="rejected"),
+        Life("s1", START, end=""), Life("s1", START, wait=None, end=""),
+    ])  # fmt: skip
+    assert _counted(indicators, "success", "s1") == (2, 4)
+    (one, *_) = _rows(indicators, "success", "s1")
+    said = {"project": "chem", "workload_class": "production", "backend": "torino", "vendor": "ibm"}
+    assert {name: one[name] for name in said} == said
+
+
+def test_a_wait_is_from_submitted_to_the_start_and_waiting_jobs_have_their_age(indicators: Warehouse) -> None:
+    _fill(indicators, [
+        Life("w1", START, wait=SECOND), Life("w1", START, wait=3 * SECOND),
+        Life("w1", START, wait=SECOND, end="failed"),
+        Life("w1", START, wait=3 * SECOND, end=""), Life("w1", START, wait=None, end="cancelled"),
+        Life("w1", START, end="rejected"),
+    ])  # fmt: skip
+    assert _counted(indicators, "queue-wait", "w1", threshold_ms=2000) == (2, 4)
+    _fill(indicators, [Life("w1", START, wait=None, end="")])
+    now = datetime.now(UTC)
+    assert _counted(indicators, "queue-wait", "w1", until=now + HOUR, threshold_ms=2000) == (2, 5)
+    waiting = _rows(indicators, "queue-wait", "w1")[-1]
+    assert 0 <= waiting["value_ms"] - (now - START) / timedelta(milliseconds=1) < 60_000
+    assert (waiting["project"], waiting["workload_class"], waiting["backend"]) == ("chem", "production", "")
+
+
+def test_latency_is_of_completed_jobs(indicators: Warehouse) -> None:
+    lives = [Life("e1", START, run=SECOND), Life("e1", START, run=9 * SECOND), Life("e1", START, end="failed")]
+    _fill(indicators, lives)
+    assert _counted(indicators, "end-to-end", "e1", threshold_ms=2000) == (1, 2)
+    assert [it["value_ms"] for it in _rows(indicators, "end-to-end", "e1")] == [2000, 10_000]
+
+
+def test_a_late_event_counts_where_it_belongs_and_a_fast_clock_hides_nothing(indicators: Warehouse) -> None:
+    _fill(indicators, [Life("l1", START, late=5 * HOUR), Life("l1", START, ahead=timedelta(days=9))])
+    assert _counted(indicators, "success", "l1", until=START + HOUR) == (2, 2)
+    assert _counted(indicators, "success", "l1", since=START + HOUR) == (0, 0)
+
+
+def test_a_window_is_half_open(indicators: Warehouse) -> None:
+    _fill(indicators, [Life("h1", START, wait=timedelta(), run=timedelta())])
+    assert _counted(indicators, "success", "h1", until=START + timedelta(microseconds=1)) == (1, 1)
+    assert _counted(indicators, "success", "h1", since=START - HOUR, until=START) == (0, 0)
+
+
+def test_rows_that_are_stored_twice_are_one_case(indicators: Warehouse) -> None:
+    life = Life("d1", START, said={"expected_ms": 9000})
+    indicators.fill_at([*life.messages(), life.sealed(), life.metered()], twice=True)
+    for it in INDICATORS.values():
+        if it.id not in SPECIAL:
+            rows = indicators.ask(f"SELECT sum(total) AS total FROM {it.view} WHERE tenant = 'd1'")
+            assert (it.id, rows) == (it.id, [{"total": 1}])
+    indicators.ask("OPTIMIZE TABLE events FINAL", user=WRITER)  # what the engine does in time, for the projections too
+    for id_ in COUNTED:
+        assert (id_, _counted(indicators, id_, "d1", threshold_ms=_threshold(id_))) == (id_, (1, 1))
+
+
+def test_a_case_of_two_attempts_is_a_retry_and_a_reason_tells_whose_error_it_was(indicators: Warehouse) -> None:
+    _fill(indicators, [
+        Life("r1", START, said={"attempt": 2}), Life("r1", START, said={"attempt": 1}),
+        Life("r1", START, end="failed", said={"attempt": 3, "reason": {"code": "vendor_failed", "text": ""}}),
+        Life("r1", START, end="failed", said={"attempt": 1, "reason": {"code": "bad_program", "text": ""}}),
+    ])  # fmt: skip
+    assert _counted(indicators, "retry", "r1") == (2, 4)
+    assert _counted(indicators, "vendor-error", "r1") == (3, 4)
+    assert {it["cause"] for it in _rows(indicators, "vendor-error", "r1")} == {"", "vendor_failed"}
+    assert (_counted(indicators, "completion", "r1"), _counted(indicators, "success", "r1")) == ((2, 4), (2, 4))
+
+
+def test_latency_beside_the_plan_is_of_jobs_with_an_expected_time(indicators: Warehouse) -> None:
+    lives = [Life("p1", START, run=5 * SECOND, said={"expected_ms": it}) for it in (3001, 3000, 0)]
+    _fill(indicators, [*lives, Life("p1", START), Life("p1", START, end="failed", said={"expected_ms": 9000})])
+    assert _counted(indicators, "end-to-end-relative", "p1") == (1, 2)
+
+
+MISSING = {
+    "nothing": ((), True),
+    "an actor": (("job", "actor"), False),
+    "a trace": (("trace_id",), False),
+    "the compiler's seed": (("compiled", "seed"), False),
+    "usage": (("usage",), False),
+    "a calibration": (("run", "calibration_digest"), False),
+}
+
+
+@pytest.mark.parametrize("missing", MISSING)
+def test_provenance_is_complete_with_every_field(indicators: Warehouse, missing: str) -> None:
+    path, complete = MISSING[missing]
+    tenant = f"f-{'-'.join(path) or 'all'}"
+    life = Life(tenant, START)
+    indicators.fill_at([*life.messages(), life.sealed(without=path)])
+    assert _counted(indicators, "provenance-completeness", tenant) == (int(complete), 1)
+
+
+def test_provenance_is_of_all_ends_a_minute_after_them_and_of_first_receipts(indicators: Warehouse) -> None:
+    uncalibrated = Life("f1", START, backend="forte")
+    ended = [Life("f1", START, end=it) for it in ("failed", "rejected", "cancelled")]
+    never, waits = Life("f1", START), Life("f1", START, end="")
+    _fill(indicators, [uncalibrated, *ended, never, waits])
+    indicators.fill_at([uncalibrated.sealed(without=("run", "calibration_digest")), *(it.sealed() for it in ended)])
+    assert _counted(indicators, "provenance-completeness", "f1") == (4, 5)
+    indicators.fill_at([never.sealed(revision=1)])
+    assert _counted(indicators, "provenance-completeness", "f1") == (4, 5)
+    indicators.fill_at([never.sealed(late=5 * HOUR)])
+    assert _counted(indicators, "provenance-completeness", "f1") == (5, 5)
+    assert _counted(indicators, "provenance-completeness", "f1", until=START + timedelta(seconds=62)) == (1, 1)
+    assert _counted(indicators, "provenance-completeness", "f1", since=START + 5 * HOUR) == (0, 0)
+
+
+def test_telemetry_is_complete_with_events_spans_and_calibration(indicators: Warehouse) -> None:
+    traces = [f"{it:032x}" for it in range(1, 5)]
+    linked, spanless, uncalibrated, unplaced = (
+        Life("t1", START, trace=trace, said={"calibration": "sha256:1"} if trace != traces[2] else {})
+        for trace in traces
+    )
+    _fill(indicators, [linked, spanless, uncalibrated])
+    indicators.fill_at(it for it in unplaced.messages() if "placed" not in it[1][0])
+    spans = [
+        {"Timestamp": int(START.timestamp()), "TraceId": it, "SpanId": "1", "SpanName": "run",
+            "ServiceName": "executor", "Duration": 1}
+        for it in traces if it != traces[1]
+    ]  # fmt: skip
+    rows = "\n".join(map(json.dumps, spans))
+    indicators.ask(f"INSERT INTO otel_traces FORMAT JSONEachRow\n{rows}", user=WRITER)
+    assert _counted(indicators, "telemetry-completeness", "t1") == (1, 4)
+
+
+def test_bills_are_computed_again_to_the_last_digit(indicators: Warehouse) -> None:
+    lives = [Life("b1", START) for _ in range(4)]
+    tiny = "0.000000000000000001"
+    bills = [
+        lives[0].metered(amount="0.3", price="0.1", billed="3"),
+        lives[1].metered(amount="0.4", price="0.1", billed="3"),
+        lives[2].metered(amount=f"0.{'0' * 35}1", price=tiny, billed=tiny),
+        lives[3].metered(amount="?", price="1e99", billed="9" * 60),
+    ]
+    indicators.fill_at(bills)
+    assert _counted(indicators, "billing-recomputation", "b1") == (2, 4)
+
+
+def test_lines_that_equal_the_vendors_are_of_the_newest_bill(indicators: Warehouse) -> None:
+    for accurate in (1, 9):
+        said = {"vendor": "ionq", "period_start": START.isoformat(), "period_end": (START + HOUR).isoformat()}
+        said |= {"statement": "s", "compared": 10, "accurate": accurate, "parts": []}  # type: ignore[dict-item]
+        subject = f"qb.bill.ionq.s{accurate}.imported"
+        indicators.fill_at([(START, event(subject, "qb.bill.imported.v1", START, **said))])
+    assert _counted(indicators, "billing-accuracy", "") == (9, 10)
+
+
+def test_costs_are_of_an_hour_and_of_useful_results(indicators: Warehouse) -> None:
+    lives = [
+        Life("c1", START, said={"compilation": {"esp_ppm": 500_000}}), Life("c1", START),
+        Life("c1", START, said=DEVIATED), Life("c1", START, end="failed"),
+    ]  # fmt: skip
+    _fill(indicators, lives)
+    indicators.fill_at(it.metered(amount="3", price="1", billed="3") for it in lives)
+    indicators.fill_at([lives[0].metered(amount="2", price="1", billed="2", correction=True)])
+    (job,) = _rows(indicators, "cost-per-job", "c1")
+    assert (job["value"], job["amount"], job["total"], job["currency"]) == (2.75, "11", 4, "USD")
+    (result,) = _rows(indicators, "cost-per-useful-result", "c1")
+    assert (result["value"], result["total"]) == (5.5, 2)
+    (quality,) = _rows(indicators, "quality-per-cost", "c1")
+    assert (quality["quality"], quality["value"]) == (1.5, pytest.approx(1.5 / 11))
+    (spend,) = _rows(indicators, "burn", "c1")
+    assert (spend["value"], spend["at"], spend["vendor"]) == (11, f"{START:%Y-%m-%d %H:%M:%S}.000000", "ibm")
+
+
+def test_hours_and_edges_count_what_the_view_counts(indicators: Warehouse) -> None:
+    """Whole hours come from projections, the rest from rows: at every window the sum is that of the view."""
+    rng = random.Random(20261130)
+    lives = [_drawn(rng) for _ in range(200)]
+    _fill(indicators, lives)
+    indicators.fill_at(it.sealed() for it in lives if it.end and rng.random() < 0.9)
+    indicators.fill_at(it.metered() for it in lives if it.end and rng.random() < 0.9)
+    for id_ in COUNTED:
+        for _ in range(2):
+            since, until = sorted(START + HOUR * rng.uniform(-1, 20) for _ in range(2))
+            assert _grouped(indicators, id_, since, until) == _viewed(indicators, id_, since, until), (since, until)
+
+
+def _drawn(rng: random.Random) -> Life:
+    return Life(
+        "law",
+        START + HOUR * rng.uniform(0, 18),
+        wait=timedelta(seconds=rng.uniform(0, 9)),
+        run=timedelta(seconds=rng.uniform(0, 9)),
+        end=rng.choice(("completed", "completed", "completed", "failed", "cancelled", "rejected")),
+        backend=rng.choice(("torino", "forte")),
+        project=rng.choice(("chem", "fin")),
+        workload_class=rng.choice(("", "production", "batch")),
+        late=rng.choice((timedelta(), HOUR * rng.uniform(0, 9))),
+        ahead=rng.choice((timedelta(), timedelta(), timedelta(days=3))),
+        said={"attempt": rng.choice((1, 1, 2)), "expected_ms": rng.choice((0, 2000, 4000))},
+    )
+
+
+def _grouped(warehouse: Warehouse, id_: str, since: datetime, until: datetime) -> list[dict[str, Any]]:
+    query = f"SELECT * FROM {counts(id_, _threshold(id_))} WHERE tenant = 'law' ORDER BY ALL"
+    rows = warehouse.ask(query, {"since": _text(since), "until": _text(until)})
+    return [
+        {"fine" if name == "good" else "cases" if name == "total" else name: it for name, it in row.items()}
+        for row in rows
+    ]
+
+
+def _viewed(warehouse: Warehouse, id_: str, since: datetime, until: datetime) -> list[dict[str, Any]]:
+    names = ", ".join(DIMENSIONS)
+    delay = timedelta(seconds=60 * (id_ == "provenance-completeness"))
+    good = f"sumIf(total, value_ms <= {_threshold(id_)})" if _threshold(id_) else "sum(good)"
+    return warehouse.ask(
+        f"SELECT {names}, {good} AS fine, sum(total) AS cases FROM {INDICATORS[id_].view} WHERE tenant = 'law'"
+        " AND at >= {since:DateTime64(6, 'UTC')} AND at < {until:DateTime64(6, 'UTC')}"
+        f" GROUP BY {names} ORDER BY ALL",
+        {"since": _text(since - delay), "until": _text(until - delay)},
+    )
+
+
+@pytest.mark.parametrize(
+    ("indicator", "threshold_ms", "says"),
+    [
+        ("sucess", None, "there is no indicator sucess"),
+        ("queue-wait", None, "durations have a threshold_ms"),
+        ("success", 1000, "durations have a threshold_ms"),
+        ("queue-wait", 1234, "must be one of 10, 20"),
+    ],
+)
+def test_what_cannot_be_counted_is_refused(indicator: str, threshold_ms: int | None, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        counts(indicator, threshold_ms)

@@ -1,0 +1,91 @@
+"""The time of each indicator over ten million events of 30 days and 20 tenants, with the engine of the warehouse."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from tests.bench.report import Report, percentile
+
+from queuebit_contracts.indicators import INDICATORS, Indicator, counts
+from queuebit_contracts.tables import statements
+from queuebit_warehouse.engine import connect
+
+__all__ = ["measure_indicators"]
+
+BEGAN: Final = datetime(2026, 6, 1, tzinfo=UTC)
+DAYS: Final = 30
+BATCH: Final = 500_000
+ROUNDS: Final = 7
+
+LIVES: Final = """
+INSERT INTO events
+    (seq, stored_at, event_time, event_id, type, source, subject, tenant, job, project, backend, data, generation)
+SELECT
+    number + 1 AS seq,
+    toDateTime64({began:UInt32}, 6, 'UTC') + toIntervalMicrosecond(number * {apart:UInt64}) AS at,
+    at,
+    toString(seq),
+    ['qb.job.submitted.v1', 'qb.account.held.v1', 'qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.started.v1',
+     'qb.job.completed.v1', 'qb.job.metered.v1', 'qb.job.sealed.v2'][1 + number % 8] AS type,
+    'qb/bench',
+    concat('qb.job.', tenant, '.', job),
+    concat('t', toString(intDiv(number, 8) % 20)) AS tenant,
+    concat('j', toString(intDiv(number, 8))) AS job,
+    if(type IN ('qb.job.accepted.v1', 'qb.job.metered.v1'), 'main', ''),
+    if(type IN ('qb.job.submitted.v1', 'qb.job.sealed.v2'), '', concat('backend-', toString(intDiv(number, 160) % 5))),
+    multiIf(
+        type = 'qb.job.completed.v1', concat(
+            '{"submitted_at":"', toString(at - toIntervalSecond(2)),
+            '","accepted_at":"', toString(at - toIntervalMicrosecond(3 * {apart:UInt64})),
+            '","started_at":"', toString(at - toIntervalMillisecond(seq % 1800)),
+            '","workload_class":"', class, '","terms":{"project":"main"},"attempt":1,"expected_ms":1500}'),
+        type = 'qb.job.metered.v1', concat('{"workload_class":"', class,
+            '","charge":{"amount":"0.3","currency":"USD","jbu":"0","lines":[{"billed":"3","unit_price":"0.1","amount":"0.3"}]}}'),
+        type = 'qb.job.sealed.v2', concat('{"workload_class":"', class,
+            '","text":"{\\\\"predicate\\\\":{\\\\"outcome\\\\":{\\\\"state\\\\":\\\\"completed\\\\"}}}"}'),
+        concat('{"workload_class":"', class, '"}')),
+    'bench'
+FROM (SELECT number, ['production', 'experimental', 'interactive', 'batch'][1 + intDiv(number, 800) % 4] AS class
+    FROM numbers({first:UInt64}, {batch:UInt64}))
+"""
+"""Lives of jobs of eight events each, evenly over the days."""
+
+
+def measure_indicators(report: Report, events: int) -> None:
+    """Fill the table `events`, then ask for each indicator over all days, for every tenant."""
+    report.heading(f"Indicators over {events:,} events of {DAYS} days and 20 tenants")
+    apart = str(DAYS * 86_400_000_000 // events)
+    with tempfile.TemporaryDirectory(prefix="queuebit-bench-") as folder:
+        engine = connect(f"{folder}/warehouse")
+        for statement in statements("bench"):
+            engine.query(statement, "Null")
+        began = time.perf_counter()
+        for first in range(0, events, BATCH):
+            batch = str(min(BATCH, events - first))
+            values = {"began": str(int(BEGAN.timestamp())), "apart": apart, "first": str(first), "batch": batch}
+            engine.query(LIVES, "Null", params=values)
+        report.add("rows inserted", f"{events / (time.perf_counter() - began):,.0f} rows/s")
+        window = {
+            "since": f"{BEGAN + timedelta(minutes=11):%Y-%m-%d %H:%M:%S}",
+            "until": f"{BEGAN + timedelta(days=DAYS, minutes=-7):%Y-%m-%d %H:%M:%S}",
+        }
+        for indicator in INDICATORS.values():
+            took = []
+            for _ in range(ROUNDS):
+                asked = time.perf_counter()
+                engine.query(_query(indicator), "JSONEachRow", params=window)
+                took.append((time.perf_counter() - asked) * 1000)
+            report.add(indicator.id, f"p50 {percentile(took, 0.5):.1f} ms, worst {max(took):.1f} ms", "floor: 50 ms")
+        engine.close()
+
+
+def _query(indicator: Indicator) -> str:
+    if indicator.kind == "value":
+        return f"""
+            SELECT tenant, project, avg(value) FROM {indicator.view}
+            WHERE at >= {{since:DateTime64(6, 'UTC')}} AND at < {{until:DateTime64(6, 'UTC')}} GROUP BY tenant, project
+        """
+    return f"SELECT * FROM {counts(indicator.id, 2000 if indicator.kind == 'duration' else None)}"

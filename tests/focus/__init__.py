@@ -1,0 +1,1 @@
+"""The validator of the FOCUS project reads an invoice's export: `make focus`."""
