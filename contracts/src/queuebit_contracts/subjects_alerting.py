@@ -14,6 +14,7 @@ __all__ = [
     "alert",
     "fingerprint",
     "group_id",
+    "group_of",
     "incident",
     "incident_id",
     "silence",
@@ -44,6 +45,11 @@ def incident(name: str) -> Aggregate:
 def incident_id(group: str, serial: int) -> str:
     """The id of the incident of a group with this number, from 1."""
     return f"{group}-{serial}"
+
+
+def group_of(incident_name: str) -> str:
+    """The group of an incident with this id."""
+    return incident_name.partition("-")[0]
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:

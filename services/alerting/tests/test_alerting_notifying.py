@@ -9,7 +9,9 @@ import pytest
 from queuebit_contracts.alert_documents import Alerts, Receiver, Rotation, Route, Window
 from queuebit_contracts.alerts import Acknowledgement, AlertAcknowledged, Matcher, Silence, SilenceCreated, SilenceEnd
 from queuebit_contracts.alerts import SilenceEnded as Ended
-from queuebit_contracts.subjects_alerting import alert, fingerprint, group_id
+from queuebit_contracts.incidents import IncidentAcknowledgement, IncidentAlert, IncidentEnd, Opening, Reopening
+from queuebit_contracts.subjects_alerting import alert, fingerprint, group_id, incident_id
+from queuebit_incidents.events import fact_of
 
 from .alerting_world import NOON, Process, World
 
@@ -17,6 +19,8 @@ RECEIVERS = {
     it: Receiver(kind="alertmanager", url="https://example.com") for it in ("ann", "bob", "cid", "chat", "billing")
 }
 ROTATION = Rotation(members=("ann", "bob", "cid"), starts=NOON, shift_hours=24, escalate_minutes=15)
+
+OF_AN_INCIDENT = (IncidentAlert(alert="0" * 16, number=1, labels={"alertname": "one"}, summary="", fired_at=NOON),)
 
 
 def world(**changed: object) -> World:
@@ -187,6 +191,36 @@ async def test_an_acknowledgement_ends_the_escalation_until_it_fires_again() -> 
     await it.of(one=False)
     await it.of(one=True)
     it.clock.passes(900)
+    assert await it.of() == [("bob", "escalated")]
+
+
+async def test_an_acknowledged_incident_ends_the_escalation_of_its_group_until_the_incident_is_over() -> None:
+    it = world()
+    group = group_id({"backend": "torino"})
+    name = incident_id(group, 1)
+    opening = Opening(incident=name, group=group, labels={"backend": "torino"}, title="one", alerts=OF_AN_INCIDENT)
+    await it.log.append(fact_of(opening))
+    await it.log.append(fact_of(IncidentAcknowledgement(incident=name, episode=1, by="ann")))
+    assert await it.of(one=True) == [("ann", "fired")], "acknowledged before the first notification"
+    it.clock.passes(3600)
+    assert await it.of() == []
+    await it.of(one=False)
+    await it.of(one=True)
+    it.clock.passes(3600)
+    assert await it.of() == [], "it fired again within the same incident"
+    await it.log.append(fact_of(IncidentEnd(incident=name, episode=1, rule="quiet", ended_at=it.clock.now())))
+    assert await it.of() == [("bob", "escalated")]
+
+
+async def test_a_person_who_ends_an_incident_ends_the_escalation_of_what_still_fires() -> None:
+    it = world()
+    await it.of(one=True)
+    group = group_id({"backend": "torino"})
+    end = IncidentEnd(incident=incident_id(group, 1), episode=1, rule="person", by="ann", ended_at=it.clock.now())
+    await it.log.append(fact_of(end))
+    it.clock.passes(3600)
+    assert await it.of() == []
+    await it.log.append(fact_of(Reopening(incident=end.incident, episode=2, by="ann", text="not over")))
     assert await it.of() == [("bob", "escalated")]
 
 

@@ -13,7 +13,7 @@ from queuebit_alerting.quieting import Quieting
 from queuebit_alerting.state import Book
 from queuebit_contracts.alert_documents import Alerts
 from queuebit_contracts.incidents import AlertEpisode, IncidentAnswer, IncidentRequest
-from queuebit_contracts.subjects_alerting import group_id, incident
+from queuebit_contracts.subjects_alerting import group_id, group_of, incident
 from queuebit_incidents.events import IncidentFact, fact_of
 from queuebit_incidents.orders import Refused, obey
 from queuebit_incidents.rules import AlertNow, Rules, decide, firing_of
@@ -159,7 +159,7 @@ class AnswerIncidents(_Appends):
         if known is None:  # it may be newer than what this process has followed
             await self._catch_up(request.incident)
             known = self._incidents.incidents.get(request.incident)
-        group, now = request.incident.partition("-")[0], self._clock.now()
+        group, now = group_of(request.incident), self._clock.now()
         firing = [
             AlertEpisode(alert=it.last.alert, number=it.last.number)
             for it in firing_of(group, alerts_now(self._book, self._quieting()))

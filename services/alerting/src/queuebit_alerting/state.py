@@ -20,8 +20,9 @@ from queuebit_contracts.alerts import (
     SilenceCreated,
     SilenceEnded,
 )
+from queuebit_contracts.incidents import IncidentAcknowledged, IncidentOpened, IncidentReopened, IncidentResolved
 from queuebit_contracts.subjects import parse
-from queuebit_contracts.subjects_alerting import fingerprint
+from queuebit_contracts.subjects_alerting import fingerprint, group_of
 from queuebit_runtime.stored import Stored
 
 __all__ = ["FIRING", "Alert", "Book", "Group", "Signal"]
@@ -73,6 +74,8 @@ class Group:
     """The first notification since no receiver knew of a firing alert; 0 while none does."""
     acknowledged: int = 0
     """The last notification that a person acknowledged."""
+    incident_in_hand: bool = False
+    """Whether a person acknowledged or ended its newest incident."""
     informed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By receiver and alert: the number of the firing that the receiver knows of."""
     notified_at: Mapping[str, datetime] = field(default_factory=dict)
@@ -84,8 +87,8 @@ class Group:
 
     @property
     def in_hand(self) -> bool:
-        """Whether a person acknowledged it since it opened."""
-        return 0 < self.opened <= self.acknowledged
+        """Whether a person acknowledged it since it opened, or acknowledged or ended its incident."""
+        return self.opened > 0 and (self.opened <= self.acknowledged or self.incident_in_hand)
 
 
 class Book:
@@ -119,10 +122,20 @@ class Book:
             case AlertAcknowledged():
                 group = self.groups.get(owner, Group())
                 self.groups[owner] = replace(group, acknowledged=max(group.acknowledged, event.data.number))
+            case IncidentAcknowledged():
+                self._incident(owner, in_hand=True)
+            case IncidentResolved():
+                self._incident(owner, in_hand=event.data.rule == "person")
+            case IncidentOpened() | IncidentReopened():
+                self._incident(owner, in_hand=False)
             case SilenceCreated():
                 self.silences[owner] = event.data
             case SilenceEnded():
                 self.silences.pop(owner, None)
+
+    def _incident(self, name: str, *, in_hand: bool) -> None:
+        group = group_of(name)
+        self.groups[group] = replace(self.groups.get(group, Group()), incident_in_hand=in_hand)
 
     def _notified(self, event: AlertNotified) -> None:
         data = event.data
@@ -136,10 +149,10 @@ class Book:
         known = {**group.informed, data.receiver: informed}
         is_open = any(known.values())
         is_step = group.opened == 0 or data.reason == "escalated"
-        self.groups[data.group] = Group(
+        self.groups[data.group] = replace(
+            group,
             number=data.number,
             opened=(group.opened or data.number) if is_open else 0,
-            acknowledged=group.acknowledged,
             informed={receiver: them for receiver, them in known.items() if them},
             notified_at={**group.notified_at, data.receiver: event.time},
             step=data.step if is_open else 0,
