@@ -24,16 +24,14 @@ WORDS = {
     "delegation": ("poison", "dpoison"),
     "session": ("poison", "spoison"),
     "hybrid": ("poison", "hpoison"),
-    "config": ("poison",),
     "bill": ("poison", "poison", "1"),
-    "slo": ("poison", "1"),
-    "silence": ("spoison",),
     "budget": ("poison", "poison"),
     "invoice": ("poison", "2099-01", "1"),
     "backend": ("aer",),
     "proof": ("main",),
 }
 """The values of the wildcards of a subject, by its noun; a placement has one value per backend."""
+ANY_NOUN = ("poison", "1")
 
 _number = itertools.count(1)
 
@@ -99,6 +97,6 @@ async def _poison(stack: EmbeddedStack) -> set[str]:
 
 def _subjects(pattern: str) -> list[str]:
     """Return the subjects of a pattern of the topology."""
-    words = iter(WORDS[pattern.split(".")[1]])
+    words = iter(WORDS.get(pattern.split(".")[1], ANY_NOUN))
     tokens = [next(words) if token == "*" else token for token in pattern.split(".")]
     return [".".join([*tokens[:-1], it]) for it in PLACES] if tokens[-1] == "" else [".".join(tokens)]
