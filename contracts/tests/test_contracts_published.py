@@ -39,6 +39,8 @@ UNRELEASED = frozenset(
         "qb.slo.notified.v1",
         "qb.slo.resolved.v1",
         "qb.backend.calibration_failed.v1",
+        "qb.backend.interrupted.v1",
+        "qb.backend.restored.v1",
         "qb.bill.imported.v1",
         "qb.bill.read.v1",
         "qb.account.expired.v1",

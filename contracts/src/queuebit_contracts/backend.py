@@ -13,12 +13,16 @@ __all__ = [
     "AliveAnswer",
     "BackendCalibrated",
     "BackendCalibrationFailed",
+    "BackendInterrupted",
     "BackendRegistered",
+    "BackendRestored",
     "Calibration",
     "CalibrationAttempt",
     "CalibrationFailure",
+    "Interruption",
     "Kind",
     "Registration",
+    "Restoration",
 ]
 
 KINDS: Final = ("simulator", "emulated", "qpu")
@@ -85,6 +89,26 @@ class CalibrationAttempt(Wire):
     """Why the newest failed."""
 
 
+class Interruption(Wire):
+    """A backend went out of service."""
+
+    backend: Name
+    since: Moment
+    """When it failed to answer for the first time."""
+    reason: Reason
+    """Why it counts as out of service; `no_answer`: its executor did not answer for as long as the scheduler allows."""
+
+
+class Restoration(Wire):
+    """A backend is in service again."""
+
+    backend: Name
+    interrupted_since: Moment
+    """`since` of the interruption that ends."""
+    answers_since: Moment
+    """From when on it answered without a gap."""
+
+
 class AliveAnswer(Wire):
     """What an executor answers to `qb.alive.<backend>`. Older ones answer `{}`."""
 
@@ -108,3 +132,16 @@ class BackendCalibrationFailed(Event[CalibrationFailure]):
     """Reading the calibration failed; said once, until an attempt succeeds or fails for another reason."""
 
     type: Literal["qb.backend.calibration_failed.v1"] = "qb.backend.calibration_failed.v1"
+
+
+class BackendInterrupted(Event[Interruption]):
+    """The backend is out of service until `restored`; said once for each interruption, however often it answers in
+    between for a short time."""
+
+    type: Literal["qb.backend.interrupted.v1"] = "qb.backend.interrupted.v1"
+
+
+class BackendRestored(Event[Restoration]):
+    """The backend has answered for long enough to be in service again."""
+
+    type: Literal["qb.backend.restored.v1"] = "qb.backend.restored.v1"

@@ -34,7 +34,13 @@ from queuebit_contracts.alerts import (
     SilenceCreated,
     SilenceEnded,
 )
-from queuebit_contracts.backend import BackendCalibrated, BackendCalibrationFailed, BackendRegistered
+from queuebit_contracts.backend import (
+    BackendCalibrated,
+    BackendCalibrationFailed,
+    BackendInterrupted,
+    BackendRegistered,
+    BackendRestored,
+)
 from queuebit_contracts.budget import BudgetReached
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.config import ConfigApplied
@@ -207,6 +213,8 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(BackendRegistered, "qb.backend.{backend}.registered", ("executor",)),
         Entry(BackendCalibrated, "qb.backend.{backend}.calibrated", ("executor",)),
         Entry(BackendCalibrationFailed, "qb.backend.{backend}.calibration_failed", ("executor",)),
+        Entry(BackendInterrupted, "qb.backend.{backend}.interrupted", ("scheduler",)),
+        Entry(BackendRestored, "qb.backend.{backend}.restored", ("scheduler",)),
         Entry(AlertFired, "qb.slo.{alert}.fired.{number}", ("alerting",)),
         Entry(AlertResolved, "qb.slo.{alert}.resolved.{number}", ("alerting",)),
         Entry(AlertNotified, "qb.slo.{group}.notified.{number}", ("alerting",)),

@@ -93,6 +93,8 @@ class SchedulerSettings(_Entry):
     """The most placed jobs of a backend that have not ended, per slot."""
     silence_s: float = Field(default=30, ge=2, le=3600)
     """How long a backend may leave questions unanswered before its waiting jobs are placed elsewhere."""
+    return_s: float = Field(default=120, ge=2, le=86400)
+    """How long a backend that was out of service must answer without a gap before it is in service again."""
 
 
 class BrokerSettings(_Entry):

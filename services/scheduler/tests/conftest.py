@@ -36,6 +36,8 @@ from queuebit_kernel import FixedClock, Unavailable, digest
 from queuebit_runtime.payloads import Missing
 from queuebit_runtime.tracing import Tracing
 from queuebit_scheduler.handlers import PlaceJobs
+from queuebit_scheduler.liveness import ASK_S, Ask, WatchBackends, limits_of
+from queuebit_scheduler.outages import ReportOutages
 from queuebit_scheduler.state import State
 from queuebit_scheduling import MEDIA_TYPE, POLICY, Policy, Snapshot
 from queuebit_testing.memory import MemoryLog
@@ -245,6 +247,13 @@ class World:
 
     def later(self, seconds: float) -> datetime:
         return self.clock.now() + timedelta(seconds=seconds)
+
+
+def watching(world: World, ask: Ask, *, silence_s: float, return_s: float = 2 * ASK_S) -> WatchBackends:
+    """A watch of the world's backends, whose facts go to the world's log."""
+    limits = limits_of(silence_s, return_s)
+    report = ReportOutages(world.state, world.log, limits)
+    return WatchBackends(world.state, ask, world.clock, limits, report=report, wake=world.place.wake)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from queuebit_runtime.log import Guarded, Stored
 from queuebit_scheduler import handlers
 from queuebit_scheduler.folding import Folding
 from queuebit_scheduler.handlers import CYCLE_LIMIT, AnswerWaiting
-from queuebit_scheduler.liveness import ASK_S, WatchBackends
+from queuebit_scheduler.liveness import ASK_S
 from queuebit_scheduler.rescoring import RescoreJobs
 from queuebit_scheduler.state import State
 from queuebit_scheduling import FairShare, Snapshot, Step, decode, encode, plan
@@ -27,7 +27,7 @@ from queuebit_scheduling.usage import micros
 from queuebit_testing.build import submitted
 from queuebit_testing.memory import MemoryLog, MemoryPayloads
 
-from .conftest import World
+from .conftest import World, watching
 
 
 class _Outage(MemoryLog):
@@ -395,7 +395,7 @@ async def test_a_backend_is_gone_after_enough_questions_without_an_answer(
         answered = next(left)
         return AliveAnswer() if answered else (None if answered is None else False)
 
-    watch = WatchBackends(world.state, ask, world.clock, silence_s=3 * ASK_S, wake=world.place.wake)
+    watch = watching(world, ask, silence_s=3 * ASK_S)
     gone = []
     for _ in answers:
         await watch.look()
@@ -416,7 +416,7 @@ async def test_a_tenant_sees_which_backends_answer_and_how_their_calibrations_we
     async def ask(backend: str) -> AliveAnswer | Literal[False] | None:
         return AliveAnswer(calibration=attempt) if backend == "aer" else False
 
-    watch = WatchBackends(world.state, ask, world.clock, silence_s=2 * ASK_S, wake=world.place.wake)
+    watch = watching(world, ask, silence_s=2 * ASK_S)
     states = [{row["backend"]: row["live"] for row in watch.answer("acme", Question()).rows}]
     for _ in range(2):
         await watch.look()

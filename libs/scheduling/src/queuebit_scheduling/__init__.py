@@ -1,6 +1,7 @@
 """The rules of scheduling, the snapshots that they use, and the stored form of a snapshot."""
 
 from queuebit_scheduling.codec import MEDIA_TYPE, decode, encode
+from queuebit_scheduling.contact import Contact, ContactLimits, change, is_silent
 from queuebit_scheduling.explain import Explanation, Unexplained, explain, explain_stored
 from queuebit_scheduling.plan import Cycle, Place, Policy, Step, Target, Turn, plan
 from queuebit_scheduling.policy import POLICY, FairShare
@@ -28,6 +29,8 @@ __all__ = [
     "BackendCapacity",
     "Candidate",
     "CandidateGroup",
+    "Contact",
+    "ContactLimits",
     "Cycle",
     "Explanation",
     "FairShare",
@@ -46,11 +49,13 @@ __all__ = [
     "Unexplained",
     "Waiting",
     "by_name",
+    "change",
     "cost_ranks",
     "decode",
     "encode",
     "explain",
     "explain_stored",
+    "is_silent",
     "micros",
     "moment_of",
     "period_of",

@@ -12,7 +12,8 @@ from queuebit_scheduler.adapters import StoredDecisions
 from queuebit_scheduler.explaining import ExplainJob
 from queuebit_scheduler.folding import Folding
 from queuebit_scheduler.handlers import AnswerWaiting, PlaceJobs
-from queuebit_scheduler.liveness import WatchBackends, over_bus
+from queuebit_scheduler.liveness import WatchBackends, limits_of, over_bus
+from queuebit_scheduler.outages import ReportOutages
 from queuebit_scheduler.rescoring import RescoreJobs
 from queuebit_scheduler.routes import queries
 from queuebit_scheduler.settings import Settings
@@ -33,7 +34,9 @@ def create_app() -> Service:
     folding = Folding(state, rescore, place.wake)
     subjects, snapshot = topology().service["scheduler"].view, service.snapshot(folding)
     service.views.append(View(service.bus, "scheduler", subjects, fold_events(folding.evolve), snapshot=snapshot))
-    watch = WatchBackends(state, over_bus(service.bus), clock, silence_s=settings.silence_s, wake=place.wake)
+    limits = limits_of(settings.silence_s, settings.return_s)
+    report = ReportOutages(state, service.log, limits)
+    watch = WatchBackends(state, over_bus(service.bus), clock, limits, report=report, wake=place.wake)
     service.include(queries(AnswerWaiting(state, clock), ExplainJob(service.log, decisions), watch.answer))
     service.work += [place.run, place.tick, watch.run, rescore.run]
     service.detail = lambda: {"waiting": state.waiting, "outstanding": state.outstanding}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 
 from pydantic import TypeAdapter
@@ -15,7 +16,13 @@ __all__ = ["FrozenState"]
 
 _OpenSession = tuple[str, str, str]
 _Rest = tuple[
-    dict[str, int], set[str], tuple[Tenant, ...], tuple[RunTime, ...], tuple[_OpenSession, ...], dict[str, int]
+    dict[str, int],
+    set[str],
+    dict[str, datetime],
+    tuple[Tenant, ...],
+    tuple[RunTime, ...],
+    tuple[_OpenSession, ...],
+    dict[str, int],
 ]
 
 
@@ -26,6 +33,8 @@ class FrozenState:
     slots: dict[str, int]
     """Of each registered backend."""
     answering: set[str]
+    interrupted: dict[str, datetime]
+    """The backends that are out of service, and since when."""
     tenants: tuple[Tenant, ...]
     """Without reserved service, which follows from the placed jobs."""
     run_times: tuple[RunTime, ...]
@@ -38,7 +47,8 @@ class FrozenState:
 
     def encode(self) -> Iterator[bytes]:
         """The records."""
-        yield _rest().dump_json((self.slots, self.answering, self.tenants, self.run_times, self.sessions, self.owed))
+        backends = self.slots, self.answering, self.interrupted
+        yield _rest().dump_json((*backends, self.tenants, self.run_times, self.sessions, self.owed))
         jobs: tuple[AcceptedJob | Outstanding, ...] = (*self.waiting, *self.placed)
         yield from map(_job().dump_json, jobs)
 

@@ -20,3 +20,5 @@ class Settings(BaseSettings):
     """
     silence_s: float = Field(default=30.0, ge=2, le=3600)
     """How long a backend may leave questions unanswered before jobs that wait there are placed elsewhere."""
+    return_s: float = Field(default=120.0, ge=2, le=86400)
+    """How long a backend that was out of service must answer without a gap before it is in service again."""

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from queuebit_contracts.backend import BackendRegistered
+from queuebit_contracts.backend import BackendInterrupted, BackendRegistered, BackendRestored
 from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.job import Ended, JobAccepted, JobCompleted, JobPlaced, JobStarted
 from queuebit_contracts.session import SessionClosed, SessionOpened
+from queuebit_scheduler.backends import Backends
 from queuebit_scheduler.frozen import FrozenState
 from queuebit_scheduler.jobs import AcceptedJob, Outstanding
 from queuebit_scheduler.sessions import Sessions
@@ -30,12 +31,9 @@ class State:
 
     def __init__(self, places_per_slot: int, policy: Policy = POLICY) -> None:
         self.policy = policy
-        self._places_per_slot = places_per_slot
         self._waiting = WaitingJobs(policy)
         self._outstanding: dict[Key, Outstanding] = {}
-        self._backends: dict[str, BackendCapacity] = {}
-        """One without slots has not registered."""
-        self._answering: set[str] = set()
+        self._backends = Backends(places_per_slot)
         self._tenants = Tenants()
         self._sessions = Sessions(policy)
         self._run_times = RunTimes()
@@ -64,8 +62,8 @@ class State:
             case JobStarted():
                 if outstanding := self._shown((event.data.tenant, event.data.job), event.data.backend, sequence):
                     outstanding.started_at = at
-            case BackendRegistered():
-                self._registered(event)
+            case BackendRegistered() | BackendInterrupted() | BackendRestored():
+                self._backends.take(event)
             case SessionOpened():
                 self._count_sessions(self._sessions.opened(event.data))
             case SessionClosed():
@@ -83,7 +81,7 @@ class State:
 
     def backends(self) -> dict[str, BackendCapacity]:
         """Every registered backend by name."""
-        return {name: it for name, it in sorted(self._backends.items()) if it.slots}
+        return {it.name: it for it in sorted(self._backends.registered(), key=lambda it: it.name)}
 
     def snapshot(self, at: datetime, limit: int) -> Snapshot | None:
         """The snapshot of a cycle; None while no job can be placed.
@@ -92,7 +90,7 @@ class State:
             at: the moment of the decision.
             limit: the most placements of the cycle.
         """
-        free = (self.policy.free(it, first=True) for it in self._backends.values() if it.slots)
+        free = (self.policy.free(it, first=True) for it in self._backends.registered())
         if not self._waiting or not any(free):
             return None  # so it is after most events while the platform is full
         groups = self._waiting.groups()
@@ -113,7 +111,12 @@ class State:
 
     def answering(self) -> list[str]:
         """The backends that promised to answer."""
-        return sorted(self._answering)
+        return sorted(self._backends.answering)
+
+    @property
+    def interrupted(self) -> Mapping[str, datetime]:
+        """The backends that are out of service, and since when."""
+        return self._backends.interrupted
 
     def silence(self, since: Mapping[str, datetime]) -> bool:
         """Note which backends do not answer, and queue the jobs that the policy takes from them.
@@ -124,14 +127,11 @@ class State:
         Returns:
             Whether anything changed that a cycle may act on.
         """
-        before = dict(self._backends)
-        for name, it in before.items():
-            silent_since_us = micros(since[name]) if name in since else None
-            self._backends[name] = replace(it, silent_since_us=silent_since_us)
+        changed = self._backends.silence(since)
         stranded = [key for key, it in self._outstanding.items() if self._may_leave(it)]
         for key in stranded:
             self._waiting.add(self._free(key).left())
-        return bool(stranded) or before != self._backends
+        return bool(stranded) or changed
 
     def placed_of(self, tenant: str) -> list[tuple[Outstanding, int]]:
         """A tenant's jobs with a place, oldest placement first, and how many jobs were placed there before each."""
@@ -183,15 +183,25 @@ class State:
                 placed.append(replace(it))
             else:
                 waiting.append(it.left())
-        slots = {it.name: it.slots for it in self._backends.values() if it.slots}
-        known = slots, {*self._answering}, self._tenants.all(), self._run_times.all(), *self._sessions.freeze()
-        return FrozenState(*known, tuple(waiting), tuple(placed))
+        slots = {it.name: it.slots for it in self._backends.registered()}
+        sessions, owed = self._sessions.freeze()
+        return FrozenState(
+            slots=slots,
+            answering={*self._backends.answering},
+            interrupted={**self._backends.interrupted},
+            tenants=self._tenants.all(),
+            run_times=self._run_times.all(),
+            sessions=sessions,
+            owed=owed,
+            waiting=tuple(waiting),
+            placed=tuple(placed),
+        )
 
     def restore(self, frozen: FrozenState) -> None:
         """Become what was frozen; the state is empty before."""
         for name, slots in frozen.slots.items():
-            self._offer(name, slots)
-        self._answering = frozen.answering
+            self._backends.offer(name, slots)
+        self._backends.answering, self._backends.interrupted = frozen.answering, frozen.interrupted
         self._tenants.restore(frozen.tenants)
         self._run_times.restore(frozen.run_times)
         self._sessions.restore(frozen.sessions, frozen.owed)
@@ -204,17 +214,6 @@ class State:
 
     def _active(self, key: Key) -> bool:
         return key in self._waiting or key in self._outstanding
-
-    def _registered(self, event: BackendRegistered) -> None:
-        name, slots = event.data.backend, event.data.slots
-        self._offer(name, slots)
-        if event.data.answers_alive and slots:
-            self._answering.add(name)
-        else:
-            self._answering.discard(name)
-
-    def _offer(self, name: str, slots: int) -> None:
-        self._backends[name] = replace(self._capacity(name), slots=slots, queue_depth=slots * self._places_per_slot)
 
     def _close(self, tenant: str, session: str) -> None:
         """A session closed: its jobs take their turns as all others."""
@@ -233,7 +232,7 @@ class State:
         """Note how many sessions a backend has, and what it owes."""
         if backend is not None:
             owed_us, sessions = self._sessions.owed_us(backend), self._sessions.on(backend)
-            self._backends[backend] = replace(self._capacity(backend), owed_us=owed_us, sessions=sessions)
+            self._backends[backend] = replace(self._backends[backend], owed_us=owed_us, sessions=sessions)
 
     def _placed(self, event: JobPlaced, sequence: int) -> None:
         """The log shows a placement; a place that is reserved with another session is replaced."""
@@ -260,8 +259,8 @@ class State:
         """Whether a job that has not started is decided again, as the policy says; no job runs twice."""
         if it.started_at is not None or not it.confirmed:
             return False
-        others = (self._capacity(other.backend) for other in it.accepted.job.candidates if other.backend != it.backend)
-        return self.policy.leaves(self._capacity(it.backend), others)
+        others = (self._backends[other.backend] for other in it.accepted.job.candidates if other.backend != it.backend)
+        return self.policy.leaves(self._backends[it.backend], others)
 
     def _ended(self, key: Key, at: datetime, *, completed: bool) -> None:
         if key in self._waiting:
@@ -285,11 +284,8 @@ class State:
 
     def _take(self, it: Outstanding, places: int) -> None:
         backend, expected_us = it.backend, places * it.expected_us
-        self._backends[backend] = self._capacity(backend).with_jobs(places, expected_us)
+        self._backends[backend] = self._backends[backend].with_jobs(places, expected_us)
         self._tenants.expect(it.accepted.job.tenant, expected_us)
         if it.session is not None:
             self._sessions.expect(backend, expected_us)
             self._count_sessions(backend)
-
-    def _capacity(self, name: str) -> BackendCapacity:
-        return self._backends.get(name) or BackendCapacity(name, 0, 0)

@@ -1,0 +1,58 @@
+"""Every backend that the log names: its capacity, and whether it is in service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from queuebit_contracts.backend import BackendInterrupted, BackendRegistered, BackendRestored
+from queuebit_scheduling import BackendCapacity, micros
+
+__all__ = ["Backends"]
+
+
+class Backends:
+    """Capacities by name. A backend without slots has not registered."""
+
+    def __init__(self, places_per_slot: int) -> None:
+        self._places_per_slot = places_per_slot
+        self._capacity: dict[str, BackendCapacity] = {}
+        self.answering: set[str] = set()
+        """Those that promised to answer."""
+        self.interrupted: dict[str, datetime] = {}
+        """Those that are out of service, and since when."""
+
+    def __getitem__(self, name: str) -> BackendCapacity:
+        return self._capacity.get(name) or BackendCapacity(name, 0, 0)
+
+    def __setitem__(self, name: str, capacity: BackendCapacity) -> None:
+        self._capacity[name] = capacity
+
+    def registered(self) -> Iterator[BackendCapacity]:
+        """Those that can run jobs."""
+        return (it for it in self._capacity.values() if it.slots)
+
+    def take(self, event: BackendRegistered | BackendInterrupted | BackendRestored) -> None:
+        """Fold a fact about a backend."""
+        match event:
+            case BackendRegistered(data=data):
+                self.offer(data.backend, data.slots)
+                promised = data.answers_alive and data.slots
+                (self.answering.add if promised else self.answering.discard)(data.backend)
+            case BackendInterrupted(data=interruption):
+                self.interrupted[interruption.backend] = interruption.since
+            case BackendRestored(data=restoration):
+                self.interrupted.pop(restoration.backend, None)
+
+    def offer(self, name: str, slots: int) -> None:
+        """Note how many jobs run at the same time on a backend."""
+        self._capacity[name] = replace(self[name], slots=slots, queue_depth=slots * self._places_per_slot)
+
+    def silence(self, since: Mapping[str, datetime]) -> bool:
+        """Note which backends do not answer, and since when; return whether anything changed."""
+        before = dict(self._capacity)
+        for name, it in before.items():
+            silent_since_us = micros(since[name]) if name in since else None
+            self._capacity[name] = replace(it, silent_since_us=silent_since_us)
+        return before != self._capacity
