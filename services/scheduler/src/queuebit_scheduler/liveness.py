@@ -27,7 +27,7 @@ _ANSWER_S = 1.0
 Ask = Callable[[str], Awaitable[AliveAnswer | Literal[False] | None]]
 """Ask a backend; return its answer, False if there was none, or None if this process has no connection."""
 
-Report = Callable[[Mapping[str, Contact]], Awaitable[None]]
+_Report = Callable[[Mapping[str, Contact]], Awaitable[None]]
 """Appends what follows from the newest requests to each backend."""
 
 
@@ -40,7 +40,7 @@ class WatchBackends:
     """Reports to the state which backends do not answer and since when, and to the log which are out of service."""
 
     def __init__(
-        self, state: State, ask: Ask, clock: Clock, limits: ContactLimits, *, report: Report, wake: Callable[[], None]
+        self, state: State, ask: Ask, clock: Clock, limits: ContactLimits, *, report: _Report, wake: Callable[[], None]
     ) -> None:
         self._state = state
         self._ask = ask
