@@ -16,14 +16,14 @@ from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
-__all__ = ["BUCKETS_MS", "DIMENSIONS", "INDICATORS", "Indicator", "counts", "delay"]
+__all__ = ["BUCKETS_MS", "DIMENSIONS", "INDICATORS", "Indicator", "counts", "counts_of_windows", "delay"]
 
 BUCKETS_MS: Final = (
     10, 20, 50, 100, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500, 10000, 15000, 30000, 60000, 120000,
     300000, 600000, 1800000, 3600000,
 )  # fmt: skip
-"""Upper bounds of the buckets that durations are counted in, in milliseconds. The warehouse's table `events` holds the
-same list. A threshold must be one of them: then what is good is counted exactly."""
+"""Thresholds that durations may have, in milliseconds. The projection `cases` of the table `events` counts each of
+them, and exported histograms have them as upper bounds of buckets."""
 
 DIMENSIONS: Final = ("tenant", "project", "workload_class", "backend", "vendor")
 """The columns that cases are counted by; text, and empty where a case has none."""
@@ -107,6 +107,23 @@ def counts(indicator: str, threshold_ms: int | None = None) -> str:
     Raises:
         ValueError: there is no such indicator, it has no good cases, or the threshold does not fit it.
     """
+    source = counts_of_windows(indicator, 1, threshold_ms).replace(_STARTS, "[{since:DateTime64(6, 'UTC')}]")
+    return f"(SELECT {_COLUMNS}, goods[1] AS good, totals[1] AS total FROM {source})"  # noqa: S608 - of this module
+
+
+def counts_of_windows(indicator: str, number: int, threshold_ms: int | None = None) -> str:
+    """As `counts`, of several windows with one end, in one pass: `goods` and `totals` are arrays, one value a window.
+
+    The parameters are `{until:DateTime64(6, 'UTC')}` and `{starts:Array(DateTime64(6, 'UTC'))}`, in any order.
+
+    Args:
+        indicator: id of a ratio or of a duration.
+        number: how many windows there are, at least one.
+        threshold_ms: for durations: the longest that is good, one of `BUCKETS_MS`.
+
+    Raises:
+        ValueError: as `counts`.
+    """
     found = INDICATORS.get(indicator)
     if found is None:
         raise ValueError(f"there is no indicator {indicator}: the indicators are {', '.join(INDICATORS)}")
@@ -114,89 +131,98 @@ def counts(indicator: str, threshold_ms: int | None = None) -> str:
         raise ValueError(f"{indicator} is a value: it has no good cases, and only its view can be asked")
     if (found.kind == "duration") != (threshold_ms is not None):
         raise ValueError(f"{indicator} is a {found.kind}: durations have a threshold_ms, and nothing else does")
-    if indicator not in _SUMS:
-        return _of_view(found, threshold_ms)
     if threshold_ms is not None and threshold_ms not in BUCKETS_MS:
-        raise ValueError(
-            f"threshold_ms must be one of {', '.join(map(str, BUCKETS_MS))}, so that it is counted exactly"
-        )
-    return _of_hours(found, threshold_ms or 0)
+        raise ValueError(f"threshold_ms must be one of {', '.join(map(str, BUCKETS_MS))}: the warehouse counts these")
+    return _of_hours(found, number, threshold_ms or 0) if indicator in _SUMS else _of_view(found, threshold_ms)
 
 
 _COLUMNS: Final = ", ".join(DIMENSIONS)
-_SINCE: Final = "{since:DateTime64(6, 'UTC')}"
+_STARTS: Final = "{starts:Array(DateTime64(6, 'UTC'))}"
 _UNTIL: Final = "{until:DateTime64(6, 'UTC')}"
+_NEXT_HOUR: Final = "toStartOfHour({} + INTERVAL 3599999999 MICROSECOND)"
+"""The first hour that is whole in a window from a moment on."""
+
+
+def _window(found: Indicator) -> tuple[str, str]:
+    """The starts, as an array, and the end."""
+    seconds = _DELAYS_S.get(found.id)
+    if seconds is None:
+        return _STARTS, _UNTIL
+    return f"arrayMap(it -> it - INTERVAL {seconds} SECOND, {_STARTS})", f"({_UNTIL} - INTERVAL {seconds} SECOND)"
 
 
 def _of_view(found: Indicator, threshold_ms: int | None) -> str:
-    good = "sum(fine)" if threshold_ms is None else f"sumIf(cases, value_ms <= {threshold_ms})"
+    good = "fine" if threshold_ms is None else f"if(value_ms <= {threshold_ms}, cases, 0)"
     value = "" if threshold_ms is None else ", value_ms"
-    since, until = _window(found)
+    starts, until = _window(found)
+    sums = (f"sumForEach(arrayMap(it -> if(at >= it, {what}, 0), {starts}))" for what in (good, "cases"))
     return f"""(
-    SELECT {_COLUMNS}, {good} AS good, sum(cases) AS total
+    SELECT {_COLUMNS}, {" AS goods, ".join(sums)} AS totals
     FROM (SELECT {_COLUMNS}, at, good AS fine, total AS cases{value} FROM {found.view})
-    WHERE at >= {since} AND at < {until}
+    WHERE at >= arrayMin({starts}) AND at < {until}
     GROUP BY {_COLUMNS}
 )"""  # noqa: S608 - names and numbers of this module
 
 
-def _window(found: Indicator) -> tuple[str, str]:
-    later = f" - INTERVAL {_DELAYS_S[found.id]} SECOND" if found.id in _DELAYS_S else ""
-    return f"({_SINCE}{later})", f"({_UNTIL}{later})"
-
-
-def _of_hours(found: Indicator, threshold_ms: int) -> str:
+def _of_hours(found: Indicator, number: int, threshold_ms: int) -> str:
     good, total = (it.format(threshold=threshold_ms) for it in _SUMS[found.id])
-    since, until = _window(found)
-    first = f"toStartOfHour({since} + INTERVAL 3599999999 MICROSECOND)"
-    last = f"toStartOfHour({until})"
-    parts = [
-        _hours(good, total, f"case_hour >= {first} AND case_hour < {last}"),
-        _rows(
-            good,
-            total,
-            f"case_hour > toDateTime(0, 'UTC') AND case_at >= {since} AND case_at < {until} AND (\n"
-            f"                case_at < {first} OR case_at >= {last})",
-        ),
-    ]
+    starts, until = _window(found)
+    parts = [_hours(good, total, starts, until), _rows(good, total, starts, until, number)]
     if found.id == "queue-wait":
-        parts.append(_OPEN.format(threshold=threshold_ms, since=since, until=until))
+        parts.append(_OPEN.format(threshold=threshold_ms, starts=starts, until=until))
     union = "\n            UNION ALL\n".join(parts)
     return f"""(
     SELECT found.tenant AS tenant, found.project AS project, found.workload_class AS workload_class,
-        found.backend AS backend, whose.vendor AS vendor, found.good AS good, found.total AS total
+        found.backend AS backend, whose.vendor AS vendor, found.goods AS goods, found.totals AS totals
     FROM (
-        SELECT tenant, project, workload_class, backend, sum(fine) AS good, sum(cases) AS total
+        SELECT tenant, project, workload_class, backend, sumForEach(fine) AS goods, sumForEach(cases) AS totals
         FROM (
 {union}
         )
         GROUP BY tenant, project, workload_class, backend
-        HAVING good > 0 OR total > 0
+        HAVING arraySum(goods) > 0 OR arraySum(totals) > 0
     ) AS found
     LEFT ANY JOIN backend_vendors AS whose ON whose.backend = found.backend
 )"""  # noqa: S608 - as above
 
 
-def _hours(good: str, total: str, condition: str) -> str:
+def _hours(good: str, total: str, starts: str, until: str) -> str:
     good, total = (it.replace("<<", "countIf(").replace(">>", ")") for it in (good, total))
-    return f"""            SELECT tenant, case_project AS project, workload_class, case_backend AS backend,
-                toUInt64({good}) AS fine, toUInt64({total}) AS cases
-            FROM events
-            WHERE {condition}
-            GROUP BY tenant, case_project, workload_class, case_backend"""  # noqa: S608 - as above
+    firsts = f"arrayMap(it -> {_NEXT_HOUR.format('it')}, {starts})"
+    arrays = (f"arrayMap(it -> if(case_hour >= it, {what}, 0), {firsts})" for what in ("good", "total"))
+    return f"""            SELECT tenant, project, workload_class, backend, {" AS fine, ".join(arrays)} AS cases
+            FROM (
+                SELECT tenant, case_project AS project, workload_class, case_backend AS backend, case_hour,
+                    toUInt64({good}) AS good, toUInt64({total}) AS total
+                FROM events
+                WHERE case_hour >= arrayMin({firsts}) AND case_hour < toStartOfHour({until})
+                GROUP BY case_hour, tenant, case_project, workload_class, case_backend
+            )"""  # noqa: S608 - as above
 
 
-def _rows(good: str, total: str, condition: str) -> str:
-    """Cases one by one: with a GROUP BY, the engine would compare the read with every projection, 10 ms each time."""
+def _rows(good: str, total: str, starts: str, until: str, number: int) -> str:
+    """Cases of hours that are not whole in a window, one by one.
+
+    With a GROUP BY of their own, the engine would compare the read with every projection, 10 ms each time.
+    """
     good, total = (it.replace("<<", "if(").replace(">>", ", 1, 0)") for it in (good, total))
+    last = f"toStartOfHour({until})"
+    edge = f"case_at >= it AND (case_at < {_NEXT_HOUR.format('it')} OR case_at >= {last})"
+    arrays = (f"arrayMap(it -> toUInt64(if({edge}, {what}, 0)), {starts})" for what in (good, total))
+    first_hours = " OR ".join(
+        f"(case_at >= {start} AND case_at < {_NEXT_HOUR.format(start)})"
+        for start in (f"{starts}[{it}]" for it in range(1, number + 1))
+    )
     return f"""            SELECT tenant, case_project AS project, workload_class, case_backend AS backend,
-                toUInt64({good}) AS fine, toUInt64({total}) AS cases
+                {" AS fine, ".join(arrays)} AS cases
             FROM events
-            WHERE {condition}"""  # noqa: S608 - as above
+            WHERE case_hour > toDateTime(0, 'UTC') AND case_at >= arrayMin({starts}) AND case_at < {until}
+                AND (case_at >= {last} OR {first_hours})"""  # noqa: S608 - as above
 
 
 _OPEN: Final = """        SELECT tenant, project, workload_class, backend,
-            countIf(dateDiff('millisecond', submitted, until) <= {threshold}) AS fine, count() AS cases
+            sumForEach(arrayMap(it -> toUInt64(until >= it AND waited <= {threshold}), {starts})) AS fine,
+            sumForEach(arrayMap(it -> toUInt64(until >= it), {starts})) AS cases
         FROM (
             SELECT
                 tenant,
@@ -208,7 +234,8 @@ _OPEN: Final = """        SELECT tenant, project, workload_class, backend,
                         case_at, parseDateTime64BestEffortOrNull(JSONExtractString(data, 'submitted_at'), 6, 'UTC')),
                     type = 'qb.job.accepted.v1') AS submitted,
                 maxOrNullIf(case_at, type = 'qb.job.started.v1') AS started,
-                ifNull(started, {until}) AS until
+                assumeNotNull(ifNull(started, {until})) AS until,
+                ifNull(dateDiff('millisecond', submitted, until), 0) AS waited
             FROM events FINAL
             WHERE type IN (
                     'qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.started.v1',
@@ -222,7 +249,7 @@ _OPEN: Final = """        SELECT tenant, project, workload_class, backend,
             HAVING countIf(type IN ('qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')) = 0
                 AND countIf(type = 'qb.job.accepted.v1') > 0
         )
-        WHERE submitted < {until} AND (started IS NULL OR started >= {since} AND started < {until})
+        WHERE submitted < {until} AND (started IS NULL OR started < {until})
         GROUP BY tenant, project, workload_class, backend"""
 """Open jobs: sought in the log from the first hour of which a job is open, at most 30 days before the window's end.
 `FINAL`: without it, the engine would compare the read with every projection."""

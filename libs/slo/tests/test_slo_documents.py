@@ -258,12 +258,11 @@ def test_a_query_counts_each_group_in_each_window_and_values_are_parameters() ->
     found = query(slo, now, [timedelta(minutes=5), timedelta(hours=1)])
     assert found.parameters == {
         "until": "2026-11-30 08:00:00.000000",
-        "since_300": "2026-11-30 07:55:00.000000",
-        "since_3600": "2026-11-30 07:00:00.000000",
+        "starts": "['2026-11-30 07:55:00.000000', '2026-11-30 07:00:00.000000']",
         "where_workload_class": "production",
     }
     assert "production" not in found.sql
-    assert found.sql.count("GROUP BY tenant, backend") == 2
+    assert found.sql.count("GROUP BY tenant, backend\n") == 1
 
 
 @pytest.mark.parametrize("number", ["nan", "inf", "1e999", "-1e999", '"NaN"'])

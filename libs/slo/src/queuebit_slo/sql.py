@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from queuebit_contracts.indicators import INDICATORS, counts, delay
+from queuebit_contracts.indicators import INDICATORS, counts_of_windows, delay
 from queuebit_slo.model import Counts, Objective
 
 __all__ = ["Query", "counted", "counts_of", "group_of", "history", "of_tenant", "quantile", "query"]
@@ -29,15 +29,23 @@ def query(objective: Objective, now: datetime, spans: Sequence[timedelta]) -> Qu
     Rows have the columns of `by`, `span_s` (the length of the window in seconds), `good` and `total`. A group without a
     case in a window has no row for it; without `by` there is always one row for each window.
     """
-    source = counts(objective.indicator, objective.threshold_ms)
-    parameters = {"until": _moment(now), **_where(objective)}
-    parts = []
-    for span in dict.fromkeys(spans):
-        seconds = int(span.total_seconds())
-        parameters[f"since_{seconds}"] = _moment(now - span)
-        within = source.replace("{since:", f"{{since_{seconds}:")
-        parts.append(_select(objective, f"toUInt64({seconds}) AS span_s", within))
-    return Query("\nUNION ALL\n".join(parts), parameters)
+    seconds = [int(it.total_seconds()) for it in dict.fromkeys(spans)]
+    source = counts_of_windows(objective.indicator, len(seconds), objective.threshold_ms)
+    columns = "".join(f"{it}, " for it in objective.by)
+    sums = (f"arrayResize(sumForEach({it}), {len(seconds)})" for it in ("fine", "cases"))
+    where = " AND ".join(_conditions(objective))
+    lines = [
+        f"SELECT {columns}span_s, good, total",
+        f"FROM (SELECT {columns}{' AS goods, '.join(sums)} AS totals",
+        f"FROM (SELECT * EXCEPT (goods, totals), goods AS fine, totals AS cases FROM {source})",  # noqa: S608
+        *([f"WHERE {where}"] if where else []),
+        *([f"GROUP BY {', '.join(objective.by)}"] if objective.by else []),
+        ")",
+        f"ARRAY JOIN {seconds} AS span_s, goods AS good, totals AS total",
+        *(["WHERE good > 0 OR total > 0"] if objective.by else []),
+    ]
+    starts = ", ".join(f"'{_moment(now - timedelta(seconds=it))}'" for it in seconds)
+    return Query("\n".join(lines), {"until": _moment(now), "starts": f"[{starts}]", **_where(objective)})
 
 
 def counted(
@@ -85,20 +93,6 @@ def quantile(objective: Objective, now: datetime) -> Query:
     )
     moments = {"since": _moment(now - objective.window), "until": _moment(now)}
     return Query(sql, {**moments, **_where(objective)})
-
-
-def _select(objective: Objective, first: str, source: str) -> str:
-    columns = "".join(f"{it}, " for it in objective.by)
-    where = " AND ".join(_conditions(objective))
-    lines = [
-        f"SELECT {columns}{first}, sum(fine) AS good, sum(cases) AS total",
-        f"FROM (SELECT * EXCEPT (good, total), good AS fine, total AS cases FROM {source})",  # noqa: S608
-    ]
-    if where:
-        lines.append(f"WHERE {where}")
-    if objective.by:
-        lines.append(f"GROUP BY {', '.join(objective.by)}")
-    return "\n".join(lines)
 
 
 def history(objective: Objective, now: datetime) -> Query:
