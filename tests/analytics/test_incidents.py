@@ -138,7 +138,7 @@ def test_times_to_detect_and_to_remediate_are_those_of_the_indicators(filled_wit
     assert it.time_to_detect == timedelta(minutes=3)
     assert it.time_to_remediate(at(99)) == timedelta(minutes=10)
     for view, minutes in (("sli_time_to_detect", 3), ("sli_time_to_remediate", 10)):
-        (row,) = warehouse.ask(f"SELECT * FROM {view}")
+        (row,) = warehouse.ask(f"SELECT * FROM {view} WHERE incident = '{it.id}'")
         assert (row["incident"], row["value_ms"]) == (it.id, minutes * 60_000), view
         assert (row["tenant"], row["backend"], row["at"][:19]) == ("acme", "ibm-perth", "2026-11-29 23:52:30")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -138,6 +138,7 @@ def test_corrections_are_differences(filled: Warehouse) -> None:
 
 
 def test_forecasts_follow_the_stated_formulas(filled: Warehouse) -> None:
+    asked = datetime.now(UTC)
     found = {(it[0], it[1]): it[2:] for it in _answer(filled, "Month to date, and two forecasts of the month")}
     to_date, daily, linear, burn, before, currency = found["beta", "main"]
     begin = NOW.replace(day=1, hour=0, minute=0, second=0)
@@ -146,12 +147,9 @@ def test_forecasts_follow_the_stated_formulas(filled: Warehouse) -> None:
     assert Decimal(before) == sum((_of_beta(it) for it in _BETA if it not in _MONTH), Decimal(0))
     week = sum((_of_beta(it) for it in range(7)), Decimal(0))
     assert float(daily) == pytest.approx(float(week) / 7)
-    elapsed = NOW - begin  # the query asks minutes later, in a month of at least 28 days
-    tolerance = 600 / max(elapsed.total_seconds(), 600)
-    assert float(linear) == pytest.approx(
-        float(_TO_DATE) * ((end - begin) / (elapsed + timedelta(minutes=2))), rel=tolerance
-    )
-    left = (end - NOW) / timedelta(days=1)
+    tolerance = 60 / max((asked - begin).total_seconds(), 60)
+    assert float(linear) == pytest.approx(float(_TO_DATE) * ((end - begin) / (asked - begin)), rel=tolerance)
+    left = (end - asked) / timedelta(days=1)
     assert float(burn) == pytest.approx(float(_TO_DATE) + float(week) / 7 * left, abs=0.1)
     assert currency == "USD"
 
