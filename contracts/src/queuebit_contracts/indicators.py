@@ -114,7 +114,7 @@ def counts(indicator: str, threshold_ms: int | None = None) -> str:
 def counts_of_windows(indicator: str, number: int, threshold_ms: int | None = None) -> str:
     """As `counts`, of several windows with one end, in one pass: `goods` and `totals` are arrays, one value a window.
 
-    The parameters are `{until:DateTime64(6, 'UTC')}` and `{starts:Array(DateTime64(6, 'UTC'))}`, in any order.
+    The parameters are `{until:DateTime64(6, 'UTC')}` and `{spans_s:Array(UInt32)}`, the lengths in seconds.
 
     Args:
         indicator: id of a ratio or of a duration.
@@ -137,8 +137,8 @@ def counts_of_windows(indicator: str, number: int, threshold_ms: int | None = No
 
 
 _COLUMNS: Final = ", ".join(DIMENSIONS)
-_STARTS: Final = "{starts:Array(DateTime64(6, 'UTC'))}"
 _UNTIL: Final = "{until:DateTime64(6, 'UTC')}"
+_STARTS: Final = f"arrayMap(it -> {_UNTIL} - toIntervalSecond(it), {{spans_s:Array(UInt32)}})"
 _NEXT_HOUR: Final = "toStartOfHour({} + INTERVAL 3599999999 MICROSECOND)"
 """The first hour that is whole in a window from a moment on."""
 

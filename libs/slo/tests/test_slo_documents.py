@@ -258,7 +258,7 @@ def test_a_query_counts_each_group_in_each_window_and_values_are_parameters() ->
     found = query(slo, now, [timedelta(minutes=5), timedelta(hours=1)])
     assert found.parameters == {
         "until": "2026-11-30 08:00:00.000000",
-        "starts": "['2026-11-30 07:55:00.000000', '2026-11-30 07:00:00.000000']",
+        "spans_s": "[300, 3600]",
         "where_workload_class": "production",
     }
     assert "production" not in found.sql

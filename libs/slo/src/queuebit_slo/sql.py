@@ -44,8 +44,7 @@ def query(objective: Objective, now: datetime, spans: Sequence[timedelta]) -> Qu
         f"ARRAY JOIN {seconds} AS span_s, goods AS good, totals AS total",
         *(["WHERE good > 0 OR total > 0"] if objective.by else []),
     ]
-    starts = ", ".join(f"'{_moment(now - timedelta(seconds=it))}'" for it in seconds)
-    return Query("\n".join(lines), {"until": _moment(now), "starts": f"[{starts}]", **_where(objective)})
+    return Query("\n".join(lines), {"until": _moment(now), "spans_s": str(seconds), **_where(objective)})
 
 
 def counted(
