@@ -1,0 +1,27 @@
+"""The grammar of `qb smoke`."""
+
+from __future__ import annotations
+
+from queuebit_cli.grammar import Group, number, share
+
+__all__ = ["smoke_commands"]
+
+
+def smoke_commands(words: Group) -> None:
+    """The smoke test of backends."""
+    smoke = words.command(
+        "smoke", "probes:smoke", "run three small circuits with known results on each backend", client=True
+    )
+    smoke.add_argument(
+        "--backend",
+        action="append",
+        default=[],
+        metavar="B",
+        help="test these, such as emulated-*; may be repeated (simulators)",
+    )
+    smoke.add_argument("--shots", type=number(1, 1_000_000), default=1000, metavar="N", help="of each circuit (1000)")
+    smoke.add_argument("--floor", type=share, metavar="F", help="least fidelity (simulators 0.99, devices 0.7)")
+    smoke.add_argument("--max-cost", default="0.10", metavar="M", help="refuse a circuit that could cost more (0.10)")
+    smoke.add_argument("--timeout", type=number(1, 86_400), default=600, metavar="S", help="wait so long (600)")
+    smoke.add_argument("--key", metavar="K", help="idempotency key: the same key is the same jobs (new ones)")
+    smoke.add_argument("--junit", metavar="FILE", help="also write a report in JUnit's XML there")

@@ -1,0 +1,77 @@
+"""`qb smoke` on a platform in this process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from queuebit import AsyncClient
+from queuebit_cli import connecting
+from queuebit_cli.main import main
+from queuebit_contracts.wire import Reason
+from queuebit_testing.local_platform import LocalPlatform, local_credential
+
+ROWS: list[dict[str, Any]] = [
+    {"backend": "aer", "kind": "simulator", "qubits": 29, "max_shots": 100_000},
+    {"backend": "one", "kind": "simulator", "qubits": 1, "max_shots": 200},
+    {"backend": "torino", "kind": "qpu", "qubits": 133, "max_shots": 4_000},
+]
+
+
+def platform(monkeypatch: pytest.MonkeyPatch, *, rows: list[dict[str, Any]] = ROWS, **options: Any) -> LocalPlatform:
+    found = LocalPlatform(**options)
+    found.answers["backends"] = rows
+    monkeypatch.setattr(connecting, "client_of", lambda _: AsyncClient(local_credential(), transport=found))
+    return found
+
+
+def test_each_simulator_runs_what_fits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    local = platform(monkeypatch)
+    assert main(["smoke", "--json", "--junit", str(tmp_path / "smoke.xml")]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["passed"] is True
+    assert [(it["backend"], it["circuit"], it["shots"]) for it in document["runs"]] == [
+        ("aer", "readout", 1000), ("aer", "ghz", 1000), ("aer", "mirror", 1000), ("one", "readout", 200),
+    ]  # fmt: skip
+    assert all(it.data.max_cost.amount == "0.10" for it in local.submissions if it.data.max_cost)
+    suites = ET.parse(tmp_path / "smoke.xml").getroot()
+    assert [(it.get("name"), it.get("tests"), it.get("failures")) for it in suites] == [
+        ("aer", "3", "0"), ("one", "1", "0"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["torino", "tor*"])
+def test_a_device_is_tested_if_it_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    local = platform(monkeypatch)
+    assert main(["smoke", "--backend", name, "--floor", "0.5"]) == 0
+    assert {it.data.backend for it in local.submissions} == {"torino"}
+
+
+@pytest.mark.parametrize("code", ["unknown_backend", "budget_exceeded"])
+def test_what_did_not_run_is_not_passed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: str
+) -> None:
+    platform(monkeypatch, refuse=[Reason(code=code, text="no")])
+    assert main(["smoke", "--backend", "aer"]) == 1
+    assert "3 of 3 circuits did not give their result" in capsys.readouterr().out
+
+
+def test_the_same_key_is_the_same_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    local = platform(monkeypatch)
+    for key in ("a", "a", "b"):
+        assert main(["smoke", "--backend", "aer", "--key", key]) == 0
+    assert len(local.submissions) == 6
+
+
+def test_no_backend_is_no_success(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    platform(monkeypatch, rows=[])
+    assert main(["smoke"]) == 1
+    assert "name a backend with --backend" in capsys.readouterr().out
+    assert main(["smoke", "--backend", "none"]) == 2
+    assert "there is no backend none" in capsys.readouterr().err

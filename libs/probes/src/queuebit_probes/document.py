@@ -1,0 +1,117 @@
+"""The document `probes`: which circuits run where and how often (`probes.toml` of a home)."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from queuebit_contracts.wire import Name
+from queuebit_kernel import digest
+from queuebit_probes.circuits import reference
+
+__all__ = ["EXAMPLE", "Probe", "Probes", "parse_probes"]
+
+_Pattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9*?_-]{1,64}$")]
+_Amount = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})?( [A-Z]{3})?$")]
+
+EXAMPLE = """\
+# What runs on which backends, to see whether they still return what they should. The tenant `probes` pays.
+
+[probe.simulators]
+circuit = "mirror"           # readout, ghz or mirror; or file = "probes/own.qasm" with against = "aer"
+qubits = 3
+backends = ["aer", "cirq"]   # names, or patterns
+every_minutes = 60
+floor = 0.99                 # the least Hellinger fidelity to the exact result
+
+[probe.emulated]
+circuit = "mirror"
+qubits = 2
+backends = ["emulated-*"]
+every_minutes = 1440
+shots = 1000
+floor = 0.7
+max_cost = "5.00"            # a run that could cost more is refused
+"""
+"""The document of a stack whose probes are set up."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Probe(_Entry):
+    """One circuit, on some backends, again and again."""
+
+    circuit: str = ""
+    """A reference circuit: `readout`, `ghz` or `mirror`."""
+    qubits: int = Field(default=2, ge=1, le=64)
+    """The size of the reference circuit."""
+    seed: int = Field(default=1, ge=0)
+    """Of the random layers of `mirror`."""
+    file: str = Field(default="", max_length=512)
+    """Instead of a reference circuit: a circuit beside the document. It needs `against`."""
+    against: Name | None = None
+    """A backend whose counts are right, such as an ideal simulator: both run, and are compared with each other.
+    Without it, counts are compared with the exact result of the reference circuit."""
+    backends: tuple[_Pattern, ...] = Field(min_length=1, max_length=32)
+    """Where it runs: names, or patterns such as `emulated-*`."""
+    every_minutes: int = Field(default=60, ge=1, le=10_080)
+    shots: int = Field(default=1000, ge=1, le=1_000_000)
+    """More shots prove smaller losses."""
+    floor: float = Field(default=0.9, gt=0, le=1)
+    """The least Hellinger fidelity."""
+    max_cost: _Amount = "0.10"
+    """A run that could cost more is refused, such as "0.50" (USD) or "0.50 EUR"."""
+    timeout_s: int = Field(default=900, ge=1, le=86_400)
+    """How long a result may take; after that the job is cancelled, and the run has failed."""
+
+    @model_validator(mode="after")
+    def _has_a_circuit(self) -> Self:
+        if bool(self.circuit) == bool(self.file):
+            raise ValueError("give either circuit or file")
+        if self.file and self.against is None:
+            raise ValueError('the right result of a file is not known: give against, such as against = "aer"')
+        if self.circuit:
+            reference(self.circuit, self.qubits, self.seed)
+        return self
+
+    @property
+    def identity(self) -> str:
+        """The digest of its definition."""
+        return digest(self.model_dump_json().encode())
+
+    def chosen(self, backends: Iterable[str]) -> Sequence[str]:
+        """The backends on which it runs; never the one that it is compared with."""
+        fits = (it for it in backends if any(fnmatchcase(it, pattern) for pattern in self.backends))
+        return [it for it in fits if it != self.against]
+
+
+class Probes(_Entry):
+    """The document."""
+
+    at_once: int = Field(default=4, ge=1, le=64)
+    """How many runs are under way at most."""
+    probe: dict[Name, Probe] = Field(default_factory=dict)
+
+
+def parse_probes(text: str) -> Probes:
+    """Read a document in TOML.
+
+    Raises:
+        ValueError: it is not TOML, or breaks the rules; the text has every fault with its place.
+    """
+    document: dict[str, Any] = tomllib.loads(text)
+    try:
+        return Probes.model_validate(document)
+    except ValidationError as error:
+        raise ValueError("; ".join(_fault(it["loc"], it["msg"]) for it in error.errors(include_url=False))) from error
+
+
+def _fault(place: tuple[int | str, ...], text: str) -> str:
+    text = text.removeprefix("Value error, ")
+    return f"{'.'.join(map(str, place))}: {text[:1].lower()}{text[1:]}"

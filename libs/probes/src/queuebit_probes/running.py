@@ -1,0 +1,97 @@
+"""Runs probes on a platform, as one of its clients."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from queuebit.errors import Conflict, Forbidden, InvalidInput, JobFailed, QueuebitError, Refused, StillRunning
+from queuebit_probes.circuits import reference
+from queuebit_probes.comparison import compare, compare_runs
+from queuebit_probes.document import Probe
+from queuebit_probes.verdicts import Verdict, judged, without_result
+
+if TYPE_CHECKING:
+    from queuebit.client import AsyncClient
+
+__all__ = ["TAG", "run_probe"]
+
+TAG = "probe"
+"""The tag of all jobs of probes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    job: str
+    counts: Mapping[str, int]
+
+
+async def run_probe(client: AsyncClient, probe: Probe, backend: str, key: str, folder: Path | None = None) -> Verdict:
+    """Run a probe once on one backend.
+
+    What is wrong with the job is a verdict. The same key and probe are the same job, so that a repeat after a lost
+    connection costs nothing.
+
+    Args:
+        client: of the user in whose name it runs.
+        probe: what runs.
+        backend: where.
+        key: names the run.
+        folder: where `probe.file` lies.
+
+    Raises:
+        Unreachable: the platform does not answer.
+        Forbidden: the user may not submit.
+    """
+    known = reference(probe.circuit, probe.qubits, probe.seed) if probe.circuit else None
+    circuit = known.source if known else (folder or Path()) / probe.file
+    if probe.against is None:
+        ran = await _ran(client, probe, circuit, backend, key)
+        right: _Ran | Verdict | None = None
+    else:
+        ran, right = await asyncio.gather(
+            _ran(client, probe, circuit, backend, key), _ran(client, probe, circuit, probe.against, f"{key}/against")
+        )
+    if isinstance(ran, Verdict):
+        return ran
+    if isinstance(right, Verdict):
+        return Verdict("skipped", f"{probe.against}, which it is compared with: {right.text}", ran.job)
+    try:
+        if right is not None:
+            return judged(compare_runs(ran.counts, right.counts), probe.floor, ran.job)
+        return judged(compare(ran.counts, known.expected if known else {}), probe.floor, ran.job)
+    except ValueError as error:
+        return without_result(str(error), job=ran.job)
+
+
+async def _ran(client: AsyncClient, probe: Probe, circuit: str | Path, backend: str, key: str) -> _Ran | Verdict:
+    """The counts of one job, or why there are none."""
+    job = None
+    try:
+        job = await client.submit(
+            circuit,
+            shots=probe.shots,
+            backend=backend,
+            purpose="probe",
+            key=f"{key}/{probe.identity.removeprefix('sha256:')[:16]}",
+            max_cost=probe.max_cost,
+            tags=(TAG,),
+            label=probe.circuit or Path(probe.file).name,
+        )
+        result = await job.result(probe.timeout_s)
+    except Forbidden:
+        raise
+    except Refused as error:
+        return without_result(str(error), frozenset(it.code for it in error.reasons), error.job or "")
+    except StillRunning:
+        assert job is not None  # only its result is waited for
+        with suppress(QueuebitError):  # it ends by itself
+            await job.cancel("the probe waited long enough", 5.0)
+        return without_result(f"no result within {probe.timeout_s} s", job=job.id)
+    except (Conflict, InvalidInput, JobFailed) as error:
+        return without_result(str(error), job=job.id if job else "")
+    return _Ran(job.id, result.counts)

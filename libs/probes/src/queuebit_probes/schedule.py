@@ -1,0 +1,54 @@
+"""What is due. Time is cut into slots of each probe and backend, so that a run has the same name in every process.
+
+Two copies of the prober, or one that restarts, therefore submit the same job and store the same finding: idempotency
+follows from the slot, and no process must know what another does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from queuebit_probes.document import Probes
+
+__all__ = ["Due", "due"]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One run that is to be done."""
+
+    probe: str
+    backend: str
+    slot: int
+
+    @property
+    def run(self) -> str:
+        """Its name, among the runs of its backend."""
+        return f"{self.probe}-{self.slot}"
+
+
+def due(document: Probes, backends: Iterable[str], newest: Mapping[tuple[str, str], int], now: datetime) -> list[Due]:
+    """What is to run now, in the order of names.
+
+    Args:
+        document: what runs where.
+        backends: those that are registered.
+        newest: the newest slot with a finding, by probe and backend.
+        now: an aware time.
+    """
+    known = sorted(backends)
+    found = [
+        Due(name, backend, _slot(name, backend, probe.every_minutes * 60, now))
+        for name, probe in sorted(document.probe.items())
+        for backend in probe.chosen(known)
+    ]
+    return [it for it in found if newest.get((it.probe, it.backend), -1) < it.slot]
+
+
+def _slot(probe: str, backend: str, every_s: int, now: datetime) -> int:
+    """The number of the slot. Slots of different probes and backends begin at different times, to spread the load."""
+    begins = int.from_bytes(sha256(f"{probe}\n{backend}".encode()).digest()[:8]) % every_s
+    return int((now.timestamp() - begins) // every_s)
