@@ -43,6 +43,7 @@ UNRELEASED = frozenset(
         "qb.backend.restored.v1",
         "qb.bill.imported.v1",
         "qb.bill.read.v1",
+        "qb.probe.judged.v1",
         "qb.account.expired.v1",
         "qb.account.granted.v1",
         "qb.budget.reached.v1",

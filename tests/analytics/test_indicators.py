@@ -35,6 +35,7 @@ SPECIAL = {
     "drift",
     "calibration-freshness",
     "calibration-pass",
+    "probe",
     "time-to-detect",
     "time-to-remediate",
 }
@@ -244,6 +245,22 @@ def test_lines_that_equal_the_vendors_are_of_the_newest_bill(indicators: Warehou
         subject = f"qb.bill.ionq.s{accurate}.imported"
         indicators.fill_at([(START, event(subject, "qb.bill.imported.v1", START, **said))])
     assert _counted(indicators, "billing-accuracy", "") == (9, 10)
+
+
+def test_probes_count_unless_their_cost_was_refused(indicators: Warehouse) -> None:
+    states = ("passed", "unclear", "below", "failed", "skipped")
+    for slot, state in enumerate(states):
+        said: dict[str, Any] = {"backend": "forte", "run": f"ghz-{slot}", "probe": "ghz", "state": state}
+        said |= {"fidelity_ppm": 900_000 + slot} if state != "failed" else {}
+        subject = f"qb.probe.forte.judged.ghz-{slot}"
+        indicators.fill_at(
+            [(START + slot * SECOND, event(subject, "qb.probe.judged.v1", START + slot * SECOND, **said))]
+        )
+    assert _counted(indicators, "probe", "") == (2, 4)
+    found = _rows(indicators, "probe", "")
+    assert [(it["state"], it["value"], it["vendor"]) for it in found] == [
+        ("passed", 0.9, "ionq"), ("unclear", 0.900001, "ionq"), ("below", 0.900002, "ionq"), ("failed", None, "ionq"),
+    ]  # fmt: skip
 
 
 def test_costs_are_of_an_hour_and_of_useful_results(indicators: Warehouse) -> None:

@@ -81,6 +81,7 @@ from queuebit_contracts.job import (
     JobSubmitted,
     JobUsageReported,
 )
+from queuebit_contracts.probe import ProbeJudged
 from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened
 from queuebit_contracts.subjects import parse
 from queuebit_contracts.tenant import (
@@ -228,6 +229,7 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(IncidentNoted, _INCIDENT + "noted.{number}", ("alerting",)),
         Entry(IncidentResolved, _INCIDENT + "resolved.{episode}", ("alerting",)),
         Entry(IncidentReopened, _INCIDENT + "reopened.{episode}", ("alerting",)),
+        Entry(ProbeJudged, "qb.probe.{backend}.judged.{run}", ("prober",)),
         Entry(LogCheckpointed, "qb.proof.{log}.checkpointed", ("provenance",)),
         Entry(CancelJob, "qb.command.{tenant}.{job}.cancel", ("client", "broker")),
     )

@@ -12,6 +12,7 @@ _SAME: Final = (
     "success", "queue-wait", "end-to-end", "completion", "retry", "calibration-freshness", "calibration-pass", "drift",
     "variance", "reproducibility", "burn", "provenance-completeness", "telemetry-completeness", "billing-accuracy",
     "fairness", "fallback", "preemption", "noisy-neighbour", "time-to-detect", "time-to-remediate",
+    "probe",
 )  # fmt: skip
 
 RUNBOOKS: Final[Mapping[str, str]] = MappingProxyType({

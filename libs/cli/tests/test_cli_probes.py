@@ -11,8 +11,11 @@ import pytest
 
 from queuebit import AsyncClient
 from queuebit_cli import connecting
+from queuebit_cli.commands import probes
 from queuebit_cli.main import main
 from queuebit_contracts.wire import Reason
+from queuebit_stack.bootstrap import bootstrap
+from queuebit_stack.home import Home
 from queuebit_testing.local_platform import LocalPlatform, local_credential
 
 ROWS: list[dict[str, Any]] = [
@@ -75,3 +78,61 @@ def test_no_backend_is_no_success(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "name a backend with --backend" in capsys.readouterr().out
     assert main(["smoke", "--backend", "none"]) == 2
     assert "there is no backend none" in capsys.readouterr().err
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    found = Home(tmp_path / "home")
+    bootstrap(found)
+    monkeypatch.setenv("QUEUEBIT_HOME", str(found.root))
+    return found
+
+
+def test_setup_makes_a_tenant_and_a_document_once(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        assert main(["probe", "setup", "--budget", "50"]) == 0
+    assert home.probes_credential.exists()
+    assert '[tenant.probes.project.probes]\nbudget = "50"' in home.tenants_file.read_text()
+    assert "the prober reads it when it starts" in capsys.readouterr().out
+    home.probes_file.write_text('[probe.own]\ncircuit = "ghz"\nbackends = ["aer"]\n')
+    assert main(["probe", "setup"]) == 0
+    assert "probe.own" in home.probes_file.read_text(), "what people wrote is kept"
+
+
+def test_probes_run_now_where_they_are_wanted(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["probe", "setup"]) == 0
+    local = platform(monkeypatch)
+    capsys.readouterr()
+    assert main(["probe", "run", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["probe"], found["backend"], found["state"]) == ("simulators", "aer", "passed")
+    assert main(["probe", "run", "--backend", "torino"]) == 1, "no probe of the document is for it"
+    assert main(["probe", "run", "other"]) == 2
+    assert len(local.submissions) == 1
+
+
+def test_a_bad_run_is_exit_code_1(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert main(["probe", "setup"]) == 0
+    platform(monkeypatch, refuse=[Reason(code="unknown_backend", text="no")])
+    assert main(["probe", "run"]) == 1
+
+
+def test_what_is_missing_is_said(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["probe", "run"]) == 2
+    assert "probe setup" in capsys.readouterr().err
+    home.probes_file.write_text("[probe.own]\n")
+    assert main(["probe", "run"]) == 2
+    assert "probe.own.backends" in capsys.readouterr().err
+
+
+def test_the_newest_findings_are_listed(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {"probe": "ghz", "backend": "aer", "state": "below", "text": "fidelity 0.5", "at": "2026-11-30", "good": 0}
+    monkeypatch.setattr(probes, "running_stack", lambda it: it)
+    monkeypatch.setattr(probes, "analyst_of", lambda it: it)
+    monkeypatch.setattr(probes, "records", lambda *_: [row])
+    assert main(["probe", "list"]) == 0
+    assert "fidelity 0.5" in capsys.readouterr().out

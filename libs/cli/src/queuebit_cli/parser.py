@@ -30,7 +30,7 @@ from queuebit_cli.parser_operator import (
     stack_commands,
     tenant_commands,
 )
-from queuebit_cli.parser_probes import smoke_commands
+from queuebit_cli.parser_probes import probe_commands, smoke_commands
 from queuebit_cli.parser_slo import slo_commands
 from queuebit_cli.parser_templates import template_commands
 
@@ -68,6 +68,7 @@ def build() -> ArgumentParser:
     document_commands(words)
     _checking(words)
     smoke_commands(words)
+    probe_commands(words.group("probe", "jobs with known results, on a schedule"))
     _estimating(words)
     token_commands(words)
     _sessions(words.group("session", "sessions: priority, and a cap that is a hold"))

@@ -1,10 +1,21 @@
-"""The grammar of `qb smoke`."""
+"""The grammar of `qb probe` and `qb smoke`."""
 
 from __future__ import annotations
 
 from queuebit_cli.grammar import Group, number, share
 
-__all__ = ["smoke_commands"]
+__all__ = ["probe_commands", "smoke_commands"]
+
+
+def probe_commands(probe: Group) -> None:
+    """Jobs with known results on a schedule."""
+    setup = probe.command("setup", "probes:setup", "make the tenant of probes, and probes.toml")
+    setup.add_argument("--budget", default="100", metavar="N", help="all that probes may ever spend (100)")
+    setup.add_argument("--currency", default="USD", metavar="C", help="of the budget (USD)")
+    probe.command("list", "probes:list_", "the newest run of each probe on each backend")
+    run = probe.command("run", "probes:run", "run probes of probes.toml now; exit code 1 if one is bad", client=True)
+    run.add_argument("names", nargs="*", metavar="PROBE", help="only these (all)")
+    run.add_argument("--backend", action="append", default=[], metavar="B", help="only on these, or a pattern (all)")
 
 
 def smoke_commands(words: Group) -> None:

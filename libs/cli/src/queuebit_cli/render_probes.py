@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from queuebit_cli.tables import Row
 
@@ -12,10 +12,37 @@ if TYPE_CHECKING:
     from queuebit_probes.smoke import SmokeRun
     from queuebit_probes.verdicts import Verdict
 
-__all__ = ["smoke_documents", "smoke_report", "smoke_rows", "verdict_document"]
+__all__ = ["NEWEST", "probe_rows", "run_rows", "smoke_documents", "smoke_report", "smoke_rows"]
+
+NEWEST: Final = """
+SELECT
+    JSONExtractString(data, 'probe') AS probe, backend, JSONExtractString(data, 'circuit') AS circuit,
+    JSONExtractString(data, 'state') AS state, JSONExtractString(data, 'text') AS text,
+    JSONExtractString(data, 'job') AS job, toString(event_time) AS at,
+    state NOT IN ('below', 'failed') AS good
+FROM events FINAL
+WHERE type = 'qb.probe.judged.v1'
+ORDER BY probe, backend, JSONExtractUInt(data, 'slot') DESC
+LIMIT 1 BY probe, backend
+"""
+"""The newest finding of each probe and backend."""
 
 
-def verdict_document(verdict: Verdict) -> Row:
+def probe_rows(rows: Sequence[Row]) -> list[Row]:
+    """Findings for people."""
+    shown = ("probe", "backend", "state", "text", *(["at"] if rows and "at" in rows[0] else []))
+    return [{"found" if name == "text" else name: row[name] for name in shown} for row in rows]
+
+
+def run_rows(wanted: Sequence[tuple[str, str]], verdicts: Sequence[Verdict]) -> list[dict[str, object]]:
+    """Runs by hand, for programs."""
+    return [
+        {"probe": name, "backend": backend, "good": it.good, **_document(it)}
+        for (name, backend), it in zip(wanted, verdicts, strict=True)
+    ]
+
+
+def _document(verdict: Verdict) -> Row:
     """A verdict for programs."""
     it = verdict.comparison
     return {
@@ -30,7 +57,7 @@ def verdict_document(verdict: Verdict) -> Row:
 
 def smoke_documents(runs: Sequence[SmokeRun]) -> list[Row]:
     """The runs for programs."""
-    return [{"backend": it.backend, "circuit": it.circuit, **verdict_document(it.verdict)} for it in runs]
+    return [{"backend": it.backend, "circuit": it.circuit, **_document(it.verdict)} for it in runs]
 
 
 def smoke_rows(runs: Sequence[SmokeRun]) -> list[Row]:

@@ -104,6 +104,16 @@ class Home:
         return self.root / "alerts.toml"
 
     @property
+    def probes_file(self) -> Path:
+        """Which probes run where; absent: the prober does not start."""
+        return self.root / "probes.toml"
+
+    @property
+    def probes_credential(self) -> Path:
+        """The credential in whose name probes run: user `prober` of the tenant `probes`."""
+        return self.credential_file("probes", "prober")
+
+    @property
     def alert_secrets(self) -> Path:
         """The folder with the files that `alerts.toml` names as secrets."""
         return self.root / "secrets" / "alerts"

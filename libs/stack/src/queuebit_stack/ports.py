@@ -26,6 +26,7 @@ DEFAULTS = {
     "http": 7440,
     "hybrid": 7441,
     "alerting": 7442,
+    "prober": 7444,
 }
 """The port of each process; of a service, its health port. `http` is where the gateway serves its users."""
 

@@ -25,6 +25,7 @@ __all__ = [
     "BROKER",
     "GATEWAY",
     "NATS",
+    "PROBER",
     "WAREHOUSE",
     "Executors",
     "Inherits",
@@ -35,7 +36,7 @@ __all__ = [
     "same",
 ]
 
-NATS, WAREHOUSE, BROKER, GATEWAY = "nats-server", "warehouse", "broker", "gateway"
+NATS, WAREHOUSE, BROKER, GATEWAY, PROBER = "nats-server", "warehouse", "broker", "gateway", "prober"
 _FIRST = (BROKER, "scheduler")
 _FIRST_STACK = "aer"
 """With these a first job can be accepted and run, while everything else is still starting."""
@@ -106,7 +107,7 @@ def process_specs(home: Home, ports: Mapping[str, int]) -> list[Spec]:
     settings = read_services(home)
     services = [
         _service(home, ports, name, {**settings.environment(name), **_own(home, ports, name)})
-        for name in (*_FIRST, *_LATER)
+        for name in (*_FIRST, *_LATER, *((PROBER,) if home.probes_file.exists() else ()))
     ]
     return [nats, warehouse, *first, *services, *others]
 
@@ -198,6 +199,11 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
                 "QUEUEBIT_ALERTING_WAREHOUSE_PASSWORD_FILE": str(home.analyst_password),
                 "QUEUEBIT_ALERTING_DOCUMENT": str(home.alerts_file),
                 **_objectives(home, name),
+            }
+        case "prober":
+            return {
+                "QUEUEBIT_PROBER_DOCUMENT": str(home.probes_file),
+                "QUEUEBIT_PROBER_CREDENTIAL": str(home.probes_credential),
             }
         case "gateway":
             return {
