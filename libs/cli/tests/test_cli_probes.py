@@ -18,6 +18,9 @@ from queuebit_stack.bootstrap import bootstrap
 from queuebit_stack.home import Home
 from queuebit_testing.local_platform import LocalPlatform, local_credential
 
+pytestmark = pytest.mark.timeout(180)
+"""The first job of a process loads a quantum SDK, which takes long on a busy machine."""
+
 ROWS: list[dict[str, Any]] = [
     {"backend": "aer", "kind": "simulator", "qubits": 29, "max_shots": 100_000},
     {"backend": "one", "kind": "simulator", "qubits": 1, "max_shots": 200},

@@ -11,6 +11,9 @@ from queuebit_probes.circuits import CIRCUITS, reference
 from queuebit_probes.comparison import compare
 from queuebit_testing.local_platform import LocalPlatform, local_credential
 
+pytestmark = pytest.mark.timeout(180)
+"""The first job of a process loads a quantum SDK, which takes long on a busy machine."""
+
 
 @pytest.mark.parametrize("name", CIRCUITS)
 def test_the_expected_result_is_that_of_a_simulator(name: str) -> None:

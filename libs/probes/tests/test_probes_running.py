@@ -14,6 +14,9 @@ from queuebit_probes.running import run_probe
 from queuebit_probes.verdicts import Verdict
 from queuebit_testing.local_platform import LocalPlatform, local_credential
 
+pytestmark = pytest.mark.timeout(180)
+"""The first job of a process loads a quantum SDK, which takes long on a busy machine."""
+
 SWAPPED = "OPENQASM 3.0;\nqubit[2] q;\nbit[2] c;\nc = measure q;\n"
 
 

@@ -7,6 +7,8 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from queuebit import AsyncClient
 from queuebit_contracts.probe import ProbeFinding, ProbeJudged
 from queuebit_contracts.subjects import subject_of
@@ -17,6 +19,9 @@ from queuebit_prober.state import Newest
 from queuebit_probes.document import Probes
 from queuebit_testing.local_platform import LocalPlatform, local_credential
 from queuebit_testing.memory import MemoryLog
+
+pytestmark = pytest.mark.timeout(180)
+"""The first job of a process loads a quantum SDK, which takes long on a busy machine."""
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 DOCUMENT = Probes.model_validate(
