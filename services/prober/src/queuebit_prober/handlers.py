@@ -24,7 +24,7 @@ _PPM: Final = 1_000_000
 _MOST_TEXT: Final = 1000
 _logger = logging.getLogger(__name__)
 
-Spawn = Callable[[Coroutine[Any, Any, None], str], object]
+_Spawn = Callable[[Coroutine[Any, Any, None], str], object]
 
 
 class RunProbes:
@@ -40,7 +40,7 @@ class RunProbes:
         document: Probes,
         client: AsyncClient,
         clock: Clock,
-        spawn: Spawn,
+        spawn: _Spawn,
         folder: Path | None = None,
     ) -> None:
         self._log = log
