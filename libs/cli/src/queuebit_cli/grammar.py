@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -33,6 +33,8 @@ __all__ = [
 DOCUMENT = "JSON for programs instead of text for people"
 LINES = "JSON for programs: one object per line"
 """What `--json` prints, of commands that print as they go."""
+_COMMAND = re.compile(r"^    (\S+) .*\n(?:      .*\n)*", re.MULTILINE)
+"""A command in the help, with the lines of its text."""
 _CHOICE = re.compile(r"argument COMMAND: invalid choice: '(.*)' \(choose from (.*)\)")
 
 
@@ -45,7 +47,24 @@ class Help(RawDescriptionHelpFormatter):
 
 
 class Parser(ArgumentParser):
-    """Lists the commands if none is given; suggests the nearest for a mistyped one."""
+    """Lists the commands if none is given, by topic; suggests the nearest for a mistyped one."""
+
+    topics: Mapping[str, Sequence[str]] = {}
+    """The commands of each topic, in the order in which help lists them."""
+
+    def format_help(self) -> str:
+        """The help; commands that no topic has are not in it."""
+        text = super().format_help()
+        listed = {it[1]: it[0] for it in _COMMAND.finditer(text)}
+        if not self.topics or not listed:
+            return text
+        head, _, rest = text.partition("commands:\n")
+        *_, foot = rest.split("\n\n", 1)
+        parts = [
+            f"{topic}:\n{''.join(listed[word] for word in words if word in listed)}"
+            for topic, words in self.topics.items()
+        ]
+        return "\n".join([head.rstrip() + "\n", *parts, foot])
 
     def error(self, message: str) -> NoReturn:
         if message.endswith("required: COMMAND"):

@@ -43,7 +43,16 @@ exit codes:  0 done, 1 a job failed or a check did not hold, 2 bad usage,
              3 refused, 4 stack unreachable, 5 a dry run differs,
              130 interrupted
 """
-
+TOPICS = {
+    "jobs": ("submit", "plan", "jobs", "job", "session", "template", "hybrid", "sidecar", "estimate", "ci", "backends"),
+    "money": ("balances", "charges", "report", "invoice", "prices", "ledger", "reconcile"),
+    "quality": ("slo", "alerts", "silence", "incident", "probe", "smoke", "readiness"),
+    "proof": ("receipt", "verify"),
+    "interfaces": ("console", "token", "webhooks", "events", "sql"),
+    "tenants": ("tenant", "apply", "export"),
+    "the stack": ("up", "down", "status", "logs", "doctor", "backup", "recover", "warehouse", "containers"),
+}
+"""The commands as help lists them."""
 
 _ANYWHERE = "where to run; default: the cheapest ideal simulator that fits (or of the project's default kind)"
 _FILE = "OpenQASM, QIR (.ll, .bc), Q# (.qs), or a batch (.json); `-` is standard input"
@@ -58,6 +67,7 @@ def build() -> ArgumentParser:
         epilog=_EPILOG,
         formatter_class=Help,
     )
+    parser.topics = TOPICS
     words = Group(parser)
     stack_commands(words)
     _submit(words)
