@@ -23,6 +23,7 @@ import yaml
 
 from queuebit_contracts.executors import executor_of, parse_stacks
 from queuebit_runtime.health import Health, HealthServer
+from queuebit_runtime.metrics import Metrics
 from queuebit_runtime.settings import BusSettings
 from queuebit_stack.containers import prepare
 from queuebit_stack.home import Home
@@ -239,7 +240,7 @@ def test_the_dockerfile_takes_what_it_is_given_and_copies_what_there_is(compose:
 async def health_port() -> AsyncIterator[tuple[int, list[bool]]]:
     """A health server as services have it, and whether it says ready."""
     ready = [True]
-    server = await HealthServer("127.0.0.1", 0, lambda: Health("x", alive=True, ready=ready[0])).start()
+    server = await HealthServer("127.0.0.1", 0, lambda: Health("x", alive=True, ready=ready[0]), Metrics("x")).start()
     yield server.sockets[0].getsockname()[1], ready
     server.close()
 

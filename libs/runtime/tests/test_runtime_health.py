@@ -6,6 +6,7 @@ import asyncio
 import json
 
 from queuebit_runtime.health import Health, HealthServer
+from queuebit_runtime.metrics import Metrics
 
 
 async def _ask(port: int) -> bytes:
@@ -17,7 +18,7 @@ async def _ask(port: int) -> bytes:
 
 
 async def test_half_open_connections_take_no_more_than_a_few_descriptors() -> None:
-    health = HealthServer("127.0.0.1", 0, lambda: Health("broker", alive=True, ready=True))
+    health = HealthServer("127.0.0.1", 0, lambda: Health("broker", alive=True, ready=True), Metrics("broker"))
     async with await health.start() as server:
         port = server.sockets[0].getsockname()[1]
         crowd = [await asyncio.open_connection("127.0.0.1", port) for _ in range(100)]

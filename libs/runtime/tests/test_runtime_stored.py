@@ -14,7 +14,9 @@ from queuebit_contracts.account import AccountFunded
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed
 from queuebit_runtime.consumers import subscribes
+from queuebit_runtime.message_metrics import MessageMetrics
 from queuebit_runtime.message_outcome import MessageOutcome
+from queuebit_runtime.metrics import Metrics
 from queuebit_runtime.rounds import InRounds
 from queuebit_runtime.stored import Stored, known_events
 from queuebit_runtime.tracing import Tracing
@@ -80,7 +82,7 @@ async def settle(body: bytes) -> tuple[list[str], list[str]]:
     async def on_funded(event: AccountFunded) -> None:
         raise AssertionError(f"{event} was handled")
 
-    owner = MessageOutcome(Tracing("metering"))
+    owner = MessageOutcome(Tracing("metering"), MessageMetrics(Metrics("metering")))
     owner.client = letters  # type: ignore[assignment]  # all that is used of a client
     how = next(it for it in (getattr(sub, "pull_sub", None) for sub in router.subscribers) if isinstance(it, InRounds))
     await owner.handle(how.call, cast("Msg", message))

@@ -14,7 +14,10 @@ from faststream.nats.security import NatsNKey
 from queuebit_contracts.topology import inbox_of
 from queuebit_runtime.connection import Client, NatsError
 from queuebit_runtime.harden import harden_nats_client
+from queuebit_runtime.message_metrics import MessageMetrics, RequestMetrics
 from queuebit_runtime.message_outcome import MessageOutcome
+from queuebit_runtime.metrics import Metrics
+from queuebit_runtime.replies import REQUESTS
 from queuebit_runtime.requests import Requests
 from queuebit_runtime.rounds import InRounds, Rounds
 from queuebit_runtime.servers import servers_of
@@ -39,8 +42,9 @@ class Bus:
             tls: TLS context, for servers with TLS.
         """
         self.service = service
+        self.metrics = Metrics(service)
         self.tracing = Tracing(service)
-        self._outcome = MessageOutcome(self.tracing)
+        self._outcome = MessageOutcome(self.tracing, MessageMetrics(self.metrics))
         self.broker = NatsBroker(
             servers_of(url),
             name=f"queuebit-{service}",
@@ -54,6 +58,7 @@ class Bus:
             closed_cb=self._on_closed,
             logger=None,
         )
+        self.broker.context.set_global(REQUESTS, RequestMetrics(self.metrics))
         self._client: Client | None = None
         self._requests = Requests(self, timeout_s=5)
         self._rounds: dict[InRounds, Rounds] = {}

@@ -31,6 +31,8 @@ class Delivered(NamedTuple):
     """When the log stored it; None for a replayed dead letter."""
     headers: Mapping[str, str] | None = None
     """With which the log stored it; None for a replayed dead letter."""
+    pending: int = 0
+    """Messages that the consumer had not delivered yet."""
 
     @property
     def again(self) -> bool:
@@ -91,6 +93,5 @@ def read(message: Msg) -> Delivered:
         subject, sequence = origin.get(HEADERS["subject"], ""), int(origin.get(HEADERS["sequence"], 0))
         return Delivered(message.subject.removeprefix(REPLAY), subject, sequence, 1, True, message.data)
     it = origin_of(message)
-    return Delivered(
-        it.consumer, message.subject, it.sequence, it.number, False, message.data, it.stored_at, message.headers
-    )
+    parts = it.consumer, message.subject, it.sequence, it.number, False, message.data
+    return Delivered(*parts, it.stored_at, message.headers, it.pending)

@@ -17,9 +17,11 @@ from queuebit_contracts.subjects import Aggregate, subject_of
 from queuebit_contracts.topology import LOG
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed, Stale, Unavailable, event_id
+from queuebit_runtime.append_metrics import AppendMetrics
 from queuebit_runtime.connection import Connection, NatsError
 from queuebit_runtime.guards import expecting
 from queuebit_runtime.lag import read_past_lag
+from queuebit_runtime.metrics import Metrics
 from queuebit_runtime.requests import Requests
 from queuebit_runtime.server_errors import (
     BATCH_GUARD_FAILED,
@@ -125,11 +127,17 @@ class JetStreamLog:
     are read from any replica, in one request.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, metrics: Metrics | None = None) -> None:
+        """Read and write over a connection; appends are counted in `metrics`, for a process that shows them."""
         self._connection = connection
+        self._metrics = AppendMetrics(metrics or Metrics(""))
         self._requests = Requests(connection, _TIMEOUT_S)
 
     async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
+        with self._metrics.appending((event,)):
+            return await self._append(event, after, guard)
+
+    async def _append(self, event: AnyEvent, after: int | None, guard: str) -> int:
         subject, headers = subject_of(event), _headers(Guarded(event, after, guard))
         if after is None:  # a guard detects repetitions; with a guessable message id an attacker could block the event
             headers["Nats-Msg-Id"] = event.id
@@ -145,6 +153,10 @@ class JetStreamLog:
     async def append_all(self, facts: Sequence[Guarded]) -> int:
         if not facts:
             raise ValueError("an atomic batch needs at least one event")
+        with self._metrics.appending(it.event for it in facts):
+            return await self._append_all(facts)
+
+    async def _append_all(self, facts: Sequence[Guarded]) -> int:
         batch = event_id()
         for number, fact in enumerate(facts[:-1], start=1):
             headers = {**_headers(fact), "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}

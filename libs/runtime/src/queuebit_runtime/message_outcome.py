@@ -25,6 +25,7 @@ from queuebit_kernel import Fault, Settle
 from queuebit_runtime.connection import Client, Msg, NatsError
 from queuebit_runtime.dead_letters import store_dead_letter
 from queuebit_runtime.delivery import Delivered, current, read
+from queuebit_runtime.message_metrics import MessageMetrics, Outcome
 from queuebit_runtime.tenant_limiter import Crowded, TenantLimiter
 from queuebit_runtime.tracing import Tracing
 
@@ -47,8 +48,9 @@ class MessageOutcome:
     It is also the middleware of replays: their messages have no delivery to acknowledge, but an operator who waits.
     """
 
-    def __init__(self, tracing: Tracing) -> None:
+    def __init__(self, tracing: Tracing, metrics: MessageMetrics) -> None:
         self.tracing = tracing
+        self._metrics = metrics
         self.client: Client | None = None
         self.limiters: dict[str, TenantLimiter] = {}
         """By consumer, for consumers that separate tenants."""
@@ -56,18 +58,22 @@ class MessageOutcome:
     async def handle(self, call: Callable[[Delivered], Awaitable[None]], message: Msg) -> None:
         """Handle one delivery of a durable, and settle it."""
         here, error = read(message), None
-        try:
-            async with self._turn(here):
-                with self.tracing.delivery(here.consumer, here.subject, message.headers, message.data):
-                    await call(here)
-        except asyncio.CancelledError:  # the process ends: the message is delivered again, here or elsewhere
-            with contextlib.suppress(NatsError):
-                await message.nak()
-            raise
-        except Exception as raised:  # noqa: BLE001  # every kind has an outcome
-            error = raised
-        with contextlib.suppress(NatsError):  # what is not settled is delivered again
-            await self._settle(here, message, error)
+        with self._metrics.handling(here) as handling:
+            try:
+                async with self._turn(here):
+                    span = self.tracing.delivery(here.consumer, here.subject, message.headers, message.data)
+                    with span:
+                        handling.trace = span.trace
+                        await call(here)
+            except asyncio.CancelledError:  # the process ends: the message is delivered again, here or elsewhere
+                with contextlib.suppress(NatsError):
+                    await message.nak()
+                raise
+            except Exception as raised:  # noqa: BLE001  # every kind has an outcome
+                error = raised
+            handling.outcome = "unsettled"
+            with contextlib.suppress(NatsError):  # what is not settled is delivered again
+                handling.outcome = await self._settle(here, message, error)
 
     def __call__(self, msg: Msg | None, /, *, context: ContextRepo) -> _Replay:
         return _Replay(msg, context=context, owner=self)
@@ -77,32 +83,36 @@ class MessageOutcome:
         limiter = self.limiters.get(here.consumer)
         return contextlib.nullcontext() if limiter is None else limiter.turn(parse(here.subject).tenant, len(here.body))
 
-    async def _settle(self, here: Delivered, message: Msg, error: Exception | None) -> None:
+    async def _settle(self, here: Delivered, message: Msg, error: Exception | None) -> Outcome:
         if error is None:
             await message.ack()
-            return
+            return "handled"
         code = error.code if isinstance(error, Fault) else type(error).__name__
         if isinstance(error, Crowded):
             await message.nak(delay=error.after_s)
-            return
+            return "crowded"
         match _classify(error, here.number):
             case Settle.ACKNOWLEDGE:
                 _log.info("%s: %s", here.subject, error)
                 await message.ack()
+                return "superseded"
             case Settle.RETRY:
                 await message.nak(delay=0.02 * here.number)
+                return "retried"
             case Settle.RETRY_LATER:
                 delay = DELAYS[min(here.number - 1, len(DELAYS) - 1)]
                 _log.warning("%s will be tried again in %s s: %s: %s", here.subject, delay, code, error)
                 await message.nak(delay=delay)
+                return "delayed"
             case Settle.DEAD_LETTER:
                 _log.error("%s is a dead letter: %s: %s", here.subject, code, error, exc_info=_unless_fault(error))
                 if self.client is not None and await store_dead_letter(
                     self.client, here.consumer, message, code, str(error)
                 ):
                     await message.ack()
-                else:
-                    await message.nak(delay=DELAYS[-1])
+                    return "dead_letter"
+                await message.nak(delay=DELAYS[-1])
+                return "delayed"
 
 
 class _Replay(BaseMiddleware[Any, Msg | None]):

@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from time import perf_counter
 from typing import Annotated, Any, Final, TypeVar
 
 from faststream import BaseMiddleware, ContextRepo, Depends, Header
@@ -20,15 +21,19 @@ from pydantic import BaseModel, ValidationError
 from queuebit_contracts.subjects import parse
 from queuebit_kernel import Fault, Malformed, Unavailable
 from queuebit_runtime.connection import Msg
+from queuebit_runtime.message_metrics import ANSWERED, RequestMetrics
 from queuebit_runtime.request_faults import explain_request
 from queuebit_runtime.tenant_limiter import Crowded, TenantLimiter
 
-__all__ = ["SIDE_BY_SIDE", "Refusal", "Replies", "Tenant", "Traceparent", "request_of"]
+__all__ = ["REQUESTS", "SIDE_BY_SIDE", "Refusal", "Replies", "Tenant", "Traceparent", "request_of"]
 
 _log = logging.getLogger(__name__)
 
 SIDE_BY_SIDE = 1024
 """The most requests of one route at the same time, including waiting ones."""
+
+REQUESTS: Final = "requests"
+"""What a broker's context calls its `RequestMetrics`."""
 
 _LARGEST = 1_000_000
 """Bytes of a reply that the bus carries."""
@@ -100,8 +105,19 @@ class _Reply(BaseMiddleware[Any, Msg | None]):
     def __init__(self, msg: Msg | None, /, *, context: ContextRepo, owner: Replies) -> None:
         super().__init__(msg, context=context)
         self._owner = owner
+        self._outcome = ANSWERED
 
     async def consume_scope(self, call_next: _Next, msg: StreamMessage[Msg]) -> bytes:
+        began = perf_counter()
+        try:
+            return await self._reply(call_next, msg)
+        finally:
+            metrics: RequestMetrics | None = self.context.get(REQUESTS)
+            if metrics is not None:  # a broker in the memory of a test counts nothing
+                route: str = self.context.get_local("handler_").specification.config.title_
+                metrics.ended(route, self._outcome, perf_counter() - began)
+
+    async def _reply(self, call_next: _Next, msg: StreamMessage[Msg]) -> bytes:
         try:
             async with self._owner.turn(msg.raw_message):
                 answer = await call_next(msg)
@@ -118,6 +134,7 @@ class _Reply(BaseMiddleware[Any, Msg | None]):
         return body
 
     def _refused(self, code: str, text: str, error: Exception | None = None) -> bytes:
+        self._outcome = code
         answer = self._owner.refusal(code, text)
         if answer is None:
             _log.warning("a request was not answered: %s: %s", code, text)

@@ -23,6 +23,7 @@ from queuebit_runtime.log import JetStreamLog
 from queuebit_runtime.provision import assert_topology
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.servers import tls_of
+from queuebit_runtime.service_metrics import measure_service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.view import View
@@ -48,7 +49,9 @@ class Service:
         self.settings = settings
         self.topology = wanted or topology()
         self.bus = Bus(name, settings.url, read_secret(settings.seed_file), tls_of(settings.ca_file))
-        self.log = JetStreamLog(self.bus)
+        self.log = JetStreamLog(self.bus, self.bus.metrics)
+        self.metrics = self.bus.metrics
+        """Declare in it what this service counts or measures, beside what the runtime does."""
         self.tasks = Tasks()
         self.views: list[View] = []
         self.first: list[Callable[[], Awaitable[None]]] = []
@@ -69,6 +72,7 @@ class Service:
         self.trouble: Callable[[], str | None] = lambda: None
         """Return what prevents the service from working; None if nothing does."""
         self._ready = False
+        measure_service(self.metrics, self.health, lambda: self.bus.connected, self.views)
 
     def include(self, router: NatsRouter) -> None:
         """Add a router's subscribers."""
@@ -106,7 +110,9 @@ class Service:
         self.tasks.failed = stop
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _finish, stop)
-        server = await HealthServer(self.settings.health_host, self.settings.health_port, self.health).start()
+        server = await HealthServer(
+            self.settings.health_host, self.settings.health_port, self.health, self.metrics
+        ).start()
         starting = self.tasks.spawn(self._start(), f"{self.name} start")
         try:
             await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)

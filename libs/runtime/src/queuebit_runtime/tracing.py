@@ -98,6 +98,11 @@ class OpenSpan:
         self._outer: Token[Context] = attach(set_span_in_context(NonRecordingSpan(self._context)))
         self._began = time_ns()
 
+    @property
+    def trace(self) -> int:
+        """The trace that it belongs to, once it is open; 0 if it is not recorded."""
+        return self._context.trace_id if self._context.trace_flags.sampled else 0
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:

@@ -91,7 +91,8 @@ class View:
             snapshot: where the state that `fold` changes is kept between two starts.
         """
         self._connection = connection
-        self._name = name
+        self.name = name
+        """Whose view it is."""
         self._consumer = ViewConsumer(connection, name, stream, filters, bodies=bodies, every_s=every_s)
         self._fold = fold
         self._snapshot = snapshot
@@ -124,7 +125,7 @@ class View:
                 if self._connection.client.is_closed:
                     raise
                 self.trouble = str(error) or repr(error)
-                _log.info("the view of %s restarts after sequence %d: %s", self._name, self.position, error)
+                _log.info("the view of %s restarts after sequence %d: %s", self.name, self.position, error)
                 await asyncio.sleep(_AGAIN_S)
 
     async def reached(self, sequence: int) -> None:
@@ -206,7 +207,7 @@ class View:
             if (waiting := self._fold(raw)) is not None:
                 await waiting
         except Malformed as error:
-            await store_dead_letter(self._connection.client, f"{self._name}-view", raw.message, error.code, str(error))
+            await store_dead_letter(self._connection.client, f"{self.name}-view", raw.message, error.code, str(error))
         self._newest = raw
         if self._snapshot is not None:
             self._snapshot.folded(raw.mark)
@@ -234,7 +235,7 @@ class View:
         self._restore(None)
         if self.pending > self.unreadable:
             self.unreadable = self.pending
-            _log.error("the view of %s found %d messages that cannot be read", self._name, self.unreadable)
+            _log.error("the view of %s found %d messages that cannot be read", self.name, self.unreadable)
         self.pending = 0
         self._advance(max(self.position, int(headers.get("Nats-Last-Stream", 0))))
         self.caught_up.set()

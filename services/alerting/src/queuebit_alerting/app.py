@@ -87,6 +87,26 @@ class Alerting(Service):
         self.work += [self._hold_lease, self._evaluations, self._notifications, self._send.run]
         self.draining.append(self._lease.leave)
         self.detail = lambda: {**self._detail(documents), "objectives": digest(promised)}
+        self._measure()
+
+    def _measure(self) -> None:
+        gauge, book, incidents = self.metrics.gauge, self._book, self._incidents
+        gauge("queuebit_alerting_leads", "1 if this process evaluates and notifies.", lambda: self._lease.leads)
+        gauge(
+            "queuebit_alerts_firing",
+            "Alerts that fire, also silenced ones.",
+            lambda: sum(it.firing for it in book.alerts.values()),
+        )
+        gauge(
+            "queuebit_incidents_open",
+            "Incidents that are not over.",
+            lambda: sum(not it.is_over for it in incidents.newest.values()),
+        )
+        gauge(
+            "queuebit_notifications_undelivered",
+            "Notifications that no receiver has confirmed.",
+            lambda: len(book.undelivered),
+        )
 
     def _fold(self, stored: Stored) -> None:
         self._book.take(stored)

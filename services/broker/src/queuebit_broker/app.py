@@ -84,6 +84,8 @@ def create_app() -> Service:
         "tenants": len(world.directory.tenant),
         "prices": tariff.digest,
     }
+    service.metrics.gauge("queuebit_backends_registered", "Known backends.", lambda: len(world.registered()))
+    service.metrics.gauge("queuebit_tenants_registered", "Known tenants.", lambda: len(world.directory.tenant))
     service.bus.separate_tenants("broker-submitted", settings.workers)
     service.bus.separate_tenants("broker-commands", 4)
     service.include(queries(answers, side_by_side=_QUERIES_AT_ONCE))

@@ -110,6 +110,10 @@ class ChildCircuits:
         sandbox = f"not limited: {'; '.join(self.zygote.unlimited)}" if self.zygote.unlimited else "complete"
         return {"idle_runners": idle, "idle_profilers": self.profilers.idle, "sandbox": sandbox}
 
+    def idle_runners(self) -> dict[tuple[str, ...], float]:
+        """How many children wait for a circuit, by backend."""
+        return {(backend,): pool.idle for backend, pool in self.runners.items()}
+
     async def calibration(self, backend: str) -> bytes:
         found = await self.profilers.ask({"op": "calibration", "backend": backend}, read_body)
         if isinstance(found, Refused):

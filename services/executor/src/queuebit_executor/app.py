@@ -66,6 +66,9 @@ def create_app() -> Service:
     service.before.append(partial(_open, parts))
     service.trouble = circuits.trouble
     service.detail = lambda: {**circuits.detail(), "backends": ", ".join(settings.offered)}
+    service.metrics.gauge(
+        "queuebit_executor_idle_runners", "Children that wait for a circuit to run.", circuits.idle_runners, "backend"
+    )
     for backend, durable in settings.durables.items():
         service.include(placements(_run(parts, backend), durable, settings.topology))
     return service

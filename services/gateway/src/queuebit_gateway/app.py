@@ -32,6 +32,7 @@ from queuebit_gateway.webhooks.signing import Signing
 from queuebit_gateway.webhooks.store import Store
 from queuebit_gateway.webhooks.worker import Parts
 from queuebit_kernel import SystemClock
+from queuebit_runtime.http_metrics import HttpMetrics
 from queuebit_runtime.log import newest_of
 from queuebit_runtime.requests import Requests
 from queuebit_runtime.secrets import read_secret
@@ -80,9 +81,11 @@ class Gateway(Service):
         self.before.append(owning.start)
         hooks = partial(WebhookRoutes, webhooks, signing)
         app = web_app(settings, platform, callers, directory.tenant, further, Streaming(hub, reader), hooks)
-        self._server = Server(app, settings, listening)
+        self._server = Server(HttpMetrics(app, self.metrics), settings, listening)
         self.ending.append(hub.close)
         self.detail = lambda: {"streams": hub.streams, "webhooks": owning.number}
+        self.metrics.gauge("queuebit_event_streams_open", "Clients that follow events.", lambda: hub.streams)
+        self.metrics.gauge("queuebit_webhooks_served", "Webhooks that this process delivers.", lambda: owning.number)
         self.work.append(self._server.run_until_exit)
         self.ending.append(self._server.end)
         self.draining += [self._server.drained, owning.close]

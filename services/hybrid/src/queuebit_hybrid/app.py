@@ -59,4 +59,5 @@ def create_app() -> Service:
     service.before.append(partial(asyncio.to_thread, remove_abandoned, SystemClock()))
     service.ending.append(run.close)
     service.detail = lambda: {"running": run.number, "isolated": int(runner.refusal() is None and not settings.unsafe)}
+    service.metrics.gauge("queuebit_hybrid_jobs_running", "Hybrid jobs that run here.", lambda: run.number)
     return service

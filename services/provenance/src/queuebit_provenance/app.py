@@ -65,4 +65,6 @@ def create_app(settings: Settings | None = None, bus: BusSettings | None = None)
     service.work += [histories.run, sealer.run]
     service.trouble = lambda: ledger.trouble
     service.detail = lambda: {"leaves": ledger.size, "sealed": sealer.sealed, "waiting": sealer.waiting}
+    service.metrics.gauge("queuebit_proof_leaves", "Entries of the transparency log.", lambda: ledger.size)
+    service.metrics.gauge("queuebit_seals_waiting", "Jobs whose seal is not stored yet.", lambda: sealer.waiting)
     return service

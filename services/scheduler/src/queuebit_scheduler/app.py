@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
+from queuebit_runtime.metrics import Metrics
 from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
@@ -40,4 +41,34 @@ def create_app() -> Service:
     service.include(queries(AnswerWaiting(state, clock), ExplainJob(service.log, decisions), watch.answer))
     service.work += [place.run, place.tick, watch.run, rescore.run]
     service.detail = lambda: {"waiting": state.waiting, "outstanding": state.outstanding}
+    _measure(service.metrics, state)
     return service
+
+
+def _measure(metrics: Metrics, state: State) -> None:
+    metrics.gauge("queuebit_jobs_waiting", "Accepted jobs without a place.", lambda: state.waiting)
+    metrics.gauge("queuebit_jobs_outstanding", "Jobs with a place that have not ended.", lambda: state.outstanding)
+    metrics.gauge(
+        "queuebit_backend_slots",
+        "Jobs that a backend runs at the same time.",
+        lambda: {(name,): it.slots for name, it in state.backends().items()},
+        "backend",
+    )
+    metrics.gauge(
+        "queuebit_backend_jobs",
+        "Placed jobs of a backend that have not ended.",
+        lambda: {(name,): it.taken for name, it in state.backends().items()},
+        "backend",
+    )
+    metrics.gauge(
+        "queuebit_backend_backlog_seconds",
+        "Expected run time of the placed jobs of a backend.",
+        lambda: {(name,): it.backlog_us / 1e6 for name, it in state.backends().items()},
+        "backend",
+    )
+    metrics.gauge(
+        "queuebit_backend_silent",
+        "1 if the executor of a backend counts as stopped: it does not answer.",
+        lambda: {(name,): it.silent_since_us is not None for name, it in state.backends().items()},
+        "backend",
+    )

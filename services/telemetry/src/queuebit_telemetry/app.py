@@ -82,6 +82,18 @@ class Telemetry(Service):
             "lag_ms": self._sink.lag_ms,
             "objectives": digest(promised),
         }
+        self._measure()
+
+    def _measure(self) -> None:
+        gauge, sink, backlog = self.metrics.gauge, self._sink, self._backlog
+        gauge("queuebit_warehouse_sequence", "Last sequence of the log in the warehouse.", lambda: sink.position.seq)
+        gauge(
+            "queuebit_warehouse_lag_seconds",
+            "Age of the oldest event that was read and is not in the warehouse.",
+            lambda: sink.lag_ms / 1000,
+        )
+        gauge("queuebit_log_sequence", "Last sequence of the log.", lambda: backlog.head.last)
+        gauge("queuebit_log_messages", "Messages that the log holds.", lambda: backlog.head.messages)
 
     def health(self) -> Health:
         return replace(super().health(), behind=self._backlog.behind(self._sink.position.seq))

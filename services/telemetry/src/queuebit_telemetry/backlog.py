@@ -40,6 +40,11 @@ class Backlog:
         head = await self._source.head()
         self._heads.append((self._clock.monotonic(), head))
 
+    @property
+    def head(self) -> Head:
+        """The head as of the latest sample."""
+        return self._heads[-1][1] if self._heads else Head(0, 0, 0)
+
     def behind(self, seq: int) -> int:
         """Messages after `seq`, as of the latest sample."""
-        return max(0, self._heads[-1][1].last - seq) if self._heads else 0
+        return max(0, self.head.last - seq)

@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from queuebit_kernel import Clock
+from queuebit_runtime.http_metrics import HttpMetrics
+from queuebit_runtime.metrics import Metrics
 from queuebit_warehouse.http import Statements
 from queuebit_warehouse.integrity import Integrity
 from queuebit_warehouse.logins import Login, Logins
@@ -27,6 +30,11 @@ def create_app(settings: Settings, logins: Logins, store: Store, clock: Clock) -
     sessions = Sessions(store.connect, clock)
     integrity = Integrity(lambda: store.connect(Login(settings.user, writes=True)), clock)
     statements = Statements(store, sessions, settings, logins, integrity)
+
+    metrics = Metrics("warehouse")
+    metrics.gauge("queuebit_alive", "1 if statements can be run.", lambda: trouble() is None)
+    metrics.gauge("queuebit_ready", "1 if statements can be run.", lambda: trouble() is None)
+    metrics.gauge("queuebit_statements_running", "Statements that a worker runs now.", lambda: statements.running)
 
     def trouble() -> str | None:
         return store.trouble() or integrity.trouble
@@ -65,6 +73,13 @@ def create_app(settings: Settings, logins: Logins, store: Store, clock: Clock) -
             status_code=200 if reason is None else 503,
         )
 
+    async def measured(request: Request) -> Response:
+        # The library is imported by the first request.
+        from queuebit_runtime.exposition import exposition
+
+        media_type, text = exposition(metrics, request.headers.get("accept", ""))
+        return Response(text, headers={"content-type": media_type})
+
     async def not_found(request: Request) -> Response:
         return PlainTextResponse(
             f"There is no handle {request.url.path}\n\nUse / to send queries, /ping for a health check.\n",
@@ -78,7 +93,9 @@ def create_app(settings: Settings, logins: Logins, store: Store, clock: Clock) -
             Route("/replicas_status", ping),
             Route("/healthz", health),
             Route("/readyz", ready),
+            Route("/metrics", measured),
             Route("/{path:path}", not_found),
         ],
         lifespan=lifespan,
+        middleware=[Middleware(HttpMetrics, metrics=metrics)],
     )

@@ -36,6 +36,8 @@ class FairQueue:
         self._workers = asyncio.Semaphore(workers)
         self._readers = asyncio.Semaphore(max(1, workers - self._share))
         self._writer = _Queue(workers)
+        self.running = 0
+        """Queries that have a worker."""
         self._queues: WeakValueDictionary[tuple[str, str], _Queue] = WeakValueDictionary()
 
     @asynccontextmanager
@@ -57,7 +59,11 @@ class FairQueue:
                 await held.enter_async_context(self._workers)
             finally:
                 queue.waiting -= 1
-            yield
+            self.running += 1
+            try:
+                yield
+            finally:
+                self.running -= 1
 
 
 def _queue_of(login: Login) -> tuple[str, str]:

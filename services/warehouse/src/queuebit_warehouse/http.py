@@ -94,6 +94,11 @@ class Statements:
         except Disconnected:
             return
 
+    @property
+    def running(self) -> int:
+        """Statements that a worker runs now."""
+        return self._queue.running
+
     async def close(self) -> None:
         """Wait for the workers. The event loop keeps running, because they may need it to end."""
         await asyncio.get_running_loop().run_in_executor(None, self._pool.shutdown)
