@@ -58,6 +58,7 @@ class MessageOutcome:
     async def handle(self, call: Callable[[Delivered], Awaitable[None]], message: Msg) -> None:
         """Handle one delivery of a durable, and settle it."""
         here, error = read(message), None
+        current.set(here)
         with self._metrics.handling(here) as handling:
             try:
                 async with self._turn(here):

@@ -41,6 +41,7 @@ _FIRST = (BROKER, "scheduler")
 _FIRST_STACK = "aer"
 """With these a first job can be accepted and run, while everything else is still starting."""
 _LATER = ("metering", "provenance", "telemetry", GATEWAY, "hybrid", "alerting")
+_OF_ALL = "QUEUEBIT_LOG_"
 _LONG = 200_000
 """Events of a long log. With a shorter one, a warehouse that starts first would only delay the first job."""
 
@@ -163,7 +164,8 @@ def _service(home: Home, ports: Mapping[str, int], name: str, own: Mapping[str, 
 
 
 def _inherited() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("QUEUEBIT_")}
+    """The environment of the supervisor; of our own variables only those of all services, which are about logs."""
+    return {name: it for name, it in os.environ.items() if name.startswith(_OF_ALL) or not name.startswith("QUEUEBIT_")}
 
 
 def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from queuebit_kernel import Clock, SystemClock
+from queuebit_runtime.log_records import LogSettings, write_logs
 from queuebit_warehouse.app import create_app
 from queuebit_warehouse.errors import CannotStart
 from queuebit_warehouse.logins import Login, Logins
@@ -32,9 +33,8 @@ def main() -> int:
     """Serve; return 0 after SIGTERM or SIGINT, otherwise the exit code of the failure."""
     try:
         settings = Settings()
-        logging.basicConfig(
-            level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
-        )
+        write_logs(LogSettings(), "warehouse")
+        logging.getLogger().setLevel(settings.log_level.upper())
         logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.getLogger().level))
         _serve(settings)
     except CannotStart as refusal:
