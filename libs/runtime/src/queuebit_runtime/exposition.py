@@ -13,7 +13,7 @@ from prometheus_client.samples import Exemplar
 
 from queuebit_runtime.metrics import Counter, Distribution, Gauge, Histogram, Metric, Metrics
 
-__all__ = ["exposition"]
+__all__ = ["exposition", "process_families"]
 
 
 def exposition(metrics: Metrics, accept: str = "") -> tuple[str, bytes]:
@@ -33,8 +33,13 @@ class _Families(Collector):
         service = self._metrics.service
         for metric in self._metrics:
             yield _family(metric, service)
-        for family in ProcessCollector(registry=None).collect():
+        for family in process_families():
             yield _with_service(family, service)
+
+
+def process_families() -> Iterator[Family]:
+    """Processor time, memory and descriptors of this process."""
+    yield from ProcessCollector(registry=None).collect()
 
 
 def _family(metric: Metric, service: str) -> Family:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,8 @@ from queuebit_runtime.bus import Bus
 from queuebit_runtime.gate import opened
 from queuebit_runtime.health import Health, HealthServer
 from queuebit_runtime.log import JetStreamLog
+from queuebit_runtime.log_records import CountRecords, LogSettings, write_logs
+from queuebit_runtime.otlp import exporting
 from queuebit_runtime.provision import assert_topology
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.servers import tls_of
@@ -110,6 +113,10 @@ class Service:
         self.tasks.failed = stop
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _finish, stop)
+        async with exporting(os.environ, self.metrics, self.bus.tracing):
+            await self._serve(stop)
+
+    async def _serve(self, stop: asyncio.Future[None]) -> None:
         server = await HealthServer(
             self.settings.health_host, self.settings.health_port, self.health, self.metrics
         ).start()
@@ -171,12 +178,14 @@ class Service:
 
 def run(create: Callable[[], Service]) -> int:
     """Run a service and return its exit code: 0 ended by a signal, 1 failed, 2 misconfigured."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
+        logs = LogSettings()
+        write_logs(logs)
         service = create()
     except (Fault, ValidationError, OSError, ValueError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 2
+    write_logs(logs, service.name, CountRecords(service.metrics))
     _logger.info("%s is starting", service.name)
     try:
         uvloop.run(service.serve())

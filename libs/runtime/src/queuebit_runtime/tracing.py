@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import Token
 from time import time_ns
@@ -130,6 +130,7 @@ class Tracing:
         self._service = service
         self._resource = Resource({"service.name": service})
         self._ended = _Ended(maxlen=_KEPT)
+        self._export: Callable[[ReadableSpan], None] | None = None
 
     def delivery(self, consumer: str, subject: str, headers: Mapping[str, str] | None, body: bytes = b"") -> OpenSpan:
         """The span of one delivery, as a child of the sending hop: by its header, else by the event's field.
@@ -150,7 +151,15 @@ class Tracing:
 
     def take(self) -> list[dict[str, object]]:
         """Take the rows of the next message; none if no span has ended."""
-        return [_row(self._ended.popleft(), self._service) for _ in range(min(_BATCH, len(self._ended)))]
+        taken = [self._ended.popleft() for _ in range(min(_BATCH, len(self._ended)))]
+        if self._export is not None:
+            for span in taken:
+                self._export(span)
+        return [_row(it, self._service) for it in taken]
+
+    def export_to(self, resource: Resource, export: Callable[[ReadableSpan], None]) -> None:
+        """Give ended spans to an exporter too, as spans of this resource."""
+        self._resource, self._export = resource, export
 
     async def flush(self, client: Client) -> None:
         """Send the spans that have ended."""

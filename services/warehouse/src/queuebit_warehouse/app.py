@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,6 +16,7 @@ from starlette.routing import Route
 from queuebit_kernel import Clock
 from queuebit_runtime.http_metrics import HttpMetrics
 from queuebit_runtime.metrics import Metrics
+from queuebit_runtime.otlp import exporting
 from queuebit_warehouse.http import Statements
 from queuebit_warehouse.integrity import Integrity
 from queuebit_warehouse.logins import Login, Logins
@@ -42,7 +44,8 @@ def create_app(settings: Settings, logins: Logins, store: Store, clock: Clock) -
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         integrity.start()
-        yield
+        async with exporting(os.environ, metrics):
+            yield
         await statements.close()
         await asyncio.to_thread(integrity.stop)
         sessions.close()
