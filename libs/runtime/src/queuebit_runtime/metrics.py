@@ -16,7 +16,18 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final, TypeAlias, TypeVar
 
-__all__ = ["MOST_SERIES", "OTHER", "SECONDS", "Counter", "Distribution", "Gauge", "Histogram", "Metric", "Metrics"]
+__all__ = [
+    "MOST_SERIES",
+    "OTHER",
+    "SECONDS",
+    "Counter",
+    "Distribution",
+    "Gauge",
+    "Histogram",
+    "Labels",
+    "Metric",
+    "Metrics",
+]
 
 MOST_SERIES: Final = 200
 """The most combinations of label values that a metric keeps apart."""
