@@ -46,13 +46,14 @@ check: analysis docs fast ## format, lint, types, layers, fresh generated files,
 analysis: setup
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
-	$(PY) -m mypy conftest.py $(SOURCES) $(TESTS) docs examples tests
+	$(PY) -m mypy conftest.py $(SOURCES) $(TESTS) deploy docs examples tests
 	.venv/bin/lint-imports
 	$(PY) -m queuebit_contracts.generate --check
 	$(PY) -m tests.contracts.services_document --check
 	$(PY) -m queuebit_pricing.schema --check
 	$(PY) -m queuebit_gateway.openapi --check
 	$(PY) -m queuebit_ci.schema --check
+	$(PY) -m deploy.grafana.generate --check
 
 # These start no process and need no quiet machine: they share the processors. `make check test` runs them once.
 fast: setup
@@ -72,6 +73,7 @@ generate: setup ## write the schemas and the AsyncAPI document anew
 	$(PY) -m queuebit_scheduling.schema
 	$(PY) -m queuebit_gateway.openapi
 	$(PY) -m queuebit_ci.schema
+	$(PY) -m deploy.grafana.generate
 
 lock: vendorlocks .venv/.uv ## compile requirements.lock from what the members import
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
+import orjson
 import pytest
 
 from queuebit_runtime.delivery import Delivered, current
-from queuebit_runtime.log_records import CountRecords, LogSettings, context_of_record, write_logs
+from queuebit_runtime.log_records import CountRecords, KeepRecords, LogSettings, context_of_record, write_logs
 from queuebit_runtime.metrics import Metrics
 from queuebit_runtime.tracing import Tracing
 from queuebit_testing.build import submitted
@@ -94,3 +95,33 @@ def test_records_are_counted_by_level() -> None:
     LOG.warning("two")
     (counter,) = metrics
     assert counter.series == {("warning",): 2}
+
+
+def record(level: int, text: str, at: float) -> logging.LogRecord:
+    made = LOG.makeRecord(LOG.name, level, __file__, 1, text, (), None)
+    made.created = at
+    return made
+
+
+def test_all_warnings_are_kept_and_of_the_others_some_each_second() -> None:
+    kept = KeepRecords("broker")
+    for number in range(100):
+        kept.handle(record(logging.INFO, f"info {number}", 1_000_000.0))
+        kept.handle(record(logging.WARNING, f"warning {number}", 1_000_000.0))
+    kept.handle(record(logging.INFO, "later", 1_000_001.0))
+    rows: list[dict[str, object]] = []
+    while more := kept.take():
+        assert len(more) <= 50
+        rows += more
+    found = [str(it["Body"]) for it in rows]
+    assert sum(it.startswith("warning") for it in found) == 100
+    assert sum(it.startswith("info") for it in found) == 20
+    assert found[-1] == "later"
+    assert kept.take() == []
+
+
+def test_the_longest_message_fits_on_the_bus_whatever_it_holds() -> None:
+    kept = KeepRecords("broker")
+    for number in range(50):
+        kept.handle(record(logging.ERROR, "\x00" * 100_000, float(number)))
+    assert len(orjson.dumps(kept.take())) < 900_000

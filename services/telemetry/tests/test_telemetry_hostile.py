@@ -128,6 +128,17 @@ async def test_spans_that_the_warehouse_refuses_hold_up_no_others(clickhouse: Cl
     assert [row["SpanId"][0] for row in rows] == ["b", "c"]
 
 
+async def test_a_line_of_a_log_that_is_delivered_twice_is_one_row(clickhouse: ClickHouse) -> None:
+    line = {
+        "Timestamp": time.time_ns(), "SeverityText": "ERROR", "SeverityNumber": 17, "ServiceName": "broker",
+        "Body": "no place", "LogAttributes": {"queuebit.job": "j1"},
+    }  # fmt: skip
+    for number in (1, 2):
+        await KeepSpans(clickhouse, 0)(json.dumps([line]).encode(), number)
+    rows = await clickhouse._query("SELECT Body, LogAttributes['queuebit.job'] AS job FROM otel_logs FINAL")
+    assert rows == [{"Body": "no place", "job": "j1"}]
+
+
 ANSWERS: dict[str, tuple[str, bytes]] = {
     "nothing": ("", b""),
     "another column": ("", b"\x01\x01\x01a\x06String\x02hi"),

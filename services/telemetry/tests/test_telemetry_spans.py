@@ -1,17 +1,19 @@
-"""Spans that wait for others."""
+"""Spans and lines of logs that wait for others."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 import orjson
 import pytest
 
 from queuebit_kernel import Malformed, Unavailable
+from queuebit_runtime.log_records import KeepRecords
 from queuebit_runtime.tracing import Tracing, whose
 from queuebit_telemetry.handlers import KeepSpans
-from queuebit_telemetry.spans import Span
+from queuebit_telemetry.spans import LogLine, Span
 
 
 class MemoryTraces:
@@ -19,6 +21,7 @@ class MemoryTraces:
 
     def __init__(self, refusals: int = 0) -> None:
         self.inserts: list[list[Span]] = []
+        self.lines: list[LogLine] = []
         self._refusals = refusals
 
     async def add_spans(self, spans: Sequence[Span], token: str) -> None:
@@ -26,6 +29,9 @@ class MemoryTraces:
             self._refusals -= 1
             raise Unavailable("no answer")
         self.inserts.append([*spans])
+
+    async def add_lines(self, lines: Sequence[LogLine], token: str) -> None:
+        self.lines += lines
 
 
 def body(service: str, jobs: int, *, failed: bool = False) -> bytes:
@@ -87,3 +93,14 @@ async def test_spans_that_were_not_stored_are_no_longer_counted() -> None:
         await keep(b"{}", 2)
     await keep(body("broker", 1), 1)
     assert [len(it) for it in traces.inserts] == [1]
+
+
+async def test_lines_of_a_log_travel_with_spans_and_are_stored_apart() -> None:
+    traces, kept = MemoryTraces(), KeepRecords("broker")
+    kept.handle(logging.LogRecord("queuebit_broker", logging.WARNING, "", 1, "no %s \ud83d", ("place",), None))
+    keep = KeepSpans(traces, 0)
+    await asyncio.gather(keep(orjson.dumps(kept.take()), 1), keep(body("broker", 2), 2))
+    assert [len(it) for it in traces.inserts] == [2]
+    (line,) = traces.lines
+    assert (line.ServiceName, line.ScopeName, line.SeverityNumber) == ("broker", "queuebit_broker", 13)
+    assert line.Body == "no place ?"

@@ -1,4 +1,4 @@
-"""Log records with the message that is handled: as lines of text or JSON, and counted by level."""
+"""Log records and the message that is handled: lines of text or JSON, counts by level, rows for the warehouse."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import sys
+from collections import deque
 from datetime import UTC, datetime
 from typing import Final, Literal
 
@@ -16,13 +17,23 @@ from queuebit_contracts.subjects import parse
 from queuebit_runtime.delivery import current
 from queuebit_runtime.metrics import Metrics
 
-__all__ = ["CountRecords", "JsonLines", "LogSettings", "context_of_record", "write_logs"]
+__all__ = ["CountRecords", "JsonLines", "KeepRecords", "LogSettings", "context_of_record", "write_logs"]
 
 _TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 """The form of a line of text."""
 
 _PROVENANCE = re.compile(rb'"provenanceid"\s*:\s*"([\x20-\x21\x23-\x5b\x5d-\x7e]{1,128})"')
 _OF_JOBS = frozenset({"job", "command", "hybrid"})
+
+
+_KEPT: Final = 2_000
+"""The most records that wait for the bus."""
+_EACH_SECOND: Final = 20
+"""Records below a warning that are kept each second."""
+_BATCH, _LONGEST = 50, 2_000
+"""Records in one message, and characters of a text: far below the largest message, whatever the texts hold."""
+_SEVERITIES: Final = {"DEBUG": 5, "INFO": 9, "WARNING": 13, "ERROR": 17, "CRITICAL": 21}
+"""OpenTelemetry's numbers."""
 
 
 class LogSettings(BaseSettings):
@@ -76,6 +87,50 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)  # ASCII: escapes what no terminal should receive
 
 
+class KeepRecords(logging.Handler):
+    """Keeps records for the warehouse until `take`: all warnings and errors, and some of the others.
+
+    Of too many, the oldest are dropped first.
+    """
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+        self._kept: deque[dict[str, object]] = deque(maxlen=_KEPT)
+        self._second, self._in_second = 0, 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno < logging.WARNING and not self._has_room(int(record.created)):
+            return
+        context = context_of_record()
+        trace, span = context.pop("trace_id", ""), context.pop("span_id", "")
+        if record.exc_info:
+            context["exception"] = logging.Formatter().formatException(record.exc_info)[-_LONGEST:]
+        self._kept.append(
+            {
+                "Timestamp": int(record.created * 1e9),
+                "TraceId": trace,
+                "SpanId": span,
+                "SeverityText": record.levelname,
+                "SeverityNumber": _SEVERITIES.get(record.levelname, 0),
+                "ServiceName": self._service,
+                "ScopeName": record.name,
+                "Body": _sound(record.getMessage()[:_LONGEST]),
+                "LogAttributes": {f"queuebit.{name}": _sound(it) for name, it in context.items()},
+            }
+        )
+
+    def take(self) -> list[dict[str, object]]:
+        """The rows of the next message, the oldest first; none if nothing was kept."""
+        return [self._kept.popleft() for _ in range(min(_BATCH, len(self._kept)))]
+
+    def _has_room(self, second: int) -> bool:
+        if second != self._second:
+            self._second, self._in_second = second, 0
+        self._in_second += 1
+        return self._in_second <= _EACH_SECOND
+
+
 class CountRecords(logging.Handler):
     """Counts records by level."""
 
@@ -95,3 +150,8 @@ def write_logs(settings: LogSettings, service: str = "", *further: logging.Handl
     written = logging.StreamHandler(sys.stderr)
     written.setFormatter(JsonLines(service) if settings.format == "json" else logging.Formatter(_TEXT))
     logging.basicConfig(level=settings.level, handlers=[written, *further], force=True)
+
+
+def _sound(text: str) -> str:
+    """A text without half a surrogate pair, which no encoding has."""
+    return text.encode(errors="replace").decode()

@@ -21,7 +21,7 @@ from queuebit_runtime.bus import Bus
 from queuebit_runtime.gate import opened
 from queuebit_runtime.health import Health, HealthServer
 from queuebit_runtime.log import JetStreamLog
-from queuebit_runtime.log_records import CountRecords, LogSettings, write_logs
+from queuebit_runtime.log_records import CountRecords, KeepRecords, LogSettings, write_logs
 from queuebit_runtime.otlp import exporting
 from queuebit_runtime.provision import assert_topology
 from queuebit_runtime.secrets import read_secret
@@ -185,7 +185,9 @@ def run(create: Callable[[], Service]) -> int:
     except (Fault, ValidationError, OSError, ValueError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 2
-    write_logs(logs, service.name, CountRecords(service.metrics))
+    kept = KeepRecords(service.name)
+    service.bus.tracing.further = kept.take
+    write_logs(logs, service.name, CountRecords(service.metrics), kept)
     _logger.info("%s is starting", service.name)
     try:
         uvloop.run(service.serve())

@@ -131,6 +131,8 @@ class Tracing:
         self._resource = Resource({"service.name": service})
         self._ended = _Ended(maxlen=_KEPT)
         self._export: Callable[[ReadableSpan], None] | None = None
+        self.further: Callable[[], list[dict[str, object]]] = list
+        """Takes rows of another table that travel with the spans: lines of the log; none if there are none."""
 
     def delivery(self, consumer: str, subject: str, headers: Mapping[str, str] | None, body: bytes = b"") -> OpenSpan:
         """The span of one delivery, as a child of the sending hop: by its header, else by the event's field.
@@ -162,14 +164,14 @@ class Tracing:
         self._resource, self._export = resource, export
 
     async def flush(self, client: Client) -> None:
-        """Send the spans that have ended."""
-        while rows := self.take():
+        """Send the spans that have ended, and further rows."""
+        while rows := self.take() or self.further():
             try:
                 await client.jetstream(timeout=2).publish(
                     trace_subject(self._service), orjson.dumps(rows), stream=TRACES
                 )
             except (NatsError, JetStreamError) as error:
-                _log.debug("%d spans dropped: %r", len(rows), error)
+                _log.debug("%d spans or lines dropped: %r", len(rows), error)
                 return
 
     async def run(self, client: Client, every_s: float = 1.0) -> None:

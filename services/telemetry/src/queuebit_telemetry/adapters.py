@@ -45,7 +45,7 @@ from queuebit_telemetry.queries import (
     REFILLED,
     SET_ASIDE,
 )
-from queuebit_telemetry.spans import Span
+from queuebit_telemetry.spans import LogLine, Span
 from queuebit_telemetry.state import Head, Position
 
 __all__ = ["ClickHouse", "LogHead"]
@@ -79,6 +79,15 @@ _SPAN_COLUMNS = {
     **dict.fromkeys(("SpanName", "SpanKind", "ServiceName", "StatusCode"), "LowCardinality(String)"),
     "SpanAttributes": "Map(LowCardinality(String), String)",
     "Duration": "UInt64",
+}
+
+
+_LINE_COLUMNS = {
+    **dict.fromkeys(LogLine.model_fields, "String"),
+    "Timestamp": "DateTime64(9, 'UTC')",
+    **dict.fromkeys(("SeverityText", "ServiceName"), "LowCardinality(String)"),
+    "SeverityNumber": "UInt8",
+    "LogAttributes": "Map(LowCardinality(String), String)",
 }
 
 
@@ -139,6 +148,10 @@ class ClickHouse:
     async def add_spans(self, spans: Sequence[Span], token: str) -> None:
         columns: list[Sequence[Any]] = [tuple(getattr(span, name) for span in spans) for name in _SPAN_COLUMNS]
         await self._insert("otel_traces", _SPAN_COLUMNS, columns, token)
+
+    async def add_lines(self, lines: Sequence[LogLine], token: str) -> None:
+        columns: list[Sequence[Any]] = [tuple(getattr(line, name) for line in lines) for name in _LINE_COLUMNS]
+        await self._insert("otel_logs", _LINE_COLUMNS, columns, token)
 
     async def jobs(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
         """The newest jobs that fit, newest first; the `sequence` of a row is that of its submission."""

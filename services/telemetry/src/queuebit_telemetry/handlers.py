@@ -1,4 +1,4 @@
-"""Answers queries of tenants, and keeps spans."""
+"""Answers queries of tenants, and keeps spans and lines of logs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from queuebit_telemetry.errors import Refused
 from queuebit_telemetry.pace import Pace
 from queuebit_telemetry.policy import Level
 from queuebit_telemetry.ports import Cases, Sums, Traces
-from queuebit_telemetry.spans import Span, read_spans
+from queuebit_telemetry.spans import LogLine, Span, read_records
 
 __all__ = ["AnswerActivity", "AnswerGroups", "AnswerLevels", "KeepSpans"]
 
@@ -112,25 +112,25 @@ def _first_day(question: Question, clock: Clock) -> datetime:
 
 
 class KeepSpans:
-    """Collects the spans of many messages into few inserts; each call returns after its own are stored."""
+    """Collects the spans and lines of many messages into few inserts; a call returns after its own are stored."""
 
     def __init__(self, traces: Traces, wait_s: float, *, apart_s: float = 0) -> None:
         """Spans wait at most `wait_s` for others before their insert; inserts are at least `apart_s` apart."""
         self._traces = traces
         self._pace = Pace(wait_s, apart_s=apart_s)
-        self._pending: dict[int, list[Span]] = {}
+        self._pending: dict[int, tuple[list[Span], list[LogLine]]] = {}
         self._turn = asyncio.Lock()
 
     async def __call__(self, body: bytes, sequence: int) -> None:
         """Store one message.
 
         Raises:
-            Malformed: it is not a list of spans.
+            Malformed: it is not a list of spans and lines.
             Unavailable: the warehouse did not store them.
         """
-        self._pending[sequence] = read_spans(body)
+        self._pending[sequence] = read_records(body)
         self._pace.arrived()
-        if len(self._pending) >= _MANY or sum(map(len, self._pending.values())) >= _LARGE:
+        if len(self._pending) >= _MANY or sum(len(it) for both in self._pending.values() for it in both) >= _LARGE:
             self._pace.complete.set()
         async with self._turn:
             if sequence not in self._pending:
@@ -151,6 +151,9 @@ class KeepSpans:
 
     async def _store(self, sequences: Sequence[int]) -> None:
         token = "TRACES:" + digest(",".join(map(str, sequences)).encode())
-        await self._traces.add_spans([span for it in sequences for span in self._pending[it]], token)
+        if spans := [span for it in sequences for span in self._pending[it][0]]:
+            await self._traces.add_spans(spans, token)
+        if lines := [line for it in sequences for line in self._pending[it][1]]:
+            await self._traces.add_lines(lines, token)
         for stored in sequences:
             del self._pending[stored]

@@ -13,7 +13,7 @@ from queuebit_contracts.query import Question
 from queuebit_runtime.rows import Row
 from queuebit_runtime.view import Fold
 from queuebit_slo import Query
-from queuebit_telemetry.spans import Span
+from queuebit_telemetry.spans import LogLine, Span
 from queuebit_telemetry.state import Head, Position
 
 __all__ = ["Cases", "Events", "Facts", "Follow", "Follower", "Log", "Sums", "Traces"]
@@ -79,10 +79,14 @@ class Events(Protocol):
 
 
 class Traces(Protocol):
-    """The spans' table."""
+    """The tables of spans and of lines of logs."""
 
     async def add_spans(self, spans: Sequence[Span], token: str) -> None:
         """Store all spans; raises `Unavailable`, after which the same token may be tried again."""
+        ...
+
+    async def add_lines(self, lines: Sequence[LogLine], token: str) -> None:
+        """Store all lines; as `add_spans`."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Copies spans from the bus to the warehouse, many messages in each insert."""
+"""Spans and lines of logs as services send them, on their way to the warehouse."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from queuebit_kernel import Malformed
 
-__all__ = ["Span", "read_spans"]
+__all__ = ["LogLine", "Span", "read_records"]
 
 
 class Span(BaseModel):
@@ -29,16 +29,34 @@ class Span(BaseModel):
     StatusMessage: str = ""
 
 
-_SPANS = TypeAdapter(list[Span])
+class LogLine(BaseModel):
+    """One row of `otel_logs` as services send it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    Timestamp: int = Field(ge=0, lt=2**63)
+    """Nanoseconds since 1970."""
+    TraceId: str = ""
+    SpanId: str = ""
+    SeverityText: str
+    SeverityNumber: int = Field(ge=0, le=24)
+    ServiceName: str
+    ScopeName: str = ""
+    Body: str
+    LogAttributes: dict[str, str] = {}
 
 
-def read_spans(body: bytes) -> list[Span]:
+_RECORDS = TypeAdapter(list[Span | LogLine])
+
+
+def read_records(body: bytes) -> tuple[list[Span], list[LogLine]]:
     """Read one message of `TRACES`.
 
     Raises:
-        Malformed: it is not a list of spans.
+        Malformed: it is not a list of spans and lines.
     """
     try:
-        return _SPANS.validate_json(body)
+        found = _RECORDS.validate_json(body)
     except ValidationError as error:
-        raise Malformed(f"not a list of spans: {error!s:.300}") from error
+        raise Malformed(f"not a list of spans or lines of a log: {error!s:.300}") from error
+    return [it for it in found if isinstance(it, Span)], [it for it in found if isinstance(it, LogLine)]
