@@ -71,7 +71,7 @@ def test_a_query_runs_on_the_warehouse(filled: Warehouse, panel: str) -> None:
 
 
 @pytest.mark.server
-def test_panels_show_what_happened(filled: Warehouse) -> None:
+def test_panels_show_the_scenario(filled: Warehouse) -> None:
     def shown(panel: str) -> list[dict[str, Any]]:
         return filled.ask(expanded(SQL[panel], NOW - timedelta(days=40), NOW + timedelta(hours=1)))
 
@@ -124,3 +124,16 @@ def test_every_metric_of_a_panel_is_declared_by_a_service() -> None:
     used = {name for text in PROMQL.values() for name in re.findall(r"\bqueuebit_[a-z_]+", text)}
     declared = {re.sub(r"_(bucket|count|sum)$", "", it) for it in used}
     assert {it for it in declared if f'"{it}"' not in sources} == set()
+
+
+def test_prometheus_reads_its_configuration(tmp_path: Path) -> None:
+    tool = shutil.which("promtool")
+    if tool is None:
+        pytest.skip("promtool is not installed: it is part of Debian's package prometheus")
+    text = (ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text()
+    targets = tmp_path / "prometheus.json"
+    targets.write_text(json.dumps([{"targets": ["127.0.0.1:7431"], "labels": {"process": "broker"}}]))
+    (tmp_path / "prometheus.yml").write_text(text.replace("/home/me/.queuebit/prometheus.json", str(targets)))
+    command = [tool, "check", "config", str(tmp_path / "prometheus.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

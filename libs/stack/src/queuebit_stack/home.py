@@ -26,6 +26,11 @@ class Home:
         return self.root / "stack.json"
 
     @property
+    def scrape_file(self) -> Path:
+        """Where the metrics of the processes are, in the form that Prometheus reads."""
+        return self.root / "prometheus.json"
+
+    @property
     def stacks_file(self) -> Path:
         """Which stacks are served, and by which backends."""
         return self.root / "stacks.json"

@@ -19,6 +19,7 @@ __all__ = ["CONTAINERS", "Running", "Stack", "in_order", "running_stack", "take_
 
 CONTAINERS = "containers"
 """The state of a stack that a container engine runs."""
+_BUS = "nats-server"
 _ORDERLY_S = 40.0
 _REWRITTEN_S = 5.0
 """How long a supervisor may take to replace a damaged file."""
@@ -68,6 +69,17 @@ class Stack:
         """Write it to the home in one step."""
         here = replace(self, place=Place.of(home.root))
         write_private(home.stack_file, json.dumps(asdict(here), indent=1) + "\n")
+        targets = json.dumps(self.scrape_targets(), indent=1) + "\n"
+        if not home.scrape_file.exists() or home.scrape_file.read_text() != targets:
+            write_private(home.scrape_file, targets)
+
+    def scrape_targets(self) -> list[dict[str, object]]:
+        """What Prometheus's `file_sd_configs` reads: the health port of each process, which has its metrics.
+
+        nats-server is not among them: it has no such port.
+        """
+        ports = {name: self.ports[name] for name in sorted(self.processes) if name in self.ports and name != _BUS}
+        return [{"targets": [f"127.0.0.1:{port}"], "labels": {"process": name}} for name, port in ports.items()]
 
     @classmethod
     def load(cls, home: Home) -> Stack | None:
