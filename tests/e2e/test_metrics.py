@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -15,17 +16,15 @@ from queuebit_testing.embedded import EmbeddedStack
 
 pytestmark = pytest.mark.stack
 
-WITHOUT = {"nats-server", "http"}
-"""The bus has its own exporters; the gateway's metrics are on its health port, not on the one of its users."""
+WITHOUT = {"nats-server"}
+"""It has exporters of its own."""
 
 
 def scrape(stack: EmbeddedStack) -> dict[str, str]:
-    """The text of each process."""
-    ports = json.loads((stack.home / "stack.json").read_text())["ports"]
-    running = {name: port for name, port in ports.items() if name in stack.names() and name not in WITHOUT}
-    return {
-        name: urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode() for name, port in running.items()
-    }
+    """The text of each process, at the addresses that the stack gives to Prometheus."""
+    groups = json.loads((stack.home / "prometheus.json").read_text())
+    found = {group["labels"]["process"]: group["targets"][0] for group in groups}
+    return {name: urlopen(f"http://{at}/metrics", timeout=10).read().decode() for name, at in found.items()}
 
 
 def test_every_process_shows_what_it_did_without_names_of_tenants_or_jobs(
@@ -61,3 +60,15 @@ def test_promtool_accepts_every_process(stack: EmbeddedStack) -> None:
     for name, text in scrape(stack).items():
         checked = subprocess.run([tool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
         assert (name, checked.stderr) == (name, "")
+
+
+def test_lines_of_the_logs_reach_the_warehouse(stack: EmbeddedStack) -> None:
+    query = "SELECT ServiceName, any(SeverityText) AS level FROM otel_logs WHERE Body LIKE '% is ready%' GROUP BY ALL"
+    end = time.monotonic() + 30
+    while True:
+        rows = stack.ask("sql", query)
+        if {"broker", "scheduler"} <= {it["ServiceName"] for it in rows}:
+            break
+        assert time.monotonic() < end, f"spans and lines are inserted every few seconds, and this is there: {rows}"
+        time.sleep(0.5)
+    assert {it["level"] for it in rows} == {"INFO"}
