@@ -112,7 +112,15 @@ def shared_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wareh
 async def warehouse(shared_warehouse: Warehouse) -> Warehouse:
     """A warehouse without tables."""
     client = shared_warehouse.client()
-    for table in ("events", "otel_traces_trace_id_ts_mv", "otel_traces_trace_id_ts", "otel_traces", "otel_logs"):
+    for table in (
+        "events",
+        "otel_traces_trace_id_ts_mv",
+        "otel_traces_trace_id_ts",
+        "otel_traces",
+        "otel_logs",
+        "otel_traces_held",
+        "otel_logs_held",
+    ):
         await client._command(f"DROP TABLE IF EXISTS {table} SYNC")
     await client.close()
     return shared_warehouse

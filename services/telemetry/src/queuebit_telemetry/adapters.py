@@ -24,6 +24,8 @@ from queuebit_contracts.catalog import CATALOG
 from queuebit_contracts.lifecycle import TERMINAL
 from queuebit_contracts.query import Question
 from queuebit_contracts.tables import VERSION, generation_of, statements
+from queuebit_incidents.queries import FACTS as INCIDENT_FACTS
+from queuebit_incidents.scope import Scope
 from queuebit_kernel import Money, Unavailable, rfc3339
 from queuebit_runtime.connection import Connection
 from queuebit_runtime.rows import Row
@@ -32,6 +34,7 @@ from queuebit_slo import Query
 from queuebit_telemetry.activity import MOST_ROWS, activity
 from queuebit_telemetry.errors import NoTables, OtherGeneration, Refused, Unsound, WrongSchema
 from queuebit_telemetry.groups import GROUPS, MOST_GROUPS, group_document
+from queuebit_telemetry.holding import HOLD
 from queuebit_telemetry.queries import (
     BILLED,
     BILLED_BESIDE,
@@ -226,6 +229,16 @@ class ClickHouse:
     async def cases(self, query: Query) -> list[dict[str, Any]]:  # columns of any type
         return await self._query(query.sql, **query.parameters)
 
+    async def incident_facts(self) -> list[dict[str, Any]]:  # columns of any type
+        return await self._query(INCIDENT_FACTS, incident="")
+
+    async def hold(self, scope: Scope) -> None:
+        parameters: dict[str, str | list[str]] = {**scope.parameters()}
+        parameters["alerts"] = [*scope.alerts]  # the driver quotes the texts of lists itself
+        parameters["tenants"], parameters["backends"] = ([it[place] for it in scope.pairs] for place in (0, 1))
+        for statement in HOLD:
+            await self._command(statement, **parameters)
+
     async def close(self) -> None:
         if self._opened is not None:
             await self._opened.close()
@@ -253,9 +266,9 @@ class ClickHouse:
             result = await (await self._client()).query(query, parameters=parameters)
             return [dict(row) for row in result.named_results()]
 
-    async def _command(self, statement: str) -> None:
+    async def _command(self, statement: str, **parameters: str | list[str]) -> None:
         with _faults():
-            await (await self._client()).command(statement)
+            await (await self._client()).command(statement, parameters=parameters)
 
     async def _insert(self, table: str, types: dict[str, str], columns: list[Sequence[Any]], token: str) -> None:
         """Insert columns, and empty the list: a reference cycle in the driver would keep the data."""

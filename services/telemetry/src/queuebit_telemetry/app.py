@@ -23,6 +23,7 @@ from queuebit_telemetry.adapters import ClickHouse, LogHead
 from queuebit_telemetry.backlog import Backlog
 from queuebit_telemetry.fact_lists import LISTS, listed
 from queuebit_telemetry.handlers import AnswerActivity, AnswerGroups, AnswerLevels, KeepSpans
+from queuebit_telemetry.holding import HoldEvidence
 from queuebit_telemetry.invoice_list import invoices
 from queuebit_telemetry.routes import Handler, queries, spans
 from queuebit_telemetry.settings import Settings
@@ -74,6 +75,7 @@ class Telemetry(Service):
         keep = KeepSpans(self._warehouse, _SPANS_WAIT_S, apart_s=_SPANS_APART_S)
         self.include(spans(keep))
         self.ending.append(keep.hurry)
+        self.work.append(HoldEvidence(self._warehouse, clock).run)
         self.before.append(self._catch_up)
         self.after.append(self._warehouse.close)
         self.trouble = lambda: self._sink.trouble

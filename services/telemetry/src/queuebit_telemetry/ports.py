@@ -10,13 +10,14 @@ from typing import Any, Protocol
 from pydantic import JsonValue
 
 from queuebit_contracts.query import Question
+from queuebit_incidents.scope import Scope
 from queuebit_runtime.rows import Row
 from queuebit_runtime.view import Fold
 from queuebit_slo import Query
 from queuebit_telemetry.spans import LogLine, Span
 from queuebit_telemetry.state import Head, Position
 
-__all__ = ["Cases", "Events", "Facts", "Follow", "Follower", "Log", "Sums", "Traces"]
+__all__ = ["Cases", "Events", "Evidence", "Facts", "Follow", "Follower", "Log", "Sums", "Traces"]
 
 
 class Follower(Protocol):
@@ -87,6 +88,18 @@ class Traces(Protocol):
 
     async def add_lines(self, lines: Sequence[LogLine], token: str) -> None:
         """Store all lines; as `add_spans`."""
+        ...
+
+
+class Evidence(Protocol):
+    """What incidents need; raises `Unavailable` when there is no answer."""
+
+    async def incident_facts(self) -> list[dict[str, Any]]:  # columns of any type
+        """All facts about incidents, in the order of the log."""
+        ...
+
+    async def hold(self, scope: Scope) -> None:
+        """Copy the spans and lines that an incident needs; a repetition changes nothing."""
         ...
 
 
