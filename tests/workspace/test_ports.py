@@ -15,6 +15,7 @@ WITHOUT_LAWS = {
     "Rows": "one implementation, the warehouse; its fake counts what a test says",
     "Secrets": "one implementation, files; tested with files that are missing and malformed",
     "SignalSource": "each source has its own rules and tests",
+    "Evidence": "one implementation, the warehouse; its fake only remembers which incidents were held",
     "Heartbeats": "a part of Endpoints",
     "CheckProofs": "one implementation; histories without proofs have none",
     "Connection": "an attribute that nats-py and chDB have; nothing is promised beyond it",
