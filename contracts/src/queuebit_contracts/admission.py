@@ -6,12 +6,14 @@ from typing import Final
 
 from pydantic import Field, StrictInt
 
+from queuebit_contracts.fallback import Fallback
 from queuebit_contracts.wire import Amount, DecimalText, Digest, Moment, Name, Payload, Reason, Wire
 
 __all__ = [
     "MOST_GATES",
     "Acceptance",
     "Candidate",
+    "FallbackTerms",
     "GateShots",
     "Profile",
     "Rejection",
@@ -77,6 +79,8 @@ class Submission(Wire):
     session: Name | None = None
     """The open session that the job belongs to, of the same user and project: its hold is taken out of the session's
     cap. Absent for a job of its own."""
+    fallback: bool | None = None
+    """False: the job waits for the backends that it asks for, whatever the fallback rule of its project says."""
     proof: Signature
 
 
@@ -151,6 +155,23 @@ class Terms(Wire):
     """The most tasks of the vendor that the hold pays for; absent where a job is one task."""
 
 
+class FallbackTerms(Wire):
+    """Where a job may run while all of its own backends are out of service, by the rule of its project.
+
+    A reader that ignores it knows fewer backends, and lets the job wait.
+    """
+
+    after_s: int = Field(ge=0)
+    """How long all of its own backends must be out of service before it runs on another one."""
+    candidates: tuple[Candidate, ...] = ()
+    """In the order of the rule: the first that answers is next. The hold pays for each of them."""
+    excluded: tuple[Reason, ...] = ()
+    """Why other backends of the rule cannot run the job."""
+    decided: Fallback | None = None
+    """Its own backends were out of service for long enough when it was admitted, and could not estimate it: the
+    candidates of the acceptance are those of the rule, in its order. Absent for any other job."""
+
+
 class Acceptance(Wire):
     """The broker admitted a job and holds its budget."""
 
@@ -181,6 +202,21 @@ class Acceptance(Wire):
     """The program to run, as submitted; absent if it is too large for this event, and then in the submission."""
     workload_class: Name | None = None
     """The class of the submission; absent where it named none."""
+    fallback: FallbackTerms | None = None
+    """What the fallback rule of its project means for the job; absent where there is none."""
+
+    @property
+    def everywhere(self) -> tuple[Candidate, ...]:
+        """All backends that the job may run on: its own candidates, then those of the fallback."""
+        return self.candidates if self.fallback is None else (*self.candidates, *self.fallback.candidates)
+
+    @property
+    def fallback_places(self) -> dict[str, int]:
+        """The backends of the fallback, with their places in its order, from 1."""
+        if self.fallback is None:
+            return {}
+        candidates = self.candidates if self.fallback.decided else self.fallback.candidates
+        return {it.backend: place for place, it in enumerate(candidates, start=1)}
 
 
 class Rejection(Wire):

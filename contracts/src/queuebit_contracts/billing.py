@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from queuebit_contracts.fallback import Fallback
 from queuebit_contracts.lifecycle import TERMINAL
 from queuebit_contracts.usage import Usage
 from queuebit_contracts.wire import Amount, DecimalText, Digest, Moment, Name, Sentence, Wire, open_text
@@ -72,6 +73,8 @@ class Metering(Wire):
     ended_at: Moment
     workload_class: Name | None = None
     """The class of the submission; absent where it named none."""
+    fallback: Fallback | None = None
+    """The backends that this one stood in for; absent if the job asked for it."""
 
 
 class UsageReport(Wire):
@@ -114,6 +117,8 @@ class Correction(Wire):
     price_book: Digest
     workload_class: Name | None = None
     """The class of the submission; absent where it named none."""
+    fallback: Fallback | None = None
+    """The backends that this one stood in for; absent if the job asked for it."""
 
 
 class _Leaf(Wire):

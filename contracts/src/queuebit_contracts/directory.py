@@ -32,6 +32,7 @@ from queuebit_contracts.tenant import (
     UserRemoved,
 )
 from queuebit_contracts.tenants import (
+    FALLBACK_AFTER_S,
     LIFETIME,
     WARN_AT,
     Budget,
@@ -173,7 +174,16 @@ def _terms(budget: Mapping[str, Any]) -> BudgetTerms:
 
 def _project(data: ProjectDefinition) -> Project:
     """A project of a kind that this version does not know runs what names a backend, and nothing else."""
-    return Project.model_construct(**data.model_dump(exclude={"tenant", "project", "by"}))
+    after_s = FALLBACK_AFTER_S if data.fallback_after_s is None else data.fallback_after_s
+    said = data.model_dump(exclude={"tenant", "project", "by"})
+    return Project.model_construct(**said | {"fallback": data.fallback or (), "fallback_after_s": after_s})
+
+
+def _definition(tenant: str, name: str, work: Project, by: str) -> ProjectDefinition:
+    """A project as a fact says it: without what is the default of its fallback."""
+    plain = {"fallback": (), "fallback_after_s": FALLBACK_AFTER_S}
+    said = {field: value for field, value in work.model_dump().items() if value != plain.get(field, ...)}
+    return ProjectDefinition(tenant=tenant, project=name, by=by, **said)
 
 
 def _user(data: UserDefinition) -> User:
@@ -234,8 +244,7 @@ def _begun(name: str, old: Tenant | None, new: Tenant, by: str) -> Iterator[Tena
             yield UserDefined(source=_SOURCE, data=person)
     for project, work in new.project.items():
         if old is None or old.project.get(project) != work:
-            defined = ProjectDefinition(tenant=name, project=project, by=by, **work.model_dump())
-            yield ProjectDefined(source=_SOURCE, data=defined)
+            yield ProjectDefined(source=_SOURCE, data=_definition(name, project, work, by))
     for issuer, trusted in new.issuer.items():
         if old is None or old.issuer.get(issuer) != trusted:
             definition_of = IssuerDefinition(tenant=name, issuer=issuer, by=by, **trusted.model_dump())

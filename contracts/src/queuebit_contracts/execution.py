@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from queuebit_contracts.admission import Terms
+from queuebit_contracts.fallback import Fallback
 from queuebit_contracts.quality import Quality
 from queuebit_contracts.uncertainty import Uncertainty
 from queuebit_contracts.usage import Usage
@@ -62,6 +63,8 @@ class Placement(Wire):
     """The accepted terms for this backend."""
     workload_class: Name | None = None
     """The class of the submission; absent where it named none."""
+    fallback: Fallback | None = None
+    """The backends that this one stood in for; absent if the job asked for it."""
 
 
 class Start(Wire):
@@ -186,6 +189,8 @@ class Completion(Wire):
     """The time from the placement to the result that the scheduler expected of this backend; absent: it kept none."""
     quality: Quality | None = None
     """The quality check of the result; absent: it was not checked."""
+    fallback: Fallback | None = None
+    """The backends that this one stood in for; absent if the job asked for it."""
 
 
 class Failure(Wire):
@@ -209,6 +214,8 @@ class Failure(Wire):
     """As the placement had them."""
     workload_class: Name | None = None
     """The class of the submission; absent where it named none."""
+    fallback: Fallback | None = None
+    """The backends that this one stood in for; absent if the job asked for it."""
 
 
 class Cancellation(Wire):

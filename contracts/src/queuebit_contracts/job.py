@@ -8,6 +8,7 @@ from queuebit_contracts.admission import (
     MOST_GATES,
     Acceptance,
     Candidate,
+    FallbackTerms,
     GateShots,
     Profile,
     Rejection,
@@ -38,6 +39,7 @@ from queuebit_contracts.execution import (
     Score,
     Start,
 )
+from queuebit_contracts.fallback import Fallback
 from queuebit_contracts.lifecycle import TERMINAL
 from queuebit_contracts.usage import Measure, Usage
 from queuebit_contracts.wire import Event
@@ -58,6 +60,8 @@ __all__ = [
     "Dispatch",
     "Ended",
     "Failure",
+    "Fallback",
+    "FallbackTerms",
     "GateShots",
     "ItemSummary",
     "JobAccepted",

@@ -91,6 +91,10 @@ class ProjectDefinition(Wire):
     """Backends it may use; empty means all."""
     default_kind: Annotated[str, open_text("simulator", "emulated", "qpu")] = "simulator"
     """A job that names no backend runs on the cheapest backend of this kind that fits it."""
+    fallback: tuple[Name, ...] | None = None
+    """Backends that run its jobs while all backends that a job asks for are out of service; absent: jobs wait."""
+    fallback_after_s: int | None = Field(default=None, ge=0)
+    """How long these must be out of service before, in seconds; absent: 300."""
     by: Author
 
 

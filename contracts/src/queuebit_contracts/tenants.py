@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 __all__ = [
+    "FALLBACK_AFTER_S",
     "LIFETIME",
     "WARN_AT",
     "BadTenants",
@@ -96,6 +97,10 @@ WARN_AT: Final = ("0.5", "0.8", "1")
 """The shares of a budget that are announced unless it names others."""
 
 
+FALLBACK_AFTER_S: Final = 300
+"""How long backends must be out of service before jobs fall back, unless the project says otherwise, in seconds."""
+
+
 _WINDOW: Final = r"^(lifetime|month|([1-9]|[1-9][0-9]|[12][0-9]{2}|3[0-5][0-9]|36[0-6])d)$"
 
 
@@ -141,6 +146,19 @@ class Project(_Entry):
     """Backends it may use; empty means all."""
     default_kind: Kind = "simulator"
     """A job that names no backend runs on the cheapest backend of this kind that fits it."""
+    fallback: tuple[Name, ...] = Field(default=(), max_length=8)
+    """Backends that run its jobs while all backends that a job asks for are out of service: the first that can run it
+    comes first. Empty: jobs wait."""
+    fallback_after_s: int = Field(default=FALLBACK_AFTER_S, ge=0, le=604_800)
+    """How long these must be out of service before."""
+
+    @model_validator(mode="after")
+    def _fallback_is_allowed(self) -> Project:
+        if len({*self.fallback}) < len(self.fallback):
+            raise ValueError("fallback names a backend twice: name each once, the preferred one first")
+        if self.backends and (others := sorted({*self.fallback} - {*self.backends})):
+            raise ValueError(f"fallback names {', '.join(others)}, which backends does not: add it to both, or to none")
+        return self
 
 
 class User(_Entry):

@@ -70,7 +70,9 @@ SILENT = replace(backend("silent"), silent_since_us=NOW_US)
 def test_a_job_leaves_a_silent_backend_for_one_that_answers(
     here: BackendCapacity, others: list[BackendCapacity], leaves: bool
 ) -> None:
-    assert POLICY.leaves(here, others) is leaves
+    waits = job("acme", "j1", 1, on(here.name), *(on(it.name) for it in others if it.name != here.name))
+    backends = {it.name: it for it in (*others, here) if it.slots}
+    assert POLICY.leaves(waits, here.name, backends, NOW_US) is leaves
 
 
 def test_a_tenants_oldest_job_is_first() -> None:

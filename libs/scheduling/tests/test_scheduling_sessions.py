@@ -120,14 +120,21 @@ def test_the_explanation_says_that_a_session_runs_first() -> None:
     ],
 )
 def test_a_waiting_job_says_what_a_session_means_for_it(waits: Job, backend: BackendCapacity, reason: str) -> None:
-    assert why_waiting(waits, {"aer": backend}).startswith(reason)
+    assert why_waiting(waits, {"aer": backend}, NOW_US).startswith(reason)
+
+
+def plain_job(job: Job) -> Job:
+    candidates = tuple(replace(it, fallback=0) for it in job.candidates)
+    return replace(job, session=None, fallback_after_us=0, candidates=candidates)
 
 
 @QUICK
 @given(snapshots())
-def test_without_sessions_the_bytes_and_the_decisions_are_those_of_the_policy_before(given_: Snapshot) -> None:
-    jobs = [replace(it, session=None) for group in given_.groups for it in group.jobs]
-    backends = tuple(replace(it, owed_us=0, sessions=0) for it in given_.backends)
+def test_without_sessions_and_fallback_the_bytes_and_the_decisions_are_those_of_the_policy_before(
+    given_: Snapshot,
+) -> None:
+    jobs = [plain_job(it) for group in given_.groups for it in group.jobs]
+    backends = tuple(replace(it, owed_us=0, sessions=0, out_since_us=None) for it in given_.backends)
     plain = replace(given_, policy="fair-share/3", backends=backends, groups=grouped(POLICY, jobs))
     document = json.loads(encode(plain))
     assert document["version"] == 1

@@ -24,7 +24,7 @@ def test_each_placement_of_a_job_is_explained_in_its_order(world: World) -> None
     world.happens(world.accepted("j1", backends=("aer", "cirq")), world.accepted("secret", "rival"))
     world.cycle()
     world.fold()
-    world.state.silence({"aer": world.clock.now()})
+    world.state.silence({"aer": world.clock.now()}, world.clock.now())
     world.cycle()
     world.fold()
     first, second = ask(world, "acme", "j1").rows

@@ -69,7 +69,7 @@ def test_a_placement_says_all_that_an_executor_needs(world: World) -> None:
         "circuit": "sha256:" + "0" * 64,
         "seed": 7,
         "qpu_us": 1500,
-        "policy": "fair-share/4",
+        "policy": "fair-share/5",
         "snapshot": digest(content),
         "decision": {
             "digest": digest(content),
@@ -287,7 +287,7 @@ def test_waiting_jobs_are_reported_why_and_how_many_are_ahead(world: World) -> N
     world.fold()
     world.clock.advance(2)
     answer = AnswerWaiting(world.state, world.clock)
-    full = why_waiting(world.state.waiting_of("acme")[0].job, world.state.backends())
+    full = why_waiting(world.state.waiting_of("acme")[0].job, world.state.backends(), 0)
     rows = answer("acme", Question()).rows[:3]
     reasons = [str(row["reason"]) for row in rows]
     assert [{key: row[key] for key in row if key != "reason"} for row in rows] == [
@@ -328,7 +328,7 @@ def test_a_job_that_waits_on_a_backend_that_is_gone_is_placed_elsewhere(world: W
     world.happens(world.registered("aer"), world.registered("cirq"), world.accepted("j1", backends=("aer", "cirq")))
     [first] = world.cycle()
     world.fold()
-    assert world.state.silence({first.data.backend: world.clock.now()})
+    assert world.state.silence({first.data.backend: world.clock.now()}, world.clock.now())
     [second] = world.cycle()
     world.fold()
     assert [it.data.backend for it in (first, second)] == ["aer", "cirq"]
@@ -343,7 +343,7 @@ def test_a_job_that_starts_while_it_is_being_placed_elsewhere_runs_once(world: W
     world.happens(world.registered("aer"), world.registered("cirq"), world.accepted("j1", backends=("aer", "cirq")))
     world.cycle()
     world.fold()
-    world.state.silence({"aer": world.clock.now()})
+    world.state.silence({"aer": world.clock.now()}, world.clock.now())
     asyncio.run(world.log.append(world.started("j1")))
     assert world.cycle() == []
     world.fold()
@@ -358,17 +358,17 @@ def test_a_job_that_has_started_or_may_run_nowhere_else_stays_and_says_why(world
     world.cycle()
     world.fold()
     world.happens(world.started("runs"), world.cancelled("new"))
-    world.state.silence({"aer": world.clock.now()})
+    world.state.silence({"aer": world.clock.now()}, world.clock.now())
     world.happens(world.accepted("new"))
     assert world.cycle() == []
     backends = world.state.backends()
     assert backends["aer"].silent_since_us == micros(world.clock.now())
     assert reasons(world) == {
-        "new": why_waiting(world.state.waiting_of("acme")[0].job, backends),
+        "new": why_waiting(world.state.waiting_of("acme")[0].job, backends, 0),
         "runs": why_placed(backends["aer"], 0, confirmed=True, started=True),
         "tied": why_placed(backends["aer"], 1, confirmed=True, started=False),
     }
-    assert world.state.silence({})
+    assert world.state.silence({}, world.clock.now())
     assert [it.data.job for it in world.cycle()] == ["new"]
 
 

@@ -1,6 +1,6 @@
 """The view: current after every event, the same after a restart, and small."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -224,7 +224,7 @@ def test_a_rule_about_groups_is_followed_too(world_of: type[World]) -> None:
 class Staying(FairShare):
     name = "staying/1"
 
-    def leaves(self, here: BackendCapacity, others: Iterable[BackendCapacity]) -> bool:
+    def leaves(self, job: Job, backend: str, backends: Mapping[str, BackendCapacity], at_us: int) -> bool:
         return False
 
 
@@ -235,7 +235,7 @@ def test_a_rule_about_silent_backends_is_followed_too(world_of: type[World]) -> 
         world.happens(world.accepted("j1", backends=("aer", "cirq")))
         [placed] = world.cycle()
         world.fold()
-        world.state.silence({placed.data.backend: world.clock.now()})
+        world.state.silence({placed.data.backend: world.clock.now()}, world.clock.now())
         assert world.state.waiting == waiting
 
 

@@ -9,7 +9,7 @@ import sys
 from decimal import Decimal
 from typing import NamedTuple
 
-from queuebit_contracts.job import Acceptance, Candidate, Charge, ChargeLine, Correction, Metering
+from queuebit_contracts.job import Acceptance, Candidate, Charge, ChargeLine, Correction, Fallback, Metering
 from queuebit_contracts.usage import UsageRecord
 from queuebit_contracts.wire import Amount
 from queuebit_pricing import Bounds
@@ -26,6 +26,7 @@ __all__ = [
     "authorised",
     "bill",
     "corrected",
+    "label",
 ]
 
 
@@ -49,6 +50,8 @@ class Bound(NamedTuple):
     """The most gates on one qubit, gates on two, and measurements, of all shots; None if the price has none."""
     tasks: int | None = None
     """The most tasks of the vendor; None where a job is one task."""
+    fallback: int = 0
+    """Its place in the fallback of the job, from 1; 0 if the job asked for it."""
 
     def limits(self, shots: int, qubits: int) -> Bounds:
         """What the hold pays for."""
@@ -77,6 +80,10 @@ class Authorised(NamedTuple):
     """Of the acceptance."""
     session: str | None = None
     """The session of the job."""
+    fallback_after_us: int = 0
+    """How long what it asked for must be out of service before it falls back."""
+    fell_back: str | None = None
+    """The label of a job that fell back at its admission, as JSON."""
 
     def bound(self, backend: str) -> Bound | None:
         """What is authorised on a backend; None where the job may not run."""
@@ -128,23 +135,33 @@ class Corrected(NamedTuple):
 
 def authorised(data: Acceptance, accepted_us: int, sequence: int) -> Authorised:
     """What the broker authorised, from its acceptance at a sequence of the log."""
-    ranks = cost_ranks({it.backend: Decimal(it.hold) for it in data.candidates})
+    ranks, places = cost_ranks({it.backend: Decimal(it.hold) for it in data.everywhere}), data.fallback_places
+    rule = data.fallback
     return Authorised(
         shots=data.profile.shots or data.shots,
         qubits=data.profile.qubits,
-        bounds=tuple({it.backend: _bound(it, ranks[it.backend]) for it in data.candidates}.values()),
+        bounds=tuple(
+            {it.backend: _bound(it, ranks[it.backend], places.get(it.backend, 0)) for it in data.everywhere}.values()
+        ),
         hold=_held(data.hold),
         submission=data.submission,
         accepted_us=accepted_us,
         sequence=sequence,
         session=data.session,
+        fallback_after_us=0 if rule is None or rule.decided else rule.after_s * 1_000_000,
+        fell_back=label(rule.decided) if rule else None,
     )
 
 
-def _bound(it: Candidate, rank: int) -> Bound:
+def label(fallback: Fallback | None) -> str | None:
+    """The label of a run on a fallback, in a form that can be compared; None where there is none."""
+    return None if fallback is None else fallback.model_dump_json()
+
+
+def _bound(it: Candidate, rank: int, fallback: int) -> Bound:
     gates = it.gate_shots
     counted = None if gates is None else (gates.gates_1q, gates.gates_2q, gates.measurements)
-    return Bound(it.backend, it.price, it.qpu_us, rank, counted, it.tasks)
+    return Bound(it.backend, it.price, it.qpu_us, rank, counted, it.tasks, fallback)
 
 
 def bill(data: Metering) -> Bill:

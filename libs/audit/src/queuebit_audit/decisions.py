@@ -8,15 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from queuebit_audit.charges import label
 from queuebit_audit.helper import Helper
 from queuebit_audit.job_state import Job as Recorded
 from queuebit_audit.records import Decision, Placed
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History
+from queuebit_contracts.job import Fallback
 from queuebit_contracts.topology import DECISIONS
 from queuebit_kernel import Malformed
 from queuebit_runtime.payloads import Missing, PayloadStore
-from queuebit_scheduling import POLICIES, Job, Key, Place, Policy, decode, encode, plan
+from queuebit_scheduling import POLICIES, Job, Key, Place, Policy, decode, encode, moment_of, plan
 
 __all__ = ["Sample", "decisions_recompute"]
 
@@ -171,7 +173,17 @@ def _faults(history: History, digest: str, job: Recorded, placed: Placed, remade
         yield "its scores are not those of its decision"
     if placed.session != place.session:
         yield f"it counts for {_session(placed.session)}, and its decision counts it for {_session(place.session)}"
+    if placed.fallback != _fallback(history, place):
+        yield "its label of a fallback is not that of its decision"
     yield from _differs_from_acceptance(history, remade.jobs[place.job])
+
+
+def _fallback(history: History, place: Place) -> str | None:
+    """The label that a placement must have: of its decision, or else of its acceptance."""
+    if place.fallback is not None:
+        return label(Fallback(instead_of=place.fallback.instead_of, since=moment_of(place.fallback.since_us)))
+    authorised = history.jobs[place.job].authorised
+    return authorised.fell_back if authorised else None
 
 
 def _differs_from_acceptance(history: History, job: Job) -> Iterator[str]:
@@ -179,9 +191,10 @@ def _differs_from_acceptance(history: History, job: Job) -> Iterator[str]:
     authorised = history.jobs[job.key].authorised
     if authorised is None:
         return
-    promised = {it.backend: (it.qpu_us, it.cost_rank) for it in authorised.bounds}
-    decided = {it.backend: (it.qpu_us, it.cost_rank) for it in job.candidates}
-    if (job.sequence, job.accepted_us, decided) != (authorised.sequence, authorised.accepted_us, promised):
+    promised = {it.backend: (it.qpu_us, it.cost_rank, it.fallback) for it in authorised.bounds}
+    decided = {it.backend: (it.qpu_us, it.cost_rank, it.fallback) for it in job.candidates}
+    stated = authorised.sequence, authorised.accepted_us, authorised.fallback_after_us
+    if (job.sequence, job.accepted_us, job.fallback_after_us, decided) != (*stated, promised):
         yield "it was decided from something else than its acceptance"
     if job.session not in (None, authorised.session):
         yield f"it was decided with the priority of {_session(job.session)}, and was accepted for another"

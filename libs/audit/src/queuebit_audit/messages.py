@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple, get_args
 
-from queuebit_audit.charges import authorised, bill, corrected
+from queuebit_audit.charges import authorised, bill, corrected, label
 from queuebit_audit.hybrids import HybridBill, HybridTerms
 from queuebit_audit.records import AccountEntry, CheckProofs, Content, Leaf, Placed, Root
 from queuebit_contracts.account import (
@@ -218,7 +218,7 @@ def _placed(event: JobPlaced, at: _Place) -> Placed:
     data = event.data
     scores = tuple([(it.backend, it.expected_ms) for it in data.scores])
     content = None if data.decision is None else Content.of(data.decision)
-    return Placed(data.backend, data.policy, data.snapshot, scores, content, data.session)
+    return Placed(data.backend, data.policy, data.snapshot, scores, content, data.session, label(data.fallback))
 
 
 def _completed(event: JobCompleted, at: _Place) -> Ran:

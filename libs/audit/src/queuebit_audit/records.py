@@ -123,6 +123,8 @@ class Placed(NamedTuple):
     """What it was decided from, if that was kept."""
     session: str | None = None
     """The session that its run counts for."""
+    fallback: str | None = None
+    """The label of a run on a fallback, as JSON."""
 
 
 class Decision(NamedTuple):

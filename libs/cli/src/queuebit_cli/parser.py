@@ -104,6 +104,12 @@ def _submit(words: Group) -> None:
     submit.add_argument("--project", metavar="P", help="the project that pays (the credential's project)")
     submit.add_argument("--shots", type=whole, default=1000, metavar="N", help="how often to run it (1000)")
     submit.add_argument("--backend", metavar="B", help=_ANYWHERE)
+    submit.add_argument(
+        "--no-fallback",
+        dest="fallback",
+        action="store_false",
+        help="wait for what it asks for, whatever the fallback rule of its project says",
+    )
     submit.add_argument("--max-cost", metavar="1.50", help="refuse the job if it could cost more")
     submit.add_argument("--key", metavar="K", help="idempotency key: the same key and content is the same job")
     submit.add_argument("--purpose", default="interactive", metavar="TEXT", help="the purpose; not empty (interactive)")
@@ -150,13 +156,14 @@ def _jobs(words: Group) -> None:
     _group(jobs, "only the jobs")
     jobs.add_argument("--limit", type=number(1), default=50, metavar="N", help="how many (50)")
 
-    job = words.group("job", "show, explain, watch or cancel one job, or get its result")
+    job = words.group("job", "show, explain, watch, cancel or repeat one job, or get its result")
     for word, text in (
         ("show", "show its events"),
         ("explain", "why it was placed where it was"),
         ("watch", "follow it until it is sealed"),
         ("cancel", "stop it if it has not ended"),
         ("result", "its counts, or those of each item"),
+        ("rerun", "run its work again, as a job of its own"),
     ):
         lines = LINES if word == "watch" else DOCUMENT
         command = job.command(word, f"jobs:{word}", text, client=True, json=lines)
@@ -165,6 +172,10 @@ def _jobs(words: Group) -> None:
             command.add_argument("--all-tenants", action="store_true", help="name other tenants, too; needs the home")
         if word == "cancel":
             command.add_argument("--reason", default="", metavar="TEXT", help="stored with the cancellation")
+        if word == "rerun":
+            command.add_argument(
+                "--max-cost", metavar="1.50", help="refuse it if it could cost more (as the first job)"
+            )
         if word == "result":
             command.add_argument("--timeout", type=seconds, default=0.0, metavar="S", help="wait so long for it (0)")
             command.add_argument("--output", metavar="FILE", help="also write the counts there, as JSON")

@@ -20,7 +20,7 @@ _ENDS = 10
 
 
 def result_lines(result: Result, out: Output) -> list[str]:
-    """What a job returned, for people: its counts, or a line for each item; and why it may be wrong.
+    """What a job returned, for people: its counts, or a line for each item; then remarks about the run.
 
     What the steps after the run computed is beside what was measured, a column for each step. Why a step has no values
     is printed below the table.
@@ -34,6 +34,8 @@ def result_lines(result: Result, out: Output) -> list[str]:
         lines = out.lines([row for it in result.items for row in _value_rows(it, alone=alone)], fit=True)
     else:
         lines, remarks = out.lines(item_rows(result.items)), []  # which name these reasons
+    if result.fallback:
+        remarks.append(f"fallback: it ran on {result.backend} {result.fallback.text}")
     if result.suspect:
         remarks.append(f"suspect: {result.suspect.text}")
     return [*lines, *(out.paint(line, "warn") for it in remarks for line in wrapped(visible(it), out.room))]

@@ -95,6 +95,8 @@ class JobRecord:
     post: tuple[str, ...] = ()
     """The steps that processed the counts, by name and version, in their order."""
     backend: str | None = None
+    instead_of: tuple[str, ...] = ()
+    """The backends that the job asked for and that were out of service, if it ran on its fallback."""
     calibration_digest: str | None = None
     mitigation_digest: str | None = None
     shots: int | None = None
@@ -218,6 +220,7 @@ def _predicate(record: JobRecord) -> dict[str, Json]:
         ),
         run=_present(
             backend=record.backend,
+            instead_of=[*record.instead_of],
             calibration_digest=record.calibration_digest,
             mitigation_digest=record.mitigation_digest,
             shots=record.shots,

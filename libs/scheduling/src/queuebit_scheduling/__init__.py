@@ -3,7 +3,8 @@
 from queuebit_scheduling.codec import MEDIA_TYPE, decode, encode
 from queuebit_scheduling.contact import Contact, ContactLimits, change, is_silent
 from queuebit_scheduling.explain import Explanation, Unexplained, explain, explain_stored
-from queuebit_scheduling.plan import Cycle, Place, Policy, Step, Target, Turn, plan
+from queuebit_scheduling.fallback import due_us
+from queuebit_scheduling.plan import Cycle, FellBack, Place, Policy, Step, Target, Turn, plan
 from queuebit_scheduling.policy import POLICY, FairShare
 from queuebit_scheduling.reasons import Waiting, waiting, why_placed, why_waiting
 from queuebit_scheduling.registry import POLICIES, by_name
@@ -34,6 +35,7 @@ __all__ = [
     "Cycle",
     "Explanation",
     "FairShare",
+    "FellBack",
     "Job",
     "Key",
     "Place",
@@ -52,6 +54,7 @@ __all__ = [
     "change",
     "cost_ranks",
     "decode",
+    "due_us",
     "encode",
     "explain",
     "explain_stored",

@@ -1,4 +1,5 @@
-"""The stored form of a snapshot: canonical JSON, version 1; version 2 if it has sessions.
+"""The stored form of a snapshot: canonical JSON, version 1; version 2 if it has sessions, and 3 if it has a fallback
+or a backend that is out of service.
 
 Each table is an object of columns with the names of the fields. Equal snapshots have equal bytes; a placement refers to
 the digest of the bytes.
@@ -36,6 +37,7 @@ class _Backends(_Table):
     silent_since_us: list[_Whole | None]
     owed_us: list[_Whole] | None = None
     sessions: list[_Whole] | None = None
+    out_since_us: list[_Whole | None] | None = None
 
 
 class _Tenants(_Table):
@@ -69,13 +71,19 @@ class _Group(_Table):
     waiting: _Positive
     session: str | None = None
     """The session with priority of its jobs."""
+    fallback: list[_Whole] | None = None
+    """For each backend, its place in the fallback of the jobs; 0: they asked for it."""
+    fallback_after_us: _Whole | None = None
     jobs: _Jobs
 
 
 class Document(_Table):
-    """A stored snapshot. Version 2 has in addition `owed_us` and `sessions` of backends, and `session` of groups."""
+    """A stored snapshot. Version 2 has in addition `owed_us` and `sessions` of backends, and `session` of groups.
 
-    version: Literal[1, 2]
+    Version 3 has these, too, and `out_since_us` of backends, and `fallback` and `fallback_after_us` of groups.
+    """
+
+    version: Literal[1, 2, 3]
     policy: str
     at_us: _Whole
     limit: _Positive
@@ -115,12 +123,17 @@ def encode(snapshot: Snapshot) -> bytes:
         },
         "groups": [_group(it) for it in snapshot.groups],
     }
-    if _has_sessions(snapshot):
-        document["version"] = 2
+    if (version := _version(snapshot)) >= _SESSIONS:
+        document["version"] = version
         document["backends"]["owed_us"] = [it.owed_us for it in backends]
         document["backends"]["sessions"] = [it.sessions for it in backends]
         for group, it in zip(document["groups"], snapshot.groups, strict=True):
             group["session"] = it.jobs[0].session
+    if version == _FALLBACK:
+        document["backends"]["out_since_us"] = [it.out_since_us for it in backends]
+        for group, it in zip(document["groups"], snapshot.groups, strict=True):
+            group["fallback"] = [candidate.fallback for candidate in it.jobs[0].candidates]
+            group["fallback_after_us"] = it.jobs[0].fallback_after_us
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
 
@@ -128,18 +141,27 @@ def decode(content: bytes) -> Snapshot:
     """Decode the output of `encode`.
 
     Raises:
-        Malformed: the content is not a snapshot of version 1 or 2.
+        Malformed: the content is not a snapshot of a known version.
     """
     try:
         return _snapshot(Document.model_validate_json(content))
     except ValueError as error:  # pydantic's errors too
-        raise Malformed(f"not a snapshot of version 1 or 2: {error!s:.300}") from error
+        raise Malformed(f"not a snapshot of version 1 to 3: {error!s:.300}") from error
 
 
-def _has_sessions(snapshot: Snapshot) -> bool:
-    return any(it.owed_us or it.sessions for it in snapshot.backends) or any(
-        it.jobs[0].session is not None for it in snapshot.groups
-    )
+_SESSIONS, _FALLBACK = 2, 3
+"""The versions that have these."""
+
+
+def _version(snapshot: Snapshot) -> int:
+    """The lowest version that has everything in a snapshot."""
+    first = [it.jobs[0] for it in snapshot.groups]
+    if any(it.out_since_us is not None for it in snapshot.backends) or any(
+        job.fallback_after_us or any(it.fallback for it in job.candidates) for job in first
+    ):
+        return _FALLBACK
+    sessions = any(it.owed_us or it.sessions for it in snapshot.backends) or any(it.session is not None for it in first)
+    return _SESSIONS if sessions else 1
 
 
 def _group(group: CandidateGroup) -> Json:
@@ -166,10 +188,8 @@ def _snapshot(document: Document) -> Snapshot:
         raise ValueError(f"it has jobs of the tenants {', '.join(sorted(unknown))}, but not these tenants")
     nothing = [0] * len(backends.name)
     owed_us, sessions = backends.owed_us or nothing, backends.sessions or nothing
-    has_sessions = any(owed_us) or any(sessions) or any(it.session is not None for it in document.groups)
-    if has_sessions is not (document.version == 2):
-        raise ValueError("a snapshot has sessions if and only if it is of version 2")
-    return Snapshot(
+    out_since_us = backends.out_since_us or [None] * len(backends.name)
+    snapshot = Snapshot(
         policy=document.policy,
         at_us=document.at_us,
         limit=document.limit,
@@ -184,6 +204,7 @@ def _snapshot(document: Document) -> Snapshot:
                 backends.silent_since_us,
                 owed_us,
                 sessions,
+                out_since_us,
                 strict=True,
             )
         ),
@@ -201,11 +222,18 @@ def _snapshot(document: Document) -> Snapshot:
         run_times=tuple(RunTime(*row) for row in zip(run_times.backend, run_times.size, run_times.us, strict=True)),
         groups=tuple(_read_group(it) for it in document.groups),
     )
+    if _version(snapshot) != document.version:
+        raise ValueError("its version is not the lowest that has everything in it")
+    return snapshot
 
 
 def _read_group(group: _Group) -> CandidateGroup:
     jobs = group.jobs
     figures = zip(jobs.qpu_us, jobs.esp_ppm, jobs.cost_rank, strict=True)
-    candidates = [tuple(Candidate(*row) for row in zip(group.backends, *columns, strict=True)) for columns in figures]
+    places = group.fallback or [0] * len(group.backends)
+    candidates = [
+        tuple(Candidate(*row) for row in zip(group.backends, *columns, places, strict=True)) for columns in figures
+    ]
     rows = zip(jobs.job, jobs.sequence, jobs.accepted_us, jobs.size, candidates, strict=True)
-    return CandidateGroup(tuple(Job(group.tenant, *row, group.session) for row in rows), group.waiting)
+    rest = group.session, group.fallback_after_us or 0
+    return CandidateGroup(tuple(Job(group.tenant, *row, *rest) for row in rows), group.waiting)

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from queuebit_kernel import Fault, Malformed, rfc3339
 from queuebit_scheduling.codec import decode
-from queuebit_scheduling.plan import Choice, Policy, Step, Target, Turn
+from queuebit_scheduling.plan import Choice, FellBack, Policy, Step, Target, Turn
 from queuebit_scheduling.reasons import unanswered
 from queuebit_scheduling.registry import POLICIES
 from queuebit_scheduling.snapshot import Job, Key, Snapshot
@@ -21,12 +21,14 @@ _ONLY = "only"
 
 _WHY_CHOSEN = {
     _ONLY: "it was the only candidate with a free place",
+    "fallback": "it comes first in the fallback, among its candidates with a free place",
     "cost": "it was the cheapest candidate with a free place",
     "completion": "it was expected to complete the job first, among the cheapest candidates with a free place",
     "success": "it had the highest estimated success probability, among candidates with equal cost and completion",
     "name": "its name is first in alphabetical order, among candidates that are otherwise equal",
 }
 _WHY_NOT = {
+    "fallback": "it comes later in the fallback",
     "cost": "it costs more",
     "completion": "it is expected to complete the job later",
     "success": "its estimated success probability is lower",
@@ -95,6 +97,8 @@ class Explanation:
     """The session that gives the job priority."""
     runs_first: bool = False
     """Whether the job was placed for the priority of its session, and not in the turn of its tenant."""
+    fallback: FellBack | None = None
+    """The backends that the job asked for and that are out of service, if it was placed on its fallback."""
 
     def document(self, viewer: str | None = None) -> dict[str, JsonValue]:
         """Return the explanation as JSON.
@@ -117,6 +121,7 @@ class Explanation:
             "rule": self.rule,
             "decided": self.decided,
             **(session if self.session is not None else {}),
+            **({} if self.fallback is None else _fallback(self.fallback)),
         }
 
 
@@ -151,6 +156,10 @@ def explain_stored(content: bytes, key: Key, backend: str) -> Explanation:
     if found is None or found.backend != backend:
         raise Unexplained("the recomputed decision differs from this placement: run `qb verify`")
     return found
+
+
+def _fallback(it: FellBack) -> dict[str, JsonValue]:
+    return {"instead_of": [*it.instead_of], "out_since": rfc3339(moment_of(it.since_us))}
 
 
 def _tenant_row(it: Contender, number: int, viewer: str | None) -> JsonValue:
@@ -200,6 +209,7 @@ def _explanation(policy: Policy, snapshot: Snapshot, step: Step, position: int) 
         decided=_WHY_CHOSEN.get(rule, f"the rule {rule!r} decided"),
         session=job.session,
         runs_first=step.session is not None,
+        fallback=step.place.fallback,
     )
 
 

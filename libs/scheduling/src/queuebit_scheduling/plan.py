@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, TypeVar
 
 from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Key, Snapshot, Tenant
 
-__all__ = ["Choice", "Cycle", "Group", "Place", "Policy", "Step", "Target", "Turn", "plan"]
+__all__ = ["Choice", "Cycle", "FellBack", "Group", "Place", "Policy", "Step", "Target", "Turn", "plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class FellBack:
+    """Why a job is placed on its fallback."""
+
+    instead_of: tuple[str, ...]
+    """The candidates that it asked for; all of them are out of service."""
+    since_us: int
+    """Since when the last of them is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +34,9 @@ class Place:
     """Expected time to completion, in microseconds, on each registered candidate that answers; soonest first."""
     session: str | None = None
     """The session of the job, if the backend counts the run as one of sessions: see `Policy.owed_us`."""
+    fallback: FellBack | None = None
+    """Set if this is a fallback for candidates that the job has; None also for a job that fell back at its admission,
+    and has no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +127,24 @@ class Policy(Protocol):
         """
         ...
 
-    def leaves(self, here: BackendCapacity, others: Iterable[BackendCapacity]) -> bool:
+    def usable(self, job: Job, backends: Mapping[str, BackendCapacity], at_us: int) -> tuple[Candidate, ...]:
+        """Return the candidates where a job may be placed now: those that it asked for, or those of its fallback.
+
+        Args:
+            job: a waiting job.
+            backends: all registered backends.
+            at_us: the moment of the decision.
+        """
+        ...
+
+    def leaves(self, job: Job, backend: str, backends: Mapping[str, BackendCapacity], at_us: int) -> bool:
         """Whether a job that has a place and has not started is decided again.
 
         Args:
-            here: the backend where it waits.
-            others: its other candidates; one without slots has not registered.
+            job: the job.
+            backend: where it waits.
+            backends: all registered backends.
+            at_us: the moment of the decision.
         """
         ...
 
@@ -128,7 +153,7 @@ class Policy(Protocol):
         ...
 
     def group(self, job: Job) -> Hashable:
-        """Return the group of a job. Jobs of one group have the same tenant, candidates and session."""
+        """Return the group of a job. Jobs of one group have the same tenant, candidates, session and fallback."""
         ...
 
     def order(self, job: Job) -> tuple[int, ...]:

@@ -1,5 +1,7 @@
 """Chooses the next job and its backend: weighted fair share over tenants; the cheapest backend, then the soonest.
 
+While all backends that a job asks for are out of service, it runs on its fallback (`fallback`).
+
 All decisions use a frozen snapshot with integers and fractions, and every tie has a named rule. To change a rule, edit
 it here, give `FairShare.name` a new version, and add a test. `registry` explains how to keep earlier versions.
 """
@@ -11,6 +13,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from queuebit_scheduling.fallback import answers, fell_back, usable
 from queuebit_scheduling.plan import Choice, Group, Place, Step, Target, Turn
 from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Snapshot, Tenant
 from queuebit_scheduling.usage import period_of
@@ -42,13 +45,16 @@ class FairShare:
        received, with decay, plus the expected run time of outstanding jobs. Cost is the shortest expected run time of
        the job minus its waiting time, so that no job waits forever because of its size.
     4. The tenant's first such job by `order` is placed: the oldest.
-    5. It is placed on the first free candidate by `choice`: the cheapest, then the soonest.
+    5. It is placed on the first free candidate by `choice`: the cheapest, then the soonest. Its candidates are those
+       that it asked for. While all of these are out of service, and have been for as long as its project allows, they
+       are those of its fallback that answer, in their order.
     6. The next decision includes this placement. Repeat from 2 up to the limit of the cycle, or until the next tenant
        may have a job that is not in the snapshot.
     """
 
-    name = "fair-share/4"
+    name = "fair-share/5"
     choice: Choice = (
+        ("fallback", lambda it: it.candidate.fallback),
         ("cost", lambda it: it.candidate.cost_rank),
         ("completion", lambda it: it.completion_us),
         ("success", lambda it: -it.candidate.esp_ppm),
@@ -69,17 +75,30 @@ class FairShare:
         """Add what a session received; subtract three times what another job received, down to 0."""
         return owed_us + ran_us if session else max(0, owed_us - SESSION_PARTS * ran_us)
 
-    def leaves(self, here: BackendCapacity, others: Iterable[BackendCapacity]) -> bool:
-        """Whether it waits at a backend that does not answer, while another of its candidates does."""
-        return here.silent_since_us is not None and any(it.slots and it.silent_since_us is None for it in others)
+    def usable(self, job: Job, backends: Mapping[str, BackendCapacity], at_us: int) -> tuple[Candidate, ...]:
+        """Return the fallback if the job may leave what it asked for and an other backend answers; otherwise the rest.
+
+        A backend that went out of service is out until it has answered for long enough, so that jobs do not follow each
+        of its answers.
+        """
+        return usable(job, backends, at_us)
+
+    def leaves(self, job: Job, backend: str, backends: Mapping[str, BackendCapacity], at_us: int) -> bool:
+        """Whether it waits at a backend that does not answer, while another one that it may use does."""
+        here = backends.get(backend)
+        if here is None or here.silent_since_us is None:
+            return False
+        others = (it for it in self.usable(job, backends, at_us) if it.backend != backend)
+        return any(answers(backends.get(it.backend)) for it in others)
 
     def expected_us(self, promised_us: int, learned_us: int | None) -> int:
         """Return the learned run time; the estimate of admission if there is none."""
         return learned_us or max(1, promised_us)
 
     def group(self, job: Job) -> Hashable:
-        """Return tenant, session and candidates: jobs of different groups can be placed independently."""
-        return job.tenant, job.session, tuple(it.backend for it in job.candidates)
+        """Return tenant, session, candidates and fallback: jobs of different groups can be placed independently."""
+        candidates = tuple((it.backend, it.fallback) for it in job.candidates)
+        return job.tenant, job.session, candidates, job.fallback_after_us
 
     def order(self, job: Job) -> tuple[int, ...]:
         """Oldest first."""
@@ -91,10 +110,12 @@ class FairShare:
         If there are more groups than jobs in a snapshot, the tenants with the least service per share come first.
         Groups of sessions take half of it at most, so that they do not hide that others wait.
         """
-        places = {it.name: count for it in world.backends if (count := self.free(it, first=True))}
+        backends = {it.name: it for it in world.backends}
+        places = {name: count for name, it in backends.items() if (count := self.free(it, first=True))}
         rank = {it.name: Fraction(self.usage_us(it, world.at_us), it.share) for it in world.tenants}
         useful = {
-            group: _placeable_now(first, places, min(count, world.limit)) for group, (first, count) in groups.items()
+            group: _placeable_now(self.usable(first, backends, world.at_us), places, min(count, world.limit))
+            for group, (first, count) in groups.items()
         }
 
         def turn(group: Group) -> tuple[Fraction, str, tuple[int, ...], int]:
@@ -127,10 +148,10 @@ class FairShare:
             yield step
 
 
-def _placeable_now(first: Job, places: Mapping[str, int], wanted: int) -> int:
-    """How many of `wanted` jobs like `first` have a free place; stops counting when all have."""
+def _placeable_now(usable: Iterable[Candidate], places: Mapping[str, int], wanted: int) -> int:
+    """How many of `wanted` jobs with these candidates have a free place; stops counting when all have."""
     found = 0
-    for it in first.candidates:
+    for it in usable:
         found += places.get(it.backend, 0)
         if found >= wanted:
             return wanted
@@ -151,6 +172,7 @@ class _Queue:
 
     jobs: deque[Job]
     candidates: tuple[Candidate, ...]
+    """Where the first of them may be placed now; the backends are the same for all."""
     hidden: bool
     """Whether the group has more jobs than the snapshot."""
     session: str | None
@@ -174,7 +196,7 @@ class _Cycle:
         self._queues: dict[str, list[_Queue]] = {it.name: [] for it in snapshot.tenants}
         for group in snapshot.groups:
             jobs = deque(sorted(group.jobs, key=lambda it: (*policy.order(it), it.sequence, it.job)))
-            queue = _Queue(jobs, jobs[0].candidates, group.waiting > len(jobs), jobs[0].session)
+            queue = _Queue(jobs, self._usable(jobs[0]), group.waiting > len(jobs), jobs[0].session)
             self._queues[jobs[0].tenant].append(queue)
         self._with_sessions = [name for name, queues in self._queues.items() if any(it.session for it in queues)]
         self._turns = {name: self._turn(name) for name in self._tenants}
@@ -188,14 +210,15 @@ class _Cycle:
         turn = min(first or turns, key=lambda it: (it.rank, it.tenant.name))
         if turn.job is None:
             return None
-        targets, choice = [self._target(turn.job, it) for it in turn.job.candidates], self._policy.choice
+        targets, choice = [self._target(turn.job, it) for it in self._usable(turn.job)], self._policy.choice
         chosen = min((it for it in targets if it.free), key=lambda it: tuple(rule(it) for _, rule in choice))
         counted = self._counted(turn.job)
         self._take(turn.tenant, turn.job, chosen, counted)
         known = [it for it in targets if it.capacity is not None and it.capacity.silent_since_us is None]
         known.sort(key=lambda it: (it.completion_us, -it.candidate.esp_ppm, it.candidate.backend))
         scores = tuple((it.candidate.backend, it.completion_us) for it in known)
-        place = Place(turn.job.key, chosen.candidate.backend, chosen.expected_us, scores, counted)
+        fallback = fell_back(turn.job, self._capacity) if chosen.candidate.fallback else None
+        place = Place(turn.job.key, chosen.candidate.backend, chosen.expected_us, scores, counted, fallback)
         return Step(place, tuple(turns), tuple(targets), turn.job.session if first else None)
 
     def _counted(self, job: Job) -> str | None:
@@ -225,10 +248,13 @@ class _Cycle:
         job, cost_us = None, 0
         if all(it.jobs for it in queues):
             job = min((it.jobs[0] for it in queues), key=lambda it: (*self._policy.order(it), it.sequence))
-            expected = (self._expected_us(job, it) for it in job.candidates)
+            expected = (self._expected_us(job, it) for it in self._usable(job))
             cost_us = self._policy.cost_us(job, expected, self._at_us)
         usage_us, tenant = self._usage_us[name], self._tenants[name]
         return Turn(tenant, usage_us, cost_us, job, Fraction(usage_us + cost_us, tenant.share))
+
+    def _usable(self, job: Job) -> tuple[Candidate, ...]:
+        return self._policy.usable(job, self._capacity, self._at_us)
 
     def _placeable(self, queue: _Queue, *, first: bool) -> bool:
         precedes = self._precedes(queue.session, queue.candidates)

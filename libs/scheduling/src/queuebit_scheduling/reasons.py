@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from queuebit_scheduling.fallback import due_us
 from queuebit_scheduling.plan import Cycle
 from queuebit_scheduling.policy import POLICY
 from queuebit_scheduling.snapshot import BackendCapacity, Job, Key
@@ -24,14 +25,20 @@ class Waiting:
 def waiting(plan: Cycle) -> tuple[Waiting, ...]:
     """Return the jobs of a snapshot that are not placed in its cycle."""
     placed = {it.job for it in plan.places}
-    backends = {it.name: it for it in plan.snapshot.backends}
+    backends, at_us = {it.name: it for it in plan.snapshot.backends}, plan.snapshot.at_us
     left = (job for group in plan.snapshot.groups for job in group.jobs if job.key not in placed)
-    return tuple(Waiting(it.key, why_waiting(it, backends)) for it in left)
+    return tuple(Waiting(it.key, why_waiting(it, backends, at_us)) for it in left)
 
 
-def why_waiting(job: Job, backends: Mapping[str, BackendCapacity]) -> str:
-    """Return why a job is not placed yet."""
-    reason, own = _why_waiting(job, backends), backends.get(job.candidates[0].backend)
+def why_waiting(job: Job, backends: Mapping[str, BackendCapacity], at_us: int) -> str:
+    """Return why a job is not placed yet.
+
+    Args:
+        job: the job.
+        backends: the registered backends by name.
+        at_us: now, which decides whether the job may run on its fallback.
+    """
+    reason, own = _why_waiting(job, backends, at_us), backends.get(job.candidates[0].backend)
     if job.session is None or own is None:
         return reason
     return f"{_turn_of_session(job.session, first=POLICY.precedes(own))}; {reason}"
@@ -44,8 +51,21 @@ def _turn_of_session(session: str, *, first: bool) -> str:
     return f"session {session} has received its part of the backend, and other jobs are next"
 
 
-def _why_waiting(job: Job, backends: Mapping[str, BackendCapacity]) -> str:
-    names = [it.backend for it in job.candidates]
+def _why_waiting(job: Job, backends: Mapping[str, BackendCapacity], at_us: int) -> str:
+    usable = POLICY.usable(job, backends, at_us)
+    reason = _why_not_on([it.backend for it in usable], backends)
+    due, others = due_us(job, backends), [it.backend for it in job.candidates if it.fallback]
+    if due is None or not others:
+        return reason
+    if usable[0].fallback:
+        return f"what it asked for is out of service, so that it falls back: {reason}"
+    if at_us < due:
+        return f"{reason}; from {moment_of(due):%Y-%m-%d %H:%M:%S} UTC on it may run on {' or '.join(others)} instead"
+    return f"{reason}; its fallback does not answer either: {' and '.join(others)}"
+
+
+def _why_not_on(names: Sequence[str], backends: Mapping[str, BackendCapacity]) -> str:
+    """Why none of these backends takes a job."""
     registered = [backends[name] for name in names if name in backends]
     if not registered:
         absent = f"{names[0]} has not" if len(names) == 1 else f"none of {', '.join(names)} has"

@@ -27,5 +27,11 @@ class _Version3(FairShare):
     name = "fair-share/3"
 
 
-POLICIES = by_name([POLICY, _Version3()])
+class _Version4(FairShare):
+    """The policy before fallback. Without a fallback the rules are the same, and its snapshots have none."""
+
+    name = "fair-share/4"
+
+
+POLICIES = by_name([POLICY, _Version4(), _Version3()])
 """The policies of this version."""

@@ -50,11 +50,14 @@ class BackendCapacity:
     up: see `Policy.owed_us`."""
     sessions: int = 0
     """The number of open sessions that have priority there."""
+    out_since_us: int | None = None
+    """Since when it is out of service, as the log says; None while it is in service. It may answer already, and is in
+    service again when it has answered for long enough."""
 
     def with_jobs(self, count: int, expected_us: int) -> BackendCapacity:
         """Return the backend with so many more placed jobs, or fewer, and their expected run time."""
         taken, backlog_us = self.taken + count, self.backlog_us + expected_us
-        rest = self.silent_since_us, self.owed_us, self.sessions
+        rest = self.silent_since_us, self.owed_us, self.sessions, self.out_since_us
         return BackendCapacity(self.name, self.slots, self.queue_depth, taken, backlog_us, *rest)
 
     def owing(self, owed_us: int) -> BackendCapacity:
@@ -88,6 +91,8 @@ class Candidate:
     """Estimated success probability in parts per million; 1,000,000 for an ideal simulator."""
     cost_rank: int = 0
     """0 for the cheapest candidates of the job, 1 for the next price, and so on: see `cost_ranks`."""
+    fallback: int = 0
+    """Its place in the fallback of the job, from 1; 0 if the job asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,8 @@ class Job:
     """Sorted by backend."""
     session: str | None = None
     """The open session that gives it priority; the job then has one candidate, the backend of the session."""
+    fallback_after_us: int = 0
+    """How long all candidates that it asked for must be out of service before it runs on its fallback."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "candidates", _sorted(self.candidates, lambda it: it.backend))
@@ -116,7 +123,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class CandidateGroup:
-    """Waiting jobs of one tenant with the same candidates and session: if the first cannot be placed, none can."""
+    """Waiting jobs of one tenant with the same candidates, session and fallback: if the first cannot be placed, none
+    can."""
 
     jobs: tuple[Job, ...]
     """The first jobs in the order of the policy."""

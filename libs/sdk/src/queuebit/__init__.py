@@ -31,7 +31,18 @@ if TYPE_CHECKING:
     from queuebit.job import AsyncJob
     from queuebit.mapping import Mapped, Progress
     from queuebit.programs import Batch, Item, Sweep
-    from queuebit.records import Estimate, ItemResult, PostResult, Receipt, Result, ResultValue, Status, Step, Table
+    from queuebit.records import (
+        Estimate,
+        Fallback,
+        ItemResult,
+        PostResult,
+        Receipt,
+        Result,
+        ResultValue,
+        Status,
+        Step,
+        Table,
+    )
     from queuebit.session import AsyncSession
     from queuebit.session_requests import SessionCost, SessionTerms
     from queuebit.sync import Client, Job
@@ -58,6 +69,7 @@ _WHERE = {
     "Conflict": "errors",
     "Credential": "credentials",
     "Estimate": "records",
+    "Fallback": "records",
     "HybridJob": "sync_hybrid",
     "HybridStatus": "hybrid_jobs",
     "LoggedEvent": "events",
@@ -110,6 +122,7 @@ __all__ = [
     "Conflict",
     "Credential",
     "Estimate",
+    "Fallback",
     "Group",
     "GroupReceipt",
     "HybridJob",

@@ -102,6 +102,7 @@ class AsyncClient:
         workload_class: str | None = None,
         label: str | None = None,
         session: str | None = None,
+        fallback: bool = True,
         parameters: Mapping[Any, Any] | None = None,
         observables: Sequence[object] = (),
         outputs: Sequence[str] | None = None,
@@ -125,6 +126,7 @@ class AsyncClient:
             workload_class: what kind of work it is, such as "batch"; the job counts against the budget of that class.
             label: a display name; default: the name of the file or of Qiskit's circuit.
             session: the id of an open session; `Client.session` opens one, and submits to it.
+            fallback: whether the fallback rule of its project applies; False: it waits for what it asks for.
             parameters: values for the `input`s that the circuit declares, by name.
             observables: estimate these, such as "ZZ" or {"XI": 0.5, "ZZ": 1}, instead of returning counts.
             outputs: any of `counts`, `memory` (shot by shot) and `quasi` (shares with standard errors).
@@ -155,6 +157,7 @@ class AsyncClient:
             tags=tags,
             workload_class=workload_class,
             session=session or os.environ.get(_IN_SESSION),
+            fallback=fallback,
         )
 
     async def map(

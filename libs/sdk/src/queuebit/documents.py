@@ -95,7 +95,7 @@ def event_document(logged: LoggedEvent) -> dict[str, object]:
 
 
 def counts_document(result: Result | None) -> dict[str, object]:
-    """What a job returned: its counts with their uncertainty, `items` where it ran a program, and any doubt."""
+    """What a job returned: its counts with their uncertainty, `items` where it ran a program, a fallback, any doubt."""
     if result is None:
         return {"counts": None}
     found: dict[str, object] = {"counts": dict(result.counts) or None}
@@ -105,6 +105,8 @@ def counts_document(result: Result | None) -> dict[str, object]:
         found["counts"] = dict(result.counts)
     if result.counts:
         found["uncertainty"] = _uncertainty(result.uncertainty, result.counts)
+    if result.fallback:
+        found["fallback"] = {"instead_of": [*result.fallback.instead_of], "since": rfc3339(result.fallback.since)}
     return found | ({"suspect": asdict(result.suspect)} if result.suspect else {})
 
 

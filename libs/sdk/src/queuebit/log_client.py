@@ -120,7 +120,7 @@ class LogClient:
         later = [aggregate.event(name) for name in _LATER] + _numbered(aggregate, 1)
         for entry in found:
             if isinstance(entry.event, JobAccepted):
-                later += [aggregate.event("placed", it.backend) for it in entry.event.data.candidates]
+                later += [aggregate.event("placed", it.backend) for it in entry.event.data.everywhere]
         if found:
             found += await self._read(later)
         number = 1

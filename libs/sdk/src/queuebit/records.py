@@ -17,6 +17,7 @@ __all__ = [
     "ENDS",
     "UNTIL_FINAL",
     "Estimate",
+    "Fallback",
     "ItemResult",
     "PostResult",
     "Receipt",
@@ -139,6 +140,21 @@ class Uncertainty:
         return intervals(counts, self.method, self.level)
 
 
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """The label of a job that ran on another backend than it asked for, by the fallback rule of its project."""
+
+    instead_of: tuple[str, ...]
+    """The backends that it asked for; all of them were out of service."""
+    since: datetime
+    """Since when the last of them was."""
+
+    @property
+    def text(self) -> str:
+        """The label as a part of a sentence."""
+        return f"instead of {' or '.join(self.instead_of)}, out of service since {self.since:%Y-%m-%d %H:%M:%S} UTC"
+
+
 _WILSON = Uncertainty(METHOD, LEVEL)
 
 
@@ -206,6 +222,8 @@ class Result:
     """The method that gives the uncertainty of the counts."""
     suspect: Reason | None = None
     """Why the result may be wrong although the job completed, such as a recalibration of the device while it ran."""
+    fallback: Fallback | None = None
+    """Set if another backend than the job asked for ran it; `backend` is that one."""
 
     def intervals(self) -> dict[str, tuple[float, float]]:
         """The confidence interval of the share of each outcome, from 0 to 1, by the method of `uncertainty`.
@@ -222,7 +240,9 @@ class Result:
 
     def _repr_html_(self) -> str:
         doubt = self.suspect.text if self.suspect else None
-        shown = described_html(self.job, {"backend": self.backend, "shots": self.shots, "suspect": doubt})
+        stands_in = self.fallback.text if self.fallback else None
+        about = {"backend": self.backend, "fallback": stands_in, "shots": self.shots, "suspect": doubt}
+        shown = described_html(self.job, about)
         return shown + (counts_html(self.counts) if self.counts else table_html(item_rows(self.items)))
 
 

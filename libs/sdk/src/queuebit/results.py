@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from queuebit.errors import Reason
-from queuebit.records import Estimate, ItemResult, PostResult, Result, ResultValue, Uncertainty
+from queuebit.records import Estimate, Fallback, ItemResult, PostResult, Result, ResultValue, Uncertainty
+from queuebit_contracts.fallback import Fallback as Label
 from queuebit_contracts.job import Completion
 from queuebit_contracts.results import RESULTS
 from queuebit_contracts.uncertainty import WILSON
 from queuebit_contracts.usage import Usage, shots_of
 
-__all__ = ["items_of", "result_of"]
+__all__ = ["fallback_of", "items_of", "result_of"]
 
 
 def result_of(done: Completion, content: bytes) -> Result:
@@ -34,7 +35,13 @@ def result_of(done: Completion, content: bytes) -> Result:
         items,
         (len(items) == 1 and items[0].uncertainty) or Uncertainty(how.method, how.level),
         Reason(doubt.code, doubt.text) if doubt is not None else None,
+        fallback_of(done.fallback),
     )
+
+
+def fallback_of(label: Label | None) -> Fallback | None:
+    """The label of an event for the user."""
+    return None if label is None else Fallback(label.instead_of, label.since)
 
 
 def items_of(content: bytes, media_type: str, shots: int) -> tuple[ItemResult, ...]:

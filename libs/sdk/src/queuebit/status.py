@@ -9,6 +9,7 @@ from decimal import Decimal
 from queuebit.errors import Reason
 from queuebit.log_client import Entry
 from queuebit.records import UNTIL_FINAL, Status, Step
+from queuebit.results import fallback_of
 from queuebit_contracts.catalog import CATALOG, AnyEvent, Decoded
 from queuebit_contracts.job import (
     Charge,
@@ -128,7 +129,8 @@ def _step(event: AnyEvent) -> Step:
             under = f" with delegation {event.data.delegation}" if event.data.delegation else ""
             detail = f"by {event.data.by}{under}" + (f": {event.data.reason}" if event.data.reason else "")
         case JobMetered():
-            detail = f"{_money(event.data.charge)}{UNTIL_FINAL if event.data.final is False else ''}"
+            fallback = f", on the fallback {event.data.backend}" if event.data.fallback else ""
+            detail = f"{_money(event.data.charge)}{UNTIL_FINAL if event.data.final is False else ''}{fallback}"
         case JobUsageReported():
             detail = f"{'final' if is_final(event.data.usage) else 'not final'}: {event.data.reason}".removesuffix(": ")
         case JobCorrected():
@@ -149,7 +151,8 @@ def _run(event: JobPlaced | JobStarted | JobCompleted | JobFailed) -> str:
         case JobStarted(data=start) if start.attempt > 1:
             return f"on {start.backend}, attempt {start.attempt}"
         case JobPlaced() | JobStarted():
-            return f"on {event.data.backend}"
+            label = fallback_of(event.data.fallback) if isinstance(event, JobPlaced) else None
+            return f"on {event.data.backend}{f', {label.text}' if label else ''}"
         case JobFailed():
             return event.data.reason.code
         case JobCompleted():

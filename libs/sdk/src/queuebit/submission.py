@@ -61,6 +61,7 @@ def submission(
     tags: Sequence[str] = (),
     workload_class: str | None = None,
     session: str | None = None,
+    fallback: bool = True,
     sign: Callable[[Json], Signature] | None = None,
 ) -> JobSubmitted:
     """Build the event, signed with the credential, or by `sign`. Names of backends ignore case.
@@ -90,6 +91,7 @@ def submission(
         tags=_tags(tags),
         workload_class=None if workload_class is None else plain_name("class", workload_class),
         session=None if session is None else plain_name("session", session),
+        fallback=None if fallback else False,
         proof=UNSIGNED,
     )
     content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})

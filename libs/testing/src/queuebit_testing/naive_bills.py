@@ -115,6 +115,7 @@ class NaiveBills:
         job = self._jobs.setdefault((data["tenant"], data["job"]), _Job())
         if name == "accepted":
             job.terms = {it: data[it] for it in ("shots", "profile", "candidates")}
+            job.terms["candidates"] += data.get("fallback", {}).get("candidates", [])
         elif name == "placed":
             job.backend = data["backend"]
         elif name in ("completed", "failed", "cancelled", "rejected"):

@@ -53,6 +53,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
             draw(st.none() | _FIGURES),
             draw(st.sampled_from((0, 0, 10**6, 10**8))),
             draw(st.integers(0, 1)),
+            draw(st.none() | st.integers(NOW_US - 10, NOW_US)),
         )
         for name in sorted(draw(st.sets(st.sampled_from(_NAMES))))
     ]
@@ -62,7 +63,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     ]
     pairs = draw(st.sets(st.tuples(st.sampled_from(_NAMES), st.sampled_from(_SIZES))))
     run_times = tuple(RunTime(backend, size, draw(st.integers(1, 10**6))) for backend, size in sorted(pairs))
-    jobs = [draw(_jobs(order, tenants, 10**6)) for order in range(draw(st.integers(0, 12)))]
+    jobs = [draw(_jobs(order, tenants, 10**6, fallback=True)) for order in range(draw(st.integers(0, 12)))]
     hidden = [it.job for it in jobs if draw(st.integers(0, 3)) == 0]
     return Snapshot(
         POLICY.name,
@@ -86,11 +87,14 @@ def crowded(draw: st.DrawFn) -> Snapshot:
 
 
 @st.composite
-def _jobs(draw: st.DrawFn, order: int, tenants: list[Tenant], most_us: int) -> Job:
+def _jobs(draw: st.DrawFn, order: int, tenants: list[Tenant], most_us: int, *, fallback: bool = False) -> Job:
+    names = sorted(draw(st.sets(st.sampled_from(_NAMES), min_size=1)))
+    asked = draw(st.integers(1, len(names))) if fallback else len(names)
     candidates = [
-        Candidate(name, draw(st.integers(1, most_us)), draw(_FIGURES), draw(st.integers(0, 2)))
-        for name in sorted(draw(st.sets(st.sampled_from(_NAMES), min_size=1)))
+        Candidate(name, draw(st.integers(1, most_us)), draw(_FIGURES), draw(st.integers(0, 2)), max(0, n - asked))
+        for n, name in enumerate(names, start=1)
     ]
+    after_us = draw(st.integers(0, 10)) if asked < len(names) else 0
     owner, size = draw(st.sampled_from(tenants)).name, draw(st.sampled_from(_SIZES))
     session = draw(st.sampled_from((None, "s1", "s2"))) if len(candidates) == 1 else None
-    return Job(owner, f"j{order}", order, NOW_US - draw(_FIGURES), size, tuple(candidates), session)
+    return Job(owner, f"j{order}", order, NOW_US - draw(_FIGURES), size, tuple(candidates), session, after_us)

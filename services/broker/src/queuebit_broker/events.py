@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from queuebit_broker import account_events
+from queuebit_broker.eligibility import Candidate as Priced
+from queuebit_broker.fallback import StandIns
 from queuebit_broker.policy import Admit
 from queuebit_broker.snapshot import Request
 from queuebit_broker.state import Profiled
@@ -14,6 +16,7 @@ from queuebit_contracts.job import (
     Acceptance,
     Cancellation,
     Candidate,
+    FallbackTerms,
     JobAccepted,
     JobCancelled,
     JobRejected,
@@ -53,7 +56,7 @@ def accepted(
             shots=asked.shots,
             circuit=asked.circuit.digest,
             profile=profiled.profile,
-            candidates=_candidates(admitted),
+            candidates=_candidates(admitted.candidates),
             hold=Amount.of(admitted.hold),
             budgets=admitted.budgets or None,
             price_book=book,
@@ -63,6 +66,7 @@ def accepted(
             submission=sequence,
             program=_carried(asked.circuit),
             workload_class=asked.workload_class,
+            fallback=_fallback(admitted.stand_ins),
         ),
     )
 
@@ -144,7 +148,15 @@ def seed_of(job: str) -> int:
     return int(digest(job.encode()).removeprefix("sha256:")[:13], 16)
 
 
-def _candidates(admitted: Admit) -> tuple[Candidate, ...]:
+def _fallback(rule: StandIns | None) -> FallbackTerms | None:
+    """The rule for the wire. If it is decided, its candidates are those of the job."""
+    if rule is None:
+        return None
+    candidates = () if rule.decided else _candidates(rule.candidates)
+    return FallbackTerms(after_s=rule.after_s, candidates=candidates, excluded=rule.excluded, decided=rule.decided)
+
+
+def _candidates(admitted: Sequence[Priced]) -> tuple[Candidate, ...]:
     return tuple(
         Candidate(
             backend=it.backend,
@@ -157,7 +169,7 @@ def _candidates(admitted: Admit) -> tuple[Candidate, ...]:
             gate_shots=it.gates,
             tasks=it.tasks,
         )
-        for it in admitted.candidates
+        for it in admitted
     )
 
 

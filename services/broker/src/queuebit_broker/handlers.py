@@ -77,7 +77,8 @@ class AdmitJob:
         await self._follow_session(request)
         directory, backends = self._world.directory, self._world.registered()
         session = self._session(request, sequence)
-        shots, stacks = to_profile(request, session, directory, backends, self._max_source_bytes)
+        world = directory, backends, self._max_source_bytes, self._world.interrupted
+        shots, stacks = to_profile(request, session, *world)
         profiling = self._profiles.of(request.tenant, event.data.circuit, shots, stacks)
         if first and not redelivered:  # nothing was decided before the first message of a job
             tail, profiled = sequence, await profiling
@@ -200,6 +201,7 @@ class AdmitJob:
             max_source_bytes=self._max_source_bytes,
             session=self._session(request, sequence),
             cap=funds.cap,
+            interrupted=self._world.interrupted,
             delegated=delegated,
         )
 

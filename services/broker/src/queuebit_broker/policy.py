@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from queuebit_broker.budgets import VENDOR, about_vendors, of_one_vendor
 from queuebit_broker.eligibility import Candidate, Silent, Verdict, assess
+from queuebit_broker.fallback import StandIns, due, fell_back, rule_of, stand_ins
 from queuebit_broker.money_rules import about_budgets, about_cap, about_currency, about_money
 from queuebit_broker.rules import (
     about_account,
@@ -50,6 +51,8 @@ class Admit:
     """The budgets the hold counts against, besides its account."""
     delegation: str | None = None
     """The delegation under which it was submitted, if there is one."""
+    stand_ins: StandIns | None = None
+    """Where it may run while its candidates are out of service; None without a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +84,10 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
 
     The candidates are all backends that fit and that the job's limit, its account and each of its budgets can pay: of
     the one that the job or else its session names, or of its project's default kind, so that no job is noisy or
-    expensive by surprise. The hold is the largest of their costs, so that it covers any later choice. Where a hold
-    stands already, it is all there is to spend. A silent executor turns no job away: without another candidate, the job
-    waits for it.
+    expensive by surprise. The hold is the largest of their costs, so that it covers any later choice, and that of each
+    backend of the project's fallback that the job can pay. Where a hold stands already, it is all there is to spend. A
+    silent executor turns no job away: without another candidate, the job waits for it, or falls back if the executor's
+    backends have been out of service for long enough.
     """
     if snapshot.hold_closed:
         return HoldClosed()
@@ -106,8 +110,13 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
         if project and known and backend is None:
             reasons += about_default(asked.project, project, _others(names, request, snapshot, tenant, project))
     paid = _at_one_vendor([it for it in candidates if _payable(it, request, snapshot)], snapshot)
+    others = _stand_ins(names, paid, request, snapshot, tenant)
     if not paid and not reasons and (silent or not verdicts):
-        return Wait(_waiting(request, backend, silent, project))
+        others = _decided(others, silent, snapshot)
+        if others is None or others.decided is None:
+            waiting = _waiting(request, backend, silent, project)
+            return Wait(waiting if others is None else f"{waiting}{_until_fallback(others, silent, snapshot)}")
+        paid = [*others.candidates]
     if priced:
         own = snapshot.left if project and (snapshot.cap is None or not snapshot.cap.open) else None
         reasons += about_money(request, own, snapshot.limits, candidates)
@@ -117,10 +126,54 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     if reasons or isinstance(author, Reason) or tenant is None:
         user = author.user if request.signed and isinstance(author, Authority) else None
         return Refuse(tuple(reasons), user)
-    hold, budgets = max(it.cost for it in paid), _budgets(request, snapshot, paid[0])
+    hold = max(it.cost for it in (*paid, *(others.candidates if others else ())))
+    budgets = _budgets(request, snapshot, paid[0])
     if (existing := snapshot.existing_hold) is not None:
         hold, budgets = existing.amount, existing.budgets
-    return Admit(author.user, tenant.share, tuple(paid), hold, budgets, author.delegation)
+    return Admit(author.user, tenant.share, tuple(paid), hold, budgets, author.delegation, others)
+
+
+def _stand_ins(
+    names: Sequence[str], paid: Sequence[Candidate], request: Request, snapshot: Snapshot, tenant: Tenant | None
+) -> StandIns | None:
+    """What the fallback rule of the project means for the job; None without a rule."""
+    project = tenant.project.get(request.submission.project) if tenant else None
+    rule = rule_of(request.submission, project, names)
+    if project is None or not rule:
+        return None
+    known = [it for it in runs(snapshot.backends, project) if it in rule]
+    verdicts = dict(zip(known, _verdicts(known, request, snapshot, tenant), strict=True))
+
+    def payable(candidate: Candidate) -> bool:
+        vendors = snapshot.limits, snapshot.backends
+        return _payable(candidate, request, snapshot) and bool(of_one_vendor([candidate], *vendors))
+
+    return stand_ins(
+        rule,
+        verdicts,
+        project.fallback_after_s,
+        payable=payable,
+        vendor_budget=lambda it: snapshot.budgets.of_vendor(it, snapshot.backends),
+        asked_for=paid[0] if paid else None,
+    )
+
+
+def _decided(others: StandIns | None, silent: Sequence[str], snapshot: Snapshot) -> StandIns | None:
+    """The rule for a job whose own backends do not answer: decided, if they are out of service for long enough."""
+    label = fell_back(silent, snapshot.interrupted)
+    if others is None or not others.candidates or label is None or snapshot.now < due(label, others.after_s):
+        return others
+    return replace(others, decided=label)
+
+
+def _until_fallback(others: StandIns, silent: Sequence[str], snapshot: Snapshot) -> str:
+    """What the rule means for a job that waits, after the reason."""
+    if not others.candidates:
+        return f"; not on its fallback: {'; '.join(it.text for it in others.excluded)}"
+    if (label := fell_back(silent, snapshot.interrupted)) is None:
+        return ""
+    names = " or ".join(it.backend for it in others.candidates)
+    return f"; from {due(label, others.after_s):%Y-%m-%d %H:%M:%S} UTC on it may run on {names} instead"
 
 
 def _budgets(request: Request, snapshot: Snapshot, candidate: Candidate) -> tuple[str, ...]:
@@ -176,16 +229,20 @@ def to_profile(
     directory: Directory,
     backends: Mapping[str, Registration],
     max_source_bytes: int,
+    interrupted: Collection[str] = (),
 ) -> tuple[int, dict[str, list[str]]]:
     """The profile requests before the decision: shots, and backends by stack.
 
-    A submission that will be refused is also profiled, if that gives its author more reasons.
+    Backends of the project's fallback are asked, too, unless they are out of service: each would be waited for. A
+    submission that will be refused is also profiled, if that gives its author more reasons.
     """
     asked, stacks = request.submission, dict[str, list[str]]()
     tenant = directory.tenant.get(request.tenant)
     if not [*about_source(asked.circuit, max_source_bytes)]:
         project = tenant.project.get(asked.project) if tenant else None
-        for name in meant(named(asked, session), backends, project) or runs(backends, project):
+        names = meant(named(asked, session), backends, project)
+        rule = [it for it in rule_of(asked, project, names) if it in backends and it not in interrupted]
+        for name in [*names, *rule] if names else runs(backends, project):
             stacks.setdefault(backends[name].stack, []).append(name)
     return _plausible(asked.shots, tenant), stacks
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from queuebit_broker.accounts import OpenHold
@@ -73,6 +73,8 @@ class Snapshot:
     """The session that the submission names, as the submission found it; None if it is unknown."""
     cap: Cap | None = None
     """The cap of that session; while it is open, it has reserved what the job may hold."""
+    interrupted: Mapping[str, datetime] = field(default_factory=dict)
+    """Backends that are out of service, and since when."""
     delegated: Authority | Reason | None = None
     """What the delegated key that signed the submission may do, or why nothing; None if it names no delegation."""
 

@@ -20,7 +20,14 @@ from queuebit_contracts.account import (
     AccountReleased,
     AccountSettled,
 )
-from queuebit_contracts.backend import BackendCalibrated, BackendRegistered, Calibration, Registration
+from queuebit_contracts.backend import (
+    BackendCalibrated,
+    BackendInterrupted,
+    BackendRegistered,
+    BackendRestored,
+    Calibration,
+    Registration,
+)
 from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
 from queuebit_contracts.delegations import Authority, Delegations, Grant, authority_of
@@ -69,6 +76,7 @@ class _Frozen:
     active: dict[str, set[str]]
     grants: tuple[Grant, ...] = ()
     sessions: tuple[KnownSession, ...] = ()
+    interrupted: dict[str, datetime] = field(default_factory=dict)
 
 
 _NamedAccount = tuple[str, str, Account]
@@ -85,6 +93,8 @@ class World:
         self.sequence = 0
         """Up to where the log is folded."""
         self.backends: dict[str, Backend] = {}
+        self.interrupted: dict[str, datetime] = {}
+        """Backends that are out of service, and since when."""
         self._registered: dict[str, Registration] | None = None
         self._active: dict[str, set[str]] = {}
         self._admitting: dict[str, set[str]] = {}
@@ -135,6 +145,8 @@ class World:
                 self._learn(event.data.backend, Backend(sequence, registration=event.data))
             case BackendCalibrated():
                 self._learn(event.data.backend, Backend(sequence, calibration=event.data))
+            case BackendInterrupted() | BackendRestored():
+                self._interrupt(event)
 
     def hold(self, event: AccountHeld, sequence: int, *, behind_all: bool) -> None:
         """Fold a hold that was just appended, unless the view has read it back already; see `Accounts.hold`."""
@@ -183,6 +195,7 @@ class World:
             {tenant: {*jobs} for tenant, jobs in self._active.items() if jobs},
             tuple(self.delegations.all()),
             tuple(replace(it) for it in self.sessions.all()),
+            {**self.interrupted},
         )
         accounts = [(*key, it.copy()) for key, it in self.accounts.accounts().items()]
 
@@ -209,6 +222,7 @@ class World:
             self.accounts.restore(frozen.totals, accounts)
             self.sequence = frozen.sequence
             self.backends, self._registered = frozen.backends, None
+            self.interrupted = frozen.interrupted
             self._active = frozen.active
 
         return fill
@@ -224,6 +238,12 @@ class World:
     def _decided(self, tenant: str, job: str) -> None:
         self.give_up(tenant, job)
         self._waiting.get(tenant, {}).pop(job, None)
+
+    def _interrupt(self, event: BackendInterrupted | BackendRestored) -> None:
+        if isinstance(event, BackendInterrupted):
+            self.interrupted[event.data.backend] = event.data.since
+        else:
+            self.interrupted.pop(event.data.backend, None)
 
     def _learn(self, name: str, news: Backend) -> None:
         self._registered = None

@@ -173,6 +173,7 @@ def finished(
             workload_class=job.workload_class,
             expected_ms=next((it.expected_ms for it in job.scores if it.backend == job.backend), None),
             quality=quality_of(done, job.shots),
+            fallback=job.fallback,
         ),
     )
 
@@ -200,6 +201,7 @@ def failed(
             started_at=mark.started_at,
             terms=job.terms,
             workload_class=job.workload_class,
+            fallback=job.fallback,
         ),
     )
 

@@ -57,6 +57,7 @@ FIELDS: Final[Mapping[str, Schema]] = {
         ("label", {"type": "string", "maxLength": 200}),
         ("seed", {"type": "integer", "minimum": 0}),
         ("workload_class", {"type": "string"}),
+        ("fallback", {"type": "boolean"}),
         ("tag", {"type": "array", "items": {"type": "string"}, "maxItems": 8}),
     )
 }

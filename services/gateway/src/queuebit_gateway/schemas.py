@@ -62,6 +62,15 @@ class UncertaintyAnswer(_Answer):
     """Lower and upper end of the share of each outcome, from 0 to 1."""
 
 
+class FallbackAnswer(_Answer):
+    """The label of a job that ran on another backend than it asked for."""
+
+    instead_of: list[str]
+    """The backends that it asked for; all of them were out of service."""
+    since: str
+    """Since when the last of them was."""
+
+
 class JobAnswer(_State):
     """A job, with its result if the request waited for it."""
 
@@ -72,6 +81,7 @@ class JobAnswer(_State):
     counts: dict[str, int] | None = None
     items: list[dict[str, Any]] | None = None
     uncertainty: UncertaintyAnswer | None = None
+    fallback: FallbackAnswer | None = None
     suspect: Reason | None = None
     digest: str | None = None
     as_of_seq: int
@@ -88,6 +98,8 @@ class ResultAnswer(_Answer):
     """Of a program: what each of its circuits returned."""
     uncertainty: UncertaintyAnswer | None = None
     """Of the counts; each item of a program has its own."""
+    fallback: FallbackAnswer | None = None
+    """Absent if the job ran where it asked to."""
     suspect: Reason | None = None
     """Why the result may be wrong although the job completed; absent if nothing is known to be."""
     digest: str

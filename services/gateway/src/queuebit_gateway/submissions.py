@@ -63,6 +63,8 @@ class SubmitBody(Body):
     """What kind of work it is, such as `batch`; it counts against the budget of that class."""
     session: str | None = None
     """The open session that it belongs to."""
+    fallback: bool = True
+    """False: it waits for what it asks for, whatever the fallback rule of its project says."""
 
 
 class SignedBody(Body):
@@ -182,6 +184,7 @@ class Submissions:
             tags=asked.tags,
             workload_class=asked.workload_class,
             session=asked.session,
+            fallback=asked.fallback,
             sign=caller.signer,
         )
 

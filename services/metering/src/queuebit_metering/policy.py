@@ -72,6 +72,7 @@ def bill(job: Job, ended: Ended, book: PriceBook) -> Metering:
         submitted_at=ended.data.submitted_at,
         ended_at=ended.time,
         workload_class=ended.data.workload_class,
+        fallback=job.fallback,
     )
 
 
@@ -107,6 +108,7 @@ def correct(job: Job, book: PriceBook) -> Correction | None:
         final=final,
         price_book=book.digest,
         workload_class=metered.workload_class,
+        fallback=metered.fallback,
     )
 
 
@@ -149,7 +151,7 @@ def _terms(job: Job, backend: str) -> Terms | None:
     accepted = job.accepted
     if accepted is None:
         return None
-    candidate = next((it for it in accepted.candidates if it.backend == backend), None)
+    candidate = next((it for it in accepted.everywhere if it.backend == backend), None)
     if candidate is None:
         raise Unbillable(f"job {accepted.job} ran on {backend}, which was not among its candidates: see its history")
     return Terms(

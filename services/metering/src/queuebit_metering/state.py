@@ -10,6 +10,7 @@ from queuebit_contracts.job import (
     Acceptance,
     Charge,
     Correction,
+    Fallback,
     JobAccepted,
     JobCompleted,
     JobCorrected,
@@ -40,6 +41,8 @@ class Job:
     """The same for its backend, where its placement or its end carries them."""
     backend: str | None = None
     """Where it was placed, if it was."""
+    fallback: Fallback | None = None
+    """Which backends this one stood in for, if it was a fallback."""
     reports_usage: bool = False
     """Whether its last attempt promised to report what it used, should the job be cancelled."""
     metered: Metering | None = None
@@ -85,11 +88,12 @@ def evolve(job: Job, event: AnyEvent) -> Job:
         case JobAccepted():
             return replace(job, project=event.data.project, accepted=event.data)
         case JobPlaced():
-            return replace(job, backend=event.data.backend, terms=event.data.terms)
+            return replace(job, backend=event.data.backend, terms=event.data.terms, fallback=event.data.fallback)
         case JobStarted():
             return replace(job, reports_usage=bool(event.data.reports_usage))
         case JobCompleted() | JobFailed():
-            return replace(job, backend=event.data.backend, terms=event.data.terms or job.terms)
+            terms = event.data.terms or job.terms
+            return replace(job, backend=event.data.backend, terms=terms, fallback=event.data.fallback)
         case JobMetered():
             return replace(job, metered=event.data)
         case JobUsageReported():

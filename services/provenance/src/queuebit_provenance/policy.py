@@ -104,6 +104,7 @@ def _record(newest: _Newest, metered: JobMetered, end: Ended, bill: Metering | C
         compile_options=_chosen(compilation.options) if compilation else None,
         post=(completion.post or ()) if completion else (),
         backend=placed.data.backend if placed else None,
+        instead_of=placed.data.fallback.instead_of if placed and placed.data.fallback else (),
         calibration_digest=completion.calibration if completion else None,
         shots=completion.shots if completion else None,
         simulator_seed=placed.data.seed if placed and started else None,

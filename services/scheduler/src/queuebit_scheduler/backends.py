@@ -20,14 +20,18 @@ class Backends:
         self._capacity: dict[str, BackendCapacity] = {}
         self.answering: set[str] = set()
         """Those that promised to answer."""
-        self.interrupted: dict[str, datetime] = {}
-        """Those that are out of service, and since when."""
+        self._interrupted: dict[str, datetime] = {}
 
     def __getitem__(self, name: str) -> BackendCapacity:
         return self._capacity.get(name) or BackendCapacity(name, 0, 0)
 
     def __setitem__(self, name: str, capacity: BackendCapacity) -> None:
         self._capacity[name] = capacity
+
+    @property
+    def interrupted(self) -> dict[str, datetime]:
+        """Those that are out of service, and since when."""
+        return {**self._interrupted}
 
     def registered(self) -> Iterator[BackendCapacity]:
         """Those that can run jobs."""
@@ -41,13 +45,28 @@ class Backends:
                 promised = data.answers_alive and data.slots
                 (self.answering.add if promised else self.answering.discard)(data.backend)
             case BackendInterrupted(data=interruption):
-                self.interrupted[interruption.backend] = interruption.since
+                self._interrupted[interruption.backend] = interruption.since
+                self._serve(interruption.backend)
             case BackendRestored(data=restoration):
-                self.interrupted.pop(restoration.backend, None)
+                self._interrupted.pop(restoration.backend, None)
+                self._serve(restoration.backend)
 
     def offer(self, name: str, slots: int) -> None:
         """Note how many jobs run at the same time on a backend."""
         self._capacity[name] = replace(self[name], slots=slots, queue_depth=slots * self._places_per_slot)
+
+    def restore(self, slots: Mapping[str, int], answering: set[str], interrupted: Mapping[str, datetime]) -> None:
+        """Take what was known earlier."""
+        self.answering, self._interrupted = answering, {**interrupted}
+        for name in slots:
+            self.offer(name, slots[name])
+        for name in interrupted:
+            self._serve(name)
+
+    def _serve(self, name: str) -> None:
+        """Note in its capacity whether a backend is in service."""
+        since = self._interrupted.get(name)
+        self._capacity[name] = replace(self[name], out_since_us=None if since is None else micros(since))
 
     def silence(self, since: Mapping[str, datetime]) -> bool:
         """Note which backends do not answer, and since when; return whether anything changed."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 
-from queuebit_contracts.job import Ended, JobAccepted, JobPlaced, JobSubmitted, Placement, Score
+from queuebit_contracts.job import Ended, Fallback, JobAccepted, JobPlaced, JobSubmitted, Placement, Score
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_contracts.wire import Payload, UnknownEvent
@@ -17,7 +17,19 @@ from queuebit_runtime.tracing import Tracing, whose
 from queuebit_scheduler.jobs import AcceptedJob
 from queuebit_scheduler.ports import DecisionStore
 from queuebit_scheduler.state import State
-from queuebit_scheduling import BackendCapacity, Place, Snapshot, encode, micros, plan, why_placed, why_waiting
+from queuebit_scheduling import (
+    BackendCapacity,
+    FellBack,
+    Place,
+    Snapshot,
+    due_us,
+    encode,
+    micros,
+    moment_of,
+    plan,
+    why_placed,
+    why_waiting,
+)
 
 __all__ = ["CYCLE_LIMIT", "TICK_S", "AnswerWaiting", "PlaceJobs"]
 
@@ -163,8 +175,9 @@ class AnswerWaiting:
         return Answer(rows=tuple(rows))
 
     def _reasons(self, tenant: str, backends: Mapping[str, BackendCapacity]) -> Iterator[tuple[AcceptedJob, int, str]]:
+        at_us = micros(self._clock.now())
         for ahead, accepted in enumerate(self._state.waiting_of(tenant)):
-            reason = why_waiting(accepted.job, backends)
+            reason = _with_exclusions(why_waiting(accepted.job, backends, at_us), accepted, backends)
             yield accepted, ahead + 1, f"{reason}; {_ahead(ahead)}" if ahead else reason
         for it, ahead in self._state.placed_of(tenant):
             if (backend := backends.get(it.backend)) is not None:
@@ -172,6 +185,12 @@ class AnswerWaiting:
                 why = why_placed(backend, ahead, confirmed=it.confirmed, started=started)
                 if why is not None:
                     yield it.accepted, ahead + 1, why
+
+
+def _with_exclusions(reason: str, accepted: AcceptedJob, backends: Mapping[str, BackendCapacity]) -> str:
+    """The reason, and which backends of the fallback cannot help, if the job needs them."""
+    needed = accepted.no_fallback and due_us(accepted.job, backends) is not None
+    return f"{reason}; not on its fallback: {'; '.join(accepted.no_fallback)}" if needed else reason
 
 
 def _ahead(count: int) -> str:
@@ -205,5 +224,10 @@ def _placed(accepted: AcceptedJob, place: Place, policy: str, decision: Payload)
             program=accepted.program,
             terms=accepted.terms(place.backend),
             workload_class=accepted.workload_class,
+            fallback=accepted.fallback if place.fallback is None else _fallback(place.fallback),
         ),
     )
+
+
+def _fallback(fell_back: FellBack) -> Fallback:
+    return Fallback(instead_of=fell_back.instead_of, since=moment_of(fell_back.since_us))

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from sys import intern
 
-from queuebit_contracts.job import Acceptance, GateShots, JobAccepted, Terms
+from queuebit_contracts.job import Acceptance, Fallback, GateShots, JobAccepted, Terms
 from queuebit_contracts.wire import Amount, Payload
 from queuebit_scheduling import Candidate, Job, Key, cost_ranks, micros, size_of
 
@@ -47,6 +47,10 @@ class AcceptedJob:
     tasks: Mapping[str, int] | None = None
     """Of the candidates whose vendor bills several; None if that is no candidate."""
     workload_class: str | None = None
+    fallback: Fallback | None = None
+    """The backends that its candidates stand in for, if it fell back at its admission."""
+    no_fallback: tuple[str, ...] = ()
+    """Why further backends of its project's fallback cannot run it."""
 
     @property
     def key(self) -> Key:
@@ -86,7 +90,7 @@ class AcceptedJob:
     @classmethod
     def of(cls, event: JobAccepted, sequence: int) -> AcceptedJob:
         """The state after an acceptance."""
-        data = event.data
+        data, rule = event.data, event.data.fallback
         paid_shots = data.profile.shots or data.shots
         job = Job(
             tenant=intern(data.tenant),
@@ -95,6 +99,7 @@ class AcceptedJob:
             accepted_us=micros(event.time),
             size=intern(size_of(data.profile.qubits, data.profile.depth, paid_shots)),
             candidates=_candidates(data),
+            fallback_after_us=0 if rule is None or rule.decided else rule.after_s * 1_000_000,
         )
         return cls(
             job=job,
@@ -106,16 +111,18 @@ class AcceptedJob:
             circuit=data.circuit,
             seed=data.seed,
             program=data.program,
-            prices={intern(it.backend): intern(it.price) for it in data.candidates},
+            prices={intern(it.backend): intern(it.price) for it in data.everywhere},
             price_book=intern(data.price_book),
             hold=data.hold,
             paid_shots=paid_shots,
             qubits=data.profile.qubits,
             provenanceid=event.provenanceid,
             traceparent=event.traceparent,
-            gate_shots={it.backend: it.gate_shots for it in data.candidates if it.gate_shots is not None} or None,
-            tasks={it.backend: it.tasks for it in data.candidates if it.tasks is not None} or None,
+            gate_shots={it.backend: it.gate_shots for it in data.everywhere if it.gate_shots is not None} or None,
+            tasks={it.backend: it.tasks for it in data.everywhere if it.tasks is not None} or None,
             workload_class=intern(data.workload_class) if data.workload_class else None,
+            fallback=rule.decided if rule else None,
+            no_fallback=tuple(it.text for it in rule.excluded) if rule else (),
         )
 
 
@@ -140,14 +147,16 @@ class Outstanding:
 
 
 def _candidates(data: Acceptance) -> tuple[Candidate, ...]:
-    """An ideal simulator has no success probability and counts as certain."""
-    ranks = cost_ranks({it.backend: Decimal(it.hold) for it in data.candidates})
+    """All candidates with their places in the fallback. An ideal simulator counts as certain of success."""
+    ranks = cost_ranks({it.backend: Decimal(it.hold) for it in data.everywhere})
+    places = data.fallback_places
     return tuple(
         Candidate(
             backend=intern(it.backend),
             qpu_us=it.qpu_us,
             esp_ppm=_IDEAL_PPM if it.esp_ppm is None else it.esp_ppm,
             cost_rank=ranks[it.backend],
+            fallback=places.get(it.backend, 0),
         )
-        for it in data.candidates
+        for it in data.everywhere
     )

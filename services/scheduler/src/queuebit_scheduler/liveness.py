@@ -70,7 +70,8 @@ class WatchBackends:
             self._contacts[name] = before.then(now, answered=alive) if before else Contact(alive, 1, now)
             if isinstance(answered, AliveAnswer):
                 self._answers[name] = answered
-        if self._state.silence({it: known.since for it, known in self._contacts.items() if self._is_silent(known)}):
+        silent = {it: known.since for it, known in self._contacts.items() if self._is_silent(known)}
+        if self._state.silence(silent, now):
             self._wake()
         await self._report({it: self._contacts[it] for it in names if it in self._contacts})
 

@@ -72,7 +72,7 @@ class RescoreJobs:
         match event:
             case JobAccepted(data=data):
                 key = (data.tenant, data.job)
-                scored = {it.backend: _Scored(it.calibration, it.operations) for it in data.candidates if it.operations}
+                scored = {it.backend: _Scored(it.calibration, it.operations) for it in data.everywhere if it.operations}
                 if scored:
                     self._jobs[key] = scored
                     self._mark((key, backend) for backend in scored)

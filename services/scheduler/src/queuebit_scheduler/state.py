@@ -118,17 +118,22 @@ class State:
         """The backends that are out of service, and since when."""
         return self._backends.interrupted
 
-    def silence(self, since: Mapping[str, datetime]) -> bool:
+    def silence(self, since: Mapping[str, datetime], at: datetime) -> bool:
         """Note which backends do not answer, and queue the jobs that the policy takes from them.
 
         A job that has started there stays: its executor may still run it, and no job runs twice. If the executor starts
         a queued job after all, the job returns to its place when the view shows it.
 
+        Args:
+            since: by backend, since when it does not answer.
+            at: now, which decides whether a job may run on its fallback.
+
         Returns:
             Whether anything changed that a cycle may act on.
         """
         changed = self._backends.silence(since)
-        stranded = [key for key, it in self._outstanding.items() if self._may_leave(it)]
+        backends, at_us = self.backends(), micros(at)
+        stranded = [key for key, it in self._outstanding.items() if self._may_leave(it, backends, at_us)]
         for key in stranded:
             self._waiting.add(self._free(key).left())
         return bool(stranded) or changed
@@ -188,7 +193,7 @@ class State:
         return FrozenState(
             slots=slots,
             answering={*self._backends.answering},
-            interrupted={**self._backends.interrupted},
+            interrupted=self._backends.interrupted,
             tenants=self._tenants.all(),
             run_times=self._run_times.all(),
             sessions=sessions,
@@ -199,9 +204,7 @@ class State:
 
     def restore(self, frozen: FrozenState) -> None:
         """Become what was frozen; the state is empty before."""
-        for name, slots in frozen.slots.items():
-            self._backends.offer(name, slots)
-        self._backends.answering, self._backends.interrupted = frozen.answering, frozen.interrupted
+        self._backends.restore(frozen.slots, frozen.answering, frozen.interrupted)
         self._tenants.restore(frozen.tenants)
         self._run_times.restore(frozen.run_times)
         self._sessions.restore(frozen.sessions, frozen.owed)
@@ -255,12 +258,11 @@ class State:
             shown.confirmed, shown.after = True, sequence
         return shown
 
-    def _may_leave(self, it: Outstanding) -> bool:
+    def _may_leave(self, it: Outstanding, backends: Mapping[str, BackendCapacity], at_us: int) -> bool:
         """Whether a job that has not started is decided again, as the policy says; no job runs twice."""
         if it.started_at is not None or not it.confirmed:
             return False
-        others = (self._backends[other.backend] for other in it.accepted.job.candidates if other.backend != it.backend)
-        return self.policy.leaves(self._backends[it.backend], others)
+        return self.policy.leaves(it.accepted.job, it.backend, backends, at_us)
 
     def _ended(self, key: Key, at: datetime, *, completed: bool) -> None:
         if key in self._waiting:

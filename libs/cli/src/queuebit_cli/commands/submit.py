@@ -71,6 +71,7 @@ def _wanted(args: Namespace) -> list[Wanted]:
         "tags": args.tag,
         "workload_class": args.workload_class,
         "session": args.session,
+        "fallback": args.fallback,
         **processing_in(args),
     }
     wanted = []
