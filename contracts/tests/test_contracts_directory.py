@@ -20,8 +20,10 @@ projects = st.builds(
     Project,
     budget=st.sampled_from(["0", "10", "12.50"]),
     currency=st.sampled_from(["USD", "EUR"]),
-    backends=st.lists(st.sampled_from(["aer", "cirq"]), max_size=2, unique=True).map(tuple),
+    backends=st.sampled_from([(), ("aer", "cirq"), ("cirq", "aer")]),
     default_kind=st.sampled_from(["simulator", "emulated"]),
+    fallback=st.sampled_from([(), ("aer",), ("cirq", "aer")]),
+    fallback_after_s=st.sampled_from([300, 0, 60]),
 )
 budgets = st.dictionaries(
     st.sampled_from(["tenant", "project:main", "tag:x", "class:batch", "vendor:ibm"]),
@@ -162,3 +164,13 @@ def test_a_key_with_a_wrong_character_may_not_come_into_force_and_may_be_replace
     (why,) = faults(Directory(), damaged)
     assert "a key of user ann of acme has a wrong character" in why
     assert faults(Directory(damaged), keyed(KEYS[0])) == [], "facts of an earlier version may have one"
+
+
+def test_a_project_without_a_fallback_is_the_same_fact_as_before() -> None:
+    document = parse_tenants("[tenant.acme.project.p]")
+    [_, defined] = changes(Directory(), document, by="ada")
+    assert b"fallback" not in defined.to_bytes()
+    later = parse_tenants("[tenant.acme.project.p]\nfallback_after_s = 60")
+    [changed] = changes(Directory(document), later, by="ada")
+    assert isinstance(changed, ProjectDefined)
+    assert (changed.data.fallback, changed.data.fallback_after_s) == (None, 60)

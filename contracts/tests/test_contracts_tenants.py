@@ -19,6 +19,12 @@ PAGE = Path(__file__).parents[2] / "docs" / "tenants.md"
         ("[tenant.acme]\nmax_shot = 3", "tenant.acme.max_shot is not a key here: did you mean max_shots?"),
         ("[tenant.acme.user.ann]\nshare = 2", "user.ann.share is not a key here: there is role, keys"),
         ("[tenant.acme.project.p]\nbudgt = 2", "project.p.budgt is not a key here: did you mean budget?"),
+        (
+            '[tenant.acme.project.p]\nbackends = ["torino"]\nfallback = ["torino", "aer"]',
+            "project.p is wrong: fallback names aer, which backends does not: add it to both, or to none",
+        ),
+        ('[tenant.acme.project.p]\nfallback = ["aer", "aer"]', "fallback names a backend twice: name each once"),
+        ('[tenant.acme.project.p]\nfallback = ["A"]', "project.p.fallback.0 is not a plain name"),
         ("[tenants.acme]", "tenants is not a key here: did you mean tenant?"),
         (f"[tenant.acme]\nmax_active_jobs = {'9' * 30}", "max_active_jobs must be less than or equal to 1000000000"),
         (f"[tenant.acme]\nshare = {'9' * 5_000}", "the tenants file is not TOML"),

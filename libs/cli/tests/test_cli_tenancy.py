@@ -220,6 +220,8 @@ def test_projects_are_added_and_shown(home: Home, capsys: pytest.CaptureFixture[
         "currency": "EUR",
         "backends": [],
         "default_kind": "simulator",
+        "fallback": [],
+        "fallback_after_s": 300,
     }
     assert main(["tenant", "list"]) == 0
     assert "playground, thesis" in capsys.readouterr().out
@@ -357,6 +359,19 @@ def test_a_backend_without_a_price_is_noticed_as_a_limit_names_it(capsys: pytest
         assert "no price" not in capsys.readouterr().out
 
 
+def test_a_project_gets_a_fallback_and_loses_it(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    limit = ["tenant", "limit", "demo", "playground"]
+    assert main([*limit, "--fallback", "cirq,aer", "--fallback-after-s", "60"]) == 0
+    project = read_tenants(home).tenant["demo"].project["playground"]
+    assert (project.fallback, project.fallback_after_s) == (("cirq", "aer"), 60)
+    assert main(["tenant", "show", "demo"]) == 0
+    assert "cirq, aer after 60 s" in capsys.readouterr().out
+    assert main([*limit, "--fallback", "none"]) == 0
+    assert read_tenants(home).tenant["demo"].project["playground"].fallback == ()
+    assert main([*limit, "--backends", "aer", "--fallback", "cirq"]) == 2
+    assert "add it to both, or to none" in capsys.readouterr().err
+
+
 def test_every_limit_of_the_tenants_file_has_a_flag() -> None:
     money = {"budget", "currency"}  # which `qb tenant fund` and `qb tenant project add` set
     assert set(OF_A_TENANT) == Tenant.model_fields.keys() - {"project", "user", "budget", "grant", "issuer"}
@@ -367,7 +382,7 @@ def test_every_limit_of_the_tenants_file_has_a_flag() -> None:
     ("words", "printed"),
     [
         ([], "which limit? --share --max-shots --max-active-jobs"),
-        (["playground"], "which limit? --backends --default-kind"),
+        (["playground"], "which limit? --backends --default-kind --fallback --fallback-after-s"),
         (["playground", "--max-shots", "5"], "--max-shots is a limit of a tenant: leave the project out"),
         (["--backends", "aer"], "--backends is a limit of a project: name it after the tenant"),
         (["--max-shots", "0"], "is not a number from 1 on"),

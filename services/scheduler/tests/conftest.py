@@ -16,6 +16,7 @@ from queuebit_contracts.job import (
     Compilation,
     Completion,
     Failure,
+    FallbackTerms,
     JobAccepted,
     JobCancelled,
     JobCompleted,
@@ -94,6 +95,14 @@ def accepted(
             program=Payload(digest=DIGEST, size=1, media_type="text/x-openqasm", inline="x"),
         ),
     )
+
+
+def with_fallback(event: JobAccepted, *names: str, after_s: int = 0, excluded: str = "") -> JobAccepted:
+    """The acceptance, where these backends may stand in for its candidates."""
+    candidates = tuple(event.data.candidates[0].model_copy(update={"backend": it}) for it in names)
+    reasons = (Reason(code="budget_exceeded", text=excluded),) if excluded else ()
+    rule = FallbackTerms(after_s=after_s, candidates=candidates, excluded=reasons)
+    return event.model_copy(update={"data": event.data.model_copy(update={"fallback": rule})})
 
 
 def opened(session: str, tenant: str = "acme", backend: str | None = "aer") -> SessionOpened:

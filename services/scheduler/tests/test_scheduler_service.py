@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from nats.aio.msg import Msg
 
+from queuebit_contracts.backend import BackendInterrupted
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import JobPlaced
 from queuebit_contracts.query import Answer
@@ -22,7 +23,7 @@ from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_scheduling import decode
 from queuebit_testing.server import NatsServer, free_port
 
-from .conftest import World
+from .conftest import World, with_fallback
 
 pytestmark = pytest.mark.server
 
@@ -36,6 +37,7 @@ async def start(server: NatsServer, places: int = 2, silence_s: int = 30) -> tup
         "QUEUEBIT_BUS_HEALTH_PORT": str(port),
         "QUEUEBIT_SCHEDULER_PLACES_PER_SLOT": str(places),
         "QUEUEBIT_SCHEDULER_SILENCE_S": str(silence_s),
+        "QUEUEBIT_SCHEDULER_RETURN_S": "2",
     }
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "queuebit_scheduler", env=environment, stderr=PIPE
@@ -190,3 +192,41 @@ async def test_a_job_is_placed_elsewhere_when_its_backend_answers_no_longer(
 
 async def _answer(message: Msg) -> None:
     await message.respond(b"{}")
+
+
+async def test_a_job_falls_back_while_its_backend_is_out_of_service_and_the_next_one_returns(
+    tmp_path: Path, world_of: type[World]
+) -> None:
+    server = NatsServer(tmp_path)
+    async with server.running(), asyncio.timeout(100):
+        here = {name: await server.connect(f"executor-{name}") for name in ("aer", "cirq")}
+        for name, client in here.items():
+            await say(server, f"executor-{name}", world_of.registered(name))
+            await client.subscribe(f"qb.alive.{name}", cb=_answer)
+            await client.flush()
+        process, port = await start(server, silence_s=2)
+        await health(port)
+        operator = Bus("operator", server.url, server.seeds["operator"])
+        await operator.connect()
+        log = JetStreamLog(operator)
+        await here["aer"].close()
+        await say(server, "broker", with_fallback(world_of.accepted("j0", backends=("aer",)), "cirq"))
+        stand_in = await placed(log, "j0", "cirq")
+        assert stand_in.data.fallback is not None
+        assert stand_in.data.fallback.instead_of == ("aer",)
+        interrupted = await log.last("qb.backend.aer.interrupted")
+        assert interrupted is not None
+        assert isinstance(interrupted.event, BackendInterrupted)
+        assert interrupted.event.data.since == stand_in.data.fallback.since
+        back = await server.connect("executor-aer")
+        await back.subscribe("qb.alive.aer", cb=_answer)
+        await back.flush()
+        while await log.last("qb.backend.aer.restored") is None:
+            await asyncio.sleep(0.05)
+        await say(server, "broker", with_fallback(world_of.accepted("j1", backends=("aer",)), "cirq"))
+        assert (await placed(log, "j1", "aer")).data.fallback is None
+        process.terminate()
+        assert await process.wait() == 0
+        for client in (back, here["cirq"]):
+            await client.close()
+        await operator.close()

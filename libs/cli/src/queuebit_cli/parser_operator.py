@@ -100,6 +100,12 @@ def _money(tenant: Group) -> None:
     limit.add_argument("--max-active-jobs", type=number(1), metavar="N", help="of the tenant: jobs that have not ended")
     limit.add_argument("--backends", metavar="A,B", help="of the project: where it may run; `all` for everywhere")
     limit.add_argument("--default-kind", metavar="KIND", help="of the project: simulator, emulated or qpu")
+    limit.add_argument(
+        "--fallback", metavar="A,B", help="of the project: where jobs run while what they ask for is out; or `none`"
+    )
+    limit.add_argument(
+        "--fallback-after-s", type=number(0, 604_800), metavar="S", help="of the project: how long it must be out (300)"
+    )
 
     usage = tenant.command(
         "usage", "tenancy:state_usage", "state what a job used, where its backend never does", "TENANT"

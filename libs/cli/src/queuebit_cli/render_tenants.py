@@ -29,6 +29,7 @@ def project_rows(projects: Mapping[str, Project], accounts: Accounts | None) -> 
                 **{word: {"amount": amount, "currency": it.currency} for word, amount in money.items()},
                 "backends": list(it.backends),
                 "default kind": it.default_kind,
+                **({"fallback": f"{', '.join(it.fallback)} after {it.fallback_after_s} s"} if it.fallback else {}),
             }
         )
     return rows

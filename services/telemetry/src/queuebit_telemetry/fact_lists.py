@@ -101,7 +101,8 @@ def _limits(data: _Data) -> str:
 
 def _project(data: _Data) -> str:
     backends = ", ".join(data.get("backends") or ()) or "all"
-    return f"budget {data['budget']} {data['currency']}, backends: {backends}, default {data['default_kind']}"
+    fallback = f", fallback: {', '.join(data['fallback'])}" if data.get("fallback") else ""
+    return f"budget {data['budget']} {data['currency']}, backends: {backends}, default {data['default_kind']}{fallback}"
 
 
 def _user(data: _Data) -> str:

@@ -17,7 +17,7 @@ from queuebit_stack.tenant_edits import budget_of
 __all__ = ["OF_A_PROJECT", "OF_A_TENANT", "budget", "grant", "limit"]
 
 OF_A_TENANT = ("share", "max_shots", "max_active_jobs")
-OF_A_PROJECT = ("backends", "default_kind")
+OF_A_PROJECT = ("backends", "default_kind", "fallback", "fallback_after_s")
 _TERMS = ("window", "soft", "warn_at")
 _NONE, _ALL = "none", "all"
 
@@ -61,15 +61,16 @@ def grant(args: Namespace, out: Output) -> Exit:
 def limit(args: Namespace, out: Output) -> Exit:
     """Set limits of a tenant or of one of its projects; other limits do not change."""
     requested = _requested(args)
-    backends = None if args.backends is None else _backends(args.backends)
-    values = {name: backends if name == "backends" else value for name, value in requested.items()}
+    lists = {"backends": _ALL, "fallback": _NONE}
+    named = {it: _backends(it, getattr(args, it), empty) for it, empty in lists.items() if it in requested}
+    values = requested | named
     edited(args, out, lambda it: it.set_limits(args.tenant, args.project, values))
     target = args.tenant if args.project is None else f"{args.project} of {args.tenant}"
-    shown = {**requested, **({} if backends is None else {"backends": ", ".join(backends) or _ALL})}
+    shown = requested | {it: ", ".join(names) or lists[it] for it, names in named.items()}
     changes = "; ".join(f"{_flag(name).lstrip('-')} {value}" for name, value in shown.items())
     project = {} if args.project is None else {"project": args.project}
     code = done(args, out, f"{target}: {changes}", tenant=args.tenant, **project, **requested)
-    if without := unpriced(Home(args.home), backends or ()):
+    if without := unpriced(Home(args.home), [*dict.fromkeys(it for names in named.values() for it in names)]):
         out.paragraph(
             f"the price book has no price for {', '.join(without)}, so no job can run there yet: "
             "`qb backends` lists backends"
@@ -103,8 +104,9 @@ def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _backends(text: str) -> list[str]:
+def _backends(limit: str, text: str, empty: str) -> list[str]:
+    """The backends of a limit; the word `empty` stands for an empty list."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise Stop(Exit.USAGE, f"--backends names no backend: write aer,cirq, or {_ALL}")
-    return [] if names == [_ALL] else names
+        raise Stop(Exit.USAGE, f"{_flag(limit)} names no backend: write aer,cirq, or {empty}")
+    return [] if names == [empty] else names
