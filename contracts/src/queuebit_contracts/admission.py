@@ -81,6 +81,8 @@ class Submission(Wire):
     cap. Absent for a job of its own."""
     fallback: bool | None = None
     """False: the job waits for the backends that it asks for, whatever the fallback rule of its project says."""
+    rerun_of: Name | None = None
+    """The job of the same tenant whose work this one repeats, for example because its result is suspect."""
     proof: Signature
 
 

@@ -10,7 +10,7 @@ import pytest
 from queuebit import LoggedEvent, UnknownEvent
 from queuebit.documents import event_document
 from queuebit.errors import Reason
-from queuebit.records import Result, Status, Step
+from queuebit.records import Fallback, Result, Status, Step
 from queuebit_cli.commands import jobs
 from queuebit_cli.commands.tokens import token_rows
 from queuebit_cli.main import main
@@ -217,10 +217,17 @@ def test_exit_codes_tell_the_worst() -> None:
 def test_a_result_shows_the_interval_of_each_share_and_why_it_is_suspect() -> None:
     doubt = Reason("recalibrated", "the calibration changed while the job ran")
     result = Result("j", "device", 100, {"0": 90, "1": 10}, "sha256:0", suspect=doubt)
-    head, first, second, last = result_lines(result, Output(as_json=False))
+    head, first, second, why, how = result_lines(result, Output(as_json=False))
     assert "95% wilson" in head
     assert ("82.6% to 94.5%" in first, "5.5% to 17.4%" in second) == (True, True)
-    assert last == "suspect: the calibration changed while the job ran"
+    assert why == "suspect: the calibration changed while the job ran"
+    assert how == "`qb job rerun j` runs it again, within the budget"
+
+
+def test_a_result_of_a_fallback_says_where_it_ran_instead_of_what() -> None:
+    label = Fallback(("torino", "kyiv"), datetime(2026, 11, 1, 9, 20, tzinfo=UTC))
+    *_, last = result_lines(Result("j", "aer", 1, {"0": 1}, "sha256:0", fallback=label), Output(as_json=True))
+    assert last == "fallback: it ran on aer instead of torino or kyiv, out of service since 2026-11-01 09:20:00 UTC"
 
 
 def test_counts_are_reported_most_frequent_first_and_cut_with_a_sum() -> None:

@@ -37,7 +37,7 @@ def result_lines(result: Result, out: Output) -> list[str]:
     if result.fallback:
         remarks.append(f"fallback: it ran on {result.backend} {result.fallback.text}")
     if result.suspect:
-        remarks.append(f"suspect: {result.suspect.text}")
+        remarks += [f"suspect: {result.suspect.text}", f"`qb job rerun {result.job}` runs it again, within the budget"]
     return [*lines, *(out.paint(line, "warn") for it in remarks for line in wrapped(visible(it), out.room))]
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 
+from queuebit.amounts import Amount
 from queuebit.credentials import Credential
 from queuebit.errors import StillRunning
 from queuebit.inputs import one_line
@@ -23,7 +24,7 @@ from queuebit.wait_budget import WaitBudget
 from queuebit.watch import Watch
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.command import CancelJob, CancelRequest
-from queuebit_contracts.job import JobCompleted, JobSealed, JobSealedV1
+from queuebit_contracts.job import JobCompleted, JobSealed, JobSealedV1, JobSubmitted
 from queuebit_kernel import Money
 
 __all__ = ["AsyncJob"]
@@ -126,6 +127,30 @@ class AsyncJob:
             raise StillRunning(
                 f"job {self.id} was not stopped in {timeout:g} s: you may cancel your own jobs, an admin any"
             ) from error
+
+    async def rerun(self, *, max_cost: Amount | None = None) -> AsyncJob:
+        """Run the same work again, as a job of its own that names this one; a repeated call returns the same job.
+
+        Its project's account and budgets pay it like any other job. To repeat the repetition, call it on that job.
+
+        Args:
+            max_cost: refuse it if it could cost more; default: that of this job.
+
+        Raises:
+            NotFound: the tenant has no such job.
+            StillRunning: this job has not ended.
+            Refused: the user is a viewer.
+        """
+        from queuebit.sending import Sender  # it imports this module
+
+        status = await self.status()
+        if not status.ended:
+            raise StillRunning(f"job {self.id} is {status.state}: wait for its end, then run it again")
+        submitted = await self.until(("submitted",))
+        if not isinstance(submitted, JobSubmitted):
+            raise TypeError(f"the log holds a {submitted.type} where a submission belongs")
+        sender = Sender(self._credential, self._log_client, self._watch, self._payloads)
+        return await sender.rerun(submitted.data, max_cost)
 
     async def charge(self, timeout: float | None = 10.0) -> Money:
         """Wait for the bill, which follows the end shortly, and return the newest charge; 0 for a refused job.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from queuebit.amounts import Amount
 from queuebit.credentials import Credential
 from queuebit.job import AsyncJob
 from queuebit.keys import KeySpace, active_keys
@@ -15,7 +16,15 @@ from queuebit.payloads import Payloads
 from queuebit.permissions import permitted
 from queuebit.programs import content_of
 from queuebit.records import ENDS
-from queuebit.submission import content_digest, label_of, same_submission, submission, with_tag, work_digest
+from queuebit.submission import (
+    content_digest,
+    label_of,
+    repeated,
+    same_submission,
+    submission,
+    with_tag,
+    work_digest,
+)
 from queuebit.watch import Watch
 from queuebit_contracts import subjects
 from queuebit_contracts.job import JobSubmitted, Submission
@@ -55,8 +64,12 @@ class Sender:
             return await self._send_keyed(partial(build, tags=tags, **options), content, keys)
         return (await self._send(build(key=key, **options), content))[0]
 
+    async def rerun(self, asked: Submission, max_cost: Amount | None) -> AsyncJob:
+        """As `AsyncJob.rerun`; the payload of the first job is there already."""
+        return (await self._send(repeated(self.credential, asked, max_cost), None))[0]
+
     async def _send(
-        self, event: JobSubmitted, content: bytes, same: Callable[[Submission], str] = content_digest
+        self, event: JobSubmitted, content: bytes | None, same: Callable[[Submission], str] = content_digest
     ) -> tuple[AsyncJob, bool]:
         """Submit, and return the job and whether it is new; an earlier one must have the same digest by `same`."""
         payload, tenant = event.data.circuit, self.credential.tenant
@@ -66,7 +79,8 @@ class Sender:
         await self.watch.start(ENDS)
         try:
             with permitted(self.credential, "submit jobs"):
-                await self.payloads.keep(payload, content)
+                if content is not None:
+                    await self.payloads.keep(payload, content)
                 new = await self.log_client.append(event, guard=history.everything)
         except Stale:
             new, known = False, await same_submission(self.log_client, event, same)

@@ -116,7 +116,8 @@ def _step(event: AnyEvent) -> Step:
             under = f", by delegation {event.data.proof.delegation}" if event.data.proof.delegation else ""
             each = " for each item" if event.data.circuit.media_type == PROGRAM else ""
             kind = f", class {event.data.workload_class}" if event.data.workload_class else ""
-            detail = f"{event.data.shots} shots{each} on {wanted}, project {event.data.project}{kind}{under}"
+            again = f", runs {event.data.rerun_of} again" if event.data.rerun_of else ""
+            detail = f"{event.data.shots} shots{each} on {wanted}, project {event.data.project}{kind}{under}{again}"
         case JobAccepted():
             detail = f"up to {event.data.hold.amount} {event.data.hold.currency} held{_size(event.data.profile)}"
         case JobRejected():

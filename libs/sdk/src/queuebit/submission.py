@@ -28,6 +28,7 @@ __all__ = [
     "annotations_of",
     "content_digest",
     "label_of",
+    "repeated",
     "same_submission",
     "submission",
     "tags_of",
@@ -62,6 +63,7 @@ def submission(
     workload_class: str | None = None,
     session: str | None = None,
     fallback: bool = True,
+    rerun_of: str | None = None,
     sign: Callable[[Json], Signature] | None = None,
 ) -> JobSubmitted:
     """Build the event, signed with the credential, or by `sign`. Names of backends ignore case.
@@ -92,6 +94,7 @@ def submission(
         workload_class=None if workload_class is None else plain_name("class", workload_class),
         session=None if session is None else plain_name("session", session),
         fallback=None if fallback else False,
+        rerun_of=rerun_of,
         proof=UNSIGNED,
     )
     content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})
@@ -106,6 +109,29 @@ def submission(
     )
 
 
+def repeated(credential: Credential, asked: Submission, max_cost: Amount | None) -> JobSubmitted:
+    """The submission of the same work as a job of its own. It follows from the first job, so that it is one job.
+
+    A session is left out: it may have ended. A seed that the first job chose stays; otherwise each job has its own.
+    """
+    return submission(
+        credential,
+        asked.circuit,
+        shots=asked.shots,
+        project=asked.project,
+        backend=asked.backend,
+        purpose=asked.purpose,
+        label=asked.label,
+        key=f"rerun:{asked.job}",
+        max_cost=(asked.max_cost.money if asked.max_cost else None) if max_cost is None else max_cost,
+        seed=asked.seed,
+        tags=asked.tags or (),
+        workload_class=asked.workload_class,
+        fallback=asked.fallback is not False,
+        rerun_of=asked.job,
+    )
+
+
 def content_digest(asked: Submission) -> str:
     """A digest of everything requested, without signature, label and session: equal digests mean the same job.
 
@@ -116,7 +142,7 @@ def content_digest(asked: Submission) -> str:
 
 def work_digest(asked: Submission) -> str:
     """A digest of what is run: as `content_digest`, without the key, and without tags and the highest cost."""
-    without = {"proof", "label", "key", "job", "tags", "workload_class", "max_cost", "session"}
+    without = {"proof", "label", "key", "job", "tags", "workload_class", "max_cost", "session", "rerun_of"}
     return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude=without))
 
 

@@ -84,6 +84,18 @@ class Job:
         """
         return self._loop.run(self._job.cancel(reason, timeout))
 
+    def rerun(self, *, max_cost: Amount | None = None) -> Job:
+        """Run the same work again, as a job of its own that names this one; a repeated call returns the same job.
+
+        Args:
+            max_cost: refuse it if it could cost more; default: that of this job.
+
+        Raises:
+            StillRunning: this job has not ended.
+            Refused: the user is a viewer.
+        """
+        return Job(self._loop.run(self._job.rerun(max_cost=max_cost)), self._loop)
+
     def charge(self, timeout: float | None = 10.0) -> Money:
         """Wait for the bill, and return the newest charge; raises `StillRunning` after `timeout` seconds."""
         return self._loop.run(self._job.charge(timeout))

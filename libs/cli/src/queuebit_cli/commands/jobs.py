@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from queuebit.client import AsyncClient
     from queuebit.records import Result, Status
 
-__all__ = ["cancel", "explain", "jobs", "plan", "result", "show", "watch"]
+__all__ = ["cancel", "explain", "jobs", "plan", "rerun", "result", "show", "watch"]
 
 _WITHOUT_BACKEND = (
     "without --backend a job goes to the cheapest simulator that fits; name a device to run on it "
@@ -165,6 +165,22 @@ def cancel(args: Namespace, out: Output) -> Exit:
 async def _cancelled(args: Namespace) -> Status:
     async with client_of(args) as client:
         return await (await client.find(args.job)).cancel(args.reason)
+
+
+def rerun(args: Namespace, out: Output) -> Exit:
+    """Run the work of a job again; its budget pays it like any other job."""
+    from queuebit.amounts import money_of
+
+    most = None if args.max_cost is None else money_of(args.max_cost, "--max-cost")
+
+    async def repeated(client: AsyncClient) -> tuple[str, str]:
+        first = await client.find(args.job)
+        return first.id, (await first.rerun(max_cost=most)).id
+
+    first, again = ask(args, out, "submitting it", repeated)
+    out.document({"job": again, "rerun_of": first})
+    out.say(f"{again} runs {first} again: follow it with `qb job watch {again}`")
+    return Exit.DONE
 
 
 def result(args: Namespace, out: Output) -> Exit:
