@@ -34,6 +34,7 @@ GRANT SELECT ON default.sli_end_to_end TO finance_{name};
 GRANT SELECT ON default.sli_completion TO finance_{name};
 GRANT SELECT ON default.sli_end_to_end_relative TO finance_{name};
 GRANT SELECT ON default.sli_retry TO finance_{name};
+GRANT SELECT ON default.sli_fallback TO finance_{name};
 GRANT SELECT ON default.sli_vendor_error TO finance_{name};
 GRANT SELECT ON default.sli_billing_accuracy TO finance_{name};
 GRANT SELECT ON default.sli_billing_recomputation TO finance_{name};

@@ -208,6 +208,7 @@ def test_the_objectives_of_this_version_are_valid_and_have_the_targets_of_the_ta
     wait = found["queue-wait-interactive"]
     assert (wait.target, wait.threshold_ms, wait.where) == (Fraction(1, 2), 30_000, {"workload_class": "interactive"})
     assert found["retry"].target == Fraction(97, 100)
+    assert found["fallback"].target == Fraction(99, 100)
     assert found["vendor-error"].target == Fraction(995, 1000)
     complete = ("provenance-completeness", "telemetry-completeness", "billing-accuracy")
     assert {found[it].target for it in complete} == {Fraction(9999, 10_000)}
