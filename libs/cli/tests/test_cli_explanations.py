@@ -53,6 +53,14 @@ def test_a_placement_is_shown_with_all_that_was_compared() -> None:
     ]
 
 
+def test_a_job_on_its_fallback_says_instead_of_what() -> None:
+    lines = explanation_lines({**ROW, "instead_of": ["kyiv", "torino"], "out_since": AT}, Output(as_json=False))
+    assert lines[2] == (
+        f"  It fell back: kyiv and torino out of service since {moment(AT)}. "
+        "cirq: it was the only candidate with a free place."
+    )
+
+
 def test_a_job_of_a_session_says_whether_it_ran_first_for_it() -> None:
     first = explanation_lines({**ROW, "session": "s1", "runs_first": True}, Output(as_json=False))[1]
     assert first.endswith("It runs first: session s1.")

@@ -22,9 +22,16 @@ def explanation_lines(row: _Row, out: Output) -> list[str]:
     lines = wrapped(visible(head), out.room)
     if "unexplained" in row:
         return [*lines, *wrapped(visible(str(row["unexplained"])), out.room, "  ")]
-    for sentence in (_turn(row), f"{row['backend']}: {row['decided']}."):
+    for sentence in (_turn(row), f"{_fallback(row)}{row['backend']}: {row['decided']}."):
         lines += wrapped(visible(sentence), out.room, "  ")
     return [*lines, "", *_indented(out, _backends(row["backends"])), "", *_indented(out, _tenants(row["tenants"]))]
+
+
+def _fallback(row: _Row) -> str:
+    """Which backends the chosen one stands in for, as a sentence; empty if the job asked for it."""
+    if "instead_of" not in row:
+        return ""
+    return f"It fell back: {' and '.join(row['instead_of'])} out of service since {moment(row['out_since'])}. "
 
 
 def _turn(row: _Row) -> str:
