@@ -170,11 +170,16 @@ def test_a_case_of_two_attempts_is_a_retry_and_a_reason_tells_whose_error_it_was
 def test_a_case_of_a_fallback_is_no_good_one_and_says_what_it_stood_in_for(indicators: Warehouse) -> None:
     label = {"instead_of": ["torino"], "since": "2026-11-01T09:20:00.000000Z"}
     _fill(indicators, [
-        Life("f1", START), Life("f1", START, said={"fallback": label}),
-        Life("f1", START, end="failed", said={"fallback": label}), Life("f1", START, end="failed"),
+        Life("stand-in", START), Life("stand-in", START, said={"fallback": label}),
+        Life("stand-in", START, end="failed", said={"fallback": label}), Life("stand-in", START, end="failed"),
     ])  # fmt: skip
-    assert _counted(indicators, "fallback", "f1") == (2, 4)
-    assert sorted(it["instead_of"] for it in _rows(indicators, "fallback", "f1")) == [[], [], ["torino"], ["torino"]]
+    assert _counted(indicators, "fallback", "stand-in") == (2, 4)
+    assert sorted(it["instead_of"] for it in _rows(indicators, "fallback", "stand-in")) == [
+        [],
+        [],
+        ["torino"],
+        ["torino"],
+    ]
 
 
 def test_latency_beside_the_plan_is_of_jobs_with_an_expected_time(indicators: Warehouse) -> None:
