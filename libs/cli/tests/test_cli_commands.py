@@ -93,7 +93,8 @@ def test_a_mistyped_command_is_reported_with_the_nearest(
 def test_a_job_in_place_of_a_command_is_reported_which_commands_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["job", "latest"])
-    assert "invalid choice: 'latest'; choose one of show, explain, watch, cancel, result, rerun\n" in capsys.readouterr().err
+    words = "show, explain, watch, cancel, result, rerun"
+    assert f"invalid choice: 'latest'; choose one of {words}\n" in capsys.readouterr().err
 
 
 def test_help_of_qb_fits_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
