@@ -1,4 +1,4 @@
-"""Fallback in the scheduler: what a placement says, what a waiting job is told, and where a placed job goes."""
+"""Fallback in the scheduler: what a placement says, the reason of a waiting job, and where a placed job goes."""
 
 from queuebit_contracts.backend import BackendInterrupted, BackendRestored, Interruption, Restoration
 from queuebit_contracts.job import Fallback, FallbackTerms, JobAccepted
@@ -89,7 +89,7 @@ def test_a_job_that_fell_back_at_its_admission_keeps_that_label(world: World) ->
     assert (placed.data.backend, placed.data.fallback) == ("cirq", label), "the first of the rule, in its order"
 
 
-def test_a_waiting_job_is_told_when_it_may_switch_and_what_cannot_stand_in(world: World) -> None:
+def test_the_reason_of_a_waiting_job_says_when_it_may_switch_and_what_cannot_stand_in(world: World) -> None:
     answer = AnswerWaiting(world.state, world.clock)
 
     def reason() -> str:
