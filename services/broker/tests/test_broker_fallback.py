@@ -60,7 +60,8 @@ def admitted(ask: Ask, snapshot: Snapshot, **changes: Any) -> Admit:
 
 def names(decision: Admit) -> tuple[list[str], list[str] | None]:
     others = decision.stand_ins
-    return [it.backend for it in decision.candidates], others and [it.backend for it in others.candidates]
+    stand_ins = None if others is None else [it.backend for it in others.candidates]
+    return [it.backend for it in decision.candidates], stand_ins
 
 
 def test_without_a_rule_a_job_has_none(ask: Ask, snapshot: Snapshot) -> None:
