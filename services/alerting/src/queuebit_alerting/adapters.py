@@ -7,16 +7,20 @@ import binascii
 import json
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from queuebit_alerting.payloads import Request
+from queuebit_alerting.ports import BackendState
 from queuebit_alerting.sending import Post
 from queuebit_contracts.alert_documents import Alerts, Receiver
+from queuebit_contracts.query import Answer
+from queuebit_contracts.subjects import query
+from queuebit_contracts.topology import PLATFORM
 from queuebit_contracts.wire import Wire
 from queuebit_kernel import Clock, Stale, Unavailable
 from queuebit_runtime.addresses import BadTarget, Rules
@@ -24,7 +28,7 @@ from queuebit_runtime.bucket import Bucket
 from queuebit_runtime.outbound import Outbound, Response
 from queuebit_runtime.secrets import read_secret
 
-__all__ = ["Lease", "SecretFiles", "Warehouse", "posts_to"]
+__all__ = ["Lease", "Scheduler", "SecretFiles", "Warehouse", "posts_to"]
 
 _KEY: Final = "leader"
 _SAFE: Final = 0.8
@@ -189,3 +193,30 @@ _QUERY_S: Final = 8.0
 _MOST_BYTES: Final = 8 << 20
 _ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n"})
 """ClickHouse reads each parameter as one field of TSV."""
+
+
+class Scheduler:
+    """Asks the scheduler over the bus which backends answer."""
+
+    def __init__(self, request: Callable[[str, bytes, float], Awaitable[bytes]]) -> None:
+        self._request = request
+
+    async def backends(self) -> Sequence[BackendState]:
+        """All backends that promised to answer.
+
+        Raises:
+            Unavailable: it does not answer, or with something else.
+        """
+        reply = await self._request(query("liveness", PLATFORM), b"{}", _LIVENESS_S)
+        try:
+            answer = Answer.model_validate_json(reply)
+            states = _STATES.validate_python(answer.rows)
+        except ValidationError as error:
+            raise Unavailable(f"the scheduler answers with something else: {error}") from error
+        if answer.error is not None:
+            raise Unavailable(f"the scheduler does not say which backends answer: {answer.error.text}")
+        return states
+
+
+_LIVENESS_S: Final = 3.0
+_STATES: Final = TypeAdapter(tuple[BackendState, ...])

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from queuebit_alerting.adapters import Lease, SecretFiles, Warehouse, posts_to
+from queuebit_alerting.adapters import Lease, Scheduler, SecretFiles, Warehouse, posts_to
+from queuebit_alerting.backends import BackendsDown
+from queuebit_alerting.bills import Bills
+from queuebit_alerting.calibrating import Calibrations
 from queuebit_alerting.completeness import Completeness
 from queuebit_alerting.handlers import Evaluate, Notify
 from queuebit_alerting.incident_routes import incident_requests
 from queuebit_alerting.incidents import AnswerIncidents, IncidentBook, KeepIncidents
 from queuebit_alerting.objectives import Objectives
-from queuebit_alerting.ports import SignalSource
+from queuebit_alerting.pacing import Paced
+from queuebit_alerting.ports import Liveness, SignalSource
 from queuebit_alerting.quieting import Quieting
 from queuebit_alerting.requests import AnswerOperator
 from queuebit_alerting.routes import operator_requests
@@ -40,6 +45,9 @@ _logger = logging.getLogger(__name__)
 _NOTIFY_S = 1.0
 """How often it is decided who is to be notified: silences and planned work end between two evaluations, too."""
 
+_SELDOM_S = 60.0
+"""How often calibrations and bills are looked at: they change by the hour."""
+
 
 class Alerting(Service):
     """The service. One of several processes leads: it evaluates and notifies."""
@@ -54,7 +62,9 @@ class Alerting(Service):
         self.views.append(view)
         self._lease = Lease(Bucket(self.bus, ALERTING), settings.name, settings.lease_s, clock)
         promised = _promised(settings.objectives)
-        sources = [*_measured(settings, promised, self.bus, clock), *sources]
+        scheduler = Scheduler(self.bus.request)
+        self._backends = BackendsDown(scheduler, clock)
+        sources = [self._backends, *_measured(settings, promised, self.bus, scheduler, clock), *sources]
         self._evaluate = Evaluate(self.log, self._book, view, sources, clock, resolve_after_s=documents.resolve_after_s)
         self._notify = Notify(self.log, self._book, view, documents, clock)
         self._send = SendNotifications(
@@ -136,6 +146,9 @@ class Alerting(Service):
             if self._lease.leads:
                 await _unless_away(self._evaluate)
                 await _unless_away(self._keep_incidents)
+            else:
+                with suppress(Unavailable):  # it is asked again in the next round
+                    await self._backends.look()
             await asyncio.sleep(max(0, due - loop.time()))
 
     async def _notifications(self) -> None:
@@ -153,7 +166,10 @@ async def _unless_away(step: Evaluate | Notify | KeepIncidents) -> None:
         _logger.warning("alerting waits for the log: %s", error)
 
 
-def _measured(settings: Settings, promised: Sequence[Objective], bus: Connection, clock: Clock) -> list[SignalSource]:
+def _measured(
+    settings: Settings, promised: Sequence[Objective], bus: Connection, liveness: Liveness, clock: Clock
+) -> list[SignalSource]:
+    """What the warehouse is asked for."""
     if settings.warehouse_password_file is None:
         return []
     password = read_secret(settings.warehouse_password_file)
@@ -162,8 +178,12 @@ def _measured(settings: Settings, promised: Sequence[Objective], bus: Connection
     async def log_end() -> int:
         return (await stream_state(bus)).last
 
-    complete = Completeness(warehouse, log_end, clock)
-    return [Objectives(promised, warehouse, complete.require)]
+    complete = Completeness(warehouse, log_end, clock).require
+    return [
+        Objectives(promised, warehouse, complete),
+        Paced(Calibrations(liveness, warehouse, complete), _SELDOM_S, clock),
+        Paced(Bills(warehouse, complete), _SELDOM_S, clock),
+    ]
 
 
 def _promised(folder: Path | None) -> Sequence[Objective]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from queuebit_alerting.state import Signal
+from queuebit_contracts.backend import CalibrationAttempt
 from queuebit_kernel import Unavailable
 
-__all__ = ["Follows", "PartlyMeasured", "Rows", "SignalSource"]
+__all__ = ["BackendState", "Follows", "Liveness", "PartlyMeasured", "Rows", "SignalSource"]
 
 
 class PartlyMeasured(Unavailable):
@@ -49,4 +51,25 @@ class Rows(Protocol):
 
     async def rows(self, sql: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:  # values as JSON
         """The rows of a query, by column. Raises `Unavailable`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BackendState:
+    """What the scheduler knows of the executor of a backend."""
+
+    backend: str
+    live: bool | None
+    """Whether it answers; None if that is not known yet."""
+    silent_since: datetime | None = None
+    """The first request without an answer since the last answer."""
+    calibration: CalibrationAttempt | None = None
+    """The newest attempt to read its calibration."""
+
+
+class Liveness(Protocol):
+    """The scheduler, which asks each backend every two seconds."""
+
+    async def backends(self) -> Sequence[BackendState]:
+        """All backends that promised to answer. Raises `Unavailable`."""
         ...
