@@ -12,6 +12,7 @@ TESTS = ("contracts/tests/**/*.py", "libs/*/tests/**/*.py", "services/*/tests/**
 WITHOUT_LAWS = {
     "Access": "both implementations have the same cases on a running stack (test_client_ways.py)",
     "Follows": "one method of a view, which has tests of its own",
+    "Liveness": "one implementation, tested with what the scheduler writes; its fake says what a test wants",
     "Rows": "one implementation, the warehouse; its fake counts what a test says",
     "Secrets": "one implementation, files; tested with files that are missing and malformed",
     "SignalSource": "each source has its own rules and tests",

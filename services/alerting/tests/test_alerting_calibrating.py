@@ -157,7 +157,7 @@ async def test_a_bill_that_differs_is_a_ticket_of_the_billing_team() -> None:
     assert [one.firing for one in await Bills(it, complete).signals(NOON)] == [False, False]
 
 
-async def test_a_source_that_is_asked_seldom_repeats_what_it_said() -> None:
+async def test_a_source_that_is_asked_once_a_minute_repeats_what_it_said() -> None:
     clock = TurnableClock()
 
     class Source:

@@ -45,7 +45,7 @@ _logger = logging.getLogger(__name__)
 _NOTIFY_S = 1.0
 """How often it is decided who is to be notified: silences and planned work end between two evaluations, too."""
 
-_SELDOM_S = 60.0
+_SLOWLY_S = 60.0
 """How often calibrations and bills are looked at: they change by the hour."""
 
 
@@ -181,8 +181,8 @@ def _measured(
     complete = Completeness(warehouse, log_end, clock).require
     return [
         Objectives(promised, warehouse, complete),
-        Paced(Calibrations(liveness, warehouse, complete), _SELDOM_S, clock),
-        Paced(Bills(warehouse, complete), _SELDOM_S, clock),
+        Paced(Calibrations(liveness, warehouse, complete), _SLOWLY_S, clock),
+        Paced(Bills(warehouse, complete), _SLOWLY_S, clock),
     ]
 
 
