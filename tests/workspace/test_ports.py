@@ -12,6 +12,7 @@ TESTS = ("contracts/tests/**/*.py", "libs/*/tests/**/*.py", "services/*/tests/**
 WITHOUT_LAWS = {
     "Access": "both implementations have the same cases on a running stack (test_client_ways.py)",
     "Follows": "one method of a view, which has tests of its own",
+    "Keeps": "one implementation, a file; what is lost is taken again (test_alerting_watching.py)",
     "Liveness": "one implementation, tested with what the scheduler writes; its fake says what a test wants",
     "Rows": "one implementation, the warehouse; its fake counts what a test says",
     "Secrets": "one implementation, files; tested with files that are missing and malformed",
@@ -35,6 +36,7 @@ WITHOUT_LAWS = {
     "RunTimer": "one implementation, the stopwatch of a run; when it counts is part of CircuitsLaws",
     "Cases": "runs a query of an objective; its answers are compared with a history (test_telemetry_questions.py)",
     "Sealing": "one implementation, and no fake",
+    "Snapshots": "one implementation, the store of payloads, which has laws of its own",
     "Slots": "a part of Endpoints",
     "Snapshotted": "one law for both states: a snapshot and the rest are the whole (test_snapshots.py)",
     "Facts": "one implementation, and no fake",

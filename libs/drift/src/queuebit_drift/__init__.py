@@ -13,6 +13,7 @@ from queuebit_drift.registry import DETECTORS, restored
 from queuebit_drift.samples import CALIBRATIONS, QUALITY, SPEND, WAITS, Sample, Stream, Watching
 from queuebit_drift.seasons import Season
 from queuebit_drift.streams import CalibrationRow, JobRow, Streams, calibrations, quality, spend, success, waits
+from queuebit_drift.watch import WATCHED, Watch
 
 __all__ = [
     "CALIBRATIONS",
@@ -20,6 +21,7 @@ __all__ = [
     "QUALITY",
     "SPEND",
     "WAITS",
+    "WATCHED",
     "BadSample",
     "BadSetting",
     "BadState",
@@ -37,6 +39,7 @@ __all__ = [
     "Season",
     "Stream",
     "Streams",
+    "Watch",
     "Watching",
     "calibrations",
     "expected_infidelity",

@@ -19,9 +19,6 @@ __all__ = ["Monitor"]
 
 _FIELDS: Final = 5
 
-_RECENT: Final = 200
-"""Samples that are kept to measure the effect of a change and to name its evidence."""
-
 
 class Monitor:
     """One stream. Samples come in the order of time; the state is plain JSON, so that a restart continues."""
@@ -33,7 +30,7 @@ class Monitor:
         self._detector = watching.fresh()
         self._learning: list[Sample] = []
         self._reference: Reference | None = None
-        self._recent: deque[Sample] = deque(maxlen=_RECENT)
+        self._recent: deque[Sample] = deque(maxlen=watching.recent)
         self._epoch: str | None = None
         self._drift: Finding | None = None
         self._calm = 0
@@ -46,6 +43,11 @@ class Monitor:
     @property
     def reference(self) -> Reference | None:
         return self._reference
+
+    @property
+    def size(self) -> int:
+        """How many samples it keeps."""
+        return len(self._learning) + len(self._recent)
 
     def update(self, sample: Sample) -> Finding | None:
         """Take the next sample.

@@ -68,6 +68,8 @@ class Watching:
     """Significant changes in the other direction, of any size, start a new reference, and are no drift."""
     calm: int = 10
     """After a change, how many samples at the reference in a row end it."""
+    recent: int = 200
+    """Samples that are kept to measure the effect of a change and to name its evidence."""
 
     def fresh(self) -> Detector:
         """A detector that starts as `detector` says."""
@@ -84,7 +86,7 @@ def _cusum(allowance: float, threshold: float) -> Mapping[str, object]:
 QUALITY: Final = Watching(_cusum(0.5, 15.0), "share", effect=0.002, worse="down")
 """The default for shares of shots or jobs: no false alarm in 7 days of history without a change (docs/drift.md)."""
 
-CALIBRATIONS: Final = Watching(_cusum(1.0, 6.0), "log", effect=log(1.3), reference=14, worse="up", calm=3)
+CALIBRATIONS: Final = Watching(_cusum(1.0, 6.0), "log", effect=log(1.3), reference=14, worse="up", calm=3, recent=30)
 """For values of calibrations, of which there is one a day: an error that doubles is found within a week. For times
 T1 and T2, `streams.calibrations` gives the logarithm of the inverse, so that up is worse."""
 

@@ -13,6 +13,7 @@ from queuebit_alerting.backends import BackendsDown
 from queuebit_alerting.bills import Bills
 from queuebit_alerting.calibrating import Calibrations
 from queuebit_alerting.completeness import Completeness
+from queuebit_alerting.drift_adapters import StateFile, StoredSnapshots
 from queuebit_alerting.handlers import Evaluate, Notify
 from queuebit_alerting.incident_routes import incident_requests
 from queuebit_alerting.incidents import AnswerIncidents, IncidentBook, KeepIncidents
@@ -25,11 +26,12 @@ from queuebit_alerting.routes import operator_requests
 from queuebit_alerting.sending import SendNotifications
 from queuebit_alerting.settings import Settings
 from queuebit_alerting.state import Book
+from queuebit_alerting.watching import WatchDrift
 from queuebit_contracts.alert_documents import Alerts, parse_alerts
 from queuebit_contracts.topology import ALERTING
 from queuebit_kernel import Clock, SystemClock, Unavailable
 from queuebit_runtime.bucket import Bucket
-from queuebit_runtime.connection import Connection
+from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
@@ -57,6 +59,7 @@ class Alerting(Service):
         clock, documents = SystemClock(), _documents(settings.document)
         self._every_s = settings.every_s
         self._book = Book()
+        self._drift: WatchDrift | None = None
         self._incidents = IncidentBook()
         view = View(self.bus, self.name, self.topology.service[self.name].view, fold_events(self._fold))
         self.views.append(view)
@@ -64,7 +67,7 @@ class Alerting(Service):
         promised = _promised(settings.objectives)
         scheduler = Scheduler(self.bus.request)
         self._backends = BackendsDown(scheduler, clock)
-        sources = [self._backends, *_measured(settings, promised, self.bus, scheduler, clock), *sources]
+        sources = [self._backends, *self._measured(settings, promised, scheduler, clock), *sources]
         self._evaluate = Evaluate(self.log, self._book, view, sources, clock, resolve_after_s=documents.resolve_after_s)
         self._notify = Notify(self.log, self._book, view, documents, clock)
         self._send = SendNotifications(
@@ -118,6 +121,36 @@ class Alerting(Service):
             lambda: len(book.undelivered),
         )
 
+    def _measured(
+        self, settings: Settings, promised: Sequence[Objective], liveness: Liveness, clock: Clock
+    ) -> list[SignalSource]:
+        """What the warehouse is asked for; nothing without its password."""
+        if settings.warehouse_password_file is None:
+            return []
+        password = read_secret(settings.warehouse_password_file)
+        warehouse = Warehouse(settings.warehouse_url, settings.warehouse_user, password)
+        complete = Completeness(warehouse, self._log_end, clock).require
+        folder = self.settings.snapshots_dir
+        self._drift = WatchDrift(
+            warehouse,
+            complete,
+            StoredSnapshots(KeyValuePayloads(self.bus)),
+            StateFile(folder and folder / f"drift-{settings.name}.json"),
+            lambda: (it.last.labels for it in self._book.alerts.values() if it.firing),
+            clock,
+            room=settings.drift_room,
+        )
+        self.work.append(self._drift.run)
+        return [
+            Objectives(promised, warehouse, complete),
+            Paced(Calibrations(liveness, warehouse, complete), _SLOWLY_S, clock),
+            Paced(Bills(warehouse, complete), _SLOWLY_S, clock),
+            self._drift,
+        ]
+
+    async def _log_end(self) -> int:
+        return (await stream_state(self.bus)).last
+
     def _fold(self, stored: Stored) -> None:
         self._book.take(stored)
         self._incidents.take(stored)
@@ -130,6 +163,7 @@ class Alerting(Service):
             "incidents": sum(not it.is_over for it in self._incidents.newest.values()),
             "undelivered": len(self._book.undelivered),
             "documents": documents.digest,
+            **(self._drift.detail if self._drift else {}),
             **({"unreached": failing} if failing else {}),
             **({"unmeasured": self._evaluate.trouble} if self._evaluate.trouble else {}),
         }
@@ -164,26 +198,6 @@ async def _unless_away(step: Evaluate | Notify | KeepIncidents) -> None:
         await step()
     except Unavailable as error:
         _logger.warning("alerting waits for the log: %s", error)
-
-
-def _measured(
-    settings: Settings, promised: Sequence[Objective], bus: Connection, liveness: Liveness, clock: Clock
-) -> list[SignalSource]:
-    """What the warehouse is asked for."""
-    if settings.warehouse_password_file is None:
-        return []
-    password = read_secret(settings.warehouse_password_file)
-    warehouse = Warehouse(settings.warehouse_url, settings.warehouse_user, password)
-
-    async def log_end() -> int:
-        return (await stream_state(bus)).last
-
-    complete = Completeness(warehouse, log_end, clock).require
-    return [
-        Objectives(promised, warehouse, complete),
-        Paced(Calibrations(liveness, warehouse, complete), _SLOWLY_S, clock),
-        Paced(Bills(warehouse, complete), _SLOWLY_S, clock),
-    ]
 
 
 def _promised(folder: Path | None) -> Sequence[Objective]:

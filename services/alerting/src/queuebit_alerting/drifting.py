@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from math import exp
+from typing import Final
 
 from queuebit_alerting.state import Signal
 from queuebit_contracts.alerts import MOST_EVIDENCE, Evidence
-from queuebit_drift import Finding
+from queuebit_drift import Finding, Stream
 from queuebit_kernel import rfc3339
 
-__all__ = ["drift_signals"]
+__all__ = ["ALERTNAME", "drift_signals", "stream_of"]
+
+ALERTNAME: Final = "Drift"
+"""The name of its alerts."""
 
 _OF_EVENTS = frozenset({"readout_error", "gate_error", "two_qubit_error", "t1", "t2"})
 """Measures of calibrations: their evidence is events, that of the others jobs."""
@@ -28,10 +32,15 @@ def drift_signals(findings: Iterable[Finding], now: datetime) -> tuple[Signal, .
     return tuple(_signal(it, now) for it in newest.values())
 
 
+def stream_of(labels: Mapping[str, str]) -> Stream:
+    """The stream that an alert of drift is about."""
+    return Stream(*(labels.get(it, "") for it in ("measure", "backend", "tenant", "part")))
+
+
 def _signal(finding: Finding, now: datetime) -> Signal:
     stream = finding.stream
     labels = {
-        "alertname": "Drift", "severity": "ticket", "source": "drift", "measure": stream.measure,
+        "alertname": ALERTNAME, "severity": "ticket", "source": "drift", "measure": stream.measure,
         "backend": stream.backend, "tenant": stream.tenant, "part": stream.part,
     }  # fmt: skip
     named = finding.evidence[-MOST_EVIDENCE:]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from queuebit_alerting.state import Signal
 from queuebit_contracts.backend import CalibrationAttempt
+from queuebit_contracts.wire import Payload
 from queuebit_kernel import Unavailable
 
-__all__ = ["BackendState", "Follows", "Liveness", "PartlyMeasured", "Rows", "SignalSource"]
+__all__ = ["BackendState", "Follows", "Keeps", "Liveness", "PartlyMeasured", "Rows", "SignalSource", "Snapshots"]
 
 
 class PartlyMeasured(Unavailable):
@@ -72,4 +73,24 @@ class Liveness(Protocol):
 
     async def backends(self) -> Sequence[BackendState]:
         """All backends that promised to answer. Raises `Unavailable`."""
+        ...
+
+
+class Keeps(Protocol):
+    """Where the state of drift is kept between two starts. It follows from the warehouse, and may be lost."""
+
+    async def read(self) -> bytes | None:
+        """What was written last; None if nothing was."""
+        ...
+
+    async def write(self, encode: Callable[[], bytes]) -> None:
+        """Replace it by what `encode` gives, in another thread; the caller changes nothing meanwhile."""
+        ...
+
+
+class Snapshots(Protocol):
+    """Calibrations in the store of payloads."""
+
+    async def snapshot(self, payload: Payload) -> Mapping[str, object] | None:
+        """The values of a calibration; None if they are missing. Raises `Unavailable`."""
         ...

@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     """One line; readable by its owner only. Without it, no objective is evaluated."""
     objectives: Path | None = None
     """The folder with the stack's own objectives, read once; absent or empty for those of this version."""
+    drift_room: int = Field(default=100_000, ge=0, le=10_000_000)
+    """Values that monitors of drift may keep: 100,000 are about 25 MB. Streams without new samples make room first."""
     lease_s: float = Field(default=10, ge=0.5, le=300)
     """How long after its last heartbeat another process takes over."""
     incident_quiet_s: float = Field(default=600, ge=0, le=86_400)
