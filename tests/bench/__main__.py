@@ -24,6 +24,7 @@ from tests.bench.bare import measure_aer, measure_jetstream
 from tests.bench.celery_side import celery_side, install
 from tests.bench.console import measure_console, measure_console_live
 from tests.bench.decisions import measure_decisions
+from tests.bench.detection import measure_detection
 from tests.bench.drift import measure_drift
 from tests.bench.execution import measure_emulation, measure_parsing, measure_small_jobs
 from tests.bench.gateway import measure_gateway
@@ -129,6 +130,11 @@ async def _balances(report: Report, stack: EmbeddedStack, scale: float) -> None:
         await measure_balances(report, stack, client, scale)
 
 
+async def _detection(report: Report, stack: EmbeddedStack, scale: float) -> None:
+    async with AsyncClient(find(stack.home)) as client:
+        await measure_detection(report, stack, client, max(10, 100 * scale))
+
+
 async def _beside_aer(report: Report, stack: EmbeddedStack, scale: float) -> None:
     async with AsyncClient(find(stack.home)) as client:
         await measure_large(report, client, max(1, round(5 * scale)))
@@ -155,6 +161,8 @@ def _with_a_stack(report: Report, sections: Container[str], scale: float) -> Non
             for project in PROJECTS[1:]:
                 stack.qb("tenant", "project", "add", "demo", project, "--budget", "1000")
             uvloop.run(_on_the_stack(report, stack, scale))
+        if "alerting" in sections:
+            uvloop.run(_detection(report, stack, scale))
         if "balances" in sections:
             uvloop.run(_balances(report, stack, scale))
         if "qiskit" in sections:
@@ -217,7 +225,9 @@ def main() -> int:
     if "execution" in asked.only:
         measure_parsing(report)
         measure_emulation(report, scale)
-    if {"stack", "balances", "qiskit", "gateway", "console", "large", "peer", "execution"}.intersection(asked.only):
+    if {"stack", "alerting", "balances", "qiskit", "gateway", "console", "large", "peer", "execution"}.intersection(
+        asked.only
+    ):
         _with_a_stack(report, asked.only, scale)
     if "history" in asked.only:
         home = Path(tempfile.mkdtemp(prefix="queuebit-bench-"))
