@@ -218,7 +218,7 @@ def main() -> int:
         measure_invoices(report, round(1_000_000 * scale))
     if "alerting" in asked.only:
         report.heading("Alerts")
-        measure_alerting(report, round(1000 * scale), round(7 * scale) or 1)
+        measure_alerting(report, round(1000 * scale), round(7 * scale) or 1, round(10 * scale))
     if "drift" in asked.only:
         report.heading("Drift")
         measure_drift(report, scale)
