@@ -139,3 +139,19 @@ def test_equal_values_do_not_make_every_change_significant() -> None:
     watching = Watching(WAITS.detector, "log", effect=0.1, reference=20)
     samples = [Sample(_START + timedelta(hours=it), 1.0 if it < 20 else 1.005) for it in range(200)]
     assert _found(Monitor(Stream("t1", "torino"), watching), iter(samples)) == []
+
+
+def _waits(draw: Random, factor: float) -> Iterator[Sample]:
+    """Waits of 23 days by the hour, each much like the one before; longer by `factor` in the last five days."""
+    state = 0.0
+    for hour in range(23 * 24):
+        state = 0.5 * state + draw.gauss(0, 0.3)
+        yield Sample(_START + timedelta(hours=hour), 4 + state + (log(factor) if hour >= 18 * 24 else 0.0))
+
+
+def test_waits_that_resemble_the_hour_before_are_no_drift_and_twice_as_long_ones_are_found_in_two_days() -> None:
+    for seed in range(20):
+        assert _found(Monitor(Stream("wait", "torino"), WAITS), _waits(Random(seed), 1.0)) == []
+    for seed in range(20):
+        found = _found(Monitor(Stream("wait", "torino"), WAITS), _waits(Random(seed), 2.0))
+        assert timedelta(0) <= found[0].change.at - (_START + timedelta(days=18)) < timedelta(days=2)
