@@ -93,8 +93,8 @@ T1 and T2, `streams.calibrations` gives the logarithm of the inverse, so that up
 WAITS: Final = Watching(
     _cusum(1.0, 20.0), "log", effect=log(1.5), reference=200, span=timedelta(days=14), seasonal=True, worse="up"
 )
-"""For waits, with the season of the day and week removed. The wait of an hour resembles that of the hour before, so that a
-run of long ones proves less: allowance and threshold are larger than for results (docs/drift.md)."""
+"""For waits, with the season of the day and week removed. The wait of an hour resembles that of the hour before, so
+that a run of long ones proves less: allowance and threshold are larger than for results (docs/drift.md)."""
 
 SPEND: Final = Watching(
     _cusum(0.5, 10.0), "log", effect=log(1.5), reference=28, span=timedelta(days=14), seasonal=True, worse="up", calm=3
