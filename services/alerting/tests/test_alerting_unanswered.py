@@ -21,6 +21,8 @@ from .alerting_world import NOON, DyingLog, Folding, TurnableClock
 from .test_alerting_objectives import SUCCESS, Counting
 
 IN_TIME_S = 0.2
+CONNECTED_S = 2.0
+"""On a busy machine, a connection takes longer than a round of the other tests."""
 MANY = tuple(replace(SUCCESS, name=f"success-{it}") for it in range(40))
 
 
@@ -67,14 +69,14 @@ async def test_a_warehouse_that_never_answers_ends_one_round_in_time_and_other_s
 ) -> None:
     url, most = silent
     log, clock, book = DyingLog(), TurnableClock(), Book()
-    objectives = Objectives(MANY, Warehouse(url, "analyst", "x"), whole_s=IN_TIME_S)
+    objectives = Objectives(MANY, Warehouse(url, "analyst", "x"), whole_s=CONNECTED_S)
     evaluate = Evaluate(log, book, Folding(log, book), [objectives, Other()], clock)
     loop = asyncio.get_running_loop()
     began = loop.time()
     await evaluate()
-    assert loop.time() - began < 5, "one limit for all 40 objectives, not one for each"
+    assert loop.time() - began < 10 * CONNECTED_S, "one limit for all 40 objectives, not one for each"
     assert evaluate.trouble == (
-        "objectives success-0, success-1, success-2 and 1 more: the warehouse did not answer within 0.2 s"
+        "objectives success-0, success-1, success-2 and 1 more: the warehouse did not answer within 2 s"
     )
     assert [it.data.labels["alertname"] for it in log.events(AlertFired)] == ["Other"]
     assert 1 < most[0] <= 4, "side by side, and not all at once"
