@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 from tests.bench.report import Report
 
-from queuebit import AsyncClient, QueuebitError
+from queuebit import AsyncClient, QueuebitError, Sweep
 from queuebit_contracts.alerts import AlertFired
 from queuebit_testing.build import BELL
 from queuebit_testing.embedded import EmbeddedStack
@@ -29,7 +29,7 @@ bit c;
 ry(sqrt(squared)) q;
 c = measure q;
 """
-"""The root of a negative number has no value: only the run detects this."""
+"""The root of a negative number has no value. Of a sweep, only the run detects this."""
 
 _FAILING_RATE = 20
 _DEADLINE_S = 120
@@ -85,17 +85,11 @@ async def measure_detection(report: Report, stack: EmbeddedStack, client: AsyncC
 async def _failing(operator: Client, client: AsyncClient) -> float:
     """Jobs of production that all fail, beside the good ones: seconds to the page of their objective."""
     began = time.monotonic()
+    sweep = Sweep(FAILING, {"squared": [-1.0, -1.0]})
     failing = _Load(
         client,
         _FAILING_RATE,
-        lambda it: it.submit(
-            FAILING,
-            shots=100,
-            backend="aer",
-            purpose="bench",
-            workload_class="production",
-            parameters={"squared": -1.0},
-        ),
+        lambda it: it.submit(sweep, shots=100, backend="aer", purpose="bench", workload_class="production"),
     )
     running = asyncio.ensure_future(failing.run())
     try:
