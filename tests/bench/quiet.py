@@ -132,13 +132,13 @@ class Quiet:
     def _cases(self, objective: Objective, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
         step = 4 * 144 + int((self.clock.now() - BEGAN) / _STEP)
         group, bad = dict.fromkeys(objective.by, "acme"), self._bad[objective.name]
+        until = datetime.fromisoformat(parameters["until"])
         rows = []
-        for name in parameters:
-            if name.startswith("since_"):
-                span = int(name.removeprefix("since_"))
-                first = max(0, step - max(1, span // 600))
-                total = (step - first) * _CASES
-                rows.append({**group, "span_s": span, "good": total - bad[step] + bad[first], "total": total})
+        for start in parameters["starts"].strip("[]").split(", "):
+            span = int((until - datetime.fromisoformat(start.strip("'"))).total_seconds())
+            first = max(0, step - max(1, span // 600))
+            total = (step - first) * _CASES
+            rows.append({**group, "span_s": span, "good": total - bad[step] + bad[first], "total": total})
         return rows
 
     def _device(self, name: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -52,7 +52,9 @@ class Counting:
     async def rows(self, sql: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
         if self.is_away:
             raise Unavailable("it is away")
-        spans = [int(name.removeprefix("since_")) for name in parameters if name.startswith("since_")]
+        until = datetime.fromisoformat(parameters["until"])
+        starts = parameters["starts"].strip("[]").split(", ")
+        spans = [int((until - datetime.fromisoformat(it.strip("'"))).total_seconds()) for it in starts]
         found = []
         for group, counted in self.cases.items():
             for span in spans:
