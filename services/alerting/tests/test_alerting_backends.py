@@ -78,6 +78,7 @@ async def test_a_process_that_does_not_lead_knows_who_answered() -> None:
     it = Rounds()
     it.says = (UP,)
     await it.source.look()
+    assert it.source.answered == 1
     assert await it.of(GONE) == {"torino": None}
     assert await it.of(GONE) == {"torino": True}
 

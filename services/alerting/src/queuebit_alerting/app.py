@@ -160,6 +160,7 @@ class Alerting(Service):
         return {
             "leads": int(self._lease.leads),
             "firing": sum(it.firing for it in self._book.alerts.values()),
+            "backends": self._backends.answered,
             "incidents": sum(not it.is_over for it in self._incidents.newest.values()),
             "undelivered": len(self._book.undelivered),
             "documents": documents.digest,

@@ -32,6 +32,11 @@ class BackendsDown:
         self._silences: dict[str, tuple[datetime, float]] = {}
         """Since when a backend is silent, and when this process saw that first, by the monotonic clock."""
 
+    @property
+    def answered(self) -> int:
+        """How many backends answered since this process started."""
+        return len(self._answered)
+
     async def look(self) -> Sequence[BackendState]:
         """Note who answers. A process that does not lead does so too, to know it when it leads.
 

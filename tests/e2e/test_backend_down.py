@@ -1,0 +1,54 @@
+"""An executor that hangs, on a real stack: each of its backends is a page and an incident, until it answers again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from urllib.request import urlopen
+
+import pytest
+
+from queuebit_testing.embedded import EmbeddedStack
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
+
+EXECUTOR = "executor-cirq"
+
+
+def until(condition: Callable[[], bool], seconds: float, text: str) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, text
+        time.sleep(0.5)
+
+
+def down(stack: EmbeddedStack) -> dict[str, str]:
+    """The severity of the alert of each backend that is down."""
+    labels = [it["labels"] for it in stack.ask("alerts", "list")]
+    return {it["backend"]: it["severity"] for it in labels if it["alertname"] == "BackendDown"}
+
+
+def test_an_executor_that_hangs_is_a_page_and_an_incident_for_each_backend(stack: EmbeddedStack) -> None:
+    stack.until(ready=True)
+    known = len(stack.ask("backends"))
+
+    def watched() -> bool:
+        health = json.loads(urlopen(f"{stack.listens('alerting')}/healthz").read())
+        return int(health["detail"]["backends"]) == known
+
+    until(watched, 60, "alerting has seen an answer of each backend")
+    pid = stack.pid(EXECUTOR)
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        until(lambda: bool(down(stack)), 90, "no alert says that a backend is down")
+        backends = down(stack)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert set(backends.values()) == {"page"}
+    assert all("cirq" in it for it in backends), "those of other executors answer"
+    opened = {it["labels"].get("backend") for it in stack.ask("incident", "list") if it["state"] == "open"}
+    assert backends.keys() <= opened
