@@ -132,10 +132,8 @@ class Quiet:
     def _cases(self, objective: Objective, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
         step = 4 * 144 + int((self.clock.now() - BEGAN) / _STEP)
         group, bad = dict.fromkeys(objective.by, "acme"), self._bad[objective.name]
-        until = datetime.fromisoformat(parameters["until"])
         rows = []
-        for start in parameters["starts"].strip("[]").split(", "):
-            span = int((until - datetime.fromisoformat(start.strip("'"))).total_seconds())
+        for span in json.loads(parameters["spans_s"]):
             first = max(0, step - max(1, span // 600))
             total = (step - first) * _CASES
             rows.append({**group, "span_s": span, "good": total - bad[step] + bad[first], "total": total})

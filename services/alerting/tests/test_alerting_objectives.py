@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from fractions import Fraction
+from json import loads
 from typing import Any
 
 import pytest
@@ -52,9 +53,7 @@ class Counting:
     async def rows(self, sql: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
         if self.is_away:
             raise Unavailable("it is away")
-        until = datetime.fromisoformat(parameters["until"])
-        starts = parameters["starts"].strip("[]").split(", ")
-        spans = [int((until - datetime.fromisoformat(it.strip("'"))).total_seconds()) for it in starts]
+        spans = loads(parameters["spans_s"])
         found = []
         for group, counted in self.cases.items():
             for span in spans:
