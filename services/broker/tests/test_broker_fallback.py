@@ -76,6 +76,14 @@ def test_the_rule_adds_its_backends_in_its_order_but_not_those_that_the_job_asks
     assert admitted(ask, world(snapshot, "aer"), backend="aer").stand_ins is None
 
 
+def test_a_backend_of_a_kind_that_no_job_gets_by_default_can_stand_in(ask: Ask, snapshot: Snapshot) -> None:
+    """Such as registered answers of classical computations."""
+    classical = snapshot.backends["cirq"].model_copy(update={"kind": "classical"})
+    here = world(snapshot, "cirq", backends={**snapshot.backends, "cirq": classical})
+    assert names(admitted(ask, here)) == (["torino"], ["cirq"])
+    assert names(admitted(ask, here, backend=None)) == (["aer"], ["cirq"])
+
+
 def test_a_job_can_refuse_a_fallback(ask: Ask, snapshot: Snapshot) -> None:
     assert admitted(ask, world(snapshot, "aer"), fallback=False).stand_ins is None
     assert names(admitted(ask, world(snapshot, "aer"), fallback=True)) == (["torino"], ["aer"])

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from queuebit_kernel import event_id
-from queuebit_quantum import Backend, Failed, NotReachable, WorkItem, open_backend, parse
+from queuebit_quantum import Backend, DoesNotFit, Failed, NotReachable, Outcome, WorkItem, open_backend, parse
 from queuebit_testing.backend_laws import BackendLaws
 from queuebit_testing.vendor import FakeVendor, VendorFile
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "plugin" / "queuebit_statevector.py"
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+
+def example(folder: str, name: str) -> ModuleType:
+    """The module of a plugin that is not installed."""
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / folder / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 class TestBuiltIn(BackendLaws):
@@ -25,14 +38,35 @@ class TestBuiltIn(BackendLaws):
 class TestExample(BackendLaws):
     @pytest.fixture
     def backend(self) -> Backend:
-        spec = importlib.util.spec_from_file_location("queuebit_statevector", EXAMPLE)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
+        module = example("plugin", "queuebit_statevector")
         backend: Backend = module.stack.backends[module.ID]()
         return backend
+
+
+class TestAnswers(BackendLaws):
+    @pytest.fixture
+    def backend(self, tmp_path: Path) -> Backend:
+        """Registered answers, with one for the program of these laws."""
+        answers = tmp_path / "answers.json"
+        answers.write_text(json.dumps({parse(self.source).digest: {"00": 0.25, "11": 0.75}}))
+        backend: Backend = example("answers", "queuebit_answers").Answers(answers)
+        return backend
+
+    def test_the_same_seed_gives_the_same_sample_of_the_registered_shares(self, backend: Backend) -> None:
+        compiled = backend.compile(parse(self.source), 1)
+        first, again = (backend.collect(backend.submit([WorkItem(compiled, 10_000, 7)], event_id())) for _ in range(2))
+        assert first == again
+        (outcome,) = first
+        assert isinstance(outcome, Outcome)
+        assert abs(outcome.counts["11"] - 7_500) < 220, "five standard deviations"
+
+    def test_the_answers_of_the_example_are_for_its_circuit_and_for_no_other(self) -> None:
+        module = example("answers", "queuebit_answers")
+        backend = module.stack.backends[module.ID]()
+        assert backend.describe().kind == "classical"
+        assert backend.compile(parse((EXAMPLES / "circuits" / "bell.qasm").read_text()), 1).registers == (2,)
+        with pytest.raises(DoesNotFit, match="no answer is registered for circuit sha256:"):
+            backend.compile(parse(self.source + "\n// another text"), 1)
 
 
 class TestVendor(BackendLaws):
