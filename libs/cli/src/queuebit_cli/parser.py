@@ -34,7 +34,7 @@ from queuebit_cli.parser_probes import probe_commands, smoke_commands
 from queuebit_cli.parser_slo import slo_commands
 from queuebit_cli.parser_templates import template_commands
 
-__all__ = ["build"]
+__all__ = ["TOPICS", "build"]
 
 _EPILOG = """\
 first steps: qb up --detach, then qb submit FILE.qasm --wait
