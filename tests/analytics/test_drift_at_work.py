@@ -102,7 +102,6 @@ async def test_the_past_is_taken_and_what_drifts_is_named(history: Warehouse, tm
     await it.restore()
     while await it.advance():
         pass
-    assert it.trouble == ""
     assert {stream_of(signal.labels) for signal in await it.signals(NOW)} == {
         Stream("quality", "torino", part=BELL),
         Stream("readout_error", "torino", part="q0"),

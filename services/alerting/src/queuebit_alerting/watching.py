@@ -78,8 +78,8 @@ class WatchDrift:
         self._changed = False
         """Whether a step was taken since the state was stored."""
         self._is_present = False
-        self.trouble = "drift: the past is not taken yet"
-        """Why it says nothing now; empty if it does."""
+        self._trouble = ""
+        """Why the newest steps are missing; empty if none is."""
 
     @property
     def detail(self) -> dict[str, str | int]:
@@ -91,9 +91,14 @@ class WatchDrift:
         return f"{datetime.fromtimestamp(self._reached.get('ran', 0), UTC):%Y-%m-%d %H:%M}"
 
     async def signals(self, now: datetime) -> Sequence[Signal]:
-        """A signal for each stream that drifts, and for each alert whose stream does not; see `SignalSource`."""
-        if self.trouble:
-            raise Unavailable(self.trouble)
+        """A signal for each stream that drifts, and for each alert whose stream does not; see `SignalSource`.
+
+        While the past is taken, nothing is said: `detail` says how far it is.
+        """
+        if not self._is_present:
+            return []
+        if self._trouble:
+            raise Unavailable(self._trouble)
         found = drift_signals(self._watch.drifts, now)
         mine = (it for it in self._firing() if it.get("alertname") == ALERTNAME)
         over = [Signal(it, {}, firing=False, at=now) for it in mine if self._watch.drift(stream_of(it)) is None]
@@ -113,10 +118,10 @@ class WatchDrift:
             if self._changed and (not more or self._clock.monotonic() - self._stored_at >= _STORE_S):
                 await self._store()
         except Unavailable as error:
-            self.trouble = f"drift: {error}"
+            self._trouble = f"drift: {error}"
             return False
         self._is_present = self._is_present or not more
-        self.trouble = "" if self._is_present else f"drift: the past is taken, and known up to {self._until}"
+        self._trouble = ""
         return more
 
     async def restore(self) -> None:
