@@ -30,7 +30,7 @@ from queuebit_cli.parser_operator import (
     stack_commands,
     tenant_commands,
 )
-from queuebit_cli.parser_probes import probe_commands, smoke_commands
+from queuebit_cli.parser_probes import gameday_commands, probe_commands, smoke_commands
 from queuebit_cli.parser_slo import slo_commands
 from queuebit_cli.parser_templates import template_commands
 
@@ -46,7 +46,7 @@ exit codes:  0 done, 1 a job failed or a check did not hold, 2 bad usage,
 TOPICS = {
     "jobs": ("submit", "plan", "jobs", "job", "session", "template", "hybrid", "sidecar", "estimate", "ci", "backends"),
     "money": ("balances", "charges", "report", "invoice", "prices", "ledger", "reconcile"),
-    "quality": ("slo", "alerts", "silence", "incident", "probe", "smoke", "readiness"),
+    "quality": ("slo", "alerts", "silence", "incident", "probe", "smoke", "gameday", "readiness"),
     "proof": ("receipt", "verify"),
     "interfaces": ("console", "token", "webhooks", "events", "sql"),
     "tenants": ("tenant", "apply", "export"),
@@ -94,6 +94,7 @@ def build() -> ArgumentParser:
     incident_commands(words.group("incident", "what pages are about, from the first to the post-mortem"))
     readiness_commands(words)
     operating_commands(words)
+    gameday_commands(words)
     return parser
 
 

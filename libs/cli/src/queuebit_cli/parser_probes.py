@@ -1,10 +1,10 @@
-"""The grammar of `qb probe` and `qb smoke`."""
+"""The grammar of `qb probe`, `qb smoke` and `qb gameday`."""
 
 from __future__ import annotations
 
 from queuebit_cli.grammar import Group, number, share
 
-__all__ = ["probe_commands", "smoke_commands"]
+__all__ = ["gameday_commands", "probe_commands", "smoke_commands"]
 
 
 def probe_commands(probe: Group) -> None:
@@ -36,3 +36,11 @@ def smoke_commands(words: Group) -> None:
     smoke.add_argument("--timeout", type=number(1, 86_400), default=600, metavar="S", help="wait so long (600)")
     smoke.add_argument("--key", metavar="K", help="idempotency key: the same key is the same jobs (new ones)")
     smoke.add_argument("--junit", metavar="FILE", help="also write a report in JUnit's XML there")
+
+
+def gameday_commands(words: Group) -> None:
+    """Faults on a scratch stack."""
+    text = "one fault on a scratch stack, and whether it is detected, contained and repaired"
+    gameday = words.command("gameday", "gameday:gameday", text)
+    gameday.add_argument("name", nargs="?", metavar="NAME", help="which one; without it, or with `list`: all names")
+    gameday.add_argument("--keep", action="store_true", help="keep the home of the scratch stack")

@@ -1,0 +1,73 @@
+"""The game days of this version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from queuebit_gameday.days import cost_runaway, data_leak, missing_provenance, silent_degradation, telemetry_loss
+from queuebit_gameday.score import Score
+from queuebit_gameday.scratch import Operator
+
+__all__ = ["DAYS", "Day"]
+
+
+def _nothing(_: Operator) -> None:
+    """Prepare nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One fault."""
+
+    title: str
+    fault: str
+    """What is done to the stack."""
+    runbook: str
+    """The page that people follow."""
+    play: Callable[[Operator, Score], None]
+    objectives: tuple[str, ...] = ()
+    """What the scratch stack promises."""
+    prepare: Callable[[Operator], None] = _nothing
+    """What is written into the home before the stack starts."""
+
+
+DAYS: Final[Mapping[str, Day]] = MappingProxyType({
+    "cost-runaway": Day(
+        "A loop spends the budget of a project",
+        "a user submits jobs until the budget is spent",
+        "docs/runbooks/burn.md",
+        cost_runaway.play,
+    ),
+    "data-leak-attempt": Day(
+        "A tenant tries to read another one's work",
+        "a user asks for a job, events and rows of another tenant",
+        "docs/operating.md",
+        data_leak.play,
+    ),
+    "missing-provenance": Day(
+        "Jobs get no receipt",
+        "the service provenance hangs while jobs end",
+        "docs/runbooks/provenance-completeness.md",
+        missing_provenance.play,
+        ("provenance-completeness",),
+    ),
+    "silent-degradation": Day(
+        "A backend returns wrong results, without an error",
+        "a device returns noise in half of its shots from a moment on",
+        "docs/runbooks/probe.md",
+        silent_degradation.play,
+        ("probe",),
+        silent_degradation.prepare,
+    ),
+    "telemetry-loss": Day(
+        "The warehouse gets no events",
+        "the service telemetry hangs while jobs end",
+        "docs/runbooks/telemetry-completeness.md",
+        telemetry_loss.play,
+        ("telemetry-completeness",),
+    ),
+})  # fmt: skip
+"""By name."""

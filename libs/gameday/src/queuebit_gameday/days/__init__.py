@@ -1,0 +1,37 @@
+"""One module for each fault."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from queuebit_gameday.scratch import Operator
+
+__all__ = ["BELL", "completed", "not_ready", "ready"]
+
+BELL: Final = """\
+OPENQASM 3.0;
+include "stdgates.inc";
+qubit[2] q;
+bit[2] c;
+h q[0];
+cx q[0], q[1];
+c = measure q;
+"""
+
+
+def completed(jobs: list[dict[str, object]]) -> str | None:
+    """A few words if all jobs completed, and there is at least one; else None."""
+    return f"{len(jobs)} completed" if jobs and all(it["state"] == "completed" for it in jobs) else None
+
+
+def not_ready(stack: Operator, name: str) -> str | None:
+    """What `qb status` says about a service that is not ready; None if it is ready."""
+    status = stack.ask("status") or {"services": []}
+    found = [it for it in status["services"] if it["service"] == name]
+    return None if not found or found[0].get("ready") else f"{name}: not ready"
+
+
+def ready(stack: Operator) -> str | None:
+    """Whether the whole stack is ready."""
+    status = stack.ask("status") or {}
+    return "all services are ready" if status.get("ready") else None
