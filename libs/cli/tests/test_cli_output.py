@@ -311,6 +311,13 @@ def test_tables_fit_a_terminal_of_120_columns() -> None:
         assert max(map(len, Output(as_json=False).lines(rows))) <= 120
 
 
+def test_backends_that_are_out_of_service_say_since_when_and_otherwise_there_is_no_column() -> None:
+    rows: list[dict[str, object]] = [{"backend": "aer"}, {"backend": "torino", "interrupted_since": None}]
+    assert all("out since" not in it for it in backend_rows(rows))
+    here, away = backend_rows([rows[0], {"backend": "torino", "interrupted_since": "2020-01-02T03:04:05Z"}])
+    assert (here["out since"], re.fullmatch(r"\d\d \w+", str(away["out since"])) is not None) == (None, True)
+
+
 def test_moments_of_today_are_reported_without_the_day() -> None:
     today, older = job_rows([{"submitted_at": rfc3339(datetime.now(UTC))}, {"submitted_at": "2020-01-02T03:04:05Z"}])
     assert re.fullmatch(r"\d\d:\d\d:\d\d", str(today["at"]))

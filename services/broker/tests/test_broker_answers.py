@@ -8,9 +8,10 @@ import pytest
 
 from queuebit_broker.answers import Answers
 from queuebit_broker.profiles import Profiles
-from queuebit_contracts.backend import BackendCalibrated, Calibration
+from queuebit_contracts.backend import BackendCalibrated, BackendInterrupted, Calibration, Interruption
 from queuebit_contracts.query import CircuitError, Question
 from queuebit_contracts.wire import Payload, Reason
+from queuebit_kernel import rfc3339
 from queuebit_runtime.payloads import describe
 
 from .broker_office import Office
@@ -34,8 +35,18 @@ async def test_backends_come_with_price_and_calibration(office: Office, answers:
         "torino": "1.60 USD a second",
     }
     assert rows["torino"]["calibrated_at"] == "2026-01-01T00:00:00.000000Z"
+    assert {it["interrupted_since"] for it in rows.values()} == {None}
     assert (rows["torino"]["calibration_age_s"], rows["torino"]["median_two_qubit_error_ppm"]) == (3600, 4000)
     assert rows["aer"]["calibrated_at"] is None
+
+
+async def test_a_backend_that_is_out_of_service_says_since_when(office: Office, answers: Answers) -> None:
+    since = office.clock.now()
+    data = Interruption(backend="aer", since=since, reason=Reason(code="no_answer", text="silent"))
+    await office.log.append(BackendInterrupted(source="qb/scheduler", data=data))
+    await office.catch_up()
+    rows = {str(row["backend"]): row["interrupted_since"] for row in (await answers.backends("acme", Question())).rows}
+    assert rows == {"aer": rfc3339(since), "cirq": None, "torino": None}
 
 
 async def test_a_project_sees_what_it_may_use(answers: Answers) -> None:

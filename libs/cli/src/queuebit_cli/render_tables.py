@@ -69,13 +69,15 @@ def hybrid_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def backend_rows(rows: Sequence[Row]) -> list[Row]:
-    """Backends: size, quality and price."""
+    """Backends: size, quality and price; and since when those are out that are out of service."""
+    out = any(row.get("interrupted_since") for row in rows)
     return [
         {
             **_same(row, "backend", "kind", "qubits"),
             "2q error": _error(row.get("median_two_qubit_error_ppm")),
             "readout": _error(row.get("median_readout_error_ppm")),
             "calibrated": _age(row.get("calibration_age_s")),
+            **({"out since": moment(row.get("interrupted_since"))} if out else {}),
             "price": _price(row),
         }
         for row in rows

@@ -159,7 +159,7 @@ class Answers:
 
     def _backend(self, name: str, now: datetime) -> _Row:
         it = self._world.registered()[name]
-        calibration = self._world.backends[name].calibration
+        calibration, out = self._world.backends[name].calibration, self._world.interrupted.get(name)
         try:
             price = self._tariff.price(name, now)
             tariff: _Row = {"price_id": price.id, "price": _in_words(price), "currency": price.currency}
@@ -175,6 +175,7 @@ class Answers:
             "memory_bytes": it.memory_bytes,
             "features": [*it.features],
             "slots": it.slots,
+            "interrupted_since": rfc3339(out) if out else None,
             **tariff,
             **self._calibrated(name, now),
             "median_two_qubit_error_ppm": calibration.median_two_qubit_error_ppm if calibration else None,
