@@ -18,7 +18,7 @@ from queuebit_alerting.handlers import Evaluate, Notify
 from queuebit_alerting.incident_routes import incident_requests
 from queuebit_alerting.incidents import AnswerIncidents, IncidentBook, KeepIncidents
 from queuebit_alerting.objectives import Objectives
-from queuebit_alerting.pacing import Paced
+from queuebit_alerting.pacing import OnChange, Paced
 from queuebit_alerting.ports import Liveness, SignalSource
 from queuebit_alerting.quieting import Quieting
 from queuebit_alerting.requests import AnswerOperator
@@ -142,7 +142,7 @@ class Alerting(Service):
         )
         self.work.append(self._drift.run)
         return [
-            Objectives(promised, warehouse, complete),
+            OnChange(Objectives(promised, warehouse, complete), self._log_end, clock),
             Paced(Calibrations(liveness, warehouse, complete), _SLOWLY_S, clock),
             Paced(Bills(warehouse, complete), _SLOWLY_S, clock),
             self._drift,
