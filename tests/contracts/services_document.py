@@ -17,6 +17,7 @@ from typing import Any
 from faststream.nats import NatsBroker
 from faststream.specification import AsyncAPI
 
+import queuebit_alerting.canary_routes
 import queuebit_alerting.incident_routes
 import queuebit_alerting.routes
 import queuebit_broker.routes
@@ -47,6 +48,8 @@ def services_document() -> dict[str, Any]:  # JSON
     wanted = with_executors(topology(), {"aer": ("aer",)})
     broker = NatsBroker("nats://127.0.0.1:4222")
     broker.include_routers(
+        queuebit_alerting.canary_routes.canary_requests(handler),
+        queuebit_alerting.canary_routes.flag_queries(handler),
         queuebit_alerting.incident_routes.incident_requests(handler),
         queuebit_alerting.routes.operator_requests(handler),
         queuebit_broker.routes.queries(handler, side_by_side=1),

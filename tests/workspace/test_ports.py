@@ -34,6 +34,7 @@ WITHOUT_LAWS = {
     "Policy": "a pure function: `qb verify` makes its decisions again",
     "Result": "what chDB returns",
     "RunTimer": "one implementation, the stopwatch of a run; when it counts is part of CircuitsLaws",
+    "CountsJobs": "one implementation, the warehouse; its counts are compared with a history (test_canaries.py)",
     "Cases": "runs a query of an objective; its answers are compared with a history (test_telemetry_questions.py)",
     "Sealing": "one implementation, and no fake",
     "Snapshots": "one implementation, the store of payloads, which has laws of its own",

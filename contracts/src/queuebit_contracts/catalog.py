@@ -42,6 +42,14 @@ from queuebit_contracts.backend import (
     BackendRestored,
 )
 from queuebit_contracts.budget import BudgetReached
+from queuebit_contracts.canaries import (
+    CanaryAborted,
+    CanaryDrafted,
+    CanaryJudged,
+    CanaryPromoted,
+    CanaryShadowed,
+    CanaryStarted,
+)
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.config import ConfigApplied
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
@@ -158,6 +166,7 @@ _SESSION = "qb.session.{tenant}.{session}."
 _HYBRID = "qb.hybrid.{tenant}.{hybrid}."
 _INVOICE = "qb.invoice.{tenant}.{period}."
 _INCIDENT = "qb.incident.{incident}."
+_CANARY = "qb.canary.{canary}."
 
 CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
     entry.type: entry
@@ -230,6 +239,12 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(IncidentResolved, _INCIDENT + "resolved.{episode}", ("alerting",)),
         Entry(IncidentReopened, _INCIDENT + "reopened.{episode}", ("alerting",)),
         Entry(ProbeJudged, "qb.probe.{backend}.judged.{run}", ("prober",)),
+        Entry(CanaryDrafted, _CANARY + "drafted", ("alerting",)),
+        Entry(CanaryStarted, _CANARY + "started", ("alerting",)),
+        Entry(CanaryJudged, _CANARY + "judged.{number}", ("alerting",)),
+        Entry(CanaryShadowed, _CANARY + "shadowed.{number}", ("scheduler",)),
+        Entry(CanaryPromoted, _CANARY + "promoted", ("alerting",)),
+        Entry(CanaryAborted, _CANARY + "aborted", ("alerting",)),
         Entry(LogCheckpointed, "qb.proof.{log}.checkpointed", ("provenance",)),
         Entry(CancelJob, "qb.command.{tenant}.{job}.cancel", ("client", "broker")),
     )

@@ -89,6 +89,8 @@ class Backends(_Entry):
 class SchedulerSettings(_Entry):
     """How the scheduler places jobs."""
 
+    policy: str = ""
+    """The policy that places jobs, by name and version; empty: the newest of this version."""
     places_per_slot: int = Field(default=16, ge=1, le=1024)
     """The most placed jobs of a backend that have not ended, per slot."""
     silence_s: float = Field(default=30, ge=2, le=3600)

@@ -14,6 +14,7 @@ qb.bill.<vendor>.<statement>.<event>[.<revision>]
 qb.slo.<alert or group>.<event>.<number>      qb.silence.<silence>.<event>   qb.admin.alerting
 qb.incident.<incident>.<event>[.<number>]     qb.admin.incident
 qb.probe.<backend>.<event>.<run>
+qb.canary.<canary>.<event>[.<number>]         qb.admin.canary
 qb.profile.<stack>                            qb.dead.<durable>.<sequence>
 qb.alive.<backend>   qb.config.stack.<event>   qb.replay.<durable>
 qb.trace.<service>                            qb.stored.<what follows qb.job. in the subject of a stored event>

@@ -1,4 +1,4 @@
-"""Subjects of alerts, silences and incidents, the identity of alerts, and where the operator asks about them."""
+"""Subjects of alerts, silences, incidents and canaries, the identity of alerts, and where the operator asks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from queuebit_kernel import Json, digest_of, require_token
 
 __all__ = [
     "ALERTING_REQUEST",
+    "CANARY_REQUEST",
     "INCIDENT_REQUEST",
     "alert",
+    "canary",
     "fingerprint",
     "group_id",
     "group_of",
@@ -27,6 +29,10 @@ INCIDENT_REQUEST: Final = "qb.admin.incident"
 """The subject of the operator's requests about incidents."""
 
 
+CANARY_REQUEST: Final = "qb.admin.canary"
+"""The subject of the operator's requests about canaries."""
+
+
 def alert(name: str) -> Aggregate:
     """The history of an alert, or of a group of alerts."""
     return Aggregate(f"qb.slo.{require_token(name, 'alert')}")
@@ -40,6 +46,11 @@ def silence(name: str) -> Aggregate:
 def incident(name: str) -> Aggregate:
     """The history of an incident."""
     return Aggregate(f"qb.incident.{require_token(name, 'incident')}")
+
+
+def canary(name: str) -> Aggregate:
+    """The history of a canary."""
+    return Aggregate(f"qb.canary.{require_token(name, 'canary')}")
 
 
 def incident_id(group: str, serial: int) -> str:

@@ -20,6 +20,7 @@ from queuebit_scheduler.folding import Folding
 from queuebit_scheduler.handlers import CYCLE_LIMIT, AnswerWaiting
 from queuebit_scheduler.liveness import ASK_S
 from queuebit_scheduler.rescoring import RescoreJobs
+from queuebit_scheduler.shadowing import ShadowPolicies
 from queuebit_scheduler.state import State
 from queuebit_scheduling import FairShare, Snapshot, Step, decode, encode, plan
 from queuebit_scheduling.reasons import why_placed, why_waiting
@@ -265,7 +266,9 @@ async def test_what_the_log_refused_is_tried_again_without_another_event(
 def test_an_event_asks_for_a_cycle_only_while_jobs_wait(world: World) -> None:
     wakes: list[int] = []
     rescore = RescoreJobs(MemoryPayloads(), world.state.rescore, lambda: None)
-    folding = Folding(world.state, rescore, lambda: wakes.append(world.state.waiting))
+    folding = Folding(
+        world.state, rescore, ShadowPolicies(world.log, world.clock), lambda: wakes.append(world.state.waiting)
+    )
 
     def happens(event: AnyEvent) -> None:
         folding.evolve(Stored(event, subject_of(event), len(wakes) + 1, world.clock.now()))

@@ -8,13 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from queuebit_contracts.job import TERMINAL, JobPlaced
+from queuebit_kernel import FixedClock
 from queuebit_scheduler.folding import Folding
 from queuebit_scheduler.rescoring import RescoreJobs
+from queuebit_scheduler.shadowing import ShadowPolicies
 from queuebit_scheduler.state import State
 from queuebit_testing.contents import contents
-from queuebit_testing.memory import MemoryPayloads
+from queuebit_testing.memory import MemoryLog, MemoryPayloads
 
-from .conftest import World
+from .conftest import THEN, World
 
 Step = tuple[str, int]
 STEPS = st.lists(st.tuples(st.sampled_from(("accept", "cycle", "start", "end")), st.integers(0, 5)), max_size=25)
@@ -22,7 +24,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(("accept", "cycle", "start", "end")),
 
 def whole(state: State) -> Folding:
     rescore = RescoreJobs(MemoryPayloads(), state.rescore, lambda: None)
-    return Folding(state, rescore, lambda: None)
+    return Folding(state, rescore, ShadowPolicies(MemoryLog(), FixedClock(THEN)), lambda: None)
 
 
 def through_records(state: State) -> State:

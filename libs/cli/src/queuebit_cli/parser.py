@@ -19,6 +19,7 @@ from queuebit_cli.grammar import (
     whole,
 )
 from queuebit_cli.parser_alerts import alert_commands, silence_commands
+from queuebit_cli.parser_canaries import canary_commands
 from queuebit_cli.parser_http import sidecar_commands, token_commands, webhook_commands
 from queuebit_cli.parser_incidents import incident_commands, readiness_commands
 from queuebit_cli.parser_invoices import invoice_commands
@@ -89,6 +90,7 @@ def build() -> ArgumentParser:
     ledger_commands(words)
     alert_commands(words)
     silence_commands(words.group("silence", "alerts that notify no receiver for a time"))
+    canary_commands(words.group("canary", "a candidate beside what is in use, on some jobs"))
     reconcile_commands(words)
     report_commands(words)
     incident_commands(words.group("incident", "what pages are about, from the first to the post-mortem"))
@@ -122,6 +124,11 @@ def _submit(words: Group) -> None:
     )
     submit.add_argument(
         "--session", metavar="ID", help="an open session that it belongs to, by its id, a prefix, or `latest`"
+    )
+    submit.add_argument(
+        "--flag",
+        metavar="F",
+        help="take the compiler options or the backend from this flag's canary, and record the arm",
     )
     submit.add_argument("--seed", type=whole, metavar="N", help="seed of the simulation (from the job's id)")
     submit.add_argument("--label", metavar="TEXT", help="a display name (the file's name)")

@@ -505,6 +505,10 @@ class AsyncClient:
         """Service levels: objectives and measured values."""
         return await self._ask("slo")
 
+    async def canaries(self) -> Table:
+        """The canary that started last with each flag of the tenant: its state, and the values of both arms."""
+        return await self._ask("canaries")
+
     async def waiting(self, *, states: Iterable[str] = WAITING, job: str | None = None) -> dict[str, str]:
         """Why jobs wait, by job; jobs of a service that does not answer are left out.
 

@@ -374,6 +374,10 @@ class Client:
         """Service levels: objectives and measured values."""
         return self._loop.run(self._client.slo())
 
+    def canaries(self) -> Table:
+        """The canary that started last with each flag of the tenant: its state, and the values of both arms."""
+        return self._loop.run(self._client.canaries())
+
     def waiting(self, *, states: Iterable[str] = WAITING, job: str | None = None) -> dict[str, str]:
         """Why jobs wait, by job."""
         return self._loop.run(self._client.waiting(states=states, job=job))

@@ -6,12 +6,17 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from queuebit_alerting.adapters import Lease, Scheduler, SecretFiles, Warehouse, posts_to
 from queuebit_alerting.backends import BackendsDown
 from queuebit_alerting.bills import Bills
 from queuebit_alerting.calibrating import Calibrations
+from queuebit_alerting.canaries import AnswerCanaries, KeepCanaries, flags_for
+from queuebit_alerting.canary_book import CanaryBook
+from queuebit_alerting.canary_counts import CanaryCounts
+from queuebit_alerting.canary_routes import canary_requests, flag_queries
 from queuebit_alerting.completeness import Completeness
 from queuebit_alerting.drift_adapters import StateFile, StoredSnapshots
 from queuebit_alerting.handlers import Evaluate, Notify
@@ -56,6 +61,7 @@ class Alerting(Service):
 
     def __init__(self, bus: BusSettings, settings: Settings, sources: Sequence[SignalSource] = ()) -> None:
         super().__init__("alerting", bus)
+        self._canaries = CanaryBook()
         clock, documents = SystemClock(), _documents(settings.document)
         self._every_s = settings.every_s
         self._book = Book()
@@ -98,6 +104,7 @@ class Alerting(Service):
             )
         )
         self.work += [self._hold_lease, self._evaluations, self._notifications, self._send.run]
+        self._keep_canaries = self._with_canaries(view, settings, clock)
         self.draining.append(self._lease.leave)
         self.detail = lambda: {**self._detail(documents), "objectives": digest(promised)}
         self._measure()
@@ -148,10 +155,23 @@ class Alerting(Service):
             self._drift,
         ]
 
+    def _with_canaries(self, follows: View, settings: Settings, clock: Clock) -> KeepCanaries:
+        """Judge canaries, and answer about them; without the warehouse's password, their jobs cannot be counted."""
+        counts = None
+        if settings.warehouse_password_file is not None:
+            password = read_secret(settings.warehouse_password_file)
+            warehouse = Warehouse(settings.warehouse_url, settings.warehouse_user, password)
+            counts = CanaryCounts(warehouse, Completeness(warehouse, self._log_end, clock).require)
+        self.include(canary_requests(AnswerCanaries(self.log, self._canaries, follows, counts, clock)))
+        self.include(flag_queries(partial(flags_for, self._canaries)))
+        self.work.append(self._judgements)
+        return KeepCanaries(self.log, self._canaries, follows, counts, clock)
+
     async def _log_end(self) -> int:
         return (await stream_state(self.bus)).last
 
     def _fold(self, stored: Stored) -> None:
+        self._canaries.take(stored)
         self._book.take(stored)
         self._incidents.take(stored)
 
@@ -159,6 +179,8 @@ class Alerting(Service):
         failing = ", ".join(sorted(self._send.failing))
         return {
             "leads": int(self._lease.leads),
+            "canaries": len(self._canaries.live()),
+            **({"uncounted": self._keep_canaries.trouble} if self._keep_canaries.trouble else {}),
             "firing": sum(it.firing for it in self._book.alerts.values()),
             "backends": self._backends.answered,
             "incidents": sum(not it.is_over for it in self._incidents.newest.values()),
@@ -186,6 +208,12 @@ class Alerting(Service):
                     await self._backends.look()
             await asyncio.sleep(max(0, due - loop.time()))
 
+    async def _judgements(self) -> None:
+        while True:
+            if self._lease.leads:
+                await _unless_away(self._keep_canaries)
+            await asyncio.sleep(self._every_s)
+
     async def _notifications(self) -> None:
         while True:
             if self._lease.leads:
@@ -193,7 +221,7 @@ class Alerting(Service):
             await asyncio.sleep(min(_NOTIFY_S, self._every_s))
 
 
-async def _unless_away(step: Evaluate | Notify | KeepIncidents) -> None:
+async def _unless_away(step: Evaluate | Notify | KeepIncidents | KeepCanaries) -> None:
     """Do a step; if the log is away, the next one does it."""
     try:
         await step()

@@ -18,7 +18,10 @@ from queuebit_scheduler.outages import ReportOutages
 from queuebit_scheduler.rescoring import RescoreJobs
 from queuebit_scheduler.routes import queries
 from queuebit_scheduler.settings import Settings
+from queuebit_scheduler.shadowing import ShadowPolicies
 from queuebit_scheduler.state import State
+from queuebit_scheduling import POLICY
+from queuebit_scheduling.registry import POLICIES
 
 __all__ = ["create_app"]
 
@@ -27,20 +30,21 @@ def create_app() -> Service:
     """Build the service from the environment."""
     settings, clock = Settings(), SystemClock()
     service = Service("scheduler", BusSettings())
-    state = State(settings.places_per_slot)
+    state = State(settings.places_per_slot, POLICIES[settings.policy or POLICY.name])
     payloads = KeyValuePayloads(service.bus)
     decisions = StoredDecisions(payloads)
-    place = PlaceJobs(state, service.log, decisions, clock, service.bus.tracing)
+    shadows = ShadowPolicies(service.log, clock)
+    place = PlaceJobs(state, service.log, decisions, clock, service.bus.tracing, shadows)
     rescore = RescoreJobs(payloads, state.rescore, place.wake)
-    folding = Folding(state, rescore, place.wake)
+    folding = Folding(state, rescore, shadows, place.wake)
     subjects, snapshot = topology().service["scheduler"].view, service.snapshot(folding)
     service.views.append(View(service.bus, "scheduler", subjects, fold_events(folding.evolve), snapshot=snapshot))
     limits = limits_of(settings.silence_s, settings.return_s)
     report = ReportOutages(state, service.log, limits)
     watch = WatchBackends(state, over_bus(service.bus), clock, limits, report=report, wake=place.wake)
     service.include(queries(AnswerWaiting(state, clock), ExplainJob(service.log, decisions), watch.answer))
-    service.work += [place.run, place.tick, watch.run, rescore.run]
-    service.detail = lambda: {"waiting": state.waiting, "outstanding": state.outstanding}
+    service.work += [place.run, place.tick, watch.run, rescore.run, shadows.run]
+    service.detail = lambda: {"waiting": state.waiting, "outstanding": state.outstanding, "shadows": shadows.running}
     _measure(service.metrics, state)
     return service
 

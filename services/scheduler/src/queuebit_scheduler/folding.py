@@ -7,52 +7,58 @@ from collections.abc import Callable, Iterable, Iterator
 from queuebit_runtime.log import Stored
 from queuebit_scheduler.frozen import FrozenState
 from queuebit_scheduler.rescoring import RescoreJobs
+from queuebit_scheduler.shadowing import ShadowPolicies
 from queuebit_scheduler.state import State
 
 __all__ = ["Folding"]
 
-_STATE, _SCORES = b"=", b"~"
-"""The first byte of a record says which of the two it is of."""
+_STATE, _SCORES, _SHADOWS = b"=", b"~", b"?"
+"""The first byte of a record says what it is of."""
 
 
 class Folding:
-    """The state of decisions and the state of scores: they follow the same events, so they are stored together."""
+    """The states of decisions, scores and policies in shadow: they follow one view, so they are stored together."""
 
-    def __init__(self, state: State, rescore: RescoreJobs, wake: Callable[[], None]) -> None:
+    def __init__(self, state: State, rescore: RescoreJobs, shadows: ShadowPolicies, wake: Callable[[], None]) -> None:
         self._state = state
         self._rescore = rescore
+        self._shadows = shadows
         self._wake = wake
 
     def evolve(self, stored: Stored) -> None:
         """Fold one event of the log."""
         self._state.evolve(stored.event, stored.sequence, stored.stored_at)
         self._rescore.evolve(stored.event)
+        self._shadows.evolve(stored.event)
         if self._state.waiting:
             self._wake()
 
     def freeze(self) -> Callable[[], Iterator[bytes]]:
-        """Copy both."""
-        frozen, encode_scores = self._state.freeze(), self._rescore.freeze()
+        """Copy all."""
+        frozen, encode_scores, encode_shadows = self._state.freeze(), self._rescore.freeze(), self._shadows.freeze()
 
         def encode() -> Iterator[bytes]:
             yield from (_STATE + record for record in frozen.encode())
             yield from (_SCORES + record for record in encode_scores())
+            yield from (_SHADOWS + record for record in encode_shadows())
 
         return encode
 
     def thaw(self, records: Iterable[bytes]) -> Callable[[], None]:
-        """Read both; the result makes them the state.
+        """Read all; the result makes them the state.
 
         Raises:
             ValueError: the records are of another form.
         """
-        parts: dict[bytes, list[bytes]] = {_STATE: [], _SCORES: []}
+        parts: dict[bytes, list[bytes]] = {_STATE: [], _SCORES: [], _SHADOWS: []}
         for record in records:
             parts.setdefault(record[:1], []).append(record[1:])
         frozen, fill_scores = FrozenState.decode(parts[_STATE]), self._rescore.thaw(parts[_SCORES])
+        fill_shadows = self._shadows.thaw(parts[_SHADOWS])
 
         def fill() -> None:
             self._state.restore(frozen)
             fill_scores()
+            fill_shadows()
 
         return fill

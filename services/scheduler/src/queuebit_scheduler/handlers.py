@@ -16,6 +16,7 @@ from queuebit_runtime.trace_context import current_traceparent
 from queuebit_runtime.tracing import Tracing, whose
 from queuebit_scheduler.jobs import AcceptedJob
 from queuebit_scheduler.ports import DecisionStore
+from queuebit_scheduler.shadowing import ShadowPolicies
 from queuebit_scheduler.state import State
 from queuebit_scheduling import (
     BackendCapacity,
@@ -54,7 +55,16 @@ _MAX_ROWS = 1000
 class PlaceJobs:
     """One cycle after another: as soon as the view shows something that lets a job be placed, and at every tick."""
 
-    def __init__(self, state: State, log: EventLog, decisions: DecisionStore, clock: Clock, tracing: Tracing) -> None:
+    def __init__(
+        self,
+        state: State,
+        log: EventLog,
+        decisions: DecisionStore,
+        clock: Clock,
+        tracing: Tracing,
+        shadows: ShadowPolicies | None = None,
+    ) -> None:
+        self._shadows = shadows
         self._state = state
         self._log = log
         self._decisions = decisions
@@ -100,6 +110,8 @@ class PlaceJobs:
                 self._state.release(place.job)
         if all(settled) and self._state.waiting:
             self.wake()
+        if self._shadows is not None:
+            self._shadows.observe(snapshot, places)
 
     async def _append_all(self, jobs: Sequence[AcceptedJob], places: Sequence[Place], snapshot: Snapshot) -> list[bool]:
         """Append the placements of one decision after storing its snapshot; return the result of `_append` for each."""

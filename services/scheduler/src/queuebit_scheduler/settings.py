@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from queuebit_scheduling.registry import POLICIES
 
 __all__ = ["Settings"]
 
@@ -13,6 +15,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="QUEUEBIT_SCHEDULER_", frozen=True, extra="forbid")
 
+    policy: str = ""
+    """The policy that places jobs, by name and version; empty: the newest of this version."""
     places_per_slot: int = Field(default=16, ge=1, le=1024)
     """The most placed jobs of a backend that have not ended, per slot.
 
@@ -22,3 +26,10 @@ class Settings(BaseSettings):
     """How long a backend may leave questions unanswered before jobs that wait there are placed elsewhere."""
     return_s: float = Field(default=120.0, ge=2, le=86400)
     """How long a backend that was out of service must answer without a gap before it is in service again."""
+
+    @field_validator("policy")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name and name not in POLICIES:
+            raise ValueError(f"there is no policy {name}; there are: {', '.join(sorted(POLICIES))}")
+        return name

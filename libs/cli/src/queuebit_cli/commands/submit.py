@@ -13,6 +13,7 @@ from queuebit.records import ENDS
 from queuebit_cli.circuits import STANDARD_INPUT, is_batch, processing_in, program_in
 from queuebit_cli.commands.sessions import full_id
 from queuebit_cli.connecting import ask, client_of
+from queuebit_cli.flags import Flag, read_flag
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
 from queuebit_cli.render_jobs import describe, exit_of
@@ -31,7 +32,8 @@ def submit(args: Namespace, out: Output) -> Exit:
     """Submit a job for each file; with `--wait`, print how each ended."""
     if args.session:
         args.session = ask(args, out, "asking the broker", lambda client: full_id(client, args.session))
-    wanted = _wanted(args)
+    flag = read_flag(args, out) if args.flag else None
+    wanted = _wanted(args, flag)
     bulk = BulkSubmission(client_of(args), args.wait, args.timeout, Home(args.home).trust_file)
     try:
         outcomes = asyncio.run(_submitted(bulk, wanted, out))
@@ -58,7 +60,7 @@ def submit(args: Namespace, out: Output) -> Exit:
     return Exit.JOB_FAILED if code is Exit.DONE and args.wait and not ended else code
 
 
-def _wanted(args: Namespace) -> list[Wanted]:
+def _wanted(args: Namespace, flag: Flag | None) -> list[Wanted]:
     from queuebit.amounts import money_of
 
     options = {
@@ -77,7 +79,8 @@ def _wanted(args: Namespace) -> list[Wanted]:
     wanted = []
     for file, key in zip(args.files, _keys(args.files, args.key), strict=True):
         label = args.label or (Path(file).name if is_batch(file) else None)
-        wanted.append(Wanted(program_in(file, args), {**options, "key": key, "label": label}))
+        chosen = {**options, "key": key, "label": label}
+        wanted.append(Wanted(program_in(file, args), flag.applied(chosen) if flag else chosen))
     return wanted
 
 

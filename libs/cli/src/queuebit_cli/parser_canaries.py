@@ -1,0 +1,42 @@
+"""The grammar of `qb canary`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+
+from queuebit_cli.grammar import Group
+
+__all__ = ["canary_commands"]
+
+
+def canary_commands(canary: Group) -> None:
+    """Canaries, from the plan to the release."""
+    draft = canary.command("draft", "canaries:draft", "agree on a plan; no job is assigned yet")
+    draft.add_argument("file", metavar="FILE", help="the plan, as TOML: docs/canaries.md has one")
+    _author(draft)
+    start = canary.command("start", "canaries:start", "assign jobs from now on")
+    _name(start)
+    _author(start)
+    status = canary.command("status", "canaries:status", "what is counted, and what follows from it")
+    status.add_argument("canary", nargs="?", metavar="CANARY", help="only this one, with every rule and its numbers")
+    promote = canary.command("promote", "canaries:promote", "release the candidate: every job has it")
+    _name(promote)
+    promote.add_argument("--unproven", action="store_true", help="also if the rules did not pass it; needs --reason")
+    _reason(promote)
+    _author(promote)
+    abort = canary.command("abort", "canaries:abort", "withdraw the candidate: every job has the baseline")
+    _name(abort)
+    _reason(abort)
+    _author(abort)
+
+
+def _name(command: ArgumentParser) -> None:
+    command.add_argument("canary", metavar="CANARY", help="its name, as the plan has it")
+
+
+def _reason(command: ArgumentParser) -> None:
+    command.add_argument("--reason", default="", metavar="TEXT", help="stored with the decision")
+
+
+def _author(command: ArgumentParser) -> None:
+    command.add_argument("--by", metavar="NAME", help="who does it, as the fact names it (your account)")

@@ -1,0 +1,31 @@
+"""What is known of the jobs of one arm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+__all__ = ["Arm", "Values"]
+
+Values = Mapping[str, Sequence[float]]
+"""Values of jobs by stratum. Only jobs of the same stratum are compared, such as those of one circuit, backend and
+calibration; one stratum with an empty name compares all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Counts of one arm since the start of the canary."""
+
+    assigned: int = 0
+    """Jobs that were submitted with this arm."""
+    cases: int = 0
+    """Those of them that ended and count: not the cancelled ones."""
+    failures: int = 0
+    """Cases without a usable result."""
+    values: Mapping[str, Values] = field(default_factory=dict)
+    """By metric."""
+
+    @property
+    def failure_rate(self) -> float:
+        """The share of failures, 0 without cases."""
+        return self.failures / self.cases if self.cases else 0.0

@@ -1,0 +1,48 @@
+"""Cohorts: stable, of the planned size, independent of other canaries, and written in tags."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chi2_contingency, chisquare
+
+from queuebit_experiments import ARMS, arm_of, arm_tag, bucket, read_tag
+
+_UNITS = [f"j{it}" for it in range(20_000)]
+
+
+def test_a_unit_keeps_its_arm_in_all_versions() -> None:
+    """Recorded: another hash would move jobs between the arms of a canary that runs."""
+    assert [bucket("level3", it) for it in ("j1", "j2", "acme", "")] == [96, 6, 93, 40]
+
+
+def test_buckets_are_equally_full() -> None:
+    counts = [0] * 100
+    for it in _UNITS:
+        counts[bucket("level3", it)] += 1
+    assert chisquare(counts).pvalue > 0.001
+
+
+def test_two_canaries_do_not_share_their_arms() -> None:
+    table = [[0, 0], [0, 0]]
+    for it in _UNITS:
+        table[ARMS.index(arm_of("one", it, 50))][ARMS.index(arm_of("other", it, 50))] += 1
+    assert chi2_contingency(table).pvalue > 0.001
+
+
+@given(st.text(max_size=20), st.integers(1, 99), st.integers(0, 99))
+def test_a_larger_share_keeps_the_candidates(unit: str, share: int, more: int) -> None:
+    if arm_of("c", unit, share) == "candidate":
+        assert arm_of("c", unit, min(100, share + more)) == "candidate"
+
+
+@given(st.from_regex(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", fullmatch=True), st.sampled_from(ARMS))
+def test_a_tag_is_read_as_it_was_written(canary: str, arm: str) -> None:
+    assert read_tag(arm_tag(canary, arm)) == (canary, arm)
+    assert len(arm_tag(canary, arm)) <= 64
+
+
+@pytest.mark.parametrize("tag", ["canary", "canary-candidate", "canary-a-other", "team-a-candidate", ""])
+def test_other_tags_record_no_arm(tag: str) -> None:
+    assert read_tag(tag) is None
