@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from queuebit_gameday.days import cost_runaway, data_leak, missing_provenance, silent_degradation, telemetry_loss
+from queuebit_gameday.days import (
+    cost_runaway,
+    data_leak,
+    missing_provenance,
+    silent_degradation,
+    telemetry_loss,
+    vendor_outage,
+)
 from queuebit_gameday.score import Score
 from queuebit_gameday.scratch import Operator
 
@@ -68,6 +75,12 @@ DAYS: Final[Mapping[str, Day]] = MappingProxyType({
         "docs/runbooks/telemetry-completeness.md",
         telemetry_loss.play,
         ("telemetry-completeness",),
+    ),
+    "vendor-outage": Day(
+        "A backend does not answer",
+        "the executor of a backend hangs while jobs name it",
+        "docs/runbooks/backend-down.md",
+        vendor_outage.play,
     ),
 })  # fmt: skip
 """By name."""

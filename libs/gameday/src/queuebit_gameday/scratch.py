@@ -18,6 +18,7 @@ from typing import Any
 from queuebit_stack.bootstrap import bootstrap
 from queuebit_stack.files import write_private
 from queuebit_stack.home import Home
+from queuebit_stack.probe import get_json
 
 __all__ = ["Operator", "ScratchStack", "shipped_objectives"]
 
@@ -75,6 +76,15 @@ class Operator:
         """The process of a service; None while there is none."""
         found = json.loads(self.home.stack_file.read_text(encoding="utf-8"))["processes"].get(name)
         return found["pid"] if found else None
+
+    def detail(self, name: str) -> dict[str, Any]:  # its form differs by service
+        """What a service reports of itself at its health port; nothing while it does not answer."""
+        ports = json.loads(self.home.stack_file.read_text(encoding="utf-8"))["ports"]
+        try:
+            health: Any = get_json(ports[name], "/healthz")
+        except (OSError, ValueError):
+            return {}
+        return dict(health["detail"])
 
     def freeze(self, name: str) -> int:
         """Stop a process without ending it, as a machine that hangs; return its id."""
