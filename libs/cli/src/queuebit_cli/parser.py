@@ -47,7 +47,7 @@ exit codes:  0 done, 1 a job failed or a check did not hold, 2 bad usage,
 TOPICS = {
     "jobs": ("submit", "plan", "jobs", "job", "session", "template", "hybrid", "sidecar", "estimate", "ci", "backends"),
     "money": ("balances", "charges", "report", "invoice", "prices", "ledger", "reconcile"),
-    "quality": ("slo", "alerts", "silence", "incident", "probe", "smoke", "gameday", "readiness"),
+    "quality": ("slo", "alerts", "silence", "incident", "canary", "probe", "smoke", "gameday", "readiness"),
     "proof": ("receipt", "verify"),
     "interfaces": ("console", "token", "webhooks", "events", "sql"),
     "tenants": ("tenant", "apply", "export"),
