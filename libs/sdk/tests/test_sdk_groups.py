@@ -11,7 +11,7 @@ from queuebit_contracts.catalog import decode
 from queuebit_contracts.job import JobSubmitted
 from queuebit_testing.receipts import issued, new_ring
 
-from .fake_bus import BELL, FakeBus, runs
+from .fake_bus import BELL, FakeBus, runs_and_bills
 
 
 class _Job:
@@ -65,7 +65,7 @@ async def test_a_group_without_jobs_or_of_another_kind_is_refused() -> None:
 
 
 def test_jobs_of_a_workflow_have_its_name_as_a_tag(ann: Credential, tmp_path: Path) -> None:
-    bus = FakeBus(runs)
+    bus = FakeBus(runs_and_bills)
 
     def tags() -> list[tuple[str, ...] | None]:
         events = (decode(body) for _, body in bus.stored.values())

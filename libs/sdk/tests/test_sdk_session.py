@@ -13,7 +13,7 @@ from queuebit_contracts.subjects import parse
 from queuebit_contracts.wire import Amount, Reason
 from queuebit_runtime.keys import verify_bytes
 
-from .fake_bus import BELL, NOW, FakeBus, runs, submitted_all
+from .fake_bus import BELL, NOW, FakeBus, runs_and_bills, submitted_all
 
 ROW = {
     "charged": "0.00",
@@ -30,7 +30,7 @@ class SessionBus(FakeBus):
     """A broker that opens every session, on a backend whose idle seconds cost a tenth of a cent."""
 
     def __init__(self) -> None:
-        super().__init__(runs)
+        super().__init__(runs_and_bills)
         self.opened: list[OpenSession] = []
         self.closed: list[str] = []
         self.refusal: Reason | None = None
