@@ -14,15 +14,17 @@ from queuebit_broker.adapters import folding
 from queuebit_broker.state import World
 from queuebit_contracts.subjects import covers
 from queuebit_contracts.topology import topology
+from queuebit_kernel import FixedClock
 from queuebit_runtime.intake import Undecided
 from queuebit_runtime.stored import Message, event_in
 from queuebit_runtime.view import Raw
 from queuebit_runtime.view_snapshot import Snapshotted, ViewSnapshot
 from queuebit_scheduler.folding import Folding
 from queuebit_scheduler.rescoring import RescoreJobs
+from queuebit_scheduler.shadowing import ShadowPolicies
 from queuebit_scheduler.state import State
 from queuebit_testing.contents import contents
-from queuebit_testing.memory import MemoryPayloads
+from queuebit_testing.memory import MemoryLog, MemoryPayloads
 
 from .conftest import Recorded
 
@@ -42,7 +44,7 @@ def broker() -> View:
 def scheduler() -> View:
     state = State(2)
     rescore = RescoreJobs(MemoryPayloads(), state.rescore, lambda: None)
-    view = Folding(state, rescore, lambda: None)
+    view = Folding(state, rescore, ShadowPolicies(MemoryLog(), FixedClock()), lambda: None)
 
     def take(it: Message) -> None:
         view.evolve(event_in(it))
