@@ -69,7 +69,7 @@ class CanaryPlan(Wire):
     """What is agreed before the start. It does not change afterwards: another plan is another canary."""
 
     canary: CanaryName
-    subject: Annotated[str, open_text("circuit", "compiler", "backend", "policy", "prices")]
+    subject: Annotated[str, open_text("circuit", "compiler", "backend", "policy")]
     """What is compared. The values of a `policy` are names of policies: the scheduler compares their decisions over the
     same snapshots, and the candidate places nothing."""
     flag: Name

@@ -27,7 +27,8 @@ class ProbeFinding(Wire):
     """The number of the time in which it was due; the newest finding of a probe has the highest."""
     state: Annotated[str, open_text("passed", "unclear", "below", "failed", "skipped")]
     """`below`: its true fidelity is below the floor; `unclear`: shot noise can explain what was measured; `failed`:
-    there is no result; `skipped`: the platform refused its cost, so that it says nothing."""
+    there is no result; `skipped`: nothing is known, since the platform refused its cost, or the backend that it is
+    compared with gave no result."""
     text: str = Field(max_length=1000)
     """For people."""
     circuit: str = Field(max_length=200)

@@ -19,7 +19,7 @@ def evidence(hits: int, trials: int, null: float) -> float:
     often it is looked at. The integral is an incomplete beta function: a sum over the hits.
 
     Args:
-        hits: tosses that came up.
+        hits: tosses with the outcome whose probability is in question, such as failures of the candidate.
         trials: all tosses.
         null: the largest probability of the hypothesis, above 0 and below 1.
 

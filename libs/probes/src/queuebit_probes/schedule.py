@@ -1,7 +1,7 @@
 """What is due. Time is cut into slots of each probe and backend, so that a run has the same name in every process.
 
 Two copies of the prober, or one that restarts, therefore submit the same job and store the same finding: idempotency
-follows from the slot, and no process must know what another does.
+follows from the slot, and no process needs to know what another does.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ class Verdict:
 
     state: State
     """`passed`: the fidelity is at its floor or above. `unclear`: it is below, and shot noise can explain that.
-    `below`: the true fidelity is below the floor. `failed`: there is no result. `skipped`: nothing ran, since the
-    platform refused the cost."""
+    `below`: the true fidelity is below the floor. `failed`: there is no result. `skipped`: nothing is known, since
+    the platform refused the cost, or the backend that it is compared with gave no result."""
     text: str
     """For people: what was found."""
     job: str = ""

@@ -179,7 +179,7 @@ class Metrics:
 
 
 def _bounded(values: Labels, labels: Labels, series: Mapping[Labels, object]) -> Labels:
-    """Values under which to count: these, or those of all that is too much."""
+    """Values under which to count: these, or `OTHER` for each label beyond `MOST_SERIES` combinations."""
     values = _fitting(values, labels)
     return values if values in series or len(series) < MOST_SERIES else (OTHER,) * len(labels)
 

@@ -76,7 +76,7 @@ class FairShare:
         return owed_us + ran_us if session else max(0, owed_us - SESSION_PARTS * ran_us)
 
     def usable(self, job: Job, backends: Mapping[str, BackendCapacity], at_us: int) -> tuple[Candidate, ...]:
-        """Return the fallback if the job may leave what it asked for and an other backend answers; otherwise the rest.
+        """Return the candidates of the fallback if the job may run on it now; otherwise those that it asked for.
 
         A backend that went out of service is out until it has answered for long enough, so that jobs do not follow each
         of its answers.

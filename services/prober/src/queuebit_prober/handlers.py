@@ -64,14 +64,14 @@ class RunProbes:
         try:
             backends = [str(it["backend"]) for it in await self._client.backends()]
         except QueuebitError as error:
-            self._say(f"the backends are not known: {error}")
+            self._note_trouble(f"the backends are not known: {error}")
             return
-        self._say("")
-        probes = {(it.probe, it.backend) for it in self._running}
+        self._note_trouble("")
+        running = {(it.probe, it.backend) for it in self._running}
         for it in due(self._document, backends, self._newest.slots, self._clock.now()):
             if len(self._running) >= self._document.at_once:
                 return
-            if (it.probe, it.backend) not in probes:
+            if (it.probe, it.backend) not in running:
                 self._running.add(it)
                 self._spawn(self._run(it), f"probe {it.probe} on {it.backend}")
 
@@ -79,13 +79,13 @@ class RunProbes:
         probe = self._document.probe[it.probe]
         try:
             verdict = await run_probe(self._client, probe, it.backend, f"probe/{it.backend}/{it.run}", self._folder)
-            await self._state(finding_of(it, probe, verdict))
+            await self._append(finding_of(it, probe, verdict))
         except (QueuebitError, Unavailable) as error:  # the slot stays due
             _logger.warning("probe %s on %s is tried again: %s", it.probe, it.backend, error)
         finally:
             self._running.discard(it)
 
-    async def _state(self, finding: ProbeFinding) -> None:
+    async def _append(self, finding: ProbeFinding) -> None:
         name = event_id("probe", finding.backend, finding.run)
         try:
             await self._log.append(ProbeJudged(id=name, source="qb/prober", data=finding), after=0)
@@ -93,7 +93,7 @@ class RunProbes:
             _logger.info("the run %s on %s has a finding already", finding.run, finding.backend)
         self._newest.note(finding)
 
-    def _say(self, trouble: str) -> None:
+    def _note_trouble(self, trouble: str) -> None:
         if trouble and not self.trouble:
             _logger.warning("no probe runs: %s", trouble)
         self.trouble = trouble

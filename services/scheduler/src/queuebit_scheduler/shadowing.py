@@ -29,8 +29,8 @@ from queuebit_scheduling.shadow import Agreement, agreement
 __all__ = ["ShadowPolicies"]
 
 _SHARE: Final = 0.05
-"""The part of its time that the scheduler gives to shadows: after a cycle in shadow, it takes none for twenty times as
-long as that took."""
+"""The part of its time that the scheduler gives to shadows: after a comparison, it makes none for 19 times as long as
+that one took."""
 
 _FIRST_S: Final = 15.0
 _LONGEST_S: Final = 3600.0
@@ -38,7 +38,7 @@ _LONGEST_S: Final = 3600.0
 
 _TICK_S: Final = 1.0
 _FAULTS: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
-"""What a faulty rule raises. The scheduler goes on; the shadow is over."""
+"""What a faulty rule raises. It is counted; the scheduler goes on, and later cycles are compared."""
 
 _logger = logging.getLogger(__name__)
 _Records = TypeAdapter(tuple[dict[str, str], tuple[str, ...]])

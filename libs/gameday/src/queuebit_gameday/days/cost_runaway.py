@@ -33,8 +33,8 @@ def play(stack: Operator, score: Score) -> None:
     score.check(
         "containment", "the loop is refused for its budget", refused == "budget_exceeded", refused or f"{ran} jobs ran"
     )
-    spent = _left(stack)
-    score.check("containment", "no more than the budget was charged and held", spent is not None, spent or "overdrawn")
+    left = _left(stack)
+    score.check("containment", "no more than the budget was charged and held", left is not None, left or "overdrawn")
     other = completed(stack.submit(BELL, "--tenant", _OTHER))
     score.check("containment", "another tenant's job completes", other is not None, other or "none")
 
