@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, chisquare
 
-from queuebit_experiments import ARMS, arm_of, arm_tag, bucket, read_tag
+from queuebit_experiments import ARMS, arm_in_use, arm_of, arm_tag, bucket
 
 _UNITS = [f"j{it}" for it in range(20_000)]
 
@@ -37,12 +37,19 @@ def test_a_larger_share_keeps_the_candidates(unit: str, share: int, more: int) -
         assert arm_of("c", unit, min(100, share + more)) == "candidate"
 
 
-@given(st.from_regex(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", fullmatch=True), st.sampled_from(ARMS))
-def test_a_tag_is_read_as_it_was_written(canary: str, arm: str) -> None:
-    assert read_tag(arm_tag(canary, arm)) == (canary, arm)
-    assert len(arm_tag(canary, arm)) <= 64
+@pytest.mark.parametrize(
+    ("state", "arms"),
+    [
+        ("running", ["baseline", "candidate"]),
+        ("passed", ["baseline", "candidate"]),
+        ("promoted", ["candidate", "candidate"]),
+        *((it, ["baseline", "baseline"]) for it in ("draft", "paused", "aborted", "a later version has it")),
+    ],
+)
+def test_the_hash_decides_only_while_a_canary_assigns(state: str, arms: list[str]) -> None:
+    assert [arm_in_use("level3", state, it, 50) for it in ("j1", "j2")] == arms
 
 
-@pytest.mark.parametrize("tag", ["canary", "canary-candidate", "canary-a-other", "team-a-candidate", ""])
-def test_other_tags_record_no_arm(tag: str) -> None:
-    assert read_tag(tag) is None
+def test_the_tag_of_the_longest_name_fits() -> None:
+    assert arm_tag("level3", "candidate") == "canary-level3-candidate"
+    assert max(len(arm_tag("c" * 40, it)) for it in ARMS) <= 64

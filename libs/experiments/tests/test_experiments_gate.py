@@ -87,8 +87,8 @@ def test_where_more_is_better_less_is_worse() -> None:
 
 def test_whole_tenants_are_compared_by_a_person_but_the_limit_holds() -> None:
     design = replace(_DESIGN, most_failures=0.2)
-    assert judge(design, _arm(500, 0), _arm(500, 60), paired=False).kind == "pause"
-    assert judge(design, _arm(100, 0), _arm(100, 90), paired=False).kind == "abort"
+    assert judge(design, _arm(500, 0), _arm(500, 60), by_job=False).kind == "pause"
+    assert judge(design, _arm(100, 0), _arm(100, 90), by_job=False).kind == "abort"
 
 
 @pytest.mark.parametrize(

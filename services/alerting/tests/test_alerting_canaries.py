@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queuebit_alerting.canaries import AnswerCanaries, KeepCanaries, flags_for
+from queuebit_alerting.canaries import KeepCanaries
 from queuebit_alerting.canary_book import Canary, CanaryBook
 from queuebit_alerting.canary_counts import Measured
+from queuebit_alerting.canary_requests import AnswerCanaries, flags_for
 from queuebit_alerting.canary_routes import canary_requests, flag_queries
 from queuebit_contracts.canaries import (
     CanaryAborted,

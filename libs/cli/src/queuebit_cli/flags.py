@@ -10,7 +10,7 @@ from typing import Any
 from queuebit_cli.connecting import client_of
 from queuebit_cli.output import Output
 from queuebit_cli.progress import run
-from queuebit_experiments import BASELINE, CANDIDATE, arm_of, arm_tag
+from queuebit_experiments import ASSIGNING, arm_in_use, arm_tag
 from queuebit_kernel import job_id, new_key
 from queuebit_stack.errors import Exit, Stop
 
@@ -28,12 +28,10 @@ class Flag:
         """The options of a job, with those of its arm; its key decides the arm, and is made if there is none."""
         row, key = self.row, options["key"] or new_key()
         changed = {**options, "key": key}
-        if row["state"] in {"running", "passed"}:
-            unit = self.tenant if row["unit"] == "tenant" else job_id(self.tenant, key)
-            arm = arm_of(row["canary"], unit, row["share_percent"])
+        unit = self.tenant if row["unit"] == "tenant" else job_id(self.tenant, key)
+        arm = arm_in_use(row["canary"], row["state"], unit, row["share_percent"])
+        if row["state"] in ASSIGNING:
             changed["tags"] = [*options["tags"], arm_tag(row["canary"], arm)]
-        else:
-            arm = CANDIDATE if row["state"] == "promoted" else BASELINE
         value = row[arm]
         if row["subject"] == "backend":
             return {**changed, "backend": value}

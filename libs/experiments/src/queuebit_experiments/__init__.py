@@ -1,7 +1,7 @@
 """Canaries: who gets the candidate, what proves that it is worse, and when it may be released. Pure."""
 
 from queuebit_experiments.arms import Arm
-from queuebit_experiments.cohorts import ARMS, BASELINE, CANDIDATE, arm_of, arm_tag, bucket, read_tag
+from queuebit_experiments.cohorts import ARMS, ASSIGNING, BASELINE, CANDIDATE, arm_in_use, arm_of, arm_tag, bucket
 from queuebit_experiments.design import Design, Metric
 from queuebit_experiments.errors import BadDesign
 from queuebit_experiments.evidence import evidence, mismatch
@@ -11,6 +11,7 @@ from queuebit_experiments.ranks import Comparison, compare
 
 __all__ = [
     "ARMS",
+    "ASSIGNING",
     "BASELINE",
     "CANDIDATE",
     "Arm",
@@ -20,6 +21,7 @@ __all__ = [
     "Design",
     "Metric",
     "Verdict",
+    "arm_in_use",
     "arm_of",
     "arm_tag",
     "bucket",
@@ -28,5 +30,4 @@ __all__ = [
     "judge",
     "largest_increase",
     "mismatch",
-    "read_tag",
 ]

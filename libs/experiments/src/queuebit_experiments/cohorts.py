@@ -5,16 +5,17 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Final
 
-__all__ = ["ARMS", "BASELINE", "BUCKETS", "CANDIDATE", "arm_of", "arm_tag", "bucket", "read_tag"]
+__all__ = ["ARMS", "ASSIGNING", "BASELINE", "BUCKETS", "CANDIDATE", "arm_in_use", "arm_of", "arm_tag", "bucket"]
 
 BASELINE: Final = "baseline"
 CANDIDATE: Final = "candidate"
 ARMS: Final = (BASELINE, CANDIDATE)
 
+ASSIGNING: Final = ("running", "passed")
+"""The states of a canary in which units are assigned to both arms, and failures abort."""
+
 BUCKETS: Final = 100
 """A bucket is one percent of all units."""
-
-_PREFIX: Final = "canary-"
 
 
 def bucket(canary: str, unit: str) -> int:
@@ -31,12 +32,16 @@ def arm_of(canary: str, unit: str, share_percent: int) -> str:
     return CANDIDATE if bucket(canary, unit) < share_percent else BASELINE
 
 
+def arm_in_use(canary: str, state: str, unit: str, share_percent: int) -> str:
+    """The arm that a unit has in a state of the canary: that of its hash while units are assigned.
+
+    Before and after, all units have the same: the candidate if it is promoted, the baseline in all other states.
+    """
+    if state in ASSIGNING:
+        return arm_of(canary, unit, share_percent)
+    return CANDIDATE if state == "promoted" else BASELINE
+
+
 def arm_tag(canary: str, arm: str) -> str:
     """The tag of a job that records its arm, such as `canary-level3-candidate`."""
-    return f"{_PREFIX}{canary}-{arm}"
-
-
-def read_tag(tag: str) -> tuple[str, str] | None:
-    """The canary and the arm that a tag records; None for any other tag."""
-    canary, _, arm = tag.removeprefix(_PREFIX).rpartition("-")
-    return (canary, arm) if tag.startswith(_PREFIX) and canary and arm in ARMS else None
+    return f"canary-{canary}-{arm}"

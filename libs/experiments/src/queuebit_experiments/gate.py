@@ -49,7 +49,7 @@ class Verdict:
     checks: tuple[Check, ...]
 
 
-def judge(design: Design, baseline: Arm, candidate: Arm, *, extended: bool = False, paired: bool = True) -> Verdict:
+def judge(design: Design, baseline: Arm, candidate: Arm, *, extended: bool = False, by_job: bool = True) -> Verdict:
     """Decide from the counts alone; may be called at any time, as often as wanted.
 
     Args:
@@ -57,10 +57,10 @@ def judge(design: Design, baseline: Arm, candidate: Arm, *, extended: bool = Fal
         baseline: counts of the arm that runs what is in use.
         candidate: counts of the other.
         extended: whether this canary was extended before.
-        paired: whether each job was assigned on its own. If tenants were, jobs of one tenant fail together and the arms
+        by_job: whether each job was assigned on its own. If tenants were, jobs of one tenant fail together and the arms
             cannot be compared by these tests: then only the limit is checked, and a person decides.
     """
-    stops = [*_stops(design, baseline, candidate, paired=paired)]
+    stops = [*_stops(design, baseline, candidate, by_job=by_job)]
     if broken := [it for it in stops if not it.passed]:
         return Verdict("abort" if broken[0].name != "share" else "pause", broken[0].text, tuple(stops))
     needed = design.cases * (2 if extended else 1)
@@ -71,7 +71,7 @@ def judge(design: Design, baseline: Arm, candidate: Arm, *, extended: bool = Fal
             f"{needed} of each are needed"
         )
         return Verdict("continue", text, tuple(stops))
-    if not paired:
+    if not by_job:
         return Verdict(
             "pause",
             "enough jobs ended; tenants were assigned, not jobs, so that a person compares the arms",
@@ -88,7 +88,7 @@ def judge(design: Design, baseline: Arm, candidate: Arm, *, extended: bool = Fal
     return Verdict("pause" if extended else "extend", f"not shown after {fewest} jobs of each arm: {text}", checks)
 
 
-def _stops(design: Design, baseline: Arm, candidate: Arm, *, paired: bool) -> Iterator[Check]:
+def _stops(design: Design, baseline: Arm, candidate: Arm, *, by_job: bool) -> Iterator[Check]:
     """The rules that hold from the first job on. The first one that is broken decides."""
     bar = 1 / design.alpha
     if design.most_failures is not None:
@@ -98,7 +98,7 @@ def _stops(design: Design, baseline: Arm, candidate: Arm, *, paired: bool) -> It
             f"{_percent(design.most_failures)} is the limit"
         )
         yield Check("limit", value < bar, value, bar, text)
-    if not paired:
+    if not by_job:
         return
     # While both arms fail alike, each failure is the candidate's with the probability of its share: a coin, whatever
     # the failure rate does meanwhile.

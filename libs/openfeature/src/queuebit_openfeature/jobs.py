@@ -8,13 +8,10 @@ from typing import Protocol
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.flag_evaluation import FlagEvaluationDetails, FlagValueType
 
-from queuebit_experiments import ARMS, arm_tag
+from queuebit_experiments import ARMS, ASSIGNING, arm_tag
 from queuebit_kernel import job_id
 
-__all__ = ["ASSIGNED", "canary_tags", "job_context"]
-
-ASSIGNED = ("running", "passed")
-"""The states of a canary in which jobs are assigned."""
+__all__ = ["canary_tags", "job_context"]
 
 
 class _HasCredential(Protocol):
@@ -55,5 +52,5 @@ def canary_tags(*evaluated: FlagEvaluationDetails[FlagValueType]) -> Sequence[st
         for it in evaluated
         if it.variant in ARMS
         and "canary" in it.flag_metadata
-        and it.flag_metadata.get("state", ASSIGNED[0]) in ASSIGNED
+        and it.flag_metadata.get("state", ASSIGNING[0]) in ASSIGNING
     ]

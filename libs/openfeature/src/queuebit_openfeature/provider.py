@@ -15,8 +15,7 @@ from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType, Re
 from openfeature.provider import AbstractProvider, Metadata
 
 from queuebit import QueuebitError
-from queuebit_experiments import BASELINE, CANDIDATE, arm_of
-from queuebit_openfeature.jobs import ASSIGNED
+from queuebit_experiments import ASSIGNING, arm_in_use
 
 __all__ = ["CanaryProvider"]
 
@@ -116,10 +115,11 @@ class CanaryProvider(AbstractProvider):
             text = f"no canary of this tenant ever had the flag {flag}"
             return FlagResolutionDetails(default, ErrorCode.FLAG_NOT_FOUND, text, Reason.ERROR)
         unit = _unit(row, context)
-        if row["state"] in ASSIGNED and not unit:
+        if row["state"] in ASSIGNING and not unit:
             text = "the context has no targeting key: make it with job_context"
             return FlagResolutionDetails(default, ErrorCode.TARGETING_KEY_MISSING, text, Reason.ERROR)
-        arm, reason = _arm(row, unit)
+        reason = Reason.SPLIT if row["state"] in ASSIGNING else Reason.STATIC
+        arm = arm_in_use(str(row["canary"]), str(row["state"]), unit, int(row["share_percent"]))
         value = row[arm]
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             text = f"the value of {flag} is {value!r:.80}"
@@ -162,10 +162,3 @@ def _unit(row: _Row, context: EvaluationContext | None) -> str:
     if row["unit"] == "tenant":
         return str(context.attributes.get("tenant") or "")
     return context.targeting_key or ""
-
-
-def _arm(row: _Row, unit: str) -> tuple[str, Reason]:
-    """The arm, and why."""
-    if row["state"] in ASSIGNED:
-        return arm_of(str(row["canary"]), unit, int(row["share_percent"])), Reason.SPLIT
-    return CANDIDATE if row["state"] == "promoted" else BASELINE, Reason.STATIC

@@ -1,22 +1,18 @@
-"""Canaries: judges those that run, and does what the operator asks (ADR 0083, 0084)."""
+"""Judges canaries that run, and appends the facts of all (ADR 0083, 0084)."""
 
 from __future__ import annotations
 
 import logging
-from datetime import datetime
 from typing import Any, Final
 
-from queuebit_alerting.canary_book import LIVE, Canary, CanaryBook
+from queuebit_alerting.canary_book import Canary, CanaryBook
 from queuebit_alerting.canary_counts import CountsJobs, Measured
-from queuebit_alerting.errors import Denied
 from queuebit_alerting.handlers import SOURCE, catch_up
 from queuebit_alerting.ports import Follows
 from queuebit_contracts.canaries import (
-    METRICS,
     MOST_JUDGED,
     ArmCounts,
     CanaryAborted,
-    CanaryAnswer,
     CanaryCheck,
     CanaryDrafted,
     CanaryEnd,
@@ -25,34 +21,19 @@ from queuebit_contracts.canaries import (
     CanaryJudgement,
     CanaryPlan,
     CanaryPromoted,
-    CanaryRequest,
-    CanaryRow,
-    CanaryStart,
     CanaryStarted,
-    Draft,
-    Shadow,
 )
-from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.subjects_alerting import canary as history_of
-from queuebit_experiments import Arm, BadDesign, Design, Metric, Verdict, judge
+from queuebit_experiments import Arm, Design, Metric, Verdict, judge
 from queuebit_kernel import Clock, Stale, Unavailable, event_id
 from queuebit_runtime.log import EventLog
-from queuebit_scheduling.registry import POLICIES
 
-__all__ = ["MOST_LIVE", "AnswerCanaries", "CanaryFact", "KeepCanaries", "design_of", "evidence_of", "flags_for"]
+__all__ = ["COUNTED_SUBJECTS", "CanaryFact", "CanaryWriter", "KeepCanaries", "design_of"]
 
-MOST_LIVE: Final = 20
-"""The most canaries that run at a time: each is counted in every round."""
-
-_SUBJECTS: Final = ("circuit", "compiler", "backend")
+COUNTED_SUBJECTS: Final = ("circuit", "compiler", "backend")
 """The subjects that clients assign job by job, so that the arms can be counted."""
 
-_POLICY: Final = "policy"
-"""The subject that the scheduler compares in shadow; a person decides."""
-
 _MORE_IS_BETTER: Final = ("esp",)
-_TRIES: Final = 5
-"""How often a request is decided again because another fact came first."""
 
 _logger = logging.getLogger(__name__)
 
@@ -74,7 +55,7 @@ def design_of(plan: CanaryPlan) -> Design:
     )
 
 
-def evidence_of(measured: Measured, verdict: Verdict) -> CanaryEvidence:
+def _evidence_of(measured: Measured, verdict: Verdict) -> CanaryEvidence:
     """What a verdict was made of, for the wire."""
     return CanaryEvidence(
         baseline=_counts(measured.baseline),
@@ -87,12 +68,7 @@ def evidence_of(measured: Measured, verdict: Verdict) -> CanaryEvidence:
     )
 
 
-def flags_for(book: CanaryBook, tenant: str, _: Question) -> Answer:
-    """What a client of a tenant needs to evaluate flags."""
-    return Answer(rows=tuple(book.flags(tenant)), sequence=max(book.tails.values(), default=0))
-
-
-class _Canaries:
+class CanaryWriter:
     """Appends facts of canaries, each guarded on all facts of its canary; and judges."""
 
     def __init__(
@@ -127,12 +103,12 @@ class _Canaries:
             raise Unavailable("alerting has no warehouse, in which the jobs of canaries are counted")
         design = design_of(canary.plan)
         measured = await self._counts.counts(canary, design)
-        paired = canary.plan.unit == "job"
-        verdict = judge(design, measured.baseline, measured.candidate, extended=canary.extended, paired=paired)
-        return verdict, evidence_of(measured, verdict)
+        by_job = canary.plan.unit == "job"
+        verdict = judge(design, measured.baseline, measured.candidate, extended=canary.extended, by_job=by_job)
+        return verdict, _evidence_of(measured, verdict)
 
 
-class KeepCanaries(_Canaries):
+class KeepCanaries(CanaryWriter):
     """Judges canaries that run. Of two processes that decide the same, one appends it."""
 
     trouble: str | None = None
@@ -142,7 +118,7 @@ class KeepCanaries(_Canaries):
         """Judge each once; return how many facts were appended. What cannot be counted changes nothing."""
         appended, self.trouble = 0, None
         for it in self._book.live():
-            if it.plan.subject not in _SUBJECTS:
+            if it.plan.subject not in COUNTED_SUBJECTS:
                 continue
             try:
                 appended += await self._keep(it)
@@ -172,162 +148,6 @@ class KeepCanaries(_Canaries):
             case _:
                 return 0
         return 1
-
-
-class AnswerCanaries(_Canaries):
-    """Drafts, starts, promotes, aborts and lists, as the operator asks."""
-
-    async def __call__(self, request: CanaryRequest) -> CanaryAnswer:
-        """Do what is asked; without an order, list.
-
-        Raises:
-            Stale: others changed the canary again and again.
-        """
-        fault: Stale | None = None
-        for _ in range(_TRIES):
-            try:
-                return await self._answer(request)
-            except Denied as error:
-                return CanaryAnswer(errors=(error.reason,))
-            except Stale as error:
-                fault = error
-        raise fault or Stale("canary")
-
-    async def _answer(self, request: CanaryRequest) -> CanaryAnswer:
-        orders = (request.draft, request.start, request.promote, request.abort)
-        if sum(it is not None for it in orders) > 1:
-            raise Denied("malformed", "a request has one order at most: send one for each")
-        if request.draft is not None:
-            return await self._draft(request.draft, request.by)
-        if request.start is not None:
-            return await self._start(self._known(request.start), request.by)
-        if request.promote is not None:
-            order = request.promote
-            return await self._promote(self._known(order.canary), order.reason, request.by, unproven=order.unproven)
-        if request.abort is not None:
-            return await self._abort(self._known(request.abort.canary), request.abort.reason, request.by)
-        return await self._list(request.canary)
-
-    def _known(self, name: str) -> Canary:
-        if name not in self._book.canaries:
-            raise Denied("no_canary", f"there is no canary {name}: `qb canary status` has all")
-        return self._book.canaries[name]
-
-    async def _draft(self, plan: CanaryPlan, by: str) -> CanaryAnswer:
-        draft = Draft.model_validate({**plan.model_dump(), "by": by})
-        if (known := self._book.canaries.get(plan.canary)) is not None:
-            if known.plan.model_copy(update={"by": by}) == draft:
-                return self._done(plan.canary)
-            text = f"{plan.canary} is drafted with another plan: a plan does not change, give this one another name"
-            raise Denied("drafted", text)
-        if plan.subject not in (*_SUBJECTS, _POLICY):
-            subjects = ", ".join((*_SUBJECTS, _POLICY))
-            raise Denied("bad_subject", f"{plan.subject!r} is no subject of this version: {subjects}")
-        if plan.subject == _POLICY and plan.candidate not in POLICIES:
-            policies = ", ".join(sorted(POLICIES))
-            raise Denied("no_policy", f"there is no policy {plan.candidate!r}; there are: {policies}")
-        if unknown := [it.name for it in plan.metrics if it.name not in METRICS]:
-            raise Denied("bad_metric", f"{unknown[0]!r} is no metric of this version: {', '.join(METRICS)}")
-        if plan.baseline == plan.candidate:
-            raise Denied("no_difference", "baseline and candidate are equal: there is nothing to compare")
-        try:
-            design_of(plan)
-        except BadDesign as error:
-            raise Denied("bad_design", str(error)) from error
-        return self._done(plan.canary, await self._append(CanaryDrafted, draft))
-
-    async def _start(self, canary: Canary, by: str) -> CanaryAnswer:
-        if canary.state in LIVE:
-            return self._done(canary.id)
-        if canary.state != "draft":
-            raise Denied("not_draft", f"{canary.id} is {canary.state}: draft another canary")
-        live = self._book.live()
-        if len(live) >= MOST_LIVE:
-            raise Denied("too_many", f"{MOST_LIVE} canaries run already: promote or abort one")
-        for it in live:
-            if it.plan.flag == canary.plan.flag:
-                raise Denied("flag_in_use", f"{it.id} runs with the flag {it.plan.flag}: promote or abort it first")
-        return self._done(canary.id, await self._append(CanaryStarted, CanaryStart(canary=canary.id, by=by)))
-
-    async def _promote(self, canary: Canary, reason: str, by: str, *, unproven: bool) -> CanaryAnswer:
-        if canary.state == "promoted":
-            return self._done(canary.id)
-        if canary.state not in (*LIVE, "paused"):
-            raise Denied("not_running", f"{canary.id} is {canary.state}: only a canary that runs can be promoted")
-        proven = canary.state == "passed"
-        if not proven and not unproven:
-            row = await self._row(canary)
-            text = f"{canary.id} did not pass ({row.reason}): to release it all the same, use --unproven and --reason"
-            raise Denied("not_passed", text)
-        if not proven and not reason:
-            raise Denied("no_reason", "say why it is released although it did not pass: --reason TEXT")
-        data = CanaryEnd(
-            canary=canary.id,
-            by=by,
-            reason=reason or canary.reason,
-            unproven=not proven,
-            evidence=(await self._row(canary)).evidence,
-        )
-        return self._done(canary.id, await self._append(CanaryPromoted, data, by))
-
-    async def _abort(self, canary: Canary, reason: str, by: str) -> CanaryAnswer:
-        if canary.state == "aborted":
-            return self._done(canary.id)
-        if canary.state == "promoted":
-            raise Denied(
-                "promoted", f"{canary.id} is promoted: start a canary whose candidate is what was in use before"
-            )
-        evidence = (await self._row(canary)).evidence
-        data = CanaryEnd(canary=canary.id, by=by, reason=reason or f"aborted by {by}", evidence=evidence)
-        return self._done(canary.id, await self._append(CanaryAborted, data, by))
-
-    def _done(self, name: str, sequence: int = 0) -> CanaryAnswer:
-        return CanaryAnswer(canaries=(_row_of(self._book.canaries[name]),), sequence=sequence)
-
-    async def _list(self, name: str | None) -> CanaryAnswer:
-        if name is not None:
-            return CanaryAnswer(canaries=(await self._row(self._known(name)),))
-        found = sorted(self._book.canaries.values(), key=_order, reverse=True)
-        return CanaryAnswer(canaries=tuple(_row_of(it) for it in found[:100]))
-
-    async def _row(self, canary: Canary) -> CanaryRow:
-        """The row of a canary; of one that is not decided, with what is counted now."""
-        row = _row_of(canary)
-        if canary.plan.subject == _POLICY:
-            return row if canary.is_over else row.model_copy(update={"reason": _agreed(canary.shadow)})
-        if canary.state != "running":
-            return row
-        try:
-            verdict, evidence = await self._judged(canary)
-        except Unavailable as error:
-            return row.model_copy(update={"reason": f"its jobs cannot be counted now: {error}"})
-        return row.model_copy(update={"reason": verdict.reason, "evidence": evidence})
-
-
-def _row_of(it: Canary) -> CanaryRow:
-    return CanaryRow(
-        plan=it.plan,
-        state=it.state,
-        drafted_at=it.drafted_at,
-        started_at=it.started_at,
-        ended_at=it.ended_at,
-        ended_by=it.end.by if it.end else None,
-        extended=it.extended,
-        reason=it.reason,
-        evidence=it.evidence,
-        shadow=it.shadow,
-    )
-
-
-def _agreed(found: Shadow | None) -> str:
-    if found is None or not found.placed:
-        return "not decided: the scheduler has compared no placement yet"
-    share = 100 * found.same / found.placed
-    return f"{share:.1f} % of {found.placed} placements are the same; a person compares, and decides"
-
-
-def _order(it: Canary) -> tuple[bool, datetime]:
-    return not it.is_over, it.drafted_at
 
 
 def _counts(arm: Arm) -> ArmCounts:

@@ -20,15 +20,13 @@ from queuebit_contracts.canaries import (
     Shadow,
 )
 from queuebit_contracts.catalog import AnyEvent
+from queuebit_experiments import ASSIGNING
 from queuebit_runtime.stored import Stored
 
-__all__ = ["FACTS", "LIVE", "Canary", "CanaryBook"]
+__all__ = ["FACTS", "Canary", "CanaryBook"]
 
 FACTS: Final = (CanaryDrafted, CanaryStarted, CanaryJudged, CanaryShadowed, CanaryPromoted, CanaryAborted)
 """All facts about canaries."""
-
-LIVE: Final = ("running", "passed")
-"""The states in which jobs are assigned to both arms, and failures abort."""
 
 _VERDICTS: Final = {"passed": "passed", "extended": "running", "paused": "paused"}
 
@@ -89,7 +87,7 @@ class CanaryBook:
 
     def live(self) -> list[Canary]:
         """Those that the rules watch, the oldest first."""
-        return sorted((it for it in self.canaries.values() if it.state in LIVE), key=lambda it: it.since)
+        return sorted((it for it in self.canaries.values() if it.state in ASSIGNING), key=lambda it: it.since)
 
     def flags(self, tenant: str) -> Iterator[dict[str, Any]]:  # JSON
         """What a client of a tenant needs to evaluate flags: of each flag, the canary that started last."""
