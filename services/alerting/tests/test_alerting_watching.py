@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from queuebit_alerting.drift_adapters import StateFile, StoredSnapshots
-from queuebit_alerting.drift_rows import FIRST, LOOKED
+from queuebit_alerting.drift_rows import FIRST, STEP_KINDS
 from queuebit_alerting.drifting import stream_of
 from queuebit_alerting.state import Signal
 from queuebit_alerting.watching import WatchDrift
@@ -32,7 +32,7 @@ class Warehouse:
     """Rows by kind of step, each with the time at which the log stored them."""
 
     def __init__(self) -> None:
-        self.rows_of: dict[str, list[tuple[datetime, dict[str, Any]]]] = {name: [] for name in LOOKED}
+        self.rows_of: dict[str, list[tuple[datetime, dict[str, Any]]]] = {name: [] for name in STEP_KINDS}
         self.asked: list[tuple[str, int, int]] = []
         self.is_away = self.is_incomplete = False
 
@@ -44,11 +44,11 @@ class Warehouse:
             types = "[" + ",".join(f"'{it}'" for it in ("",)) + "]"
             assert parameters["types"] != types
             kind = next(
-                name for name, it in LOOKED.items() if str(list(it.types)).replace(" ", "") == parameters["types"]
+                name for name, it in STEP_KINDS.items() if str(list(it.types)).replace(" ", "") == parameters["types"]
             )
             times = [int(at.timestamp()) for at, _ in self.rows_of[kind] if at.timestamp() >= since]
             return [{"at": min(times)}] if times else []
-        kind = next(name for name, it in LOOKED.items() if it.sql == sql)
+        kind = next(name for name, it in STEP_KINDS.items() if it.sql == sql)
         until = int(parameters["until"])
         self.asked.append((kind, since, until))
         return [row for at, row in self.rows_of[kind] if since <= at.timestamp() < until]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,10 @@ from queuebit_alerting.adapters import Lease, Scheduler, SecretFiles, Warehouse,
 from queuebit_alerting.backends import BackendsDown
 from queuebit_alerting.bills import Bills
 from queuebit_alerting.calibrating import Calibrations
-from queuebit_alerting.canaries import AnswerCanaries, KeepCanaries, flags_for
+from queuebit_alerting.canaries import KeepCanaries
 from queuebit_alerting.canary_book import CanaryBook
 from queuebit_alerting.canary_counts import CanaryCounts
+from queuebit_alerting.canary_requests import AnswerCanaries, flags_for
 from queuebit_alerting.canary_routes import canary_requests, flag_queries
 from queuebit_alerting.completeness import Completeness
 from queuebit_alerting.drift_adapters import StateFile, StoredSnapshots
@@ -73,7 +74,9 @@ class Alerting(Service):
         promised = _promised(settings.objectives)
         scheduler = Scheduler(self.bus.request)
         self._backends = BackendsDown(scheduler, clock)
-        sources = [self._backends, *self._measured(settings, promised, scheduler, clock), *sources]
+        asked = self._warehouse(settings, clock)
+        measured = [] if asked is None else self._measured(settings, *asked, promised, scheduler, clock)
+        sources = [self._backends, *measured, *sources]
         self._evaluate = Evaluate(self.log, self._book, view, sources, clock, resolve_after_s=documents.resolve_after_s)
         self._notify = Notify(self.log, self._book, view, documents, clock)
         self._send = SendNotifications(
@@ -104,7 +107,8 @@ class Alerting(Service):
             )
         )
         self.work += [self._hold_lease, self._evaluations, self._notifications, self._send.run]
-        self._keep_canaries = self._with_canaries(view, settings, clock)
+        counts = None if asked is None else CanaryCounts(*asked)
+        self._keep_canaries = self._with_canaries(view, counts, clock)
         self.draining.append(self._lease.leave)
         self.detail = lambda: {**self._detail(documents), "objectives": digest(promised)}
         self._measure()
@@ -128,15 +132,24 @@ class Alerting(Service):
             lambda: len(book.undelivered),
         )
 
-    def _measured(
-        self, settings: Settings, promised: Sequence[Objective], liveness: Liveness, clock: Clock
-    ) -> list[SignalSource]:
-        """What the warehouse is asked for; nothing without its password."""
+    def _warehouse(self, settings: Settings, clock: Clock) -> tuple[Warehouse, Callable[[], Awaitable[None]]] | None:
+        """The warehouse, and the check that it has the whole log; None without its password."""
         if settings.warehouse_password_file is None:
-            return []
+            return None
         password = read_secret(settings.warehouse_password_file)
         warehouse = Warehouse(settings.warehouse_url, settings.warehouse_user, password)
-        complete = Completeness(warehouse, self._log_end, clock).require
+        return warehouse, Completeness(warehouse, self._log_end, clock).require
+
+    def _measured(
+        self,
+        settings: Settings,
+        warehouse: Warehouse,
+        complete: Callable[[], Awaitable[None]],
+        promised: Sequence[Objective],
+        liveness: Liveness,
+        clock: Clock,
+    ) -> list[SignalSource]:
+        """What the warehouse is asked for."""
         folder = self.settings.snapshots_dir
         self._drift = WatchDrift(
             warehouse,
@@ -155,13 +168,8 @@ class Alerting(Service):
             self._drift,
         ]
 
-    def _with_canaries(self, follows: View, settings: Settings, clock: Clock) -> KeepCanaries:
-        """Judge canaries, and answer about them; without the warehouse's password, their jobs cannot be counted."""
-        counts = None
-        if settings.warehouse_password_file is not None:
-            password = read_secret(settings.warehouse_password_file)
-            warehouse = Warehouse(settings.warehouse_url, settings.warehouse_user, password)
-            counts = CanaryCounts(warehouse, Completeness(warehouse, self._log_end, clock).require)
+    def _with_canaries(self, follows: View, counts: CanaryCounts | None, clock: Clock) -> KeepCanaries:
+        """Judge canaries, and answer about them; without `counts`, their jobs cannot be counted."""
         self.include(canary_requests(AnswerCanaries(self.log, self._canaries, follows, counts, clock)))
         self.include(flag_queries(partial(flags_for, self._canaries)))
         self.work.append(self._judgements)

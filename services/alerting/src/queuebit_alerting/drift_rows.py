@@ -19,11 +19,11 @@ __all__ = [
     "CALIBRATED",
     "ENDED",
     "FIRST",
-    "LOOKED",
     "RAN",
     "SPENT",
-    "Looked",
+    "STEP_KINDS",
     "Samples",
+    "StepKind",
     "calibrated",
     "ended",
     "ran",
@@ -133,8 +133,8 @@ LIMIT 200
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What is looked at in steps of one length."""
+class StepKind:
+    """What is asked for in steps of one length."""
 
     every: timedelta
     sql: str
@@ -142,13 +142,13 @@ class Looked:
     """The facts without which a step is empty."""
 
 
-LOOKED: Final[Mapping[str, Looked]] = MappingProxyType({
-    "ran": Looked(timedelta(minutes=10), RAN, ("qb.job.completed.v1",)),
-    "calibrated": Looked(timedelta(minutes=10), CALIBRATED, ("qb.backend.calibrated.v1",)),
-    "ended": Looked(timedelta(hours=1), ENDED, ("qb.job.completed.v1", "qb.job.failed.v1")),
-    "spent": Looked(timedelta(days=1), SPENT, ("qb.job.metered.v1", "qb.job.corrected.v1")),
+STEP_KINDS: Final[Mapping[str, StepKind]] = MappingProxyType({
+    "ran": StepKind(timedelta(minutes=10), RAN, ("qb.job.completed.v1",)),
+    "calibrated": StepKind(timedelta(minutes=10), CALIBRATED, ("qb.backend.calibrated.v1",)),
+    "ended": StepKind(timedelta(hours=1), ENDED, ("qb.job.completed.v1", "qb.job.failed.v1")),
+    "spent": StepKind(timedelta(days=1), SPENT, ("qb.job.metered.v1", "qb.job.corrected.v1")),
 })  # fmt: skip
-"""All that is looked at, each in steps of its own."""
+"""All that is asked for, each in steps of its own."""
 
 Samples = Iterator[tuple[Stream, Sample]]
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 
 from pydantic import ValidationError
 
-from queuebit_alerting.drift_rows import FIRST, LOOKED, Looked, calibrated, ended, ran, spent
+from queuebit_alerting.drift_rows import FIRST, STEP_KINDS, StepKind, calibrated, ended, ran, spent
 from queuebit_alerting.drifting import ALERTNAME, drift_signals, stream_of
 from queuebit_alerting.ports import Keeps, Rows, Snapshots
 from queuebit_alerting.state import Signal
@@ -130,7 +130,7 @@ class WatchDrift:
             stored = await self._keeps.read()
             if stored is not None:
                 document = json.loads(stored)
-                reached = {name: int(document["reached"][name]) for name in LOOKED}
+                reached = {name: int(document["reached"][name]) for name in STEP_KINDS}
                 self._watch, self._reached = Watch.restored(document["watch"], self._room), reached
         except (BadState, KeyError, TypeError, ValueError) as error:
             _logger.warning(
@@ -146,7 +146,9 @@ class WatchDrift:
         await self._complete()
         due = self._clock.now() - _LATE
         first = (due - _PAST).timestamp()
-        took = [await self._took(name, it, due, self._reached.get(name, int(first))) for name, it in LOOKED.items()]
+        took = [
+            await self._take_step(name, it, due, self._reached.get(name, int(first))) for name, it in STEP_KINDS.items()
+        ]
         self._changed = self._changed or any(took)
         return any(took)
 
@@ -154,25 +156,25 @@ class WatchDrift:
         await self._keeps.write(lambda: json.dumps({"reached": self._reached, "watch": self._watch.state()}).encode())
         self._stored_at, self._changed = self._clock.monotonic(), False
 
-    async def _took(self, name: str, looked: Looked, due: datetime, reached: int) -> bool:
+    async def _take_step(self, name: str, kind: StepKind, due: datetime, reached: int) -> bool:
         """Take the next step of a kind with anything in it, or pass over all empty ones."""
-        every = int(looked.every.total_seconds())
+        every = int(kind.every.total_seconds())
         last = int(due.timestamp()) // every * every
         if reached >= last:
             return False
-        since = reached if last - reached == every else await self._next(looked, reached, last)
+        since = reached if last - reached == every else await self._next(kind, reached, last)
         if since >= last:
             self._reached[name] = last
             return True
-        found = await self._warehouse.rows(looked.sql, {"since": str(since), "until": str(since + every)})
+        found = await self._warehouse.rows(kind.sql, {"since": str(since), "until": str(since + every)})
         await self._take(name, found, datetime.fromtimestamp(since, UTC))
         self._reached[name] = since + every
         return True
 
-    async def _next(self, looked: Looked, reached: int, last: int) -> int:
+    async def _next(self, kind: StepKind, reached: int, last: int) -> int:
         """The begin of the next step with anything in it; `last` if there is none."""
-        every = int(looked.every.total_seconds())
-        types = "[" + ",".join(f"'{it}'" for it in looked.types) + "]"
+        every = int(kind.every.total_seconds())
+        types = "[" + ",".join(f"'{it}'" for it in kind.types) + "]"
         rows = await self._warehouse.rows(FIRST, {"types": types, "since": str(reached)})
         return int(rows[0]["at"]) // every * every if rows else last
 
