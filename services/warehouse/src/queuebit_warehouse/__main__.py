@@ -34,7 +34,6 @@ def main() -> int:
     try:
         settings = Settings()
         write_logs(LogSettings(), "warehouse")
-        logging.getLogger().setLevel(settings.log_level.upper())
         logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.getLogger().level))
         _serve(settings)
     except CannotStart as refusal:

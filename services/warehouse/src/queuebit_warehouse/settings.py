@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -48,7 +47,6 @@ class Settings(BaseSettings):
     """The most connections without a login; one more closes the oldest of them."""
     head_s: float = Field(default=10, gt=0, le=600)
     """The longest time until the head of a request is complete, in seconds."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
     def is_loopback(self) -> bool:
