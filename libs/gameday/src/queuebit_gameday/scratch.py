@@ -53,6 +53,10 @@ class Operator:
             raise RuntimeError(f"qb {' '.join(words)} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
 
+    def is_verified(self) -> bool:
+        """Whether `qb verify` finds every invariant, from the log alone."""
+        return self.run("verify", "--json").returncode == 0
+
     def ask(self, *words: str) -> Any:  # any JSON
         """The document of a command with `--json`; None if it printed none, as while the stack does not answer."""
         output = self.run(*words, "--json").stdout

@@ -132,7 +132,7 @@ def play(stack: Operator, score: Score) -> None:
     stack.qb("incident", "note", "latest", "a game day: the device returned noise", "--cause", rfc3339(began))
     closed = stack.run("incident", "resolve", "latest", "--reason", "the device was replaced").returncode == 0
     score.check("repair", "the incident is resolved, with its cause", closed)
-    score.check("repair", "`qb verify` finds every invariant", stack.run("verify", "--json").returncode == 0)
+    score.check("repair", "`qb verify` finds every invariant", stack.is_verified())
 
 
 def _newest(stack: Operator, state: str) -> str | None:
