@@ -65,7 +65,7 @@ docs: setup ## the documentation as one site, in build/docs/site
 format: setup ## rewrite the code in the one format
 	$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format .
 
-generate: setup ## write the schemas and the AsyncAPI document anew
+generate: setup ## write all generated files: schemas, AsyncAPI, OpenAPI, pages, dashboards
 	$(PY) -m queuebit_contracts.generate
 	$(PY) -m queuebit_contracts.indicator_page
 	$(PY) -m tests.contracts.services_document

@@ -13,6 +13,50 @@ _TABLE, _LOGS = 1, 2
 _BACKENDS = "SELECT DISTINCT backend FROM events WHERE type = 'qb.backend.registered.v1' ORDER BY backend"
 _CALIBRATED = "type = 'qb.backend.calibrated.v1' AND backend IN (${backend:singlequote}) AND $__timeFilter(stored_at)"
 
+_FIDELITIES = """
+WITH
+    kinds AS (
+        SELECT backend, argMax(JSONExtractString(data, 'kind'), seq) AS kind
+        FROM events
+        WHERE type = 'qb.backend.registered.v1'
+        GROUP BY backend),
+    circuits AS (
+        SELECT tenant, job, argMax(JSONExtractString(data, 'circuit'), seq) AS circuit
+        FROM events
+        WHERE type = 'qb.job.accepted.v1'
+        GROUP BY tenant, job),
+    pools AS (
+        SELECT
+            ran.tenant AS tenant, whose.circuit AS circuit, ran.backend AS backend, sort.kind AS kind,
+            count() AS jobs,
+            sumMap(JSONExtract(
+                JSONExtractString(ran.data, 'result', 'inline'), 'Map(String, UInt64)')) AS counts,
+            toFloat64(arraySum(mapValues(counts))) AS shots
+        FROM events AS ran FINAL
+        INNER JOIN circuits AS whose ON whose.tenant = ran.tenant AND whose.job = ran.job
+        LEFT ANY JOIN kinds AS sort ON sort.backend = ran.backend
+        WHERE ran.type = 'qb.job.completed.v1' AND $__timeFilter(ran.stored_at)
+            AND JSONExtractString(ran.data, 'result', 'media_type') = 'application/json'
+        GROUP BY tenant, circuit, backend, kind
+        HAVING shots > 0)
+SELECT
+    device.tenant AS tenant,
+    substring(device.circuit, 8, 12) AS circuit,
+    device.backend AS backend,
+    ideal.backend AS simulator,
+    device.jobs AS jobs,
+    toUInt64(device.shots) AS shots,
+    pow(arraySum(
+        it -> sqrt(device.counts[it] / device.shots * ideal.counts[it] / ideal.shots),
+        mapKeys(device.counts)), 2) AS fidelity
+FROM pools AS device
+INNER JOIN pools AS ideal ON ideal.tenant = device.tenant AND ideal.circuit = device.circuit
+WHERE ideal.kind = 'simulator' AND device.kind != 'simulator' AND device.backend IN (${backend:singlequote})
+ORDER BY fidelity, tenant, circuit, backend
+LIMIT 100
+"""
+"""The fidelity of each circuit on each device to its distribution on a simulator."""
+
 
 def debug() -> board.Dashboard:
     """The dashboard."""
@@ -35,7 +79,7 @@ def debug() -> board.Dashboard:
         .with_panel(_two_qubit())
         .with_panel(_readout())
         .with_panel(_drift())
-        .with_panel(_beside())
+        .with_panel(_fidelities())
         .with_row(board.Row("Logs"))
         .with_panel(_tail())
     )
@@ -164,56 +208,12 @@ def _drift() -> Builder[Panel]:
     )
 
 
-def _beside() -> Builder[Panel]:
+def _fidelities() -> Builder[Panel]:
     return rows(
         "Simulators beside devices",
         "Circuits that ran on a simulator and on another backend: the classical fidelity of their distributions of "
         "results, (sum of sqrt(p q))². Results within their event are compared, up to 16 KiB.",
-        sql(
-            """
-            WITH
-                kinds AS (
-                    SELECT backend, argMax(JSONExtractString(data, 'kind'), seq) AS kind
-                    FROM events
-                    WHERE type = 'qb.backend.registered.v1'
-                    GROUP BY backend),
-                circuits AS (
-                    SELECT tenant, job, argMax(JSONExtractString(data, 'circuit'), seq) AS circuit
-                    FROM events
-                    WHERE type = 'qb.job.accepted.v1'
-                    GROUP BY tenant, job),
-                pools AS (
-                    SELECT
-                        ran.tenant AS tenant, whose.circuit AS circuit, ran.backend AS backend, sort.kind AS kind,
-                        count() AS jobs,
-                        sumMap(JSONExtract(
-                            JSONExtractString(ran.data, 'result', 'inline'), 'Map(String, UInt64)')) AS counts,
-                        toFloat64(arraySum(mapValues(counts))) AS shots
-                    FROM events AS ran FINAL
-                    INNER JOIN circuits AS whose ON whose.tenant = ran.tenant AND whose.job = ran.job
-                    LEFT ANY JOIN kinds AS sort ON sort.backend = ran.backend
-                    WHERE ran.type = 'qb.job.completed.v1' AND $__timeFilter(ran.stored_at)
-                        AND JSONExtractString(ran.data, 'result', 'media_type') = 'application/json'
-                    GROUP BY tenant, circuit, backend, kind
-                    HAVING shots > 0)
-            SELECT
-                device.tenant AS tenant,
-                substring(device.circuit, 8, 12) AS circuit,
-                device.backend AS backend,
-                ideal.backend AS simulator,
-                device.jobs AS jobs,
-                toUInt64(device.shots) AS shots,
-                pow(arraySum(
-                    it -> sqrt(device.counts[it] / device.shots * ideal.counts[it] / ideal.shots),
-                    mapKeys(device.counts)), 2) AS fidelity
-            FROM pools AS device
-            INNER JOIN pools AS ideal ON ideal.tenant = device.tenant AND ideal.circuit = device.circuit
-            WHERE ideal.kind = 'simulator' AND device.kind != 'simulator' AND device.backend IN (${backend:singlequote})
-            ORDER BY fidelity, tenant, circuit, backend
-            LIMIT 100
-            """,
-            _TABLE,
-        ),
+        sql(_FIDELITIES, _TABLE),
     )
 
 
