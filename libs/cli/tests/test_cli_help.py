@@ -6,7 +6,8 @@ import re
 from argparse import _SubParsersAction
 from itertools import chain
 
-from queuebit_cli.parser import TOPICS, build
+from queuebit_cli.parser import build
+from queuebit_cli.topics import TOPICS
 
 
 def test_help_lists_each_command_once_under_its_topic() -> None:

@@ -34,8 +34,9 @@ from queuebit_cli.parser_operator import (
 from queuebit_cli.parser_probes import gameday_commands, probe_commands, smoke_commands
 from queuebit_cli.parser_slo import slo_commands
 from queuebit_cli.parser_templates import template_commands
+from queuebit_cli.topics import TOPICS
 
-__all__ = ["TOPICS", "build"]
+__all__ = ["build"]
 
 _EPILOG = """\
 first steps: qb up --detach, then qb submit FILE.qasm --wait
@@ -44,16 +45,6 @@ exit codes:  0 done, 1 a job failed or a check did not hold, 2 bad usage,
              3 refused, 4 stack unreachable, 5 a dry run differs,
              130 interrupted
 """
-TOPICS = {
-    "jobs": ("submit", "plan", "jobs", "job", "session", "template", "hybrid", "sidecar", "estimate", "ci", "backends"),
-    "money": ("balances", "charges", "report", "invoice", "prices", "ledger", "reconcile"),
-    "quality": ("slo", "alerts", "silence", "incident", "canary", "probe", "smoke", "gameday", "readiness"),
-    "proof": ("receipt", "verify"),
-    "interfaces": ("console", "token", "webhooks", "events", "sql"),
-    "tenants": ("tenant", "apply", "export"),
-    "the stack": ("up", "down", "status", "logs", "doctor", "backup", "recover", "warehouse", "containers"),
-}
-"""The commands as help lists them."""
 
 _ANYWHERE = "where to run; default: the cheapest ideal simulator that fits (or of the project's default kind)"
 _FILE = "OpenQASM, QIR (.ll, .bc), Q# (.qs), or a batch (.json); `-` is standard input"

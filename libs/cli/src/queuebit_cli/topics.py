@@ -1,0 +1,16 @@
+"""The commands by topic."""
+
+from __future__ import annotations
+
+__all__ = ["TOPICS"]
+
+TOPICS = {
+    "jobs": ("submit", "plan", "jobs", "job", "session", "template", "hybrid", "sidecar", "estimate", "ci", "backends"),
+    "money": ("balances", "charges", "report", "invoice", "prices", "ledger", "reconcile"),
+    "quality": ("slo", "alerts", "silence", "incident", "canary", "probe", "smoke", "gameday", "readiness"),
+    "proof": ("receipt", "verify"),
+    "interfaces": ("console", "token", "webhooks", "events", "sql"),
+    "tenants": ("tenant", "apply", "export"),
+    "the stack": ("up", "down", "status", "logs", "doctor", "backup", "recover", "warehouse", "containers"),
+}
+"""The commands as help lists them."""
