@@ -7,6 +7,7 @@ the digest of the bytes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -123,6 +124,13 @@ def encode(snapshot: Snapshot) -> bytes:
         },
         "groups": [_group(it) for it in snapshot.groups],
     }
+    _add_later_columns(document, snapshot)
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+
+
+def _add_later_columns(document: dict[str, Any], snapshot: Snapshot) -> None:  # as JSON
+    """Add what the version of a snapshot has beside version 1."""
+    backends = snapshot.backends
     if (version := _version(snapshot)) >= _SESSIONS:
         document["version"] = version
         document["backends"]["owed_us"] = [it.owed_us for it in backends]
@@ -134,7 +142,6 @@ def encode(snapshot: Snapshot) -> bytes:
         for group, it in zip(document["groups"], snapshot.groups, strict=True):
             group["fallback"] = [candidate.fallback for candidate in it.jobs[0].candidates]
             group["fallback_after_us"] = it.jobs[0].fallback_after_us
-    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
 
 def decode(content: bytes) -> Snapshot:
@@ -183,31 +190,14 @@ def _group(group: CandidateGroup) -> Json:
 
 
 def _snapshot(document: Document) -> Snapshot:
-    backends, tenants, run_times = document.backends, document.tenants, document.run_times
+    tenants, run_times = document.tenants, document.run_times
     if unknown := {it.tenant for it in document.groups} - set(tenants.name):
         raise ValueError(f"it has jobs of the tenants {', '.join(sorted(unknown))}, but not these tenants")
-    nothing = [0] * len(backends.name)
-    owed_us, sessions = backends.owed_us or nothing, backends.sessions or nothing
-    out_since_us = backends.out_since_us or [None] * len(backends.name)
     snapshot = Snapshot(
         policy=document.policy,
         at_us=document.at_us,
         limit=document.limit,
-        backends=tuple(
-            BackendCapacity(*row)
-            for row in zip(
-                backends.name,
-                backends.slots,
-                backends.queue_depth,
-                backends.taken,
-                backends.backlog_us,
-                backends.silent_since_us,
-                owed_us,
-                sessions,
-                out_since_us,
-                strict=True,
-            )
-        ),
+        backends=tuple(_read_backends(document.backends)),
         tenants=tuple(
             Tenant(name, share, Served(us, period), outstanding_us)
             for name, share, us, period, outstanding_us in zip(
@@ -225,6 +215,22 @@ def _snapshot(document: Document) -> Snapshot:
     if _version(snapshot) != document.version:
         raise ValueError("its version is not the lowest that has everything in it")
     return snapshot
+
+
+def _read_backends(backends: _Backends) -> Iterator[BackendCapacity]:
+    nothing = [0] * len(backends.name)
+    columns = (
+        backends.name,
+        backends.slots,
+        backends.queue_depth,
+        backends.taken,
+        backends.backlog_us,
+        backends.silent_since_us,
+        backends.owed_us or nothing,
+        backends.sessions or nothing,
+        backends.out_since_us or [None] * len(backends.name),
+    )
+    return (BackendCapacity(*row) for row in zip(*columns, strict=True))
 
 
 def _read_group(group: _Group) -> CandidateGroup:
