@@ -91,21 +91,7 @@ class Alerting(Service):
         )
         answer = AnswerOperator(self.log, self._book, view, documents, self._send.test, clock)
         self.include(operator_requests(answer))
-        self._keep_incidents = KeepIncidents(
-            self.log, self._book, self._incidents, view, documents, clock, settings.incident_rules
-        )
-        self.include(
-            incident_requests(
-                AnswerIncidents(
-                    self.log,
-                    self._book,
-                    self._incidents,
-                    view,
-                    lambda: Quieting(self._book, documents, clock.now()),
-                    clock,
-                )
-            )
-        )
+        self._keep_incidents = self._with_incidents(view, documents, settings, clock)
         self.work += [self._hold_lease, self._evaluations, self._notifications, self._send.run]
         counts = None if asked is None else CanaryCounts(*asked)
         self._keep_canaries = self._with_canaries(view, counts, clock)
@@ -167,6 +153,16 @@ class Alerting(Service):
             Paced(Bills(warehouse, complete), _SLOWLY_S, clock),
             self._drift,
         ]
+
+    def _with_incidents(self, follows: View, documents: Alerts, settings: Settings, clock: Clock) -> KeepIncidents:
+        """Open, continue and end incidents, and answer about them."""
+        book, incidents = self._book, self._incidents
+        quieting = partial(self._quieting, documents, clock)
+        self.include(incident_requests(AnswerIncidents(self.log, book, incidents, follows, quieting, clock)))
+        return KeepIncidents(self.log, book, incidents, follows, documents, clock, settings.incident_rules)
+
+    def _quieting(self, documents: Alerts, clock: Clock) -> Quieting:
+        return Quieting(self._book, documents, clock.now())
 
     def _with_canaries(self, follows: View, counts: CanaryCounts | None, clock: Clock) -> KeepCanaries:
         """Judge canaries, and answer about them; without `counts`, their jobs cannot be counted."""
