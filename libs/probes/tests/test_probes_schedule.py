@@ -46,6 +46,31 @@ def test_runs_are_spread_over_the_hour() -> None:
     assert quarters[-1] == 50
 
 
+def test_a_probe_that_becomes_rarer_runs_again_within_its_new_time() -> None:
+    def at(minutes: int) -> Probes:
+        return Probes.model_validate({"probe": {"a": {"circuit": "ghz", "backends": ["*"], "every_minutes": minutes}}})
+
+    (often,) = due(at(5), ["aer"], {}, NOON)
+    newest = {("a", "aer"): often.slot}
+    runs = [due(at(60), ["aer"], newest, NOON + timedelta(minutes=it)) for it in (0, 60, 120)]
+    assert all(runs)
+
+
+def test_a_clock_that_was_a_year_ahead_stops_no_probe() -> None:
+    newest = {(it.probe, it.backend): it.slot for it in due(HOURLY, ["aer"], {}, NOON + timedelta(days=365))}
+    found = due(HOURLY, ["aer"], newest, NOON)
+    assert {it.probe for it in found} == {"ghz", "mirror"}
+    assert not due(HOURLY, ["aer"], {(it.probe, it.backend): it.slot for it in found}, NOON)
+
+
+def test_what_has_not_run_for_longest_is_first() -> None:
+    (ghz, mirror) = due(HOURLY, ["aer"], {}, NOON)
+    newest = {("ghz", "aer"): ghz.slot - 3600, ("mirror", "aer"): mirror.slot - 7200}
+    assert [it.probe for it in due(HOURLY, ["aer"], newest, NOON)] == ["mirror", "ghz"]
+    del newest["ghz", "aer"]
+    assert [it.probe for it in due(HOURLY, ["aer"], newest, NOON)] == ["ghz", "mirror"]
+
+
 def test_a_run_has_one_name_among_those_of_its_backend() -> None:
     document = Probes.model_validate(
         {"probe": {name: {"circuit": "ghz", "backends": ["*"]} for name in ("a", "a-1", "a-1-2")}}

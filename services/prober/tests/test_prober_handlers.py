@@ -108,14 +108,11 @@ async def test_a_run_that_is_under_way_is_not_started_again() -> None:
     assert prober.run.running == 0
 
 
-async def test_an_older_finding_does_not_hide_a_newer_one() -> None:
+async def test_after_a_clock_that_was_ahead_a_slot_runs_once() -> None:
     log = MemoryLog()
     prober = Prober(log, LocalPlatform())
-    await prober.look()
-    (first, _) = findings(log)
-    prober.newest.note(first.model_copy(update={"slot": first.slot - 1, "state": "failed"}))
-    assert prober.newest.count() == {"passed": 2}
-    assert prober.newest.slots[first.probe, "aer"] == first.slot
+    assert await prober.look(NOON + timedelta(days=365)) == 2
+    assert [await prober.look() for _ in range(3)] == [2, 1, 0]
 
 
 def test_a_run_has_a_subject_of_its_own() -> None:

@@ -1,4 +1,4 @@
-"""What the prober knows: the newest slot with a finding, of each probe and backend."""
+"""What the prober knows: the slot of the last finding, of each probe and backend."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ class Newest:
             self.note(stored.event.data)
 
     def note(self, finding: ProbeFinding) -> None:
-        """Keep a finding if it is the newest of its probe and backend."""
+        """Keep a finding as the last of its probe and backend, whatever its slot: a clock may have been wrong."""
         key = (finding.probe, finding.backend)
-        if self.slots.get(key, -1) <= finding.slot:
-            self.slots[key] = finding.slot
-            self._states[key] = finding.state
+        self.slots[key] = finding.slot
+        self._states[key] = finding.state
 
     def count(self) -> dict[str, int]:
-        """How many probes are in each state, by their newest finding."""
+        """How many probes are in each state, by their last finding."""
         return dict(sorted(Counter(self._states.values()).items()))
