@@ -74,11 +74,14 @@ class Kept:
     def __init__(self) -> None:
         self.body: bytes | None = None
         self.writes = 0
+        self.is_full = False
 
     async def read(self) -> bytes | None:
         return self.body
 
     async def write(self, encode: Callable[[], bytes]) -> None:
+        if self.is_full:
+            raise Unavailable("no space left on device")
         self.body, self.writes = encode(), self.writes + 1
 
 
@@ -180,13 +183,57 @@ async def test_a_restart_continues_where_the_state_was_stored(stops: int) -> Non
     assert len(asked) < 150 + 3 * 10
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"reached":{},"watch":[]}', b'{"reached":{"ran":"x"},"watch":7}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"reached":{},"watch":[]}',
+        b'{"reached":{"ran":"x"},"watch":7}',
+        b'{"reached":{"ran":Infinity},"watch":[]}',
+        b'{"reached":{"ran":1e400,"calibrated":0,"ended":0,"spent":0},"watch":[]}',
+    ],
+)
 async def test_a_state_that_cannot_be_used_is_learned_again(body: bytes) -> None:
     world = World()
     world.bell(0, 120, 0.95)
     world.bell(120, 150, 0.8)
     world.kept.body = body
     assert await said(await present(world.process())) == {stream_of(QUALITY): True}
+
+
+async def test_a_state_that_cannot_be_stored_stops_nothing_and_is_stored_later(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World()
+    world.bell(0, 120, 0.95)
+    world.bell(120, 150, 0.8)
+    world.kept.is_full = True
+    it = await present(world.process())
+    assert await said(it) == {stream_of(QUALITY): True}
+    await it.advance()
+    assert caplog.text.count("no space left") == 1
+    world.kept.is_full = False
+    await it.advance()
+    assert world.kept.writes == 1
+
+
+async def test_a_clock_that_was_a_year_ahead_stops_no_steps() -> None:
+    world = World()
+    world.bell(0, 120, 0.95)
+    world.clock.wall += 365 * DAY
+    it = await present(world.process())
+    world.clock.wall = NOON
+    await present(it)
+    world.warehouse.asked.clear()
+    world.warehouse.ran(NOON + timedelta(minutes=5), 0.95, "later")
+    world.clock.passes(1200)
+    while await it.advance():
+        pass
+    begin = int(NOON.timestamp())
+    assert ("ran", begin, begin + 600) in world.warehouse.asked
 
 
 async def test_what_cannot_be_measured_is_taken_later() -> None:
@@ -243,6 +290,8 @@ async def test_the_state_is_a_file_that_is_replaced_as_a_whole(tmp_path: Path) -
         await file.write(lambda body=body: body)  # type: ignore[misc]
         assert await file.read() == body
     assert [it.name for it in tmp_path.iterdir()] == ["drift-a.b.json"]
+    with pytest.raises(Unavailable, match="cannot be written"):
+        await StateFile(tmp_path / "missing" / "drift.json").write(lambda: b"four")
     nowhere = StateFile(None)
     await nowhere.write(lambda: b"three")
     assert await nowhere.read() is None

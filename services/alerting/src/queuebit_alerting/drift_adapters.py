@@ -6,10 +6,12 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from queuebit_contracts.topology import PLATFORM
 from queuebit_contracts.wire import Payload
+from queuebit_kernel import Unavailable
 from queuebit_runtime.payloads import Missing, PayloadStore
 
 __all__ = ["StateFile", "StoredSnapshots"]
@@ -26,7 +28,11 @@ class StateFile:
         return await asyncio.to_thread(self._read)
 
     async def write(self, encode: Callable[[], bytes]) -> None:
-        """Encode and write in another thread, while the caller waits and changes nothing."""
+        """Encode and write in another thread, while the caller waits and changes nothing.
+
+        Raises:
+            Unavailable: it cannot be written, such as on a full disk; what was written last is still there.
+        """
         if self._path is not None:
             await asyncio.to_thread(self._write, self._path, encode)
 
@@ -38,8 +44,13 @@ class StateFile:
 
     def _write(self, path: Path, encode: Callable[[], bytes]) -> None:
         draft = path.with_suffix(f".{os.getpid()}")
-        draft.write_bytes(encode())
-        draft.replace(path)
+        try:
+            draft.write_bytes(encode())
+            draft.replace(path)
+        except OSError as error:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
 
 
 class StoredSnapshots:

@@ -80,6 +80,8 @@ class WatchDrift:
         self._is_present = False
         self._trouble = ""
         """Why the newest steps are missing; empty if none is."""
+        self._unstored = ""
+        """Why the state could not be stored the last time; empty if it was."""
 
     @property
     def detail(self) -> dict[str, str | int]:
@@ -132,7 +134,7 @@ class WatchDrift:
                 document = json.loads(stored)
                 reached = {name: int(document["reached"][name]) for name in STEP_KINDS}
                 self._watch, self._reached = Watch.restored(document["watch"], self._room), reached
-        except (BadState, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, BadState, KeyError, RecursionError, TypeError, ValueError) as error:
             _logger.warning(
                 "the state of drift cannot be used, the last %d days are taken again: %s", _PAST.days, error
             )
@@ -153,13 +155,26 @@ class WatchDrift:
         return any(took)
 
     async def _store(self) -> None:
-        await self._keeps.write(lambda: json.dumps({"reached": self._reached, "watch": self._watch.state()}).encode())
-        self._stored_at, self._changed = self._clock.monotonic(), False
+        """Store the state; if that is impossible, go on, and try it with the next step: only a restart would notice."""
+        self._stored_at = self._clock.monotonic()
+        try:
+            await self._keeps.write(
+                lambda: json.dumps({"reached": self._reached, "watch": self._watch.state()}).encode()
+            )
+        except Unavailable as error:
+            if not self._unstored:
+                _logger.warning("the state of drift is not stored, a restart takes its steps again: %s", error)
+            self._unstored = str(error)
+        else:
+            self._changed, self._unstored = False, ""
 
     async def _take_step(self, name: str, kind: StepKind, due: datetime, reached: int) -> bool:
         """Take the next step of a kind with anything in it, or pass over all empty ones."""
         every = int(kind.every.total_seconds())
         last = int(due.timestamp()) // every * every
+        if reached > last + every:  # the clock was ahead: without this, nothing is taken until it is there again
+            _logger.warning("steps of drift were taken up to a later time than now: the clock was changed")
+            self._reached[name] = last
         if reached >= last:
             return False
         since = reached if last - reached == every else await self._next(kind, reached, last)
