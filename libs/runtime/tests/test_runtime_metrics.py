@@ -225,6 +225,13 @@ async def test_metrics_are_served_beside_the_health_also_of_a_service_that_canno
     assert body.endswith("# EOF\n")
 
 
+@pytest.mark.parametrize("version", ["foo", '"1.0.0"', "1.x"])
+async def test_a_version_that_is_no_number_gets_the_text(metrics: Metrics, version: str) -> None:
+    head, _ = await scrape(metrics, f"application/openmetrics-text; version={version}")
+    assert head.startswith("HTTP/1.1 200 OK")
+    assert "text/plain" in head
+
+
 async def test_promtool_finds_nothing_to_complain_about(metrics: Metrics) -> None:
     tool = shutil.which("promtool")
     if tool is None:

@@ -187,8 +187,15 @@ async def test_without_a_variable_nothing_changes() -> None:
     assert subprocess.run([sys.executable, "-c", look], check=False).returncode == 0
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "much"},
+        *({"OTEL_METRIC_EXPORT_INTERVAL": it} for it in ("0", "-5", "nan", "often")),
+    ],
+)
 async def test_a_wrong_variable_stops_no_service(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    wrong: dict[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await run({**ALL, "OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "much"}, monkeypatch)
+    await run({**ALL, **wrong}, monkeypatch)
     assert "nothing is exported" in caplog.text

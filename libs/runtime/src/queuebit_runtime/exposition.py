@@ -17,11 +17,14 @@ __all__ = ["exposition", "process_families"]
 
 
 def exposition(metrics: Metrics, accept: str = "") -> tuple[str, bytes]:
-    """The media type and the text of all metrics, in the form that an `Accept` header prefers.
+    """The media type and the text of all metrics, in the form that an `Accept` header prefers; as text if it is not sound.
 
     Processor time, memory and descriptors of the process are added, under the names that Prometheus's clients share.
     """
-    encode, media_type = choose_encoder(accept)
+    try:
+        encode, media_type = choose_encoder(accept)
+    except TypeError:  # the library compares a version that is no number
+        encode, media_type = choose_encoder("")
     return media_type, encode(_Families(metrics))
 
 

@@ -80,6 +80,9 @@ class Export:
                 await asyncio.gather(*(asyncio.to_thread(it) for it in self._closing))
 
     def _begin(self) -> None:
+        every_s = float(self._environment.get("OTEL_METRIC_EXPORT_INTERVAL") or _EVERY_MS) / 1000
+        if not every_s > 0:
+            raise ValueError("OTEL_METRIC_EXPORT_INTERVAL is not above 0 milliseconds")
         if "TRACES" in self._signals and self._tracing is not None:
             spans = BatchSpanProcessor(OTLPSpanExporter())
             self._closing.append(partial(spans.shutdown))
@@ -91,7 +94,6 @@ class Export:
             self._closing += [partial(logging.getLogger().removeHandler, handler), records.shutdown]
         if "METRICS" in self._signals:
             exporter = OTLPMetricExporter()
-            every_s = float(self._environment.get("OTEL_METRIC_EXPORT_INTERVAL") or _EVERY_MS) / 1000
             self._closing.append(partial(self._last_metrics, exporter))
             self._sending = asyncio.get_running_loop().create_task(self._send_metrics(exporter, every_s))
 
