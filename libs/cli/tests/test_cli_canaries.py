@@ -98,7 +98,18 @@ def test_each_command_is_one_order(service: Service, capsys: pytest.CaptureFixtu
     assert "for every job" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("text", "why"), [("canary = ", "is not TOML"), (None, "cannot be read")])
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("canary = ", "is not TOML"),
+        (None, "cannot be read"),
+        ('metrics = ["latency"]', "metrics is a table"),
+        ("candidate = nan", "candidate is no JSON"),
+        ("baseline = [{ level = inf }]", "baseline is no JSON"),
+        ("candidate = 1e400", "candidate is no JSON"),
+        ("candidate = 2026-11-30", "candidate is no JSON"),
+    ],
+)
 @pytest.mark.usefixtures("service")
 def test_a_file_that_is_no_plan_is_refused(
     text: str | None, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

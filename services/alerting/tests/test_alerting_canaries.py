@@ -232,6 +232,10 @@ async def test_a_repeated_request_changes_nothing(world: World) -> None:
         ({"canary": "other", "subject": "weather"}, "bad_subject"),
         ({"canary": "other", "metrics": [{"name": "charm", "ratio": "1"}]}, "bad_metric"),
         ({"canary": "other", "margin": "0"}, "bad_design"),
+        ({"canary": "other", "margin": "999999999999999999"}, "bad_design"),
+        ({"canary": "other", "candidate": "x" * 5000}, "large_value"),
+        ({"canary": "other", "subject": "backend", "baseline": "aer", "candidate": 3}, "bad_value"),
+        ({"canary": "other", "subject": "policy", "baseline": "fair", "candidate": ["fair"]}, "bad_value"),
     ],
 )
 async def test_a_plan_that_cannot_be_kept_is_refused(world: World, change: dict[str, Any], code: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Final
 
@@ -28,13 +29,19 @@ from queuebit_experiments import ASSIGNING, BadDesign
 from queuebit_kernel import Stale, Unavailable
 from queuebit_scheduling.registry import POLICIES
 
-__all__ = ["MOST_LIVE", "AnswerCanaries", "flags_for"]
+__all__ = ["MOST_LIVE", "MOST_VALUE", "AnswerCanaries", "flags_for"]
 
 MOST_LIVE: Final = 20
 """The most canaries that run at a time: each is counted in every round."""
 
+MOST_VALUE: Final = 4_000
+"""The most characters of a value as JSON: all flags of a tenant are one answer."""
+
 _POLICY: Final = "policy"
 """The subject that the scheduler compares in shadow; a person decides."""
+
+_NAMED: Final = ("backend", _POLICY)
+"""The subjects whose values are names."""
 
 _SUBJECTS: Final = (*COUNTED_SUBJECTS, _POLICY)
 _TRIES: Final = 5
@@ -95,6 +102,11 @@ class AnswerCanaries(CanaryWriter):
         if plan.subject not in _SUBJECTS:
             subjects = ", ".join(_SUBJECTS)
             raise Denied("bad_subject", f"{plan.subject!r} is no subject of this version: {subjects}")
+        if max(len(json.dumps(it)) for it in (plan.baseline, plan.candidate)) > MOST_VALUE:
+            raise Denied("large_value", f"a value has at most {MOST_VALUE} characters of JSON: every client reads it")
+        is_named = isinstance(plan.baseline, str) and isinstance(plan.candidate, str)
+        if plan.subject in _NAMED and not is_named:
+            raise Denied("bad_value", f"the values of a {plan.subject} are names")
         if plan.subject == _POLICY and plan.candidate not in POLICIES:
             policies = ", ".join(sorted(POLICIES))
             raise Denied("no_policy", f"there is no policy {plan.candidate!r}; there are: {policies}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from argparse import Namespace
+from datetime import date, time
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +81,22 @@ def _plan(file: Path) -> dict[str, Any]:  # JSON
         raise Stop(Exit.USAGE, f"{file} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise Stop(Exit.USAGE, f"{file} is not TOML: {error}") from error
-    plan["metrics"] = [{"name": name, "ratio": str(ratio)} for name, ratio in plan.get("metrics", {}).items()]
+    metrics = plan.get("metrics", {})
+    if not isinstance(metrics, dict):
+        raise Stop(Exit.USAGE, f"{file}: metrics is a table of limits, such as metrics = {{ latency = 1.1 }}")
+    if broken := [it for it in _VALUES if not _is_json(plan.get(it))]:
+        raise Stop(Exit.USAGE, f"{file}: {broken[0]} is no JSON: it has a time, or a number that is not finite")
+    plan["metrics"] = [{"name": name, "ratio": str(ratio)} for name, ratio in metrics.items()]
     return {
         name: _json(value) if name in _VALUES else str(value) if isinstance(value, Decimal) else value
         for name, value in plan.items()
     }
+
+
+def _is_json(value: Any) -> bool:  # TOML
+    if isinstance(value, (list, dict)):
+        return all(map(_is_json, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, (date, time)) and (not isinstance(value, Decimal) or isfinite(float(value)))
 
 
 def _json(value: Any) -> Any:  # TOML to JSON
