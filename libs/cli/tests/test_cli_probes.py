@@ -83,6 +83,16 @@ def test_no_backend_is_no_success(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "there is no backend none" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("amount", ["abc", "5,00", "-1", "1 euro"])
+def test_a_limit_that_is_no_amount_is_a_usage_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], amount: str
+) -> None:
+    local = platform(monkeypatch)
+    assert main(["smoke", f"--max-cost={amount}"]) == 2
+    assert "--max-cost" in capsys.readouterr().err
+    assert not local.submissions
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     found = Home(tmp_path / "home")

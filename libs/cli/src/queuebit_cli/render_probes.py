@@ -22,10 +22,10 @@ SELECT
     state NOT IN ('below', 'failed') AS good
 FROM events FINAL
 WHERE type = 'qb.probe.judged.v1'
-ORDER BY probe, backend, JSONExtractUInt(data, 'slot') DESC
+ORDER BY probe, backend, seq DESC
 LIMIT 1 BY probe, backend
 """
-"""The newest finding of each probe and backend."""
+"""The last finding of each probe and backend: a clock that was ahead does not hide later ones."""
 
 
 def probe_rows(rows: Sequence[Row]) -> list[Row]:

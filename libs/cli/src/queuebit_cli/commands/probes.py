@@ -100,10 +100,12 @@ def _document(home: Home) -> Probes:
 
 def smoke(args: Namespace, out: Output) -> Exit:
     """Run the smoke test: 0 if every circuit gave its result, else 1."""
+    from queuebit.amounts import money_of
     from queuebit_probes.smoke import SmokeOptions, chosen
     from queuebit_probes.smoke import smoke as tested
 
-    options = SmokeOptions(args.shots, args.floor, args.max_cost, args.timeout)
+    most = money_of(args.max_cost, "--max-cost")
+    options = SmokeOptions(args.shots, args.floor, f"{most.text()} {most.currency}", args.timeout)
 
     async def run(client: AsyncClient) -> list[SmokeRun]:
         try:
