@@ -125,3 +125,21 @@ def test_the_longest_message_fits_on_the_bus_whatever_it_holds() -> None:
     for number in range(50):
         kept.handle(record(logging.ERROR, "\x00" * 100_000, float(number)))
     assert len(orjson.dumps(kept.take())) < 900_000
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x1b", "\ud800", "\U0001f600", "\n", '"', "\u2028"])
+def test_a_batch_fits_a_message_whatever_its_texts_hold(character: str) -> None:
+    kept, log = KeepRecords("broker"), logging.getLogger("queuebit_runtime.test_batch")
+    log.propagate = False
+    log.addHandler(kept)
+    try:
+        for _ in range(50):
+            try:
+                raise ValueError(character * 5000)
+            except ValueError:
+                log.exception("%s", character * 5000)
+    finally:
+        log.removeHandler(kept)
+    rows = kept.take()
+    assert len(rows) == 50
+    assert len(orjson.dumps(rows)) < 1_000_000

@@ -17,9 +17,10 @@ __all__ = ["exposition", "process_families"]
 
 
 def exposition(metrics: Metrics, accept: str = "") -> tuple[str, bytes]:
-    """The media type and the text of all metrics, in the form that an `Accept` header prefers; as text if it is not sound.
+    """The media type and the text of all metrics, in the form that an `Accept` header prefers.
 
-    Processor time, memory and descriptors of the process are added, under the names that Prometheus's clients share.
+    If the header is not sound, that is Prometheus's text. Processor time, memory and descriptors of the process are
+    added, under the names that Prometheus's clients share.
     """
     try:
         encode, media_type = choose_encoder(accept)

@@ -23,6 +23,7 @@ _TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 """The form of a line of text."""
 
 _PROVENANCE = re.compile(rb'"provenanceid"\s*:\s*"([\x20-\x21\x23-\x5b\x5d-\x7e]{1,128})"')
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _OF_JOBS = frozenset({"job", "command", "hybrid"})
 
 
@@ -153,5 +154,8 @@ def write_logs(settings: LogSettings, service: str = "", *further: logging.Handl
 
 
 def _sound(text: str) -> str:
-    """A text without half a surrogate pair, which no encoding has."""
-    return text.encode(errors="replace").decode()
+    """A text without half a surrogate pair, which no encoding has, and without control characters but line breaks.
+
+    JSON has six bytes for each of these, so that a batch of them would be larger than a message may be.
+    """
+    return _CONTROL.sub("\ufffd", text.encode(errors="replace").decode())
