@@ -180,6 +180,18 @@ def test_it_waits_with_the_reason_where_the_fallback_cannot_help(ask: Ask, snaps
     assert waits.text.endswith("not on its fallback: aer did not answer when the job was admitted")
 
 
+@pytest.mark.parametrize("held", [(), ("vendor:qiskit",)])
+def test_a_hold_from_an_earlier_try_pays_no_other_vendor(ask: Ask, snapshot: Snapshot, held: tuple[str, ...]) -> None:
+    budgets = Budgets({"vendor:ibm": Money.of("0.05"), **dict.fromkeys(held, Money.of(9))})
+    earlier = OpenHold(Money.of(9), held)
+    here = replace(out(world(snapshot, "torino"), "aer", AFTER_S), existing_hold=earlier, budgets=budgets)
+    waits = admit(ask(backend="aer"), here)
+    assert isinstance(waits, Wait)
+    assert "torino counts against another vendor's budget" in waits.text
+    same = replace(here, existing_hold=OpenHold(Money.of(9), ("vendor:ibm",)))
+    assert names(admitted(ask, same, backend="aer")) == (["torino"], ["torino"])
+
+
 def test_one_of_several_that_is_only_silent_keeps_the_job_waiting(ask: Ask, snapshot: Snapshot) -> None:
     here = out(world(snapshot, "torino"), "aer", AFTER_S)
     here = replace(here, profiled=silent(snapshot, "aer", "cirq"))

@@ -45,6 +45,7 @@ def stand_ins(
     *,
     payable: Callable[[Candidate], bool],
     vendor_budget: Callable[[Candidate], str | None],
+    held_elsewhere: Callable[[Candidate], bool],
     asked_for: Candidate | None,
 ) -> StandIns:
     """Apply the rule.
@@ -55,6 +56,7 @@ def stand_ins(
         after_s: how long what the job asked for must be out of service.
         payable: whether the job's limit, its account and each budget can pay a candidate.
         vendor_budget: the budget of a candidate's vendor. A hold counts against the budget of one vendor at most.
+        held_elsewhere: whether a hold of an earlier try stands, and counts against another vendor's budget.
         asked_for: a candidate that the job asked for; None if there is none, and the first of the rule then decides
             about the budget.
     """
@@ -71,6 +73,9 @@ def stand_ins(
         elif not payable(verdict):
             text = f"the job may cost up to {verdict.cost} on {name}, more than its limit, its account or a budget has"
             excluded.append(Reason(code="budget_exceeded", text=f"{text} left"))
+        elif held_elsewhere(verdict):
+            text = f"{name} counts against another vendor's budget than what is held for the job"
+            excluded.append(Reason(code="other_vendor", text=text))
         elif first is not None and vendor_budget(verdict) != vendor_budget(first):
             text = f"{name} counts against another vendor's budget than {first.backend}"
             excluded.append(Reason(code="other_vendor", text=text))

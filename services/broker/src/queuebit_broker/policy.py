@@ -154,8 +154,18 @@ def _stand_ins(
         project.fallback_after_s,
         payable=payable,
         vendor_budget=lambda it: snapshot.budgets.of_vendor(it, snapshot.backends),
+        held_elsewhere=lambda it: _held_elsewhere(it, snapshot),
         asked_for=paid[0] if paid else None,
     )
+
+
+def _held_elsewhere(candidate: Candidate, snapshot: Snapshot) -> bool:
+    """Whether a hold stands already, and counts against another vendor's budget than the candidate's."""
+    if snapshot.existing_hold is None:
+        return False
+    if any(it.startswith(VENDOR) for it in snapshot.existing_hold.budgets):
+        return not _at_one_vendor([candidate], snapshot)
+    return snapshot.budgets.of_vendor(candidate, snapshot.backends) is not None
 
 
 def _decided(others: StandIns | None, silent: Sequence[str], snapshot: Snapshot) -> StandIns | None:
