@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -12,9 +13,10 @@ import pytest
 from queuebit_contracts.incidents import IncidentAlert, IncidentEnd, Opening
 from queuebit_incidents.events import fact_of
 from queuebit_incidents.scope import Scope
-from queuebit_kernel import FixedClock, Unavailable
+from queuebit_kernel import Fault, FixedClock, Unavailable
 from queuebit_runtime.rows import row_of
 from queuebit_telemetry.adapters import ClickHouse
+from queuebit_telemetry.errors import NoTables, OtherGeneration
 from queuebit_telemetry.holding import HoldEvidence, incidents_in
 from queuebit_telemetry.spans import LogLine, Span
 
@@ -106,6 +108,22 @@ async def test_a_warehouse_that_does_not_answer_is_asked_again() -> None:
     await hold()
     await hold()
     assert len(evidence.held) == 2
+
+
+@pytest.mark.parametrize("fault", [NoTables("it is rebuilt"), OtherGeneration("it was rebuilt"), Unavailable("away")])
+async def test_a_warehouse_that_is_rebuilt_does_not_end_the_service(
+    fault: Fault, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Rebuilt(MemoryEvidence):
+        async def incident_facts(self) -> list[dict[str, Any]]:
+            raise fault
+
+    running = asyncio.create_task(HoldEvidence(Rebuilt(), FixedClock(NOW)).run())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not running.done()
+    running.cancel()
+    assert "will be tried again" in caplog.text
 
 
 def test_a_fact_that_cannot_be_read_hides_no_other() -> None:

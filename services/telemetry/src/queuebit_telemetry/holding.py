@@ -19,6 +19,7 @@ from queuebit_incidents import Incident, fold
 from queuebit_incidents.queries import JOBS
 from queuebit_incidents.scope import scope_of
 from queuebit_kernel import Clock, Malformed, Unavailable, rfc3339
+from queuebit_telemetry.errors import NoTables, OtherGeneration
 from queuebit_telemetry.ports import Evidence
 
 __all__ = ["HOLD", "HoldEvidence", "incidents_in"]
@@ -66,7 +67,7 @@ class HoldEvidence:
         while True:
             try:
                 await self()
-            except Unavailable as error:
+            except (NoTables, OtherGeneration, Unavailable) as error:
                 _log.warning("what incidents need is not held yet, and will be tried again: %s", error)
             await asyncio.sleep(_EVERY_S)
 
