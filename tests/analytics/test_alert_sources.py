@@ -62,6 +62,25 @@ def test_calibrations_of_a_device_are_counted_once_in_the_order_of_their_times(w
     assert rows[plain]["moments"] == []
 
 
+def test_a_time_that_cannot_be_read_or_is_in_the_future_hides_nothing(warehouse: Warehouse) -> None:
+    strange, other = "signals-strange", "signals-other"
+    texts = ("", "NaN", "9999-12-31T23:59:59Z", (NOW - timedelta(days=3)).isoformat())
+    warehouse.fill(
+        [
+            *(_stated(it, "registered", NOW, kind="qpu", vendor="ibm") for it in (strange, other)),
+            *(_stated(strange, "calibrated", NOW, calibrated_at=it) for it in texts),
+            _stated(strange, "calibrated", NOW),
+            _stated(other, "calibrated", NOW, calibrated_at=texts[-1]),
+        ]
+    )
+    rows = {it["backend"]: it["moments"] for it in warehouse.ask(CALIBRATIONS)}
+    known = int((NOW - timedelta(days=3)).timestamp())
+    assert rows[other] == [known]
+    assert rows[strange][0] == known
+    assert len(rows[strange]) == 2
+    assert rows[strange][1] <= datetime.now(UTC).timestamp()
+
+
 async def test_the_newest_bill_of_a_period_counts_and_explained_differences_do_not(warehouse: Warehouse) -> None:
     warehouse.fill_at(
         [

@@ -28,10 +28,11 @@ WITH
         GROUP BY backend
     ),
     measured AS (
+        WITH parseDateTimeBestEffortOrZero(JSONExtractString(data, 'calibrated_at'), 'UTC') AS said
         SELECT
             backend,
-            arraySlice(arraySort(groupUniqArray(toUnixTimestamp(
-                parseDateTimeBestEffort(JSONExtractString(data, 'calibrated_at'), 'UTC')))), -16) AS moments,
+            arraySlice(arraySort(groupUniqArrayIf(
+                least(toUnixTimestamp(said), toUnixTimestamp(stored_at)), toUnixTimestamp(said) > 0)), -16) AS moments,
             argMax(event_id, seq) AS event
         FROM events
         WHERE type = 'qb.backend.calibrated.v1'
@@ -40,7 +41,10 @@ WITH
 SELECT known.backend AS backend, kind, vendor, moments, event
 FROM known LEFT JOIN measured ON known.backend = measured.backend
 """
-"""Each backend with the times of its last 16 calibrations, in seconds, and the newest fact of them."""
+"""Each backend with the times of its last 16 calibrations, in seconds, and the newest fact of them.
+
+A time that cannot be read counts as none, and one that lies in the future as the time at which it was stored.
+"""
 
 _FAILING: Final = timedelta(minutes=30)
 """How long attempts must fail: an executor tries every five minutes, and one vendor's error is no ticket."""
