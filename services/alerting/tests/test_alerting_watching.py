@@ -283,6 +283,18 @@ async def test_hours_days_and_calibrations_are_streams_of_their_own() -> None:
     assert it.detail["streams"] == 6
 
 
+async def test_a_calibration_of_a_future_time_hides_no_later_ones() -> None:
+    world = World()
+    for day in range(28):
+        at = NOON - 29 * DAY + timedelta(days=day)
+        stated = at + 9000 * DAY if day == 2 else at
+        data = {"backend": "torino", "calibrated_at": stated.isoformat(), "digest": "sha256:" + f"{day:064d}",
+                "snapshot": {"digest": "sha256:" + "0" * 64, "size": 0, "media_type": "application/json"},
+                "median_readout_error_ppm": 20_000 if day < 20 else 60_000}  # fmt: skip
+        world.warehouse.rows_of["calibrated"].append((at, {"event_id": f"e{day}", "data": json.dumps(data)}))
+    assert await said(await present(world.process())) == {Stream("readout_error", "torino", part="median"): True}
+
+
 async def test_the_state_is_a_file_that_is_replaced_as_a_whole(tmp_path: Path) -> None:
     file = StateFile(tmp_path / "drift-a.b.json")
     assert await file.read() is None

@@ -198,8 +198,9 @@ class WatchDrift:
             case "ran":
                 ran(self._watch, rows)
             case "calibrated":
+                until = since + STEP_KINDS[name].every
                 for it in rows:
-                    await self._calibrated(str(it["event_id"]), str(it["data"]))
+                    await self._calibrated(str(it["event_id"]), str(it["data"]), until)
             case "ended":
                 for stream, sample in ended(rows, since):
                     self._watch.take(stream, sample)
@@ -207,9 +208,11 @@ class WatchDrift:
                 for stream, sample in spent(rows, since.date()):
                     self._watch.take(stream, sample)
 
-    async def _calibrated(self, event: str, data: str) -> None:
+    async def _calibrated(self, event: str, data: str, until: datetime) -> None:
+        """Take a calibration; a vendor's time in the future counts as the end of the step, or no later one would."""
         try:
             it = Calibration.model_validate_json(data)
+            it = it.model_copy(update={"calibrated_at": min(it.calibrated_at, until)})
         except ValidationError:  # it breaks its contract: the warehouse has it all the same
             return
         for stream, sample in calibrated(event, it, await self._snapshots.snapshot(it.snapshot)):
