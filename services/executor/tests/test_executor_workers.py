@@ -638,8 +638,12 @@ async def test_tenants_share_no_process_and_a_full_pool_ends_one_before_the_next
 
 async def test_circuits_whose_process_ends_run_again_alone(circuits: ChildCircuits, operations: list[str]) -> None:
     (child,) = circuits.runners["aer"].children
+    os.kill(child.pid, signal.SIGSTOP)  # it has the circuits when it ends
+    running = asyncio.create_task(turns(circuits, circuits_of_a_tenant()))
+    while not operations:
+        await asyncio.sleep(0.01)
     os.kill(child.pid, signal.SIGKILL)
-    found = await turns(circuits, circuits_of_a_tenant())
+    found = await running
     assert operations == ["runs"] * 6
     assert [type(it) for it in found] == [Ran, Ran, Refused, Ran, Ran]
 
