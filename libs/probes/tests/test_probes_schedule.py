@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from queuebit_contracts.wire import NAME
 from queuebit_probes.document import EXAMPLE, Probes, parse_probes
 from queuebit_probes.schedule import due
 
@@ -79,6 +81,12 @@ def test_a_run_has_one_name_among_those_of_its_backend() -> None:
     assert len({*names}) == 3
 
 
+def test_the_run_of_the_longest_name_is_a_name() -> None:
+    document = Probes.model_validate({"probe": {"a" * 40: {"circuit": "ghz", "backends": ["*"]}}})
+    (it,) = due(document, ["aer"], {}, datetime(9999, 1, 1, tzinfo=UTC))
+    assert re.fullmatch(NAME, it.run)
+
+
 def test_the_backend_that_is_right_is_no_subject_of_the_probe() -> None:
     probes = {"own": {"file": "x.qasm", "against": "aer", "backends": ["*"]}}
     assert [it.backend for it in due(Probes.model_validate({"probe": probes}), BACKENDS, {}, NOON)] == [*BACKENDS[1:]]
@@ -90,6 +98,7 @@ def test_the_backend_that_is_right_is_no_subject_of_the_probe() -> None:
         ('[probe.a]\ncircuit = "ghz"\n', "probe.a.backends"),
         ('[probe.a]\ncircuit = "ghz"\nbackends = ["*"]\nfloor = 2\n', "probe.a.floor"),
         ("at_once = 0\n", "at_once"),
+        (f'[probe.{"a" * 41}]\ncircuit = "ghz"\nbackends = ["*"]\n', "at most 40"),
         ("[probe", "Expected"),
     ],
 )

@@ -9,13 +9,15 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from queuebit_contracts.wire import Name
+from queuebit_contracts.wire import NAME, Name
 from queuebit_kernel import digest
 from queuebit_probes.circuits import reference
 
 __all__ = ["EXAMPLE", "Probe", "Probes", "parse_probes"]
 
 _Pattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9*?_-]{1,64}$")]
+_ProbeName = Annotated[str, StringConstraints(pattern=NAME, max_length=40)]
+"""The name of a run is longer, and is a name, too."""
 _Amount = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})?( [A-Z]{3})?$")]
 
 EXAMPLE = """\
@@ -96,7 +98,7 @@ class Probes(_Entry):
 
     at_once: int = Field(default=4, ge=1, le=64)
     """How many runs are under way at most."""
-    probe: dict[Name, Probe] = Field(default_factory=dict)
+    probe: dict[_ProbeName, Probe] = Field(default_factory=dict)
 
 
 def parse_probes(text: str) -> Probes:
