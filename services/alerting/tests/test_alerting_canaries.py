@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -180,6 +181,23 @@ async def test_what_cannot_be_counted_changes_nothing_and_can_still_be_aborted(w
     assert "cannot be counted now" in (await copy.ask(canary="level3")).canaries[0].reason
     await copy.ask(abort={"canary": "level3", "reason": "not needed"})
     assert world.log.events(CanaryAborted)[0].data.evidence is None
+
+
+async def test_a_canary_of_another_version_that_cannot_be_judged_hinders_no_other(world: World) -> None:
+    copy = await world.started()
+    for name, first in (("strange", "0.03"), ("later", "0.04")):
+        await copy.ask(draft={**PLAN, "canary": name, "flag": name, "margin": first})
+        await copy.ask(start=name)
+    strange = copy.book.canaries["strange"]
+    plan = strange.plan.model_copy(update={"margin": "-5"})
+    copy.book.canaries["strange"] = replace(strange, plan=plan, since=1)
+    world.counts.now = WORSE
+    assert await copy.keep() == 2
+    assert (copy.state, copy.book.canaries["later"].state) == ("aborted", "aborted")
+    assert "strange cannot be judged" in (copy.keep.trouble or "")
+    [row] = (await copy.ask(canary="strange")).canaries
+    assert "it cannot be judged: the margin" in row.reason
+    assert (await copy.ask(abort={"canary": "strange"})).canaries[0].state == "aborted"
 
 
 async def test_two_copies_that_decide_the_same_append_it_once(world: World) -> None:

@@ -24,7 +24,7 @@ from queuebit_contracts.canaries import (
     CanaryStarted,
 )
 from queuebit_contracts.subjects_alerting import canary as history_of
-from queuebit_experiments import Arm, Design, Metric, Verdict, judge
+from queuebit_experiments import Arm, BadDesign, Design, Metric, Verdict, judge
 from queuebit_kernel import Clock, Stale, Unavailable, event_id
 from queuebit_runtime.log import EventLog
 
@@ -98,7 +98,12 @@ class CanaryWriter:
         return sequence
 
     async def _judged(self, canary: Canary) -> tuple[Verdict, CanaryEvidence]:
-        """What the rules say now. Raises `Unavailable`."""
+        """What the rules say now.
+
+        Raises:
+            BadDesign: another version drafted it, with numbers or metrics that cannot be judged here.
+            Unavailable: its jobs cannot be counted now.
+        """
         if self._counts is None:
             raise Unavailable("alerting has no warehouse, in which the jobs of canaries are counted")
         design = design_of(canary.plan)
@@ -122,6 +127,8 @@ class KeepCanaries(CanaryWriter):
                 continue
             try:
                 appended += await self._keep(it)
+            except BadDesign as error:  # the others are judged all the same
+                self.trouble = f"canary {it.id} cannot be judged: {error}"
             except Unavailable as error:
                 self.trouble = str(error)
                 break

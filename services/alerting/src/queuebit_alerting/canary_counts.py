@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from queuebit_alerting.canary_book import Canary
 from queuebit_alerting.ports import Rows
-from queuebit_experiments import BASELINE, CANDIDATE, Arm, Design, arm_tag
+from queuebit_experiments import BASELINE, CANDIDATE, Arm, BadDesign, Design, arm_tag
 from queuebit_kernel import Unavailable
 
 __all__ = ["CanaryCounts", "CountsJobs", "Measured"]
@@ -106,7 +106,8 @@ class CountsJobs(Protocol):
     """Counts the arms of a canary."""
 
     async def counts(self, canary: Canary, design: Design) -> Measured:
-        """The counts; with the values of all metrics once each arm has enough jobs. Raises `Unavailable`."""
+        """The counts; with the values of all metrics once each arm has enough jobs. Raises `Unavailable`, or
+        `BadDesign` for a metric of another version."""
         ...
 
 
@@ -136,7 +137,7 @@ class CanaryCounts:
         self, arms: list[Arm], metric: str, canary: Canary, parameters: Mapping[str, str]
     ) -> list[Arm]:
         if metric not in _VALUE:
-            raise Unavailable(f"this version does not know the metric {metric}")
+            raise BadDesign(f"this version does not know the metric {metric}")
         device = "''" if canary.plan.subject == "backend" else "device"
         stratum = f"concat({device}, ' ', name, ' ', calibration)" if metric in _COMPILED else device
         sql = _VALUES.format(arms=_ARMS, stratum=stratum, value=_VALUE[metric], most=_MOST)

@@ -183,6 +183,8 @@ class AnswerCanaries(CanaryWriter):
             return row
         try:
             verdict, evidence = await self._judged(canary)
+        except BadDesign as error:
+            return row.model_copy(update={"reason": f"it cannot be judged: {error}"})
         except Unavailable as error:
             return row.model_copy(update={"reason": f"its jobs cannot be counted now: {error}"})
         return row.model_copy(update={"reason": verdict.reason, "evidence": evidence})
