@@ -9,7 +9,6 @@ from typing import Any, Final, Protocol
 from queuebit_alerting.canary_book import Canary
 from queuebit_alerting.ports import Rows
 from queuebit_experiments import BASELINE, CANDIDATE, Arm, BadDesign, Design, arm_tag
-from queuebit_kernel import Unavailable
 
 __all__ = ["CanaryCounts", "CountsJobs", "Measured"]
 
