@@ -24,7 +24,7 @@ class ProbeFinding(Wire):
     kind: Annotated[str, open_text("reference", "comparison")]
     """`reference`: compared with the exact result; `comparison`: with a run on another backend."""
     slot: int = Field(ge=0)
-    """The number of the time in which it was due; the newest finding of a probe has the highest."""
+    """The time in which it was due, by its begin in seconds since 1970. Earlier versions wrote a smaller number."""
     state: Annotated[str, open_text("passed", "unclear", "below", "failed", "skipped")]
     """`below`: its true fidelity is below the floor; `unclear`: shot noise can explain what was measured; `failed`:
     there is no result; `skipped`: nothing is known, since the platform refused its cost, or the backend that it is
