@@ -7,6 +7,7 @@ import os
 import pty
 import signal
 import subprocess
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -51,6 +52,18 @@ def test_a_wait_that_ends_early_tells_counts_or_that_there_are_none(stack: Embed
         printed = json.loads(done.stdout)
         assert (printed["state"] == "completed") is (printed["counts"] is not None) is (done.returncode == 0), printed
         assert bool(printed["reasons"]) is (printed["state"] != "completed"), printed
+
+
+def test_readiness_finds_out_all_that_it_judges(stack: EmbeddedStack, circuits: Path) -> None:
+    stack.submit(str(circuits / "bell.qasm"))
+    for _ in range(40):  # the warehouse gets the receipt a moment later
+        found = {it["check"]: it for it in stack.ask("readiness", accept=(1,))["items"]}
+        if found["receipts"]["state"] == "ok":
+            break
+        time.sleep(0.5)
+    assert not [name for name, it in found.items() if it["state"] == "unknown"]
+    assert found["receipts"]["state"] == "ok", found["receipts"]
+    assert found["receivers"]["found"] == "there is none"
 
 
 def test_a_service_tells_in_its_log_what_it_runs(stack: EmbeddedStack, circuits: Path) -> None:

@@ -171,9 +171,10 @@ def _alerts(it: Situation) -> Iterator[Item]:
     known = it.alerts.receiver
     late = [name for name in known if _age(it, (it.reached or {}).get(name)) > _REACHED_AGE]
     wrong = f"{', '.join(sorted(late))} got nothing within 31 days: it may not work" if late else None
-    yield _of(
-        "before", "receivers", it.reached, wrong, "send a test message to each: qb alerts test RECEIVER", "reached"
-    )
+    do = "send a test message to each: qb alerts test RECEIVER"
+    if not known:
+        wrong, do = "there is none", "add one to the document `alerts`, then `qb apply`"
+    yield _of("before", "receivers", it.reached, wrong, do, "reached")
 
 
 def _receivers(alerts: Alerts, labels: Mapping[str, str]) -> set[str]:

@@ -43,8 +43,8 @@ ORDER BY backend
 """
 _SEALS: Final = """
 SELECT
-    countIf(sealed) AS sealed,
-    countIf(NOT sealed AND ended_at < now() - INTERVAL 1 HOUR) AS unsealed,
+    countIf(sealed) AS with_receipt,
+    countIf(NOT sealed AND ended_at < now() - INTERVAL 1 HOUR) AS without,
     argMaxIf((tenant, job), ended_at, sealed) AS newest
 FROM jobs
 WHERE ended_at IS NOT NULL
@@ -82,8 +82,8 @@ def look(home: Home) -> Situation:
         backed_up=_backed_up(home),
         listens={} if stack is None else stack.listens,
         backends=backends,
-        sealed=None if seals is None else int(seals["sealed"]),
-        unsealed=None if seals is None else int(seals["unsealed"]),
+        sealed=None if seals is None else int(seals["with_receipt"]),
+        unsealed=None if seals is None else int(seals["without"]),
         receipt=None if seals is None else _verified(home, *seals["newest"]),
         unacknowledged=_known(lambda: sum(it.state == "open" for it in incidents(home))),
         applied=applied,
