@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from fractions import Fraction
+from importlib.resources import files
 from typing import Any
 
 import pytest
 
+from queuebit_contracts.indicators import BUCKETS_MS
 from queuebit_contracts.query import Question
 from queuebit_kernel import FixedClock
 from queuebit_slo import Counts, Objective, Query
@@ -63,3 +66,9 @@ async def test_what_had_no_case_has_no_value_and_another_tenants_objective_is_le
     other = Objective("other", "", "jobs", "success", Fraction(1, 2), timedelta(days=1), where={"tenant": "evil"})
     (wait,) = await AnswerLevels(Asked(0, 0), (WAIT, other), FixedClock())("acme", Question())
     assert (wait["actual"], wait["value"], wait["budget_remaining"]) == (None, None, "1")
+
+
+def test_table_counts_at_the_thresholds_of_the_objectives() -> None:
+    ddl = files("queuebit_contracts").joinpath("warehouse/01_events.sql").read_text()
+    for column in ("waited_ms", "latency_ms"):
+        assert tuple(map(int, re.findall(rf"countIf\({column} <= (\d+)\)", ddl))) == BUCKETS_MS, column
