@@ -76,8 +76,8 @@ def debug() -> board.Dashboard:
         .with_panel(_slowest())
         .with_panel(_span_errors())
         .with_row(board.Row("Backends"))
-        .with_panel(_two_qubit())
-        .with_panel(_readout())
+        .with_panel(_calibrated_error("Two-qubit error", "median_two_qubit_error_ppm"))
+        .with_panel(_calibrated_error("Readout error", "median_readout_error_ppm"))
         .with_panel(_drift())
         .with_panel(_fidelities())
         .with_row(board.Row("Logs"))
@@ -163,26 +163,12 @@ def _span_errors() -> Builder[Panel]:
     )
 
 
-def _two_qubit() -> Builder[Panel]:
+def _calibrated_error(title: str, field: str) -> Builder[Panel]:
     return lines(
-        "Two-qubit error",
+        title,
         "Median of each calibration.",
         sql(f"""
-            SELECT stored_at AS time, backend, JSONExtractFloat(data, 'median_two_qubit_error_ppm') / 1e6 AS error
-            FROM events
-            WHERE {_CALIBRATED}
-            ORDER BY time
-            """),
-        unit="percentunit",
-    )
-
-
-def _readout() -> Builder[Panel]:
-    return lines(
-        "Readout error",
-        "Median of each calibration.",
-        sql(f"""
-            SELECT stored_at AS time, backend, JSONExtractFloat(data, 'median_readout_error_ppm') / 1e6 AS error
+            SELECT stored_at AS time, backend, JSONExtractFloat(data, '{field}') / 1e6 AS error
             FROM events
             WHERE {_CALIBRATED}
             ORDER BY time
