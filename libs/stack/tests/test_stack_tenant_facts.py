@@ -16,6 +16,7 @@ from queuebit_contracts.query import TenantsAnswer, TenantsRequest
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.tenants import Tenant, Tenants, User, check_tenants, tenants_toml
 from queuebit_contracts.wire import Reason
+from queuebit_kernel import Stale
 from queuebit_runtime.keys import new_seed, public_key
 from queuebit_stack import tenant_facts
 from queuebit_stack.bootstrap import (
@@ -57,6 +58,8 @@ class World:
         self.facts = Directory(BEFORE)
         self.sequence = 1
         self.up = True
+        self.lost = ""
+        """What is lost of the next request that applies a document: the `request`, or the `reply`."""
         self.steps = 0
         self.killed_at = 0
         self.bus: set[str] = set()
@@ -97,11 +100,19 @@ class World:
         events = changes(self.facts, wanted, request.by)
         before = self.facts.document().model_dump(mode="json")
         if request.dry_run:
-            return TenantsAnswer(sequence=self.sequence, document=before)
+            return TenantsAnswer(sequence=self.sequence, document=before, changes=tuple(map(subject_of, events)))
+        if self.lost == "request":
+            self.lost = ""
+            raise Unreachable("nothing answers")
+        if request.after not in (None, self.sequence):
+            return TenantsAnswer(document=before, errors=(Reason(code=Stale.code, text="changed at the same time"),))
         for event in events:
             self.facts.take(event)
         self.sequence += len(events)
         self.step()
+        if self.lost == "reply":
+            self.lost = ""
+            raise Unreachable("no reply")
         return TenantsAnswer(sequence=self.sequence, changes=tuple(map(subject_of, events)))
 
     def apply(self, wanted: Tenants = AFTER, *, overwrite: bool = False) -> object:
@@ -133,6 +144,18 @@ def test_a_document_is_in_force_in_the_facts_and_on_the_bus(world: Callable[[], 
     )
     assert it.bus == {NEW, BOB}
     assert is_in_force(it.home)
+
+
+@pytest.mark.parametrize("lost", ["request", "reply"])
+def test_a_document_comes_into_force_though_a_message_is_lost(world: Callable[[], World], lost: str) -> None:
+    it = world()
+    it.lost = lost
+    assert it.apply() == (
+        "qb.tenant.acme.user_defined.ann",
+        "qb.tenant.beta.defined",
+        "qb.tenant.beta.user_defined.bob",
+    )
+    assert (it.lost, it.bus, is_in_force(it.home)) == ("", {NEW, BOB}, True)
 
 
 def test_after_any_kill_the_bus_grants_no_more_than_the_facts_and_the_next_apply_completes_it(

@@ -71,17 +71,19 @@ def ask(operator: Operator, request: TenantsRequest, wait_s: float = _AWAY_S) ->
             f"the tenants take {len(body):,} bytes, and a request at most {_MOST_BYTES:,}: remove some, or their keys"
         )
         raise Stop(Exit.USAGE, text)
-    return asyncio.run(_asked(operator(), body, wait_s))
+    changes_nothing = request.document is None or request.dry_run
+    return asyncio.run(_asked(operator(), body, wait_s, Unreachable if changes_nothing else Unanswered))
 
 
-async def _asked(transport: NatsTransport, body: bytes, wait_s: float) -> TenantsAnswer:
+async def _asked(transport: NatsTransport, body: bytes, wait_s: float, repeatable: type[Unreachable]) -> TenantsAnswer:
+    """Ask until there is an answer or the time is over; after an error that is not `repeatable`, only once."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_s
     try:
         while True:
             try:
                 reply = await transport.request(TENANTS_REQUEST, body, timeout=_ANSWER_S)
-            except Unanswered:
+            except repeatable:
                 if loop.time() >= deadline:
                     raise
                 await asyncio.sleep(0.05)
@@ -155,7 +157,7 @@ def apply_here(
         _require(answer)
         _require_seen(answer, record)
         grant(narrowed(_document(answer), desired))
-        applied = _require(ask(operator, _wanted(desired, by, after=answer.sequence, record=record)))
+        applied = _applied(operator, _wanted(desired, by, after=answer.sequence, record=record), preview, answer)
     except Unreachable:
         if not (stack.in_containers and not used(home)):
             return None
@@ -170,6 +172,18 @@ def apply_here(
         raise
     keep_tenants(home)
     return applied.changes
+
+
+def _applied(
+    operator: Operator, request: TenantsRequest, preview: TenantsRequest, foreseen: TenantsAnswer
+) -> TenantsAnswer:
+    """Have a document come into force; if the reply is lost, look whether it did, and ask again if it did not."""
+    try:
+        return _require(ask(operator, request))
+    except Unreachable:
+        if not ask(operator, preview).changes and foreseen.changes:
+            return foreseen
+        return _require(ask(operator, request))
 
 
 def record_there(operator: Operator, by: str, record: Record) -> None:
