@@ -117,7 +117,7 @@ def test_times_in_other_zones_are_converted_to_utc() -> None:
         ),
         ('per_shots = "1"\nper_task = "1"', "price 1 (p), per_shots: is not a key of a price book: did you mean per_"),
         ("", "price 1 (p): the price has no component: add per_task, per_shot"),
-        ('per_task = "1"\ncharge_on = ["failed"]', "price 1 (p), charge_on: is not a key of a price book: remove it"),
+        ('per_task = "1"\nbogus = ["failed"]', "price 1 (p), bogus: is not a key of a price book: remove it"),
         ('per_task = "1"\njbu = { shot = 2.5 }', 'price 1 (p), jbu.shot: put the number in quotes: "2.5"'),
     ],
 )

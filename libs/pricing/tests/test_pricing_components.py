@@ -138,6 +138,28 @@ def test_a_price_says_when_a_run_is_free(free_when: list[str], state: str, more:
 
 
 @pytest.mark.parametrize(
+    ("charged_when", "reason", "qpu_us", "due"),
+    [
+        ([], "preempted", 5_000_000, 0),
+        (["preempted"], "preempted", 5_000_000, 5),
+        (["preempted"], "preempted", 0, 0),
+        (["preempted"], "vendor_failed", 5_000_000, 0),
+        (["failed"], "vendor_failed", 5_000_000, 5),
+        (["failed"], "preempted", 5_000_000, 0),
+        (["failed", "preempted"], None, 5_000_000, 5),
+    ],
+)
+def test_a_price_says_whether_runs_without_a_result_are_charged(
+    charged_when: list[str], reason: str | None, qpu_us: int, due: int
+) -> None:
+    terms = price(per_second={"amount": "1"}, charged_when=charged_when)
+    used = {"qpu-time": Decimal(qpu_us)}
+    limits = bounds(qpu_us=10**8)
+    assert bill(terms, limits, "failed", used, final=True, reason=reason).amount == due
+    assert bill(terms, limits, "cancelled", used, final=True, reason=reason).amount == qpu_us // 10**6, "no failure"
+
+
+@pytest.mark.parametrize(
     ("terms", "complaint"),
     [
         ({"per_gate_1q": 0.1}, 'per_gate_1q: put the number in quotes: "0.1"'),
@@ -149,6 +171,8 @@ def test_a_price_says_when_a_run_is_free(free_when: list[str], state: str, more:
             "has 13 decimal places: use at most 12",
         ),
         ({"per_task": "1", "free_when": ["completed"]}, "free_when"),
+        ({"per_task": "1", "charged_when": ["cancelled"]}, "charged_when"),
+        ({"per_task": "1", "free_when": ["failed"], "charged_when": ["failed"]}, "in free_when and in charged_when"),
         ({"per_task": "1", "per_session_second": "1", "per_session_idle_second": "1"}, "idle time is paid twice"),
         ({"per_second": {"amount": "1", "rounding": "even"}}, "per_second.rounding"),
     ],

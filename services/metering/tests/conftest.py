@@ -157,13 +157,13 @@ class Life:
             ),
         )
 
-    def failed(self, backend: str = "aer", **used: int) -> JobFailed:
+    def failed(self, backend: str = "aer", code: str = "c", **used: int) -> JobFailed:
         data = Failure(
             tenant="acme",
             job=self.job,
             backend=backend,
             attempt=1,
-            reason=Reason(code="c", text="t"),
+            reason=Reason(code=code, text="t"),
             usage=Usage(**used),
             **TIMES,
         )

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from queuebit_contracts.job import Candidate, Credits, GateShots, JobCorrected, Measure, Terms
+from queuebit_contracts.job import (
+    Candidate,
+    Credits,
+    Fallback,
+    FallbackTerms,
+    GateShots,
+    JobCorrected,
+    Measure,
+    Terms,
+)
 from queuebit_contracts.usage import measures_of, usage_of
 from queuebit_contracts.wire import Amount
 from queuebit_kernel import Settle
@@ -121,6 +130,68 @@ def test_what_a_failed_job_consumed_is_reported_and_not_billed(life: Life) -> No
     (line,) = metered.charge.lines
     assert (line.consumed, line.billed, metered.charge.amount) == ("1.5", "0", "0.00")
     assert metered.usage.qpu_us == 1_500_000
+
+
+CHARGED_WHEN_PREEMPTED = 'minimum = "1" }\n', 'minimum = "1" }\ncharged_when = ["preempted"]\n'
+
+
+@pytest.mark.parametrize(
+    ("rule", "used", "seconds"),
+    [
+        pytest.param("", {"qpu_us": 1_500_000}, "0", id="free"),
+        pytest.param("preempted", {"qpu_us": 1_500_000}, "1.5", id="charged for what it used"),
+        pytest.param("preempted", {"qpu_us": 1_000}, "1.000", id="and for the least time of its price"),
+        pytest.param("preempted", {}, "0", id="before it started it used nothing"),
+    ],
+)
+def test_a_preempted_job_is_billed_by_the_rule_of_its_price(
+    life: Life, book_text: str, rule: str, used: dict[str, int], seconds: str
+) -> None:
+    life.book = parse(book_text.replace(*CHARGED_WHEN_PREEMPTED) if rule else book_text)
+    history = [life.submitted(), life.accepted(), life.placed("device-1")]
+    ended = life.failed("device-1", code="preempted", qubits=2, **used)
+    metered = bill(job_of(history), ended, life.book)
+    (line,) = metered.charge.lines
+    assert (Decimal(line.billed), metered.state) == (Decimal(seconds), "failed")
+    settlement = settle(Job(metered=metered))
+    assert settlement is not None
+    assert Decimal(settlement.released.amount) == life.hold.amount - Decimal(metered.charge.amount)
+    other = bill(job_of(history), life.failed("device-1", qubits=2, **used), life.book)
+    assert Decimal(other.charge.amount) == 0, "another failure is free"
+
+
+def test_usage_of_a_preempted_job_that_comes_later_is_billed_by_the_same_rule(life: Life, book_text: str) -> None:
+    life.book = parse(book_text.replace(*CHARGED_WHEN_PREEMPTED))
+    ended = life.failed("device-1", code="preempted")
+    history = [life.accepted(), life.placed("device-1"), ended, life.metered(ended), life.reported(
+        1, backend="device-1", shots=0, qpu_us=1_500_000)]  # fmt: skip
+    correction = correct(job_of(history), life.book)
+    assert correction is not None
+    assert (correction.charge.lines[0].billed, correction.delta.amount) == ("1.5", "2.40")
+
+
+def test_a_partial_result_pays_for_what_was_completed_and_the_rest_is_released(life: Life) -> None:
+    job = job_of([life.accepted(), life.placed()])
+    metered = bill(job, life.completed(shots=400, qpu_us=600), life.book)
+    billed = {it.component: it.billed for it in metered.charge.lines}
+    assert billed == {"task": "1", "shot": "400", "second": "0.001", "qubit_second": "0.002"}
+    settlement = settle(Job(metered=metered))
+    assert settlement is not None
+    assert Decimal(settlement.released.amount) == life.hold.amount - Decimal(metered.charge.amount) > 0
+
+
+def test_a_fallback_is_billed_by_the_price_of_the_backend_that_ran(life: Life) -> None:
+    accepted = life.accepted()
+    own, stand_in = accepted.data.candidates
+    terms = FallbackTerms(after_s=30, candidates=(stand_in,))
+    accepted = life.accepted(candidates=(own,), fallback=terms)
+    label = Fallback(instead_of=("aer",), since=accepted.time)
+    placed = life.placed(stand_in.backend)
+    placed = placed.model_copy(update={"data": placed.data.model_copy(update={"fallback": label})})
+    metered = bill(job_of([accepted, placed]), life.completed(stand_in.backend, qpu_us=1_500_000), life.book)
+    assert [(it.price, it.component, it.billed) for it in metered.charge.lines] == [("device-1", "second", "1.5")]
+    assert (metered.fallback, metered.charge.amount) == (label, "2.40")
+    assert Decimal(metered.charge.amount) <= life.hold.amount
 
 
 def test_a_run_that_timed_out_is_billed_for_its_time_up_to_its_hold(life: Life) -> None:

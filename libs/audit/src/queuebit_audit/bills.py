@@ -80,7 +80,8 @@ def _rated(
     except Unpriced as error:
         yield f"its charge cannot be rated again: {error}"
         return
-    due = bill(price, bounds, state, quantities(usage), final=is_final(usage), at_limit=bool(usage.at_limit))
+    measured, final = quantities(usage), is_final(usage)
+    due = bill(price, bounds, state, measured, final=final, at_limit=bool(usage.at_limit), reason=job.reason)
     unit = price.credits.unit if price.credits else ""
     wanted = {
         it.component: (it.billed, it.unit_price, it.amount, None if it.credits is None else (unit, it.credits))

@@ -36,6 +36,8 @@ class Job:
     """The backend of its last placement."""
     authorised: Authorised | None = None
     usage: UsageRecord = _NOTHING
+    reason: str | None = None
+    """The code of its failure, if it failed."""
     circuits: dict[int, Payload] = field(default_factory=dict)
     """By sequence of the submission: circuits in the payload store."""
     result: Payload | None = None

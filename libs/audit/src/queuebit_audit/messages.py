@@ -6,6 +6,7 @@ under its own subject, and its proof is verified here; what depends on other eve
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -115,6 +116,8 @@ class Ran(NamedTuple):
     backend: str
     result: Payload | None
     """If it is in the payload store."""
+    reason: str | None = None
+    """The code of its failure."""
 
 
 class Reported(NamedTuple):
@@ -335,7 +338,9 @@ _READERS: Mapping[type[AnyEvent], Callable[[Any, _Place], object]] = {
     JobAccepted: lambda event, at: authorised(event.data, micros(event.time), at.sequence),
     JobPlaced: _placed,
     JobCompleted: _completed,
-    JobFailed: lambda event, _: Ran(UsageRecord.of(event.data.usage), event.data.backend, None),
+    JobFailed: lambda event, _: Ran(
+        UsageRecord.of(event.data.usage), event.data.backend, None, sys.intern(event.data.reason.code)
+    ),
     JobMetered: lambda event, _: bill(event.data),
     HybridSubmitted: _submitted,
     HybridAccepted: lambda event, _: HybridTerms.of(event.data),

@@ -186,8 +186,9 @@ class History:
             case Placed() as content:
                 job.backend = content.backend
                 self._placed(job, content)
-            case Ran(usage=usage, backend=backend, result=result):
+            case Ran(usage=usage, backend=backend, result=result, reason=reason):
                 job.usage, job.backend, job.result = usage, backend, result or job.result
+                job.reason = reason
             case Bill() as content:
                 job.bills.append(content)
             case Leaf() as content:

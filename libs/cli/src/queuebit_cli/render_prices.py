@@ -112,6 +112,8 @@ def _terms(price: Price) -> str:
         parts.append(f"{plain(price.per_session_second)} {price.currency} a second of a session, with or without a job")
     if price.free_when:
         parts.append(f"free when {' or '.join(price.free_when)}")
+    if price.charged_when:
+        parts.append(f"charged when {' or '.join(price.charged_when)}")
     return "; ".join(parts)
 
 

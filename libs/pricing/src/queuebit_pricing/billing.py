@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
 
 from queuebit_pricing.errors import BadUsage
-from queuebit_pricing.listing import Outcome
+from queuebit_pricing.listing import PREEMPTED, Outcome
 from queuebit_pricing.price import Price
 from queuebit_pricing.rating import Charge, rate
 from queuebit_pricing.usage import MAX_COUNT, Bounds, Usage
@@ -17,7 +17,14 @@ _NOTHING = Decimal(0)
 
 
 def bill(
-    price: Price, bounds: Bounds, state: str, quantities: Mapping[str, Decimal], *, final: bool, at_limit: bool = False
+    price: Price,
+    bounds: Bounds,
+    state: str,
+    quantities: Mapping[str, Decimal],
+    *,
+    final: bool,
+    at_limit: bool = False,
+    reason: str | None = None,
 ) -> Charge:
     """Charge a job that ran; the charge is never above `quote(price, bounds)`.
 
@@ -25,7 +32,8 @@ def bill(
     2. A completed job is charged its usage, and one task, unless `bounds.tasks` says that the vendor bills several.
        Then it is charged those that were measured. Where none were, they are those of the bounds, in proportion to the
        completed shots, rounded up, and at least one.
-    3. A stopped run, which reached a limit of its size or was cancelled, is charged the same if it used anything.
+    3. A stopped run, which reached a limit of its size or was cancelled, is charged the same if it used anything. So is
+       one that failed or was preempted, if `charged_when` of the price has it.
     4. All other jobs are free; the lines list their usage. `free_when` of the price makes further jobs free.
     5. Gates that were not measured are those of the bounds, in proportion to the completed shots, rounded up.
 
@@ -37,6 +45,7 @@ def bill(
             `gates-2q`, `measurements`, and `reservation`, which is more than 0 in a reservation; others are ignored.
         final: whether all quantities are final.
         at_limit: whether the run failed because it reached a limit of its size.
+        reason: the code of the failure; `preempted` if the vendor stopped the run for another.
 
     Raises:
         BadUsage: a quantity is negative or not finite.
@@ -51,15 +60,20 @@ def bill(
         qubits=qubits if ran else 0,
         **(_gates(bounds, shots, quantities) if ran and price.counts_gates else {}),
     )
-    stopped = (state == "failed" and at_limit) or (state == "cancelled" and ran)
-    return rate(price, used, _outcome(price, state, quantities, stopped=stopped), bounds)
+    by_price = _cause(state, reason) in (price.charged_when or ())
+    stopped = (state == "failed" and at_limit) or (ran and (state == "cancelled" or by_price))
+    return rate(price, used, _outcome(price, state, quantities, stopped=stopped, by_price=by_price), bounds)
 
 
-def _outcome(price: Price, state: str, quantities: Mapping[str, Decimal], *, stopped: bool) -> Outcome:
+def _cause(state: str, reason: str | None) -> str:
+    return PREEMPTED if state == "failed" and reason == PREEMPTED else state
+
+
+def _outcome(price: Price, state: str, quantities: Mapping[str, Decimal], *, stopped: bool, by_price: bool) -> Outcome:
     free = price.free_when or ()
     if "reserved" in free and quantities.get("reservation"):
         return "reserved"
-    return "stopped" if stopped and state not in free else state
+    return "stopped" if stopped and (by_price or state not in free) else state
 
 
 def _tasks(bounds: Bounds, shots: int, quantities: Mapping[str, Decimal]) -> int:

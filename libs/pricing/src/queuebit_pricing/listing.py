@@ -25,6 +25,7 @@ __all__ = [
     "COUNTED",
     "GATES",
     "MOST_PLACES",
+    "PREEMPTED",
     "Component",
     "Credits",
     "Currency",
@@ -57,8 +58,11 @@ MOST_PLACES: Final = 12
 """The most decimal places of a unit price in money."""
 
 Outcome = str
-"""The final state of a job; `stopped` for a run that reached a limit of its size, `reserved` for one in a reservation
-that pays for it. Only `completed` and `stopped` are charged."""
+"""The final state of a job; `stopped` for a run without a result that is charged for what it used, `reserved` for one
+in a reservation that pays for it. Only `completed` and `stopped` are charged."""
+
+PREEMPTED: Final = "preempted"
+"""The code of a failure for which the vendor stopped the run in favour of another."""
 
 Rounding = Literal["up", "nearest", "down"]
 """The direction in which a duration becomes a multiple of its increment; `nearest` rounds half an increment up."""
@@ -163,6 +167,9 @@ class Listing(_Term):
     free_when: tuple[Literal["cancelled", "failed", "reserved"], ...] | None = None
     """Jobs that cost nothing although they used the backend: stopped by a cancellation, failed at a limit of their
     size, or run in a reservation that pays for them. Without it, usage is charged in all three cases."""
+    charged_when: tuple[Literal["failed", "preempted"], ...] | None = None
+    """Jobs that cost what they used although they have no result and reached no limit: failed, or taken away by the
+    vendor after they had started. Without it, both are free. A job that used nothing is always free."""
     per_session_idle_second: Amount | None = None
     """Charged for each whole second in which a session on the backend is open and has no job; absent: free. It is no
     component of a job, and always in the book's currency."""
@@ -196,6 +203,14 @@ class Listing(_Term):
             raise PydanticCustomError(
                 "two_clocks",
                 "has per_session_second and per_session_idle_second: remove one, or idle time is paid twice",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _says_one_thing_of_failures(self) -> Listing:
+        if "failed" in (self.free_when or ()) and "failed" in (self.charged_when or ()):
+            raise PydanticCustomError(
+                "free_and_charged", "failed jobs are in free_when and in charged_when: remove them from one of the two"
             )
         return self
 

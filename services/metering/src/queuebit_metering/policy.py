@@ -65,7 +65,7 @@ def bill(job: Job, ended: Ended, book: PriceBook) -> Metering:
         state=state,
         backend=backend,
         usage=usage,
-        charge=_rated(ended.data.job, terms, state, usage, book) if terms else _free(hold, book),
+        charge=_rated(ended.data.job, terms, state, usage, book, _reason(ended)) if terms else _free(hold, book),
         price_book=book.digest,
         hold=hold,
         final=None if is_final(usage) else False,
@@ -93,7 +93,7 @@ def correct(job: Job, book: PriceBook) -> Correction | None:
     terms = _terms(job, report.backend)
     if terms is None:
         raise Unbillable(f"usage was reported for job {metered.job}, which was never accepted: see its history")
-    charge = _rated(metered.job, terms, metered.state, usage, book)
+    charge = _rated(metered.job, terms, metered.state, usage, book, job.reason)
     return Correction(
         tenant=metered.tenant,
         project=metered.project,
@@ -167,7 +167,7 @@ def _terms(job: Job, backend: str) -> Terms | None:
     )
 
 
-def _rated(job: str, terms: Terms, state: str, usage: Usage, book: PriceBook) -> Charge:
+def _rated(job: str, terms: Terms, state: str, usage: Usage, book: PriceBook, reason: str | None) -> Charge:
     try:
         price = book.price(terms.price)
     except Unpriced as error:
@@ -177,7 +177,8 @@ def _rated(job: str, terms: Terms, state: str, usage: Usage, book: PriceBook) ->
         ) from error
     gates = terms.gate_shots.model_dump() if terms.gate_shots else {}
     bounds = Bounds(tasks=terms.tasks, shots=terms.shots, qpu_us=terms.qpu_us, qubits=terms.qubits, **gates)
-    rated = rate(price, bounds, state, quantities(usage), final=is_final(usage), at_limit=bool(usage.at_limit))
+    measured, is_known = quantities(usage), is_final(usage)
+    rated = rate(price, bounds, state, measured, final=is_known, at_limit=bool(usage.at_limit), reason=reason)
     hold = terms.hold.money
     if rated.currency != hold.currency or rated.money > hold:
         raise Overcharged(
@@ -231,6 +232,11 @@ def _difference(charge: Charge, before: Charge) -> Charge:
 def _state(ended: Ended) -> str:
     """The state that a job ended in: the name of the event."""
     return event_name(ended.type)
+
+
+def _reason(ended: Ended) -> str | None:
+    """Why a job failed; None for other ends."""
+    return ended.data.reason.code if isinstance(ended, JobFailed) else None
 
 
 def _project(job: Job, ended: Ended) -> str:

@@ -43,6 +43,8 @@ class Job:
     """Where it was placed, if it was."""
     fallback: Fallback | None = None
     """Which backends this one stood in for, if it was a fallback."""
+    reason: str | None = None
+    """The code of its failure, if it failed."""
     reports_usage: bool = False
     """Whether its last attempt promised to report what it used, should the job be cancelled."""
     metered: Metering | None = None
@@ -93,7 +95,8 @@ def evolve(job: Job, event: AnyEvent) -> Job:
             return replace(job, reports_usage=bool(event.data.reports_usage))
         case JobCompleted() | JobFailed():
             terms = event.data.terms or job.terms
-            return replace(job, backend=event.data.backend, terms=terms, fallback=event.data.fallback)
+            reason = event.data.reason.code if isinstance(event, JobFailed) else None
+            return replace(job, backend=event.data.backend, terms=terms, fallback=event.data.fallback, reason=reason)
         case JobMetered():
             return replace(job, metered=event.data)
         case JobUsageReported():
