@@ -157,13 +157,18 @@ class Life:
             ),
         )
 
-    def failed(self, backend: str = "aer", code: str = "c", **used: int) -> JobFailed:
+    def preempted(self, backend: str = "aer", **used: int) -> JobFailed:
+        failed = self.failed(backend, **used)
+        reason = Reason(code="preempted", text="the vendor stopped the run for another")
+        return failed.model_copy(update={"data": failed.data.model_copy(update={"reason": reason})})
+
+    def failed(self, backend: str = "aer", **used: int) -> JobFailed:
         data = Failure(
             tenant="acme",
             job=self.job,
             backend=backend,
             attempt=1,
-            reason=Reason(code=code, text="t"),
+            reason=Reason(code="c", text="t"),
             usage=Usage(**used),
             **TIMES,
         )

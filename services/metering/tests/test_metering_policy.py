@@ -149,7 +149,7 @@ def test_a_preempted_job_is_billed_by_the_rule_of_its_price(
 ) -> None:
     life.book = parse(book_text.replace(*CHARGED_WHEN_PREEMPTED) if rule else book_text)
     history = [life.submitted(), life.accepted(), life.placed("device-1")]
-    ended = life.failed("device-1", code="preempted", qubits=2, **used)
+    ended = life.preempted("device-1", qubits=2, **used)
     metered = bill(job_of(history), ended, life.book)
     (line,) = metered.charge.lines
     assert (Decimal(line.billed), metered.state) == (Decimal(seconds), "failed")
@@ -162,10 +162,10 @@ def test_a_preempted_job_is_billed_by_the_rule_of_its_price(
 
 def test_usage_of_a_preempted_job_that_comes_later_is_billed_by_the_same_rule(life: Life, book_text: str) -> None:
     life.book = parse(book_text.replace(*CHARGED_WHEN_PREEMPTED))
-    ended = life.failed("device-1", code="preempted")
-    history = [life.accepted(), life.placed("device-1"), ended, life.metered(ended), life.reported(
-        1, backend="device-1", shots=0, qpu_us=1_500_000)]  # fmt: skip
-    correction = correct(job_of(history), life.book)
+    ended = life.preempted("device-1")
+    job = job_of([life.accepted(), life.placed("device-1"), ended, life.metered(ended)])
+    job = evolve(job, life.reported(1, backend="device-1", shots=0, qpu_us=1_500_000))
+    correction = correct(job, life.book)
     assert correction is not None
     assert (correction.charge.lines[0].billed, correction.delta.amount) == ("1.5", "2.40")
 
