@@ -9,8 +9,6 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Any
 
-from tests.billing.book import DISCOUNTED
-
 from queuebit_audit import Target, read_ledger
 from queuebit_audit.helper import second_process
 from queuebit_audit.inspection import as_operator, following
@@ -25,12 +23,13 @@ from queuebit_billing import Document
 from queuebit_kernel import Money
 from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.view import Raw, View
+from queuebit_testing.naive_agreements import naive_agreed
 from queuebit_testing.naive_bills import NaiveBills
-from queuebit_testing.naive_invoices import Message, naive_lines
+from queuebit_testing.naive_invoices import Message, naive_days, naive_lines
 
 __all__ = ["Evidence", "differences", "gathered", "judged", "ledger_faults"]
 
-_READ = ["qb.job.>", "qb.session.>", "qb.account.>"]
+_READ = ["qb.job.>", "qb.session.>", "qb.hybrid.>", "qb.account.>"]
 _KEY = ("project", "price", "component", "unit", "currency")
 
 
@@ -87,10 +86,20 @@ def differences(evidence: Evidence, documents: Mapping[str, Sequence[Document]])
     for tenant, own in documents.items():
         mine = [it for it in bills if it.subject.split(".")[2] == tenant]
         before: list[tuple[date, int]] = []
+        given: dict[tuple[Any, ...], Decimal] = {}
+        names = [it.period for it in own]
         for document in own:
             expected, facts = naive_lines(mine, tenant, before, document.end, document.cut)
-            names = [it.period for it in own]
-            found += (f"{document.number}: {text}" for text in _compared(document, names, expected, facts))
+            days = naive_days(mine, tenant, document.end, document.cut)
+            now = {
+                (names.index(it.period), *key): quantity
+                for it in own[: document.serial]
+                for key, quantity in naive_agreed(evidence.book, tenant, days, it.start, it.end).items()
+            }
+            changed = {key: now.get(key, Decimal(0)) - given.get(key, Decimal(0)) for key in now.keys() | given.keys()}
+            given = now
+            texts = (*_compared(document, names, expected, facts), *_agreed(document, names, expected, changed))
+            found += (f"{document.number}: {text}" for text in texts)
             before.append((document.end, document.cut))
     return found
 
@@ -107,29 +116,27 @@ def _compared(
     for key in sorted(lines.keys() | expected.keys(), key=str):
         if (ours := expected.get(key)) != (theirs := lines.get(key)):
             yield f"{key}: it says {_short(theirs)}, and the log gives {_short(ours)}"
-    yield from _agreed(document, names, expected)
 
 
 def _agreed(
-    document: Document, names: Sequence[str], expected: Mapping[tuple[Any, ...], tuple[Any, ...]]
+    document: Document,
+    names: Sequence[str],
+    expected: Mapping[tuple[Any, ...], tuple[Any, ...]],
+    changed: Mapping[tuple[Any, ...], Decimal],
 ) -> Iterator[str]:
-    """One tenant pays a tenth less, on each component; the total is rounded once."""
+    """The lines of agreements, each exactly; the total is rounded once."""
     with localcontext(prec=200):
-        due: dict[tuple[Any, ...], Decimal] = {}
-        usage = Decimal(0)
-        for (origin, project, price, component, _, _, _), (_, amount, _, _) in expected.items():
-            usage += amount
-            if document.tenant == DISCOUNTED:
-                key = origin, project, price, component
-                due[key] = due.get(key, Decimal(0)) - amount / 10
+        due = {key: quantity for key, quantity in changed.items() if quantity}
         stated: dict[tuple[Any, ...], Decimal] = {}
         for it in document.agreed:
-            key = names.index(it.period), it.project, it.price, it.component
-            stated[key] = stated.get(key, Decimal(0)) + Decimal(it.amount)
+            what = it.agreement, it.kind, it.project, it.price, it.component, Decimal(it.unit_price)
+            stated[(names.index(it.period), *what)] = Decimal(it.quantity)
         for key in sorted(due.keys() | stated.keys(), key=str):
-            if (ours := due.get(key, Decimal(0))) != (theirs := stated.get(key, Decimal(0))):
-                yield f"the agreement changes {key} by {theirs}, and a tenth is {ours}"
-        total = (usage + sum(due.values(), Decimal(0))).quantize(Decimal("0.000001"), ROUND_HALF_EVEN)
+            if (ours := due.get(key)) != (theirs := stated.get(key)):
+                yield f"the agreement gives {theirs} of {key}, and the log gives {ours}"
+        usage = sum((amount for _, amount, _, _ in expected.values()), Decimal(0))
+        agreed = sum((quantity * key[-1] for key, quantity in due.items()), Decimal(0))
+        total = (usage + agreed).quantize(Decimal("0.000001"), ROUND_HALF_EVEN)
         if [Decimal(it.total) for it in document.totals] != ([total] if expected else []):
             yield f"its totals are {[it.total for it in document.totals]}, and the log gives {total}"
 

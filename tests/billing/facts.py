@@ -6,6 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from queuebit_contracts.account import AccountHeld, Hold
+from queuebit_contracts.hybrid import (
+    HybridAcceptance,
+    HybridAccepted,
+    HybridCancellation,
+    HybridCancelled,
+    HybridCompleted,
+    HybridCompletion,
+    HybridFailed,
+    HybridFailure,
+    HybridTerms,
+    HybridUsage,
+)
 from queuebit_contracts.job import (
     Acceptance,
     Cancellation,
@@ -13,6 +25,8 @@ from queuebit_contracts.job import (
     Compilation,
     Completion,
     Failure,
+    Fallback,
+    FallbackTerms,
     GateShots,
     JobAccepted,
     JobCancelled,
@@ -33,7 +47,21 @@ from queuebit_kernel import digest, event_id
 from queuebit_pricing import Bounds, Price
 from queuebit_runtime.payloads import describe
 
-__all__ = ["Job", "accepted", "cancelled", "completed", "failed", "held", "id_of", "placed", "rejected", "started"]
+__all__ = [
+    "Job",
+    "accepted",
+    "cancelled",
+    "completed",
+    "failed",
+    "held",
+    "hybrid_accepted",
+    "hybrid_ended",
+    "hybrid_held",
+    "id_of",
+    "placed",
+    "rejected",
+    "started",
+]
 
 _DIGEST = digest(b"drill")
 _RESULT = describe(b'{"00":1}', "application/json")
@@ -53,6 +81,13 @@ class Job:
     bounds: Bounds
     hold: Amount
     at: datetime
+    instead_of: tuple[str, Price] | None = None
+    """The backend that it asked for, and its price, if it runs on a fallback."""
+
+    @property
+    def label(self) -> Fallback | None:
+        """The label of a fallback."""
+        return Fallback(instead_of=(self.instead_of[0],), since=self.at) if self.instead_of else None
 
     @property
     def gates(self) -> GateShots | None:
@@ -87,7 +122,13 @@ def accepted(job: Job) -> JobAccepted:
         hold=job.hold.amount,
         qpu_us=bounds.qpu_us,
         gate_shots=job.gates,
+        tasks=bounds.tasks,
     )
+    own, fallback = candidate, None
+    if job.instead_of is not None:
+        backend, price = job.instead_of
+        own = candidate.model_copy(update={"backend": backend, "price": price.id, "gate_shots": None, "tasks": None})
+        fallback = FallbackTerms(after_s=0, candidates=(candidate,))
     profile = Profile(qubits=bounds.qubits, clbits=bounds.qubits, depth=3, two_qubit_gates=1, simulation_bytes=64)
     data = Acceptance(
         tenant=job.tenant,
@@ -98,7 +139,8 @@ def accepted(job: Job) -> JobAccepted:
         shots=bounds.shots,
         circuit=_DIGEST,
         profile=profile,
-        candidates=(candidate,),
+        candidates=(own,),
+        fallback=fallback,
         hold=job.hold,
         price_book=_DIGEST,
         seed=7,
@@ -124,6 +166,7 @@ def _terms(job: Job) -> Terms:
         qpu_us=job.bounds.qpu_us,
         qubits=job.bounds.qubits,
         gate_shots=job.gates,
+        tasks=job.bounds.tasks,
     )
 
 
@@ -144,6 +187,7 @@ def placed(job: Job, *, carries: bool) -> JobPlaced:
         submitted_at=job.at,
         accepted_at=job.at,
         terms=_terms(job) if carries else None,
+        fallback=job.label,
     )
     return JobPlaced(id=id_of("placed", job), source="qb/drill", time=job.at, data=data)
 
@@ -173,21 +217,23 @@ def completed(job: Job, usage: Usage, *, carries: bool) -> JobCompleted:
         usage=usage,
         compilation=_COMPILATION,
         terms=_terms(job) if carries else None,
+        fallback=job.label,
         **job.times,
     )
     return JobCompleted(id=id_of("completed", job), source="qb/drill", time=job.at, data=data)
 
 
-def failed(job: Job, usage: Usage, *, carries: bool) -> JobFailed:
+def failed(job: Job, usage: Usage, *, carries: bool, code: str = "drill") -> JobFailed:
     """It ends without a result."""
     data = Failure(
         tenant=job.tenant,
         job=job.name,
         backend=job.backend,
         attempt=1,
-        reason=Reason(code="drill", text="the drill wants so"),
+        reason=Reason(code=code, text="the drill wants so"),
         usage=usage,
         terms=_terms(job) if carries else None,
+        fallback=job.label,
         **job.times,
     )
     return JobFailed(id=id_of("failed", job), source="qb/drill", time=job.at, data=data)
@@ -197,3 +243,46 @@ def cancelled(job: Job) -> JobCancelled:
     """It is cancelled."""
     data = Cancellation(tenant=job.tenant, job=job.name, by="me", submitted_at=job.at)
     return JobCancelled(id=id_of("cancelled", job), source="qb/drill", time=job.at, data=data)
+
+
+def hybrid_held(tenant: str, name: str, terms: HybridTerms, at: datetime) -> AccountHeld:
+    """The hold of a hybrid job: what its time limit costs."""
+    data = Hold(tenant=tenant, account=terms.project, job=name, amount=terms.hold)
+    return AccountHeld(id=event_id("drill", "held", tenant, name), source="qb/drill", time=at, data=data)
+
+
+def hybrid_accepted(tenant: str, name: str, terms: HybridTerms, at: datetime) -> HybridAccepted:
+    """Its acceptance."""
+    data = HybridAcceptance(
+        tenant=tenant,
+        hybrid=name,
+        user="me",
+        delegation=name,
+        file=describe(b"pass", "text/x-python"),
+        parameters="{}",
+        purpose="",
+        terms=terms,
+        submitted_at=at,
+    )
+    return HybridAccepted(id=event_id("drill", "accepted", tenant, name), source="qb/drill", time=at, data=data)
+
+
+def hybrid_ended(
+    tenant: str, name: str, terms: HybridTerms, time_us: int, how: str, at: datetime
+) -> HybridCompleted | HybridFailed | HybridCancelled:
+    """The end of a hybrid job."""
+    usage = HybridUsage(time_us=time_us)
+    whose = {"id": event_id("drill", how, tenant, name), "source": "qb/drill", "time": at}
+    if how == "failed":
+        reason = Reason(code="drill", text="the drill wants so")
+        failure = HybridFailure(
+            tenant=tenant, hybrid=name, attempt=1, usage=usage, terms=terms, submitted_at=at, reason=reason
+        )
+        return HybridFailed(data=failure, **whose)
+    if how == "cancelled":
+        stop = HybridCancellation(
+            tenant=tenant, hybrid=name, attempt=1, usage=usage, terms=terms, submitted_at=at, by="me"
+        )
+        return HybridCancelled(data=stop, **whose)
+    completion = HybridCompletion(tenant=tenant, hybrid=name, attempt=1, usage=usage, terms=terms, submitted_at=at)
+    return HybridCompleted(data=completion, **whose)

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from tests.billing.facts import Job, accepted, cancelled, completed, failed, held, id_of, placed, rejected, started
+from tests.billing.facts import (
+    Job,
+    accepted,
+    cancelled,
+    completed,
+    failed,
+    held,
+    hybrid_accepted,
+    hybrid_ended,
+    hybrid_held,
+    id_of,
+    placed,
+    rejected,
+    started,
+)
 
 from queuebit_contracts.account import AccountFunded, AccountHeld, Funding, Hold
 from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.hybrid import HybridTerms, hybrid_id
 from queuebit_contracts.job import (
     JobUsageReported,
     Measure,
@@ -22,7 +37,7 @@ from queuebit_contracts.session import Session, SessionClosed, SessionEnd, Sessi
 from queuebit_contracts.usage import usage_of
 from queuebit_contracts.wire import Amount
 from queuebit_kernel import event_id, job_id
-from queuebit_pricing import Bounds, PriceBook, quote
+from queuebit_pricing import CLASSICAL, Bounds, PriceBook, quote, rate_time
 from queuebit_pricing import plain as text_of
 from queuebit_runtime.log import Guarded
 
@@ -36,12 +51,15 @@ PLANTED = 7
 _BACKENDS = (
     *("aer", "cirq", "local-fast", "braket-iqm-garnet", "braket-ionq-forte-1", "braket-sv1", "ibm-fez"),
     *("azure-ionq-forte-1-plain", "azure-quantinuum-h2-1", "azure-rigetti-cepheus-1-108q", "alice-bob-boson-4"),
+    *("ibm-open-plan", "drill-floor", "drill-credits-floor", "drill-nearest", "drill-down", "drill-charged"),
 )
 _KINDS = {
-    "completed": 52,
+    "completed": 42,
     "amended": 14,
     "provisional": 9,
-    "failed": 6,
+    "failed": 5,
+    "preempted": 4,
+    "fallback": 7,
     "stopped": 5,
     "cancelled": 4,
     "withdrawn": 3,
@@ -53,6 +71,10 @@ _PROOF = Signature(key="drill", signature="drill")
 _FUNDS = "1000000000000"
 _SESSIONS = 0.02
 """Sessions for each job."""
+_HYBRIDS = 0.03
+"""Hybrid jobs for each job."""
+_TASKS = 0.3
+"""The share of jobs that a vendor bills by several tasks, where its price counts any."""
 
 
 @dataclass(slots=True)
@@ -69,14 +91,16 @@ class History:
 class Histories:
     """Makes histories; the same seed gives the same ones."""
 
-    def __init__(self, seed: int, book: PriceBook, days: tuple[datetime, datetime]) -> None:
+    def __init__(self, seed: int, book: PriceBook, days: tuple[datetime, datetime], hybrids: float = _HYBRIDS) -> None:
         """Prepare.
 
         Args:
             seed: of everything.
             book: has a price for each backend of the drill.
             days: moments in the two periods.
+            hybrids: hybrid jobs for each job.
         """
+        self._hybrids = hybrids
         self._random = random.Random(seed)
         self._book = book
         self._days = days
@@ -88,9 +112,14 @@ class Histories:
             yield self._history(number, "amended" if number == PLANTED else kind)
             if self._random.random() < _SESSIONS:
                 yield self._session(number)
+            if self._random.random() < self._hybrids:
+                yield self._hybrid(number)
 
     def _history(self, number: int, kind: str) -> History:
         job = self._job(number, "aer" if number == PLANTED else self._random.choice(_BACKENDS))
+        if kind == "fallback":
+            wanted = "aer" if job.backend == "cirq" else "cirq"
+            job = replace(job, instead_of=(wanted, self._book.price_for(wanted, self._days[0])))
         if kind == "rejected":
             return History([Guarded(rejected(job), after=0)])
         carries = self._random.random() < 0.8  # the terms, so that metering need not read the history
@@ -103,10 +132,13 @@ class Histories:
             late = self._reports(job, range(1, 3)) if kind == "reporting" else []
             return History([*facts, Guarded(cancelled(job), after=0)], late)
         usage = self._usage(job, final=kind != "provisional", at_limit=True if kind == "stopped" else None)
-        has_failed = kind in ("failed", "stopped")
-        end: AnyEvent = failed(job, usage, carries=carries) if has_failed else completed(job, usage, carries=carries)
+        end: AnyEvent
+        if kind in ("failed", "stopped", "preempted"):
+            end = failed(job, usage, carries=carries, code="preempted" if kind == "preempted" else "drill")
+        else:
+            end = completed(job, usage, carries=carries)
         late = []
-        if kind in ("amended", "provisional") or (kind == "stopped" and number % 2):
+        if kind in ("amended", "provisional") or (kind in ("stopped", "preempted") and number % 2):
             late = self._reports(job, range(1, self._random.randint(2, 4)))
         return History([*facts, Guarded(end, after=0)], late)
 
@@ -116,7 +148,9 @@ class Histories:
         price = self._book.price_for(backend, self._days[0])
         shots, qubits = pick.randint(1, 5_000), pick.randint(1, 30)
         gates = {it: pick.randint(0, 200) * shots for it in ("gates_1q", "gates_2q", "measurements")}
+        several = price.counts_tasks and pick.random() < _TASKS
         bounds = Bounds(
+            tasks=pick.randint(1, 20) if several else None,
             shots=shots,
             qpu_us=pick.randint(1, 20_000_000),
             qubits=qubits,
@@ -140,6 +174,12 @@ class Histories:
                 Measure(metric=metric, quantity=str(pick.randint(0, limit)), unit="gate-shot", final=final)
                 for metric, limit in (("gates-1q", most.gates_1q), ("gates-2q", most.gates_2q))
             ]
+        if most.tasks is not None and pick.random() < 0.7:
+            counted = str(pick.randint(0, most.tasks + 2))
+            measures.append(Measure(metric="tasks", quantity=counted, unit="task", final=final))
+        if pick.random() < 0.1:
+            booked = str(pick.randint(0, 1))
+            measures.append(Measure(metric="reservation", quantity=booked, unit="reservation", final=final))
         return usage_of(*measures, at_limit=at_limit)
 
     def _reports(self, job: Job, revisions: range) -> list[Guarded]:
@@ -163,6 +203,23 @@ class Histories:
             found.append(Guarded(event, after=0))
         self._random.shuffle(found)
         return found
+
+    def _hybrid(self, number: int) -> History:
+        pick = self._random
+        tenant, project = pick.choice(ACCOUNTS)
+        price = self._book.price_for(CLASSICAL, self._days[0])
+        name, at, limit_s = hybrid_id(tenant, f"drill-{number}"), pick.choice(self._days), pick.randint(1, 4_000)
+        hold = Amount.of(rate_time(price, limit_s * 1_000_000).money)
+        terms = HybridTerms(
+            project=project, price=price.id, price_book=self._book.digest, hold=hold, max_time_s=limit_s
+        )
+        how = pick.choice(("completed", "completed", "failed", "cancelled"))
+        ended = hybrid_ended(tenant, name, terms, pick.randint(0, limit_s * 1_100_000), how, at)
+        admitted = [
+            Guarded(hybrid_held(tenant, name, terms, at)),
+            Guarded(hybrid_accepted(tenant, name, terms, at), after=0),
+        ]
+        return History([*admitted, Guarded(ended, after=0)], is_job=False)
 
     def _session(self, number: int) -> History:
         pick = self._random

@@ -17,8 +17,10 @@ from tests.billing.histories import Histories, History
 
 from queuebit_contracts.account import AccountCorrected, AccountSettled
 from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.hybrid import HybridMetered
 from queuebit_contracts.job import JobCorrected, JobMetered
 from queuebit_contracts.subjects import subject_of
+from queuebit_metering.hybrids import bill_time, settle_time
 from queuebit_metering.policy import adjustments, bill, correct, settle
 from queuebit_metering.state import evolve, job_of
 from queuebit_pricing import PriceBook, parse
@@ -39,6 +41,11 @@ def billed(history: History) -> Iterator[AnyEvent]:
     events = [it.event for it in history.facts]
     yield from events
     end: Any = events[-1]
+    if end.type.startswith("qb.hybrid."):
+        time = HybridMetered(source="qb/metering", data=bill_time(end, book()))
+        yield time
+        yield AccountSettled(source="qb/metering", data=settle_time(time.data))
+        return
     job = job_of([it for it in events if it.type.startswith("qb.job.")])
     metered = JobMetered(source="qb/metering", data=bill(job, end, book()))
     yield metered
@@ -60,7 +67,8 @@ def billed(history: History) -> Iterator[AnyEvent]:
 
 
 def messages_of(seed: int, jobs: int) -> list[Message]:
-    made = [it for it in Histories(seed, book(), (NOON, NOON + timedelta(days=1))).make(jobs) if it.is_job]
+    histories = Histories(seed, book(), (NOON, NOON + timedelta(days=1)), hybrids=0.2)
+    made = [it for it in histories.make(jobs) if it.is_job or it.facts[-1].event.type.startswith("qb.hybrid.")]
     events = [event for history in made for event in billed(history)]
     return [Message(at, NOON, subject_of(it), it.to_bytes()) for at, it in enumerate(events, start=1)]
 
@@ -96,6 +104,20 @@ def test_each_line_of_each_bill_and_each_account_is_that_of_metering(seed: int) 
     bills = [it for it in messages if is_bill(it)]
     assert [lines(it) for it in rated.bills()] == [lines(it) for it in bills]
     assert [*rated.faults()] == []
+
+
+def test_a_hybrid_job_without_its_bill_or_with_a_wrong_one_is_found() -> None:
+    messages = messages_of(2, 60)
+    metered = next(it for it in messages if it.subject.startswith("qb.hybrid.") and ".metered" in it.subject)
+    hybrid = metered.subject.split(".")[3]
+    assert any(
+        f"{hybrid}: its time was never billed" in it
+        for it in naive([it for it in messages if it is not metered]).faults()
+    )
+    document = json.loads(metered.body)
+    document["data"]["charge"]["amount"] = "12345.67"
+    wrong = replace(metered, body=json.dumps(document).encode())
+    assert any(hybrid in it for it in naive([wrong if it is metered else it for it in messages]).faults())
 
 
 def test_a_missing_correction_and_a_charge_that_is_a_millionth_too_high_are_found() -> None:

@@ -12,6 +12,8 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
+from fractions import Fraction
+from math import ceil, floor
 from typing import Any
 
 from queuebit_testing.naive_invoices import Message
@@ -40,6 +42,8 @@ class _Job:
     """Its acceptance."""
     backend: str | None = None
     state: str = ""
+    reason: str = ""
+    """The code of its failure."""
     usage: dict[str, Any] = field(default_factory=dict)
     reports: dict[int, dict[str, Any]] = field(default_factory=dict)
     bills: list[Message] = field(default_factory=list)
@@ -64,6 +68,10 @@ class NaiveBills:
         self._jobs: dict[tuple[str, str], _Job] = {}
         self._sessions: dict[tuple[str, str], dict[str, Any]] = {}
         self._session_bills: list[tuple[tuple[str, str], Message]] = []
+        self._hybrids: dict[tuple[str, str], dict[str, Any]] = {}
+        """The ends of hybrid jobs that were accepted."""
+        self._hybrid_bills: dict[tuple[str, str], Message] = {}
+        self._hybrids_paid: dict[tuple[str, str], Decimal] = {}
 
     def take(self, message: Message) -> None:
         """Add a message; of one job, in the order of the log."""
@@ -72,6 +80,8 @@ class NaiveBills:
         _, noun, name, *_ = re.findall(r"\w+", kind)
         if noun == "session":
             self._session(kind, data, message)
+        elif noun == "hybrid":
+            self._hybrid(name, data, message)
         elif noun == "account" and "job" in data:
             self._account(kind, data)
         elif noun == "job":
@@ -83,6 +93,7 @@ class NaiveBills:
             found = [_charged(message, lines) for job in self._jobs.values() for message, lines in self._rated(job)]
             for key, message in self._session_bills:
                 found.append(_charged(message, self._idle(self._sessions[key])))
+            found += [_charged(it, self._time(self._hybrids[key])) for key, it in self._hybrid_bills.items()]
         return sorted(found, key=lambda it: it.sequence)
 
     def faults(self) -> Iterator[str]:
@@ -94,6 +105,8 @@ class NaiveBills:
             for key, end in self._sessions.items():
                 if "idle_hold" in end and key not in billed:
                     yield f"{'/'.join(key)}: its idle time was never billed"
+            for key, end in self._hybrids.items():
+                yield from (f"{'/'.join(key)}: {text}" for text in self._hybrid_faults(key, end))
 
     def _session(self, kind: str, data: dict[str, Any], message: Message) -> None:
         key = data["tenant"], data["session"]
@@ -102,8 +115,27 @@ class NaiveBills:
         elif kind == "qb.session.metered.v1":
             self._session_bills.append((key, message))
 
+    def _hybrid(self, name: str, data: dict[str, Any], message: Message) -> None:
+        key = data["tenant"], data["hybrid"]
+        if name in ("completed", "failed", "cancelled"):
+            self._hybrids[key] = data
+        elif name == "metered":
+            self._hybrid_bills[key] = message
+
+    def _hybrid_faults(self, key: tuple[str, str], end: dict[str, Any]) -> Iterator[str]:
+        wanted = _sum(self._time(end))
+        if key not in self._hybrid_bills:
+            yield "its time was never billed"
+        elif (stated := Decimal(json.loads(self._hybrid_bills[key].body)["data"]["charge"]["amount"])) != wanted:
+            yield f"its bill says {stated}, and its time costs {wanted}"
+        elif (paid := self._hybrids_paid.get(key)) != wanted:
+            yield f"its account paid {paid}, and its time costs {wanted}"
+
     def _account(self, kind: str, data: dict[str, Any]) -> None:
-        job = self._jobs.get((data["tenant"], data["job"]))
+        key = data["tenant"], data["job"]
+        if key in self._hybrids and kind == "qb.account.settled.v1":
+            self._hybrids_paid[key] = self._hybrids_paid.get(key, Decimal(0)) + Decimal(data["settled"]["amount"])
+        job = self._jobs.get(key)
         if job is None:
             return
         if kind == "qb.account.settled.v1":
@@ -121,6 +153,7 @@ class NaiveBills:
         elif name in ("completed", "failed", "cancelled", "rejected"):
             job.state = name
             job.usage = data.get("usage") or {}
+            job.reason = data.get("reason", {}).get("code", "") if name == "failed" else ""
         elif name == "usage_reported":
             job.reports[data["revision"]] = data["usage"]
         elif name in ("metered", "corrected"):
@@ -154,11 +187,23 @@ class NaiveBills:
         price = self._prices[terms["price"]]
         measured = _measured(usage)
         ran = job.state == "completed" or measured["shots"] > 0 or measured["qpu-time"] > 0
+        free, charged = price.get("free_when", ()), price.get("charged_when", ())
+        if "reserved" in free and measured.get("reservation"):
+            return []
         at_limit = job.state == "failed" and usage.get("at_limit", job.usage.get("at_limit"))
-        stopped = ran and (at_limit or job.state == "cancelled") and job.state not in price.get("free_when", ())
-        if not (job.state == "completed" or stopped):
+        stopped = ran and (at_limit or job.state == "cancelled") and job.state not in free
+        cause = "preempted" if job.state == "failed" and job.reason == "preempted" else job.state
+        if not (job.state == "completed" or stopped or (ran and cause in charged)):
             return []
         return [*_components(price, terms, job.terms, measured)]
+
+    def _time(self, end: dict[str, Any]) -> list[dict[str, str]]:
+        """The line of a hybrid job: its time, up to its limit."""
+        terms = end["terms"]
+        price = self._prices[terms["price"]]
+        micros = min(end.get("usage", {}).get("time_us", 0), terms["max_time_s"] * 1_000_000)
+        term = price["per_second"]
+        return [_line(price, "classical_second", "Seconds", _duration(term, micros, 0), Decimal(term["amount"]))]
 
     def _idle(self, end: dict[str, Any]) -> list[dict[str, str]]:
         price = self._prices[end["price"]]
@@ -174,11 +219,13 @@ def _components(
     micros = min(int(measured["qpu-time"]), bound["qpu_us"])
     qubits = min(int(measured["qubits"]), accepted["profile"]["qubits"])
     factor = Decimal(price["credits"]["price"]) if "credits" in price else Decimal(1)
+    tasks = _tasks(bound, measured, shots, most)
+    lines = []
     for component, unit in _COMPONENTS:
         if (term := price.get(f"per_{component}")) is None:
             continue
         if component == "task":
-            quantity = Decimal(1)
+            quantity = Decimal(tasks)
         elif component == "shot":
             quantity = Decimal(shots)
         elif component in _GATES:
@@ -186,22 +233,32 @@ def _components(
             share = -(-limit * shots // most)
             quantity = Decimal(min(int(measured.get(_GATES[component], share)), limit))
         else:
-            quantity = _duration(term, micros if component == "second" else micros * qubits)
+            quantity = _duration(term, micros if component == "second" else micros * qubits, tasks)
             term = term["amount"]
-        yield _line(price, component, unit, quantity, Decimal(term) * factor)
-    if "minimum" in price:  # as a base; a floor is in no book of the drill
-        if price["minimum"]["rule"] != "base":
-            raise ValueError(f"price {price['id']} has a floor, which the naive way does not rate")
-        yield _line(price, "base", "Jobs", Decimal(1), Decimal(price["minimum"]["amount"]) * factor)
+        lines.append(_line(price, component, unit, quantity, Decimal(term) * factor))
+    yield from lines
+    if "minimum" in price:
+        least = Decimal(price["minimum"]["amount"]) * tasks
+        if price["minimum"]["rule"] == "base":
+            yield _line(price, "base", "Jobs", Decimal(tasks), Decimal(price["minimum"]["amount"]) * factor)
+        elif (missing := least - _sum(lines) / factor) > 0:
+            yield _line(price, "minimum", "Units", missing, factor)
 
 
-def _duration(term: dict[str, str], micros: int) -> Decimal:
-    """Seconds that are billed: at least the minimum, rounded up to the increment."""
-    if term.get("rounding", "up") != "up":
-        raise ValueError("a price rounds its time down, which the naive way does not rate")
-    step = int(Decimal(term.get("quantum", "0.000001")) * 1_000_000)
-    due = max(micros, int(Decimal(term.get("minimum", "0")) * 1_000_000))
-    return Decimal(-(-due // step) * step) / 1_000_000
+def _tasks(bound: dict[str, Any], measured: dict[str, Decimal], shots: int, most: int) -> int:
+    """One, unless the vendor bills several: then as it counted, or else in proportion to the shots."""
+    if bound.get("tasks") is None:
+        return 1
+    limit, counted = int(bound["tasks"]), measured.get("tasks")
+    return min(int(counted) if counted is not None else max(1, -(-limit * shots // most)), limit)
+
+
+def _duration(term: dict[str, str], micros: int, tasks: int) -> Decimal:
+    """Seconds that are billed: at least the minimum of each task, rounded to the increment."""
+    step = Fraction(term.get("quantum", "0.000001"))
+    steps = max(Fraction(micros, 1_000_000), Fraction(term.get("minimum", "0")) * tasks) / step
+    whole = {"up": ceil(steps), "down": floor(steps), "nearest": floor(steps + Fraction(1, 2))}
+    return Decimal(whole[term.get("rounding", "up")]) * Decimal(term.get("quantum", "0.000001"))
 
 
 def _line(price: dict[str, Any], component: str, unit: str, quantity: Decimal, unit_price: Decimal) -> dict[str, str]:

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal, getcontext
 from typing import Any
 
-__all__ = ["Message", "naive_lines"]
+__all__ = ["Message", "naive_days", "naive_lines"]
 
 _FIRST_BILLS = ("qb.job.metered.v1", "qb.session.metered.v1", "qb.hybrid.metered.v1")
 _CORRECTION = "qb.job.corrected.v1"
@@ -73,24 +73,52 @@ def naive_lines(
         count += 1
         first = earlier[0] if earlier else document
         origin = next(place for place, it in enumerate(ends) if first["at"] < it)
-        changes: dict[tuple[Any, ...], tuple[Decimal, Decimal]] = {}
-        for sign, bill in ((1, document), (-1, earlier[-1] if earlier else None)):
-            charge = bill["data"]["charge"] if bill else {}
-            lines = charge.get("lines") or []
-            if not lines and Decimal(charge.get("amount", "0")):
-                whole = {"price": "", "component": "charge", "unit": "Charges", "unit_price": "1"}
-                lines = [{**whole, "billed": charge["amount"], "amount": charge["amount"]}]
-            for line in lines:
-                key = (
-                    *(origin, first["data"]["project"], line["price"], line["component"], line["unit"]),
-                    *(charge["currency"], Decimal(line["unit_price"])),
-                )
-                before = changes.get(key, (Decimal(0), Decimal(0)))
-                changes[key] = (before[0] + sign * Decimal(line["billed"]), before[1] + sign * Decimal(line["amount"]))
-        for key, (quantity, amount) in changes.items():
+        for change, (quantity, amount) in _changes(document, earlier).items():
+            key = (origin, first["data"]["project"], *change)
             if quantity or amount:
                 quantities[key] += quantity
                 amounts[key] += amount
                 ids[key].append(document["id"])
     hashes = {key: hashlib.sha256("\n".join(sorted(it)).encode()).hexdigest() for key, it in ids.items()}
     return {key: (quantities[key], amounts[key], len(ids[key]), hashes[key]) for key in ids}, count
+
+
+def naive_days(
+    messages: list[Message], tenant: str, end: date, cut: int
+) -> dict[tuple[date, str, str, str, Decimal], Decimal]:
+    """Quantities by day of the first bill, project, price, component and unit price: all that an invoice may look at.
+
+    Args:
+        messages: of the log, in any order; copies count once.
+        tenant: whose.
+        end: of the invoice's period.
+        cut: of the invoice.
+    """
+    getcontext().prec = 200
+    until = datetime.combine(end, time(), UTC)
+    sums: dict[tuple[date, str, str, str, Decimal], Decimal] = defaultdict(Decimal)
+    for _, document, earlier in _usage([it for it in messages if it.sequence <= cut], tenant):
+        if max(it["at"] for it in (*earlier, document)) >= until:
+            continue
+        first = earlier[0] if earlier else document
+        for (price, component, _, _, unit_price), (quantity, _) in _changes(document, earlier).items():
+            sums[first["at"].date(), first["data"]["project"], price, component, unit_price] += quantity
+    return {key: quantity for key, quantity in sums.items() if quantity}
+
+
+def _changes(
+    document: dict[str, Any], earlier: list[dict[str, Any]]
+) -> dict[tuple[str, str, str, str, Decimal], tuple[Decimal, Decimal]]:
+    """Quantity and amount that a bill adds to the one before: by price, component, unit, currency and unit price."""
+    changes: dict[tuple[str, str, str, str, Decimal], tuple[Decimal, Decimal]] = {}
+    for sign, bill in ((1, document), (-1, earlier[-1] if earlier else None)):
+        charge = bill["data"]["charge"] if bill else {}
+        lines = charge.get("lines") or []
+        if not lines and Decimal(charge.get("amount", "0")):
+            whole = {"price": "", "component": "charge", "unit": "Charges", "unit_price": "1"}
+            lines = [{**whole, "billed": charge["amount"], "amount": charge["amount"]}]
+        for line in lines:
+            key = (line["price"], line["component"], line["unit"], charge["currency"], Decimal(line["unit_price"]))
+            before = changes.get(key, (Decimal(0), Decimal(0)))
+            changes[key] = (before[0] + sign * Decimal(line["billed"]), before[1] + sign * Decimal(line["amount"]))
+    return changes
