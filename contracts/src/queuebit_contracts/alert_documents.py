@@ -155,9 +155,12 @@ _SAME: Final = ("objective", "source", "tenant", "backend", "workload_class", "v
 INHIBITIONS: Final[Mapping[str, Inhibition]] = {
     "page-over-ticket": Inhibition(source={"severity": "page"}, target={"severity": "ticket"}, equal=_SAME),
     "backend-down": Inhibition(source={"alertname": "BackendDown"}, equal=("backend",)),
+    "probe-failing": Inhibition(
+        source={"alertname": "ProbeFailing"}, target={"objective": "probe"}, equal=("backend",)
+    ),
 }
-"""Those of every stack: a page hides the ticket about the same, and a backend that is down hides what follows from it.
-A document replaces one under its name."""
+"""Those of every stack: a page hides the ticket about the same, a backend that is down hides what follows from it, and
+two bad probes hide the error budget that they spend. A document replaces one under its name."""
 
 
 class AlertsDraft(_Entry):

@@ -10,6 +10,7 @@ service appends all of them; a person asks it on `subjects_alerting.ALERTING_REQ
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
@@ -17,7 +18,6 @@ from pydantic import AfterValidator, Field
 from queuebit_contracts.wire import Event, Moment, Name, Sentence, Wire, open_text
 
 __all__ = [
-    "GROUPED_BY",
     "MOST_EVIDENCE",
     "Acknowledgement",
     "AlertAcknowledged",
@@ -41,10 +41,10 @@ __all__ = [
     "SilenceCreated",
     "SilenceEnd",
     "SilenceEnded",
+    "shared_labels",
 ]
 
-GROUPED_BY: Final = ("backend", "tenant", "template", "tag")
-"""The labels by which alerts are grouped: one notification tells of all alerts of a group."""
+_GROUPED_BY: Final = ("tenant", "template", "tag")
 
 Severity = Literal["page", "ticket"]
 """`page` wakes a person; `ticket` waits for the working day."""
@@ -69,7 +69,17 @@ LabelValue = Annotated[str, Field(max_length=256)]
 
 Labels = Annotated[dict[LabelName, LabelValue], AfterValidator(_bounded)]
 """What identifies an alert: `alertname`, `severity`, and where they apply `objective` or `source`, `tenant`, `backend`,
-`vendor`, `workload_class`, `template`, `tag`, `owner`. A label without a value is absent."""
+`vendor`, `workload_class`, `template`, `tag`, `owner`, `executor`, `budget`. A label without a value is absent."""
+
+
+def shared_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels by which an alert is grouped: one notification tells of all alerts of a group.
+
+    An alert about a whole executor is grouped by it, and not by its backend.
+    """
+    where = "executor" if labels.get("executor") else "backend"
+    return {name: labels[name] for name in (where, *_GROUPED_BY) if labels.get(name)}
+
 
 _Person = Annotated[str, Field(min_length=1, max_length=200)]
 _Number = Annotated[int, Field(ge=1)]

@@ -24,6 +24,8 @@ RUNBOOKS: Final[Mapping[str, str]] = MappingProxyType({
     "CalibrationFailing": "calibration-pass",
     "CalibrationMissing": "calibration-freshness",
     "BillDiffers": "billing-accuracy",
+    "BudgetSpent": "burn",
+    "DataLeakAttempt": "data-leak-attempt",
     "billing-recomputation": "billing-accuracy",
     "cost-per-job": "cost",
     "cost-per-useful-result": "cost",

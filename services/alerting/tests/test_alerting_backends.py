@@ -11,8 +11,20 @@ import pytest
 from queuebit_alerting.adapters import Scheduler
 from queuebit_alerting.backends import BackendsDown
 from queuebit_alerting.ports import BackendState
+from queuebit_contracts.alerts import shared_labels
+from queuebit_contracts.backend import (
+    BackendInterrupted,
+    BackendRegistered,
+    BackendRestored,
+    Interruption,
+    Registration,
+    Restoration,
+)
 from queuebit_contracts.runbooks import runbook_of
+from queuebit_contracts.subjects import subject_of
+from queuebit_contracts.wire import Reason
 from queuebit_kernel import Unavailable
+from queuebit_runtime.stored import Stored
 
 from .alerting_world import NOON, TurnableClock
 
@@ -27,7 +39,24 @@ class Rounds:
     def __init__(self) -> None:
         self.says: Sequence[BackendState] | None = ()
         self.clock = TurnableClock()
-        self.source = BackendsDown(self, self.clock)
+        self.firing: list[dict[str, str]] = []
+        self.source = BackendsDown(self, self.clock, lambda: self.firing)
+        self._sequence = 0
+
+    def stored(self, event: BackendRegistered | BackendInterrupted | BackendRestored) -> None:
+        self._sequence += 1
+        self.source.take(Stored(event, subject_of(event), self._sequence, self.clock.now()))
+
+    def registered(self, executor: str, *backends: str) -> None:
+        for it in backends:
+            data = Registration(backend=it, stack=executor, vendor="IBM", kind="qpu", qubits=5, max_shots=1000)
+            self.stored(BackendRegistered(source="qb/executor", data=data))
+
+    def interrupted(self, *backends: str, ago: timedelta = timedelta(0)) -> None:
+        for it in backends:
+            reason = Reason(code="no_answer", text="no answer")
+            data = Interruption(backend=it, since=self.clock.now() - ago, reason=reason)
+            self.stored(BackendInterrupted(source="qb/scheduler", data=data))
 
     async def backends(self) -> Sequence[BackendState]:
         if self.says is None:
@@ -123,3 +152,66 @@ async def test_the_scheduler_is_asked_for_the_platform() -> None:
         with pytest.raises(Unavailable, match=text):
             await scheduler.backends()
     assert set(asked) == {"qb.query.queuebit.liveness"}
+
+
+def gone(name: str) -> BackendState:
+    return replace(GONE, backend=name, live=False)
+
+
+async def test_a_backend_that_hung_before_this_process_started_is_a_page_after_five_minutes() -> None:
+    it = Rounds()
+    it.registered("ibm", "torino")
+    it.interrupted("torino", ago=timedelta(minutes=10))
+    seen = [await it.of(gone("torino")) for _ in range(32)]
+    assert seen[:30] == [{}] * 30
+    assert seen[31] == {"torino": True}
+    (signal,) = await it.source.signals(it.clock.now())
+    assert signal.evidence.since == NOON - timedelta(minutes=10)
+
+
+async def test_a_backend_that_is_in_service_again_by_the_log_is_none() -> None:
+    it = Rounds()
+    it.registered("ibm", "torino")
+    it.interrupted("torino")
+    it.stored(BackendRestored(source="qb/scheduler", data=Restoration(
+        backend="torino", interrupted_since=NOON, answers_since=NOON)))  # fmt: skip
+    assert [await it.of(gone("torino")) for _ in range(40)] == [{}] * 40
+
+
+async def test_a_backend_without_which_its_executor_runs_was_removed() -> None:
+    it = Rounds()
+    it.registered("ibm", "torino", "fez")
+    it.interrupted("torino")
+    up = BackendState("fez", live=True)
+    assert [await it.of(gone("torino"), up) for _ in range(40)] == [{"fez": False}] * 40
+
+
+async def test_what_is_out_of_service_for_longer_than_a_day_is_known_or_was_removed() -> None:
+    it = Rounds()
+    it.registered("ibm", "torino")
+    it.interrupted("torino", ago=timedelta(hours=25))
+    assert [await it.of(gone("torino")) for _ in range(40)] == [{}] * 40
+
+
+async def test_all_backends_of_an_executor_are_one_group() -> None:
+    it = Rounds()
+    it.registered("ibm", "torino", "fez")
+    up = [BackendState(name, live=True) for name in ("torino", "fez")]
+    await it.of(*up)
+    for _ in range(2):
+        await it.of(gone("torino"), gone("fez"))
+    signals = await it.source.signals(it.clock.now())
+    assert [signal.firing for signal in signals] == [True, True]
+    assert [shared_labels(signal.labels) for signal in signals] == [{"executor": "ibm"}] * 2
+    assert {signal.labels["backend"] for signal in signals} == {"torino", "fez"}
+
+
+async def test_an_alert_with_the_labels_of_an_earlier_version_ends() -> None:
+    it = Rounds()
+    old = {"alertname": "BackendDown", "severity": "page", "backend": "torino"}
+    it.firing = [old, {"alertname": "Drift", "backend": "torino"}]
+    it.registered("ibm", "torino")
+    it.says = (UP,)
+    assert [(signal.labels == old, signal.firing) for signal in await it.source.signals(NOON)] == [
+        (False, False), (True, False),
+    ]  # fmt: skip

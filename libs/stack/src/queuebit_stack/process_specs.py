@@ -200,6 +200,7 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
                 "QUEUEBIT_ALERTING_WAREHOUSE_URL": f"http://127.0.0.1:{ports[WAREHOUSE]}",
                 "QUEUEBIT_ALERTING_WAREHOUSE_PASSWORD_FILE": str(home.analyst_password),
                 "QUEUEBIT_ALERTING_DOCUMENT": str(home.alerts_file),
+                "QUEUEBIT_ALERTING_BUS_LOG": str(home.log_file("nats-server")),
                 **_objectives(home, name),
             }
         case "prober":

@@ -4,47 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from queuebit_alerting.adapters import Lease, Scheduler, SecretFiles, Warehouse, posts_to
-from queuebit_alerting.backends import BackendsDown
-from queuebit_alerting.bills import Bills
-from queuebit_alerting.calibrating import Calibrations
+from queuebit_alerting.adapters import Lease, SecretFiles, posts_to
 from queuebit_alerting.canaries import KeepCanaries
 from queuebit_alerting.canary_book import CanaryBook
 from queuebit_alerting.canary_counts import CanaryCounts
 from queuebit_alerting.canary_requests import AnswerCanaries, flags_for
 from queuebit_alerting.canary_routes import canary_requests, flag_queries
-from queuebit_alerting.completeness import Completeness
-from queuebit_alerting.drift_adapters import StateFile, StoredSnapshots
 from queuebit_alerting.handlers import Evaluate, Notify
 from queuebit_alerting.incident_routes import incident_requests
 from queuebit_alerting.incidents import AnswerIncidents, IncidentBook, KeepIncidents
-from queuebit_alerting.objectives import Objectives
-from queuebit_alerting.pacing import OnChange, Paced
-from queuebit_alerting.ports import Liveness, SignalSource
+from queuebit_alerting.ports import SignalSource
 from queuebit_alerting.quieting import Quieting
 from queuebit_alerting.requests import AnswerOperator
 from queuebit_alerting.routes import operator_requests
 from queuebit_alerting.sending import SendNotifications
 from queuebit_alerting.settings import Settings
+from queuebit_alerting.sources import Sources
 from queuebit_alerting.state import Book
-from queuebit_alerting.watching import WatchDrift
 from queuebit_contracts.alert_documents import Alerts, parse_alerts
 from queuebit_contracts.topology import ALERTING
 from queuebit_kernel import Clock, SystemClock, Unavailable
 from queuebit_runtime.bucket import Bucket
-from queuebit_runtime.payloads import KeyValuePayloads
-from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.stored import Stored
-from queuebit_runtime.stream_state import stream_state
 from queuebit_runtime.view import View, fold_events
-from queuebit_slo import Objective, digest, parse_all, shipped
+from queuebit_slo import digest
 
 __all__ = ["Alerting", "create_app"]
 
@@ -52,9 +42,6 @@ _logger = logging.getLogger(__name__)
 
 _NOTIFY_S = 1.0
 """How often it is decided who is to be notified: silences and planned work end between two evaluations, too."""
-
-_SLOWLY_S = 60.0
-"""How often calibrations and bills are looked at: they change by the hour."""
 
 
 class Alerting(Service):
@@ -66,18 +53,15 @@ class Alerting(Service):
         clock, documents = SystemClock(), _documents(settings.document)
         self._every_s = settings.every_s
         self._book = Book()
-        self._drift: WatchDrift | None = None
         self._incidents = IncidentBook()
         view = View(self.bus, self.name, self.topology.service[self.name].view, fold_events(self._fold))
         self.views.append(view)
         self._lease = Lease(Bucket(self.bus, ALERTING), settings.name, settings.lease_s, clock)
-        promised = _promised(settings.objectives)
-        scheduler = Scheduler(self.bus.request)
-        self._backends = BackendsDown(scheduler, clock)
-        asked = self._warehouse(settings, clock)
-        measured = [] if asked is None else self._measured(settings, *asked, promised, scheduler, clock)
-        sources = [self._backends, *measured, *sources]
-        self._evaluate = Evaluate(self.log, self._book, view, sources, clock, resolve_after_s=documents.resolve_after_s)
+        self._sources = Sources(self.bus, settings, self._book, self.settings.snapshots_dir, clock)
+        self.work += self._sources.work
+        self._evaluate = Evaluate(
+            self.log, self._book, view, [*self._sources.all, *sources], clock, resolve_after_s=documents.resolve_after_s
+        )
         self._notify = Notify(self.log, self._book, view, documents, clock)
         self._send = SendNotifications(
             self.log,
@@ -93,10 +77,10 @@ class Alerting(Service):
         self.include(operator_requests(answer))
         self._keep_incidents = self._with_incidents(view, documents, settings, clock)
         self.work += [self._hold_lease, self._evaluations, self._notifications, self._send.run]
-        counts = None if asked is None else CanaryCounts(*asked)
+        counts = CanaryCounts(*self._sources.asked) if self._sources.asked else None
         self._keep_canaries = self._with_canaries(view, counts, clock)
         self.draining.append(self._lease.leave)
-        self.detail = lambda: {**self._detail(documents), "objectives": digest(promised)}
+        self.detail = lambda: {**self._detail(documents), "objectives": digest(self._sources.promised)}
         self._measure()
 
     def _measure(self) -> None:
@@ -118,42 +102,6 @@ class Alerting(Service):
             lambda: len(book.undelivered),
         )
 
-    def _warehouse(self, settings: Settings, clock: Clock) -> tuple[Warehouse, Callable[[], Awaitable[None]]] | None:
-        """The warehouse, and the check that it has the whole log; None without its password."""
-        if settings.warehouse_password_file is None:
-            return None
-        password = read_secret(settings.warehouse_password_file)
-        warehouse = Warehouse(settings.warehouse_url, settings.warehouse_user, password)
-        return warehouse, Completeness(warehouse, self._log_end, clock).require
-
-    def _measured(
-        self,
-        settings: Settings,
-        warehouse: Warehouse,
-        complete: Callable[[], Awaitable[None]],
-        promised: Sequence[Objective],
-        liveness: Liveness,
-        clock: Clock,
-    ) -> list[SignalSource]:
-        """What the warehouse is asked for."""
-        folder = self.settings.snapshots_dir
-        self._drift = WatchDrift(
-            warehouse,
-            complete,
-            StoredSnapshots(KeyValuePayloads(self.bus)),
-            StateFile(folder and folder / f"drift-{settings.name}.json"),
-            lambda: (it.last.labels for it in self._book.alerts.values() if it.firing),
-            clock,
-            room=settings.drift_room,
-        )
-        self.work.append(self._drift.run)
-        return [
-            OnChange(Objectives(promised, warehouse, complete), self._log_end, clock),
-            Paced(Calibrations(liveness, warehouse, complete), _SLOWLY_S, clock),
-            Paced(Bills(warehouse, complete), _SLOWLY_S, clock),
-            self._drift,
-        ]
-
     def _with_incidents(self, follows: View, documents: Alerts, settings: Settings, clock: Clock) -> KeepIncidents:
         """Open, continue and end incidents, and answer about them."""
         book, incidents = self._book, self._incidents
@@ -171,10 +119,9 @@ class Alerting(Service):
         self.work.append(self._judgements)
         return KeepCanaries(self.log, self._canaries, follows, counts, clock)
 
-    async def _log_end(self) -> int:
-        return (await stream_state(self.bus)).last
-
     def _fold(self, stored: Stored) -> None:
+        if self._sources.take(stored):
+            return
         self._canaries.take(stored)
         self._book.take(stored)
         self._incidents.take(stored)
@@ -186,11 +133,11 @@ class Alerting(Service):
             "canaries": len(self._canaries.live()),
             **({"uncounted": self._keep_canaries.trouble} if self._keep_canaries.trouble else {}),
             "firing": sum(it.firing for it in self._book.alerts.values()),
-            "backends": self._backends.answered,
+            "backends": self._sources.backends.answered,
             "incidents": sum(not it.is_over for it in self._incidents.newest.values()),
             "undelivered": len(self._book.undelivered),
             "documents": documents.digest,
-            **(self._drift.detail if self._drift else {}),
+            **(self._sources.drift.detail if self._sources.drift else {}),
             **({"unreached": failing} if failing else {}),
             **({"unmeasured": self._evaluate.trouble} if self._evaluate.trouble else {}),
         }
@@ -209,7 +156,7 @@ class Alerting(Service):
                 await _unless_away(self._keep_incidents)
             else:
                 with suppress(Unavailable):  # it is asked again in the next round
-                    await self._backends.look()
+                    await self._sources.backends.look()
             await asyncio.sleep(max(0, due - loop.time()))
 
     async def _judgements(self) -> None:
@@ -220,7 +167,7 @@ class Alerting(Service):
 
     async def _notifications(self) -> None:
         while True:
-            if self._lease.leads:
+            if self._lease.leads and not self._evaluate.is_appending:  # alerts of one moment are one notification
                 await _unless_away(self._notify)
             await asyncio.sleep(min(_NOTIFY_S, self._every_s))
 
@@ -231,12 +178,6 @@ async def _unless_away(step: Evaluate | Notify | KeepIncidents | KeepCanaries) -
         await step()
     except Unavailable as error:
         _logger.warning("alerting waits for the log: %s", error)
-
-
-def _promised(folder: Path | None) -> Sequence[Objective]:
-    """The stack's own objectives, or without a folder of files those of this version: the same as telemetry's."""
-    files = sorted(folder.glob("[!.]*.y*ml")) if folder is not None else []
-    return parse_all((str(it), it.read_text(encoding="utf-8")) for it in files) if files else shipped()
 
 
 def _documents(file: Path | None) -> Alerts:

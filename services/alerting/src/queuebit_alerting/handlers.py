@@ -48,11 +48,21 @@ class Evaluate:
         self._clock = clock
         self.trouble: str | None = None
         """Why a source could not say anything in the last evaluation."""
+        self.is_appending = False
+        """Whether some of the changes of an evaluation are appended, and others are not."""
 
     async def __call__(self) -> int:
         """Evaluate once; return how many alerts changed, after their facts were folded."""
         signals = self._steady(merged(await self._signals()), self._clock.monotonic())
         changes = transitions(self._book.alerts, signals)
+        self.is_appending = True
+        try:
+            await self._append_all(changes)
+        finally:
+            self.is_appending = False
+        return len(changes)
+
+    async def _append_all(self, changes: Sequence[Firing | Resolution]) -> None:
         last = 0
         for change in changes:
             try:
@@ -61,7 +71,6 @@ class Evaluate:
                 _logger.info("alert %s was changed by another process", change.alert)
                 await catch_up(self._log, self._book.tails, self._follows, alert(change.alert))
         await self._follows.reached(last)
-        return len(changes)
 
     async def _signals(self) -> list[Signal]:
         """What all sources say, asked side by side: one that does not answer holds back no other."""

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from queuebit_alerting.handlers import catch_up
-from queuebit_alerting.notifying import shared_labels
 from queuebit_alerting.ports import Follows
 from queuebit_alerting.quieting import Quieting
 from queuebit_alerting.state import Book
 from queuebit_contracts.alert_documents import Alerts
+from queuebit_contracts.alerts import shared_labels
 from queuebit_contracts.incidents import AlertEpisode, IncidentAnswer, IncidentRequest
 from queuebit_contracts.subjects_alerting import group_id, group_of, incident
 from queuebit_incidents.events import IncidentFact, fact_of

@@ -14,10 +14,10 @@ from typing import Final
 from queuebit_alerting.quieting import Quieting
 from queuebit_alerting.state import FIRING, Alert, Book, Group
 from queuebit_contracts.alert_documents import Alerts, Rotation, Route
-from queuebit_contracts.alerts import GROUPED_BY, Notification, NotifiedAlert
+from queuebit_contracts.alerts import Notification, NotifiedAlert, shared_labels
 from queuebit_contracts.subjects_alerting import group_id
 
-__all__ = ["notifications", "shared_labels"]
+__all__ = ["notifications"]
 
 _MOST: Final = 200
 """Alerts of one notification; further ones follow in the next."""
@@ -30,11 +30,6 @@ class _Members:
     labels: Mapping[str, str]
     audible: list[Alert] = field(default_factory=list)
     """Those that fire and may notify."""
-
-
-def shared_labels(labels: Mapping[str, str]) -> dict[str, str]:
-    """The labels by which an alert is grouped."""
-    return {name: labels[name] for name in GROUPED_BY if labels.get(name)}
 
 
 def notifications(book: Book, documents: Alerts, now: datetime) -> list[Notification]:

@@ -9,7 +9,6 @@ from typing import Final
 
 from queuebit_alerting.errors import Denied
 from queuebit_alerting.handlers import SOURCE, catch_up
-from queuebit_alerting.notifying import shared_labels
 from queuebit_alerting.ports import Follows
 from queuebit_alerting.quieting import Quieting
 from queuebit_alerting.state import Alert, Book, Group
@@ -31,6 +30,7 @@ from queuebit_contracts.alerts import (
     SilenceCreated,
     SilenceEnd,
     SilenceEnded,
+    shared_labels,
 )
 from queuebit_contracts.subjects_alerting import alert, group_id, silence
 from queuebit_kernel import Clock, Stale, event_id

@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     """One line; readable by its owner only. Without it, no objective is evaluated."""
     objectives: Path | None = None
     """The folder with the stack's own objectives, read once; absent or empty for those of this version."""
+    bus_log: Path | None = None
+    """The file into which nats-server writes its log, on the same machine. Without it, requests for what belongs to
+    another tenant are refused, and are no alert."""
     drift_room: int = Field(default=100_000, ge=0, le=10_000_000)
     """Values that monitors of drift may keep: 100,000 are about 25 MB. Streams without new samples make room first."""
     lease_s: float = Field(default=10, ge=0.5, le=300)

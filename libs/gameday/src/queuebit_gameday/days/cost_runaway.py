@@ -45,10 +45,16 @@ def play(stack: Operator, score: Score) -> None:
         return f"shares of the budget that are reached: {shares}" if shares else None
 
     score.wait("detection", "the log says that the budget is reached", reached, 60)
+    score.wait("detection", "the ticket BudgetSpent names the tenant", lambda: _ticket(stack), 60)
     stack.qb("tenant", "budget", _LOOP, "tenant", "5", "--window", "30d")
     again = completed(stack.submit(BELL, "--tenant", _LOOP))
     score.check("repair", "with a larger budget, jobs complete again", again is not None, again or "none")
+    score.wait("repair", "the ticket ends", lambda: None if _ticket(stack) else "nothing fires", 60)
     score.check("repair", "`qb verify` finds that money adds up", stack.is_verified())
+
+
+def _ticket(stack: Operator) -> str | None:
+    return stack.firing(alertname="BudgetSpent", tenant=_LOOP, owner="billing")
 
 
 def _left(stack: Operator) -> str | None:

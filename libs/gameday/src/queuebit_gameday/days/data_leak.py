@@ -43,6 +43,12 @@ def play(stack: Operator, score: Score) -> None:
         return f"{len(found)} refusals, with the key of the user" if found else None
 
     score.wait("detection", "the log of the bus names the tenant that tried", logged, 10)
+    score.wait(
+        "detection",
+        "the ticket DataLeakAttempt names the tenant",
+        lambda: stack.firing(alertname="DataLeakAttempt", tenant=_OTHER, severity="ticket"),
+        60,
+    )
     state = (stack.ask("job", "show", job, "--tenant", _OWNER) or {}).get("state")
     score.check("repair", "the owner's job is as it was", state == "completed", str(state))
     score.check("repair", "`qb verify` finds every invariant, I3 among them", stack.is_verified())

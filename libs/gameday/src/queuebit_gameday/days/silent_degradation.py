@@ -17,18 +17,14 @@ __all__ = ["install", "play", "prepare"]
 _BACKEND: Final = "local-gameday"
 _NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
-_PROBES: Final = "".join(
-    f"""\
-[probe.{circuit}]
-circuit = "{circuit}"
+_PROBES: Final = f"""\
+[probe.mirror]
+circuit = "mirror"
 backends = ["{_BACKEND}"]
 every_minutes = 1
 shots = 2000
 floor = 0.95
 """
-    for circuit in ("readout", "ghz", "mirror")
-)
-"""Three a minute: an alert needs five bad runs."""
 
 _DEVICE: Final = '''\
 """A simulator that returns noise in half of its shots from a moment on, and says nothing about it."""
@@ -114,7 +110,10 @@ def play(stack: Operator, score: Score) -> None:
     score.injected()
     score.wait("detection", "a probe is below its floor", lambda: _newest(stack, "below"), 180)
     score.wait(
-        "detection", "the alert of the probe pages", lambda: stack.firing(severity="page", backend=_BACKEND), 240
+        "detection",
+        "two bad probes in a row page",
+        lambda: stack.firing(alertname="ProbeFailing", severity="page", backend=_BACKEND),
+        150,
     )
     score.wait("detection", "an incident is open", lambda: _incident(stack), 30)
     stack.qb("tenant", "limit", "demo", "playground", "--backends", "aer")

@@ -1,0 +1,82 @@
+"""Probes of a backend that go wrong twice in a row: a page for each backend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from queuebit_alerting.state import Signal
+from queuebit_contracts.alerts import Evidence
+from queuebit_contracts.probe import ProbeJudged
+from queuebit_runtime.stored import Stored
+
+__all__ = ["ProbesFailing"]
+
+_IN_A_ROW: Final = 2
+_BAD: Final = frozenset({"below", "failed"})
+_SAYS_NOTHING: Final = frozenset({"skipped"})
+_OLD: Final = timedelta(days=8)
+"""A finding that is older says nothing: a probe runs once in a week at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """The last findings of a probe on a backend: all bad ones since the last good one."""
+
+    bad: int
+    first: datetime
+    last: datetime
+    text: str
+    jobs: tuple[str, ...]
+
+
+class ProbesFailing:
+    """A backend fails its probes while two runs in a row of one probe were bad, and the newest of them is.
+
+    So how often a probe runs is how soon it is found, and one bad run alone is none. A run that was skipped says
+    nothing: it neither counts nor ends a row.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._rows: dict[tuple[str, str], _Row] = {}
+        """By backend and probe."""
+
+    def take(self, stored: Stored) -> None:
+        """Fold a finding."""
+        if not isinstance(stored.event, ProbeJudged) or stored.event.data.state in _SAYS_NOTHING:
+            return
+        it, at = stored.event.data, stored.stored_at
+        before = self._rows.get((it.backend, it.probe))
+        if it.state not in _BAD or before is None or not before.bad:
+            before = _Row(0, at, at, "", ())
+        if it.state in _BAD:
+            before = _Row(before.bad + 1, before.first, at, it.text, (*before.jobs, *filter(None, [it.job]))[-20:])
+        self._rows[it.backend, it.probe] = before
+
+    async def signals(self, now: datetime) -> Sequence[Signal]:
+        """One signal for each backend with findings; see `SignalSource`."""
+        found: dict[str, list[tuple[str, _Row]]] = {}
+        for (backend, probe), row in sorted(self._rows.items()):
+            is_failing = row.bad >= _IN_A_ROW and now - row.last <= _OLD
+            found.setdefault(backend, []).extend([(probe, row)] if is_failing else [])
+        return [_signal(backend, them, now) for backend, them in found.items()]
+
+
+def _signal(backend: str, failing: Sequence[tuple[str, _Row]], now: datetime) -> Signal:
+    labels = {
+        "alertname": "ProbeFailing", "severity": "page", "indicator": "probe", "owner": "hardware", "backend": backend,
+    }  # fmt: skip
+    if not failing:
+        return Signal(labels, {}, firing=False, at=now)
+    probe, row = min(failing, key=lambda it: it[1].first)
+    return Signal(
+        labels,
+        {"summary": f"{backend}: {row.bad} runs in a row of the probe {probe} were bad, the last: {row.text}"[:1000]},
+        firing=True,
+        at=now,
+        evidence=Evidence(jobs=row.jobs, since=row.first),
+        values={"probe": probe, "runs": str(row.bad)},
+    )
