@@ -95,9 +95,9 @@ async def test_an_attempt_is_a_ticket_for_a_day() -> None:
 async def test_what_verify_tries_is_none_unless_more_is_tried_beside_it() -> None:
     later = LOCAL + timedelta(seconds=6)
     assert await WallsTried(Lines(*CHECK).lines).signals(later) == []
-    (signal,) = await WallsTried(Lines(*CHECK, line("qb.job.demo.j1.completed").lines)).signals(later)
+    (signal,) = await WallsTried(Lines(*CHECK, line("qb.job.demo.j1.completed")).lines).signals(later)
     assert signal.values["requests"] == "7"
-    (signal,) = await WallsTried(Lines(*CHECK, line("qb.job.demo.>", cid=313).lines)).signals(later)
+    (signal,) = await WallsTried(Lines(*CHECK, line("qb.job.demo.>", cid=313)).lines).signals(later)
     assert signal.values["requests"] == "1"
 
 
