@@ -274,7 +274,9 @@ def test_people_read_durations_shares_and_amounts() -> None:
     (late,) = job_rows([{"job": "j", "charge": "0.00", "currency": "USD", "provisional": 1}])
     assert late["charge"] == "0.00 USD, until its usage is final"
     (plan,) = plan_rows([{"backend": "x", "qpu_us": 6100, "esp_ppm": 983657, "calibration_age_s": 864000}])
-    assert (plan["runs"], plan["success"], plan["calibrated"]) == ("6 ms", "98.37%", "10 d ago")
+    assert (plan["runs"], plan["success"], plan["calibrated"]) == ("6 ms", "98.4%", "10 d ago")
+    (unlikely,) = plan_rows([{"backend": "x", "esp_ppm": 900}])
+    assert unlikely["success"] == "<0.1%"
     (level,) = slo_rows([{"name": "x", "target": 0.99, "actual": 0.5}])
     assert (level["objective"], level["target"], level["actual"], level["kept"]) == ("x", "99%", "50%", False)
 

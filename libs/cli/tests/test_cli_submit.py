@@ -48,6 +48,7 @@ class Platform:
         self.asked: list[tuple[object, dict[str, object]]] = []
         self.planned: list[object] = []
         self.estimates: list[dict[str, object]] = []
+        self.newest: list[dict[str, object]] = []
 
     async def __aenter__(self) -> Platform:
         return self
@@ -64,6 +65,9 @@ class Platform:
     async def plan(self, circuit: object, **_: object) -> list[dict[str, object]]:
         self.planned.append(circuit)
         return self.estimates
+
+    async def jobs(self, **_: object) -> list[dict[str, object]]:
+        return self.newest
 
     async def waiting(self, **_: object) -> dict[str, str]:
         return {}
@@ -131,10 +135,48 @@ def test_a_plan_ends_with_what_to_do(
     fits: bool, output: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bell: Path
 ) -> None:
     platform = Platform("submitted")
-    platform.estimates = [{"backend": "aer", "fits": fits, "reason": None if fits else "aer does not run while_loop"}]
+    platform.estimates = [{"backend": "aer", "fits": fits, "reason": None if fits else "lacks the feature while_loop"}]
     monkeypatch.setattr(connecting, "client_of", lambda _: platform)
     assert main(["plan", str(bell)]) == 0
     assert output in capsys.readouterr().out
+
+
+def test_a_plan_names_the_usual_wait_and_every_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bell: Path
+) -> None:
+    platform = Platform("submitted")
+    platform.estimates = [
+        {"backend": "aer", "fits": True, "reason": None, "cost": "0.01", "currency": "USD", "esp_ppm": 967_799},
+        {"backend": "cirq", "fits": False, "reason": "has 24 qubits, the circuit needs 30; lacks the feature loop"},
+    ]
+    platform.newest = [{"backend": "aer", "queue_wait_ms": it} for it in range(10, 1_010, 100)]
+    monkeypatch.setattr(connecting, "client_of", lambda _: platform)
+    assert main(["plan", str(bell)]) == 0
+    head, aer, cirq = capsys.readouterr().out.splitlines()[:3]
+    assert head.split("  ") == ["backend", "fits", "costs up to", "usual wait", *head.split("  ")[4:]]
+    assert aer.split() == ["aer", "yes", "0.01", "USD", "460", "ms", "(10", "ms", "to", "810", "ms)", "96.8%"]
+    assert cirq.endswith("has 24 qubits, the circuit needs 30; lacks the feature loop")
+
+
+@pytest.mark.parametrize(
+    ("backend", "code", "output"),
+    [("aer", 0, "aer"), ("cirq", 0, "without --backend the plan shows"), ("ear", 2, "there is no backend ear here")],
+)
+def test_a_plan_of_one_backend(
+    backend: str,
+    code: int,
+    output: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    bell: Path,
+) -> None:
+    platform = Platform("submitted")
+    platform.estimates = [{"backend": "aer", "fits": True}, {"backend": "cirq", "fits": False, "reason": "too small"}]
+    monkeypatch.setattr(connecting, "client_of", lambda _: platform)
+    assert main(["plan", str(bell), "--backend", backend]) == code
+    said = capsys.readouterr()
+    assert output in said.out + said.err
+    assert {it for it in ("aer", "cirq") if f"{it} " in said.out} <= {backend}
 
 
 def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from queuebit_contracts.backend import Registration
-from queuebit_planning.eligibility import Capacity, Demand, explain, objections
+from queuebit_planning.eligibility import Capacity, Demand, explain, objections, why_not
 from queuebit_planning.limits import MAX_BUSY_US, run_limit_s, state_bytes
 
 SIMULATOR = Capacity(
@@ -33,7 +33,7 @@ def test_a_job_that_fits_has_no_objections() -> None:
         (replace(SMALL, shots=0), "bad_shots", "takes at least 1 shot, not 0"),
         (replace(SMALL, shots=10_001), "bad_shots", "takes at most 10,000 shots, not 10,001"),
         (replace(SMALL, qubits=26), "too_many_qubits", "has 25 qubits, the circuit needs 26"),
-        (replace(SMALL, features=frozenset({"reset", "loop"})), "unsupported_feature", "does not run loop"),
+        (replace(SMALL, features=frozenset({"reset", "loop"})), "unsupported_feature", "lacks the feature loop"),
         (replace(SMALL, memory_bytes=(8 << 30) + 1), "too_much_memory", "has 8.00 GiB of memory for a state, "),
         (replace(SMALL, run_us=208_800_000), "too_long", "would compute for up to 209 s, and a run may take 60 s"),
         (
@@ -73,6 +73,14 @@ def test_objections_with_one_code_become_one_sentence_with_what_to_do() -> None:
     assert qubits.text == (
         "aer has 25 qubits, the circuit needs 26; cirq has 20 qubits, the circuit needs 26: "
         "use fewer qubits or a larger backend"
+    )
+
+
+def test_a_row_of_a_plan_has_each_objection_once_and_no_advice_to_take_another_backend() -> None:
+    demand = replace(SMALL, qubits=26, shots=20_000, features=frozenset({"loop", "timing"}))
+    assert why_not(objections(demand, SIMULATOR)) == (
+        "takes at most 10,000 shots, not 20,000: ask for fewer shots; "
+        "has 25 qubits, the circuit needs 26; lacks the features loop, timing"
     )
 
 

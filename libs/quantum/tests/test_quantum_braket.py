@@ -237,5 +237,5 @@ def test_boxes_need_device_qubits_and_a_backend_that_keeps_them() -> None:
     (outcome,) = backend.collect(backend.submit([WorkItem(backend.compile(circuit, 1), 100, 1)], "box"))
     assert isinstance(outcome, Outcome)
     lacking = replace(backend.describe(), features=frozenset({"reset"}))
-    with pytest.raises(DoesNotFit, match="does not run verbatim"):
+    with pytest.raises(DoesNotFit, match="lacks the feature verbatim"):
         require_fit(lacking, circuit)

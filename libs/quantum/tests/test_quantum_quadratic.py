@@ -37,7 +37,7 @@ def test_a_problem_is_a_program_without_gates() -> None:
 
 @pytest.mark.parametrize("backend", ["aer", "cirq"])
 def test_a_backend_for_gates_refuses_it(backend: str) -> None:
-    with pytest.raises(DoesNotFit, match="does not run qubo"):
+    with pytest.raises(DoesNotFit, match="lacks the feature qubo"):
         open_backend(backend).compile(parse(text()), 1)
 
 

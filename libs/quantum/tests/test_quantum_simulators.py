@@ -13,11 +13,13 @@ from queuebit_quantum import (
     Backend,
     DoesNotFit,
     Failed,
+    Outcome,
     WorkItem,
     hellinger_fidelity,
     ideal_distribution,
     open_backend,
     parse,
+    warm_up,
 )
 
 from .simulators import simulator
@@ -187,6 +189,19 @@ def test_a_circuit_that_no_method_can_simulate_does_not_fit() -> None:
         open_backend("aer").compile(circuit, 1)
 
 
+@pytest.mark.parametrize("id_", ["aer", "cirq", "emulated-ibm-manila"])
+def test_a_simulator_that_is_warm_keeps_nothing(id_: str) -> None:
+    """The circuit that it runs belongs to no submission, and changes no seeded result."""
+    circuit = parse(HEADER + "qreg q[2]; creg c[2]; h q[0]; cx q[0], q[1]; measure q -> c;")
+    cold, warm = open_backend(id_), open_backend(id_)
+    warm_up(warm)
+    assert warm.find("") is None
+    assert warm.compile(circuit, 1).program == cold.compile(circuit, 1).program
+    ran = [it.collect(it.submit([WorkItem(it.compile(circuit, 1), 1_000, 7)], "t")) for it in (cold, warm)]
+    first, second = (found.counts for (found,) in ran if isinstance(found, Outcome))
+    assert first == second
+
+
 def test_simulators_use_no_device_time() -> None:
     backend = open_backend("aer")
     compiled = backend.compile(parse(HEADER + "qreg q[1]; creg c[1]; h q; measure q -> c;"), 1)
@@ -195,7 +210,9 @@ def test_simulators_use_no_device_time() -> None:
 
 def test_the_error_lists_every_reason() -> None:
     circuit = parse(HEADER + "qreg q[30]; creg c[1]; h q; measure q[0] -> c[0]; if (c == 1) x q[1];")
-    with pytest.raises(DoesNotFit, match=r"cirq: it has 24 qubits, the circuit needs 30; it does not run conditional"):
+    with pytest.raises(
+        DoesNotFit, match=r"cirq: it has 24 qubits, the circuit needs 30; it lacks the feature conditional"
+    ):
         open_backend("cirq").compile(circuit, 1)
 
 

@@ -64,7 +64,15 @@ async def test_a_plan_lists_what_fits_first_and_cheapest_first(office: Office, a
     assert [(row["backend"], row["fits"]) for row in rows] == [("torino", True), ("aer", False), ("cirq", False)]
     assert (rows[0]["cost"], rows[0]["currency"], rows[0]["qpu_us"]) == ("3.20", "USD", 2_000_000)
     assert "too deep" in str(rows[1]["reason"])
-    assert "cirq" in str(rows[2]["reason"])
+    assert "does not answer now" in str(rows[2]["reason"])
+
+
+async def test_a_row_of_a_plan_separates_its_reasons(office: Office, answers: Answers) -> None:
+    office.executors.profile_ = office.executors.profile_.model_copy(update={"qubits": 30, "features": ("loop",)})
+    rows = {
+        row["backend"]: row["reason"] for row in (await answers.plan("acme", Question(circuit=CIRCUIT, shots=9))).rows
+    }
+    assert rows["cirq"] == "has 20 qubits, the circuit needs 30; lacks the feature loop"
 
 
 async def test_a_plan_is_made_under_the_newest_calibration(office: Office, answers: Answers) -> None:

@@ -187,5 +187,5 @@ def test_names_of_options_and_steps_are_in_the_end_of_the_job(device: Backend) -
 )
 def test_a_simulator_refuses_what_only_a_device_has(asked: dict[str, Any], missing: str) -> None:
     head = {"parameters": {}, "outputs": ["counts"], "shots": 10, "seed": 5, "observables": [], "token": "t"}
-    with pytest.raises(DoesNotFit, match=f"it does not run .*{missing}"):
+    with pytest.raises(DoesNotFit, match=f"it lacks the features? .*{missing}"):
         run_item(open_backend("aer"), {**head, **asked}, SOURCE)

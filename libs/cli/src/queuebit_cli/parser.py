@@ -148,6 +148,7 @@ def _jobs(words: Group) -> None:
     plan.add_argument("file", metavar="FILE", help=_FILE)
     _program(plan)
     plan.add_argument("--shots", type=whole, default=1000, metavar="N", help="how often it would run (1000)")
+    plan.add_argument("--backend", metavar="B", help="only this backend (all that the project may use)")
     plan.add_argument("--project", metavar="P", help="the project that would pay (the credential's project)")
 
     jobs = words.command("jobs", "jobs:jobs", "the newest jobs", client=True)

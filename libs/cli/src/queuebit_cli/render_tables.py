@@ -91,7 +91,8 @@ def plan_rows(rows: Sequence[Row]) -> list[Row]:
             **_same(row, "backend", "fits"),
             "costs up to": _money(row, "cost"),
             "runs": took(_number(row.get("qpu_us"), 1e-3)),
-            "success": share(row.get("esp_ppm")),
+            "usual wait": _wait(row),
+            "success": _success(row.get("esp_ppm")),
             "depth": row.get("depth"),
             "2q gates": row.get("two_qubit_gates"),
             "calibrated": _age(row.get("calibration_age_s")),
@@ -99,6 +100,17 @@ def plan_rows(rows: Sequence[Row]) -> list[Row]:
         }
         for row in rows
     ]
+
+
+def _wait(row: Row) -> str | None:
+    """The median of the newest jobs, and what eight of ten of them waited."""
+    usual, low, high = (took(row.get(name)) for name in ("wait_ms", "wait_low_ms", "wait_high_ms"))
+    return usual if low == high else f"{usual} ({low} to {high})"
+
+
+def _success(value: object) -> str | None:
+    """To a tenth of a percent: no calibration is known better."""
+    return _when(lambda ppm: f"{ppm / 10_000:.1f}%" if ppm >= 1_000 else "<0.1%", value)
 
 
 def charge_rows(rows: Sequence[Row]) -> list[Row]:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
-from queuebit import AsyncClient, QueuebitError
+from queuebit import AsyncClient
 from queuebit.notebook import escaped, table_html
 from queuebit.text import visible
+from queuebit.waits import UsualWait, recent_jobs, usual_waits
 from queuebit_jupyter.views import View
 
 __all__ = ["Asked", "device_map", "offers_html", "offers_text", "offers_view", "read_offers"]
 
 _Row = Mapping[str, Any]
-_RECENT_JOBS = 200
-"""The team's newest jobs, which say how long a backend lets it wait."""
+_WAITING = ("accepted", "placed")
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -38,7 +37,7 @@ async def read_offers(client: AsyncClient, asked: Asked | None, maps: dict[str, 
         asked: the circuit; None lists the backends with their tariffs.
         maps: devices by name and time of calibration that were read before; new ones are added.
     """
-    backends, planned, jobs = await asyncio.gather(client.backends(), _planned(client, asked), _jobs(client))
+    backends, planned, jobs = await asyncio.gather(client.backends(), _planned(client, asked), recent_jobs(client))
     devices = {
         f"{it['backend']} {it['calibrated_at']}": str(it["backend"]) for it in backends if it.get("calibrated_at")
     }
@@ -58,11 +57,15 @@ def offers_view(
     maps: Mapping[str, View],
 ) -> View:
     """The rows of the answers as a picker shows them, in the order of the plan: what fits, the cheapest first."""
-    known = {str(it["backend"]): it for it in backends}
+    known, waits = {str(it["backend"]): it for it in backends}, usual_waits(jobs)
     rows = planned if asked is not None else [{**it, "fits": True} for it in backends]
     return {
         "shots": asked.shots if asked else 0,
-        "rows": [_offer({**known.get(it["backend"], {}), **it}, jobs, maps) for it in rows if it.get("fits")],
+        "rows": [
+            _offer({**known.get(it["backend"], {}), **it}, jobs, waits.get(str(it["backend"])), maps)
+            for it in rows
+            if it.get("fits")
+        ],
         "unfit": [
             {"backend": it["backend"], "reason": visible(str(it.get("reason") or ""))}
             for it in rows
@@ -115,29 +118,23 @@ def _of(view: View) -> str:
     return f"for {view['shots']:,} shots of the circuit" if view["shots"] else "and their tariffs"
 
 
-def _offer(row: _Row, jobs: Sequence[_Row], maps: Mapping[str, View]) -> View:
+def _offer(row: _Row, jobs: Sequence[_Row], usual: UsualWait | None, maps: Mapping[str, View]) -> View:
     name = str(row["backend"])
     price = f"{row['cost']} {row['currency']}" if row.get("cost") is not None else row.get("price")
     return {
         "backend": name,
         "qubits": f"{row.get('qubits', '?')}, {row.get('kind', 'unknown')}",
         "price": str(price or "unknown"),
-        **_queue(name, jobs),
+        "waiting": str(sum(it.get("backend") == name and it.get("state") in _WAITING for it in jobs)),
+        "wait": "" if usual is None else _took(usual.median_ms),
         "success": "" if row.get("esp_ppm") is None else f"{row['esp_ppm'] / 10_000:.3g}%",
         "calibrated": _age(row.get("calibration_age_s")),
         "map": maps.get(name),
     }
 
 
-def _queue(backend: str, jobs: Sequence[_Row]) -> View:
-    """How many jobs of the team wait there, and how long its newest ones did."""
-    here = [it for it in jobs if it.get("backend") == backend]
-    waits = [it["queue_wait_ms"] for it in here if it.get("queue_wait_ms") is not None]
-    usual = median(waits) if waits else None
-    return {
-        "waiting": str(sum(it.get("state") in ("accepted", "placed") for it in here)),
-        "wait": "" if usual is None else f"{usual:.0f} ms" if usual < 1000 else f"{usual / 1000:.1f} s",
-    }
+def _took(ms: float) -> str:
+    return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
 
 
 def _age(seconds: int | None) -> str:
@@ -149,11 +146,3 @@ def _age(seconds: int | None) -> str:
 
 async def _planned(client: AsyncClient, asked: Asked | None) -> Sequence[_Row]:
     return () if asked is None else await client.plan(asked.source, shots=asked.shots, project=asked.project)
-
-
-async def _jobs(client: AsyncClient) -> Sequence[_Row]:
-    """The newest jobs; none while the warehouse does not answer, which no choice of a backend depends on."""
-    try:
-        return await client.jobs(limit=_RECENT_JOBS)
-    except QueuebitError:
-        return ()

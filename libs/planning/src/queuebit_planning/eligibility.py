@@ -15,7 +15,7 @@ from queuebit_contracts.backend import Registration
 from queuebit_contracts.wire import Reason
 from queuebit_planning.limits import MAX_BUSY_US
 
-__all__ = ["Capacity", "Demand", "Objection", "explain", "objections"]
+__all__ = ["Capacity", "Demand", "Objection", "explain", "objections", "why_not"]
 
 _REMEDY: Final = {
     "bad_shots": "ask for fewer shots",
@@ -28,6 +28,9 @@ _REMEDY: Final = {
     "metering; until then choose another backend",
 }
 """What the user can do, by the code of the objection."""
+
+_ANOTHER: Final = frozenset({"too_many_qubits", "too_much_memory", "unsupported_feature"})
+"""Objections whose remedy is another backend."""
 
 _HOUR_US: Final = 3_600 * 1_000_000
 
@@ -96,6 +99,20 @@ def explain(found: Iterable[Objection]) -> list[Reason]:
     return [Reason(code=code, text=_sentence(code, alike)) for code, alike in by_code]
 
 
+def why_not(found: Iterable[Objection]) -> str:
+    """Return the objections against one backend as a line of a table whose row has its name.
+
+    It leaves out the advice to take another backend: the other rows show them.
+    """
+    texts: dict[str, list[str]] = {}
+    for it in found:
+        texts.setdefault(it.code, []).append(it.text)
+    return "; ".join(
+        "; ".join(it) + ("" if code in _ANOTHER or code not in _REMEDY else f": {_REMEDY[code]}")
+        for code, it in texts.items()
+    )
+
+
 def _reasons(demand: Demand, capacity: Capacity) -> Iterator[tuple[str, str]]:
     if demand.shots < 1:
         yield "bad_shots", f"takes at least 1 shot, not {demand.shots:,}"
@@ -104,7 +121,7 @@ def _reasons(demand: Demand, capacity: Capacity) -> Iterator[tuple[str, str]]:
     if capacity.qubits is not None and demand.qubits > capacity.qubits:
         yield "too_many_qubits", f"has {capacity.qubits:,} qubits, the circuit needs {demand.qubits:,}"
     if capacity.features is not None and (missing := sorted(demand.features - capacity.features)):
-        yield "unsupported_feature", f"does not run {', '.join(missing)}"
+        yield "unsupported_feature", f"lacks the feature{'s' if missing[1:] else ''} {', '.join(missing)}"
     if capacity.memory_bytes is not None and demand.memory_bytes > capacity.memory_bytes:
         there, needed = _gib(capacity.memory_bytes, up=False), _gib(demand.memory_bytes, up=True)
         yield "too_much_memory", f"has {there} GiB of memory for a state, the simulation needs {needed} GiB"

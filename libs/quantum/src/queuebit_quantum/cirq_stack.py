@@ -16,7 +16,7 @@ from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 
 from queuebit_kernel import digest_of
 from queuebit_quantum.backends import Compiled, Description, Outcome, WorkItem, require_fit, result_key, result_keys
-from queuebit_quantum.circuits import Circuit
+from queuebit_quantum.circuits import Circuit, parse
 from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.in_process import InProcess
 from queuebit_quantum.physical import coupling_gates, remove_delays
@@ -54,6 +54,9 @@ _GATES: dict[str, Callable[..., cirq.Gate]] = {
 """Cirq gates by Qiskit name, equal up to a global phase; the compiler translates all other gates into these."""
 
 
+_SMALL = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0], q[1]; measure q -> c;'
+
+
 @dataclass(frozen=True, slots=True)
 class _Program:
     circuit: cirq.Circuit
@@ -85,6 +88,14 @@ class CirqSimulator(InProcess):
         require_fit(self.description, circuit)
         return self._cache.get(circuit, self.description.target_digest, seed, lambda: self._compile(circuit, seed))
 
+    def warm_up(self) -> None:
+        """Read, convert and run a small circuit, as the first run of a fork does.
+
+        It is not compiled: Qiskit's compiler starts threads, which no fork would have.
+        """
+        circuit = parse(_SMALL)
+        self.run(WorkItem(self._compiled(circuit, 0, circuit.quantum_circuit), 1, seed=0, memory=True))
+
     def run(self, item: WorkItem) -> Outcome:
         program: _Program = item.compiled.program
         result = cirq.Simulator(seed=item.seed).run(program.circuit, repetitions=item.shots)
@@ -96,6 +107,10 @@ class CirqSimulator(InProcess):
 
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
         translated = translate(_pass_manager(), remove_delays(circuit.quantum_circuit), self.id)
+        return self._compiled(circuit, seed, translated)
+
+    def _compiled(self, circuit: Circuit, seed: int, translated: QuantumCircuit) -> Compiled:
+        """A circuit with the program that the compiler made of it."""
         return Compiled(
             circuit_digest=circuit.digest,
             target_digest=self.description.target_digest,

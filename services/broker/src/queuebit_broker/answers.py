@@ -20,7 +20,7 @@ from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Clock, Money, rfc3339
 from queuebit_ledger import first_day
-from queuebit_planning.eligibility import explain
+from queuebit_planning.eligibility import why_not
 from queuebit_pricing import Price, Unpriced, plain
 
 __all__ = ["Answers"]
@@ -199,9 +199,9 @@ class Answers:
             }
             return (False, verdict.cost.amount, name), row
         if isinstance(verdict, Silent):
-            row["reason"] = f"{name} does not answer now: see in `qb status` whether its executor is up"
+            row["reason"] = "does not answer now: see in `qb status` whether its executor is up"
         else:
-            row["reason"] = " ".join(it.text for it in explain(verdict))
+            row["reason"] = why_not(verdict)
         return (True, 0, name), row
 
     def _calibrated(self, name: str, now: datetime) -> _Row:

@@ -33,25 +33,45 @@ _WITHOUT_BACKEND = (
     "(a project's default_kind changes this)"
 )
 _TOTAL_DAYS = 366
+_NOT_HERE = "without --backend the plan shows which backends can run it"
 _NONE_FITS = "no backend here can run this circuit: see the reasons"
 _ENDED = {"completed": "had completed", "failed": "had failed", "rejected": "had been rejected"}
 
 
 def plan(args: Namespace, out: Output) -> Exit:
-    """Cost, duration and expected quality of a job on every backend."""
+    """Cost, duration, usual wait and expected quality of a job on every backend, or on one."""
     circuit, processing = program_in(args.file, args), processing_in(args)
-    rows = ask(
-        args,
-        out,
-        "asking the executors",
-        lambda client: client.plan(circuit, shots=args.shots, project=args.project, **processing),
-    )
+
+    async def planned(client: AsyncClient) -> list[Row]:
+        asked = client.plan(circuit, shots=args.shots, project=args.project, **processing)
+        rows, waits = await asyncio.gather(asked, _waits(client))
+        if args.backend is not None and rows and not any(row["backend"] == args.backend for row in rows):
+            raise NotFound(f"there is no backend {args.backend} here, or the project may not use it: see `qb backends`")
+        chosen = (row for row in rows if args.backend in (None, row["backend"]))
+        return [{**row, **waits.get(str(row["backend"]), {})} for row in chosen]
+
+    rows = ask(args, out, "asking the executors", planned)
     out.rows(rows, none="no backend is registered yet: see `qb status`", shown=plan_rows)
-    if any(row.get("fits") for row in rows):
+    if rows and not any(row.get("fits") for row in rows):
+        out.paragraph(_NONE_FITS if args.backend is None else _NOT_HERE)
+    elif rows and args.backend is None:
         out.paragraph(_WITHOUT_BACKEND)
-    elif rows:
-        out.paragraph(_NONE_FITS)
     return Exit.DONE
+
+
+async def _waits(client: AsyncClient) -> dict[str, Row]:
+    """The usual waits by backend, as fields of a plan's row."""
+    from queuebit.waits import recent_jobs, usual_waits
+
+    return {
+        backend: {
+            "wait_ms": it.median_ms,
+            "wait_low_ms": it.low_ms,
+            "wait_high_ms": it.high_ms,
+            "wait_jobs": it.jobs,
+        }
+        for backend, it in usual_waits(await recent_jobs(client)).items()
+    }
 
 
 def jobs(args: Namespace, out: Output) -> Exit:
