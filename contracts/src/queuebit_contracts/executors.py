@@ -11,6 +11,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
+from queuebit_contracts.alerts import AlertFired, AlertResolved
 from queuebit_contracts.job import JobCancelled, JobPlaced
 from queuebit_contracts.subjects import USAGE_REQUEST, alive, profile
 from queuebit_contracts.topology import Durable, Party, Topology
@@ -92,6 +93,7 @@ def _party(stack: str, backends: Sequence[str]) -> Party:
     return Party(
         appends=tuple(appended_by(ROLE)),
         follows=(every(JobCancelled),),
+        view=(every(AlertFired), every(AlertResolved)),
         answers=(profile(stack), USAGE_REQUEST, *map(alive, backends)),
         payloads="write",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,11 +15,12 @@ from queuebit_audit.messages import fact_of
 from queuebit_audit.records import Root
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History
+from queuebit_contracts.backend import BackendInterrupted, Interruption
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import JobAccepted, JobPlaced, Placement, Score
+from queuebit_contracts.job import Fallback, JobAccepted, JobPlaced, Placement, Score
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.topology import DECISIONS
-from queuebit_contracts.wire import Payload
+from queuebit_contracts.wire import Payload, Reason
 from queuebit_kernel import canonical, digest
 from queuebit_runtime.log import Stored
 from queuebit_runtime.payloads import Missing
@@ -312,3 +313,33 @@ def test_a_sample_is_the_same_for_the_same_seed() -> None:
     assert lost[0] == lost[1] != lost[2]
     assert other.checked == 10
     assert len(record.verdict().findings) == 20
+
+
+OUT = NOON - timedelta(minutes=5)
+
+
+def _interrupted(backend: str, since: datetime) -> BackendInterrupted:
+    data = Interruption(backend=backend, since=since, reason=Reason(code="no_answer", text="no answer"))
+    return BackendInterrupted(source="qb/scheduler", data=data)
+
+
+@pytest.mark.parametrize(
+    ("facts", "label_since", "text"),
+    [
+        ({"x": OUT}, OUT, ""),
+        ({"x": OUT, "y": OUT - timedelta(hours=1)}, OUT, ""),
+        ({"x": OUT}, NOON, "were out of service since"),
+        ({}, OUT, "says that x was out of service, and the log does not"),
+        ({"x": OUT, "y": NOON}, OUT, "were out of service since"),
+    ],
+)
+def test_the_time_of_a_label_is_that_of_the_last_interruption(
+    facts: dict[str, datetime], label_since: datetime, text: str
+) -> None:
+    names = tuple({"x": None, **dict.fromkeys(facts)})
+    made = Record()
+    made.events += [_interrupted(*it) for it in facts.items()]
+    made.cycle(("acme", "j1"))
+    made.alter(fallback=Fallback(instead_of=names, since=label_since))
+    said = [it.text for it in made.verdict().findings if "its label says" in it.text]
+    assert [text in it for it in said] == ([True] if text else [])

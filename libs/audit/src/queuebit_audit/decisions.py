@@ -107,7 +107,10 @@ async def decisions_recompute(
 
     batches = [chosen[at : at + _BATCH] for at in range(0, len(chosen), _BATCH)]
     results = [it for batch in await asyncio.gather(*map(judged, batches)) for it in batch]
-    return _verdict(results, of=len(recorded), undocumented=history.undocumented)
+    verdict = _verdict(results, of=len(recorded), undocumented=history.undocumented)
+    for subject, text in history.misdated:
+        verdict.add(subject, text)
+    return verdict
 
 
 def _verdict(results: Sequence[_Judged], *, of: int, undocumented: int) -> Verdict:

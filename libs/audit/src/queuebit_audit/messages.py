@@ -26,7 +26,7 @@ from queuebit_contracts.account import (
     AccountReleased,
     AccountSettled,
 )
-from queuebit_contracts.backend import BackendCalibrated
+from queuebit_contracts.backend import BackendCalibrated, BackendInterrupted
 from queuebit_contracts.catalog import NUMBERED, AnyEvent, decode
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
 from queuebit_contracts.directory import TenantEvent
@@ -60,6 +60,7 @@ __all__ = [
     "Checkpointed",
     "Delegated",
     "Fact",
+    "Interrupted",
     "Message",
     "Ran",
     "Reported",
@@ -140,6 +141,13 @@ class Calibrated(NamedTuple):
 
     backend: str
     snapshot: Payload
+
+
+class Interrupted(NamedTuple):
+    """A backend went out of service."""
+
+    backend: str
+    since: datetime
 
 
 class _Place(NamedTuple):
@@ -358,6 +366,7 @@ _READERS: Mapping[type[AnyEvent], Callable[[Any, _Place], object]] = {
     AccountCorrected: _adjusted,
     LogCheckpointed: lambda event, at: Checkpointed(event.data.tree_size, at.proofs.head(event.data.checkpoint)),
     BackendCalibrated: _calibrated,
+    BackendInterrupted: lambda event, _: Interrupted(event.data.backend, event.data.since),
     **dict.fromkeys(_WHOLE, lambda event, _: event),
 }
 """What is kept of an event of each class; of others, that they happened. `Any`: the class is that of the key."""

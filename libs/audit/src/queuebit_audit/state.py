@@ -7,19 +7,30 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from queuebit_audit.budgets import BudgetFold
 from queuebit_audit.charges import Authorised, Bill, Corrected
 from queuebit_audit.hybrids import Hybrid, HybridBill, HybridTerms
 from queuebit_audit.job_state import Job
-from queuebit_audit.messages import UNKNOWN, Calibrated, Checkpointed, Delegated, Fact, Ran, Reported, Submitted
+from queuebit_audit.messages import (
+    UNKNOWN,
+    Calibrated,
+    Checkpointed,
+    Delegated,
+    Fact,
+    Interrupted,
+    Ran,
+    Reported,
+    Submitted,
+)
 from queuebit_audit.records import AccountEntry, Content, Decision, Head, Leaf, Placed, Stray
 from queuebit_audit.session_facts import SessionFacts, is_signed
 from queuebit_contracts.catalog import CATALOG
 from queuebit_contracts.delegations import Authority, Delegations, authority_of
 from queuebit_contracts.directory import Directory, TenantEvent
+from queuebit_contracts.fallback import Fallback
 from queuebit_contracts.invoice import InvoiceCredited, InvoiceIssued
 from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened
 from queuebit_contracts.subjects import parse
@@ -44,6 +55,10 @@ class History:
     heads: list[Head] = field(default_factory=list)
     strays: list[Stray] = field(default_factory=list)
     calibrations: list[Calibrated] = field(default_factory=list)
+    interruptions: dict[str, list[datetime]] = field(default_factory=dict)
+    """By backend: since when it was out of service, each time."""
+    misdated: list[tuple[str, str]] = field(default_factory=list)
+    """By job: labels of a fallback that name another time than the interruptions before them."""
     decisions: dict[Content, Decision] = field(default_factory=dict)
     undocumented: int = 0
     """Placements that do not say what they were decided from."""
@@ -102,10 +117,17 @@ class History:
                 self.invoices.append(content)
             case "proof" if isinstance(content, Checkpointed):
                 self.heads.append(Head(content.tree_size, len(self.leaves), content.signed))
-            case "backend" if isinstance(content, Calibrated):
-                self.calibrations.append(content)
+            case "backend":
+                self._backend(content)
             case noun if noun == UNKNOWN:
                 self.unknown[fact.name] += 1
+
+    def _backend(self, content: object) -> None:
+        match content:
+            case Calibrated():
+                self.calibrations.append(content)
+            case Interrupted(backend=backend, since=since):
+                self.interruptions.setdefault(backend, []).append(since)
 
     def unfinished(self) -> int:
         """Jobs with missing events."""
@@ -198,6 +220,17 @@ class History:
             case Corrected() as content:
                 job.corrections.append(content)
 
+    def _misdated(self, label: str) -> str:
+        """What is wrong with the time of a label, by the interruptions of the log up to here; empty if nothing is."""
+        said = Fallback.model_validate_json(label)
+        known = [self.interruptions.get(it, []) for it in said.instead_of]
+        missing = [it for it, times in zip(said.instead_of, known, strict=True) if not times]
+        if missing:
+            return f"its label says that {missing[0]} was out of service, and the log does not"
+        if not any(said.since in it for it in known) or any(min(it) > said.since for it in known):
+            return f"its label says that its backends were out of service since {said.since}, and the log does not"
+        return ""
+
     def _submitted(self, job: Job, sequence: int, asked: Submitted) -> None:
         job.key = sys.intern(asked.key)  # few users, many jobs
         own = self._may_submit(job.tenant, job.key)
@@ -207,6 +240,8 @@ class History:
             job.circuits[sequence] = asked.circuit
 
     def _placed(self, job: Job, placed: Placed) -> None:
+        if placed.fallback is not None and not self.given_up and (text := self._misdated(placed.fallback)):
+            self.misdated.append((job.subject, text))
         if placed.content is None:
             self.undocumented += 1
             return

@@ -22,6 +22,7 @@ from queuebit_executor.remote import RunRemotely, RunWhereItIs
 from queuebit_executor.routes import cancellations, liveness, placements, profiles, statements
 from queuebit_executor.settings import Settings
 from queuebit_executor.stated_usage import StateUsage
+from queuebit_executor.suspicion import Drifts
 from queuebit_executor.vendor import ChildVendor
 from queuebit_executor.watch import JobWatch
 from queuebit_executor.zygote_client import ZygoteClient, ZygoteSettings
@@ -31,6 +32,7 @@ from queuebit_runtime.payloads import KeyValuePayloads, PayloadStore
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.tasks import Tasks
+from queuebit_runtime.view import View, fold_events
 
 __all__ = ["create_app"]
 
@@ -45,6 +47,7 @@ class _Parts:
     payloads: PayloadStore
     clock: Clock
     watch: JobWatch
+    drifts: Drifts
     me: Instance
 
 
@@ -60,8 +63,11 @@ def create_app() -> Service:
         payloads=KeyValuePayloads(service.bus),
         clock=SystemClock(),
         watch=JobWatch(service.log),
+        drifts=Drifts(),
         me=_instance(settings),
     )
+    view = service.topology.service[settings.service].view
+    service.views.append(View(service.bus, settings.service, view, fold_events(parts.drifts.take)))
     service.first.append(partial(_load, parts))
     service.before.append(partial(_open, parts))
     service.trouble = circuits.trouble
@@ -113,7 +119,7 @@ def _instance(settings: Settings) -> Instance:
 def _run(it: _Parts, backend: str) -> RunWhereItIs:
     """How the placements on one backend are run."""
     log = it.service.log
-    here = RunPlacement(log, it.payloads, it.circuits, it.clock, it.watch, me=it.me)
+    here = RunPlacement(log, it.payloads, it.circuits, it.clock, it.watch, me=it.me, doubt=it.drifts.reason)
     there = RunRemotely(
         log,
         it.payloads,
@@ -124,6 +130,7 @@ def _run(it: _Parts, backend: str) -> RunWhereItIs:
         vendor=ChildVendor(it.circuits),
         poll_s=it.settings.poll_seconds,
         give_up_s=it.settings.vendor_seconds,
+        doubt=it.drifts.reason,
     )
     return RunWhereItIs(here, there, partial(it.circuits.remote, backend))
 

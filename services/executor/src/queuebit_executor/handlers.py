@@ -76,8 +76,10 @@ class RunPlacement:
         watch: JobWatch,
         *,
         me: Instance,
+        doubt: Callable[[str], Reason | None] = lambda _: None,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
+        self._doubt = doubt
         self._log = log
         self._payloads = payloads
         self._circuits = circuits
@@ -240,6 +242,7 @@ class RunPlacement:
         return replace(done, suspect=done.suspect or changed)
 
     async def _finished(self, placed: JobPlaced, mark: Mark, done: Finished) -> End:
+        done = replace(done, suspect=done.suspect or self._doubt(placed.data.backend))
         keep = partial(self._payloads.put, placed.data.tenant, done.content, done.media_type)
         result = await self._insist(keep)
         return events.finished(self._me, placed, mark, done=done, result=result, now=self._clock.now())

@@ -61,9 +61,10 @@ class RunRemotely(RunPlacement):
         vendor: Vendor,
         poll_s: float,
         give_up_s: float,
+        doubt: Callable[[str], Reason | None] = lambda _: None,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
-        super().__init__(log, payloads, circuits, clock, watch, me=me, pauses=pauses)
+        super().__init__(log, payloads, circuits, clock, watch, me=me, doubt=doubt, pauses=pauses)
         self._vendor = vendor
         self._remote_work = RemoteWork(payloads, circuits, vendor, self._insist)
         self._poll_s = poll_s
