@@ -180,7 +180,8 @@ class Completion(Wire):
     """The method that gives the uncertainty of the counts of a circuit; the items of a program name their own."""
     suspect: Reason | None = None
     """Why the result may be wrong although the job completed: `recalibrated` if the calibration of the device changed
-    while the job ran, `drifted` if an alert said at its end that results of the device drift, or what the vendor says."""
+    while the job ran, `drifted` if an alert said at its end that results of the device drift, or what the vendor
+    says."""
     post: tuple[str, ...] | None = None
     """The steps that processed the counts of a program, by name and version, in their order; absent: none did."""
     workload_class: Name | None = None
