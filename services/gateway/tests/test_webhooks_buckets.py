@@ -22,10 +22,11 @@ from queuebit.errors import NotFound
 from queuebit_contracts.job import Completion, JobCompleted
 from queuebit_gateway.webhooks.buckets import BucketKeys, Buckets, require_bucket
 from queuebit_gateway.webhooks.records import Delivery, Webhook
-from queuebit_gateway.webhooks.s3 import Keys, object_url, signed
+from queuebit_gateway.webhooks.s3 import Keys, signed
 from queuebit_gateway.webhooks.sending import Sender
 from queuebit_kernel import FixedClock, event_id
 from queuebit_runtime.addresses import BadTarget
+from queuebit_runtime.aws_signature import object_url
 from queuebit_testing.build import submitted
 
 from .conftest import Bus

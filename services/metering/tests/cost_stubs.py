@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Mapping
-from urllib.parse import parse_qs
+from datetime import date, timedelta
+from urllib.parse import parse_qs, quote
 
-from botocore.auth import SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from queuebit_testing.stub_vendor import Request, Response, StubVendor
 
-__all__ = ["AwsStub", "AzureStub", "CostStub", "IbmStub", "IonqStub"]
+__all__ = [
+    "AwsReportStub",
+    "AwsStub",
+    "AzureStub",
+    "CostStub",
+    "IbmStub",
+    "IonqJobsStub",
+    "IonqStub",
+    "LegacyReportStub",
+]
 
 
 class CostStub(StubVendor):
@@ -54,7 +65,7 @@ class AwsStub(CostStub):
     """`GetCostAndUsage` of Cost Explorer; signatures are checked with botocore."""
 
     def answer(self, request: Request) -> Response:
-        if not self._is_signed(request):
+        if not is_signed(request, SigV4Auth(Credentials("AKIATEST", self.secret), "ce", "us-east-1"), self.url):
             return Response.of({"__type": "InvalidSignatureException"}, 403)
         asked = request.json()
         assert asked["Filter"] == {"Dimensions": {"Key": "SERVICE", "Values": ["Amazon Braket"]}}
@@ -77,16 +88,113 @@ class AwsStub(CostStub):
             document["NextPageToken"] = str(at + self.page_size)
         return Response.of(document)
 
-    def _is_signed(self, request: Request) -> bool:
-        given = request.headers.get("authorization", "")
-        names = given.partition("SignedHeaders=")[2].partition(",")[0].split(";")
-        again = AWSRequest(
-            "POST", f"{self.url}/", {it: request.headers[it] for it in names if it != "host"}, request.body
-        )
-        again.context["timestamp"] = request.headers["x-amz-date"]
-        signer = SigV4Auth(Credentials("AKIATEST", self.secret), "ce", "us-east-1")
-        text = signer.string_to_sign(again, signer.canonical_request(again))
-        return given.endswith(f"Signature={signer.signature(text, again)}")
+
+def is_signed(request: Request, signer: SigV4Auth, url: str) -> bool:
+    """Whether botocore would have signed a request like this."""
+    given = request.headers.get("authorization", "")
+    names = given.partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    headers = {it: request.headers[it] for it in names if it != "host"}
+    again = AWSRequest(request.method, f"{url}{quote(request.path)}", headers, request.body)
+    again.context["timestamp"] = request.headers["x-amz-date"]
+    text = signer.string_to_sign(again, signer.canonical_request(again))
+    return given.endswith(f"Signature={signer.signature(text, again)}")
+
+
+class AwsReportStub(CostStub):
+    """A bucket with an export of CUR 2.0, in as many files as there are pages; signatures are checked with botocore."""
+
+    legacy = False
+    delivery = "delivery-1"
+    content: bytes | None = None
+    """Of each file, instead of the costs."""
+    folder = "exports/q/metadata/BILLING_PERIOD={0:%Y-%m}"
+    names = (
+        *("bill_billing_period_start_date", "bill_billing_period_end_date", "line_item_line_item_type"),
+        *("line_item_usage_start_date", "line_item_usage_end_date", "line_item_product_code", "line_item_usage_type"),
+        *("line_item_resource_id", "line_item_usage_amount", "line_item_currency_code", "line_item_unblended_cost"),
+    )
+    months: tuple[date, ...] = (date(2026, 11, 1),)
+    """Those that AWS has delivered."""
+
+    def answer(self, request: Request) -> Response:
+        signer = S3SigV4Auth(Credentials("AKIATEST", self.secret), "s3", "us-east-1")
+        if not is_signed(request, signer, self.url):
+            return Response(403, b"<Error><Code>SignatureDoesNotMatch</Code></Error>", {})
+        for month in self.months:
+            files = self.files(month)
+            if request.path == f"/reports/{self.manifest(month)}":
+                return Response.of(self.described(month, [*files]))
+            if (found := files.get(request.path.removeprefix("/reports/"))) is not None:
+                return Response(200, found, {"Content-Type": "application/octet-stream"})
+        return Response(404, b"<Error><Code>NoSuchKey</Code></Error>", {})
+
+    def manifest(self, month: date) -> str:
+        following = (month + timedelta(days=31)).replace(day=1)
+        return f"{self.folder.format(month, following)}/q-Manifest.json"
+
+    def described(self, month: date, keys: list[str]) -> dict[str, object]:
+        del month
+        return {"executionId": self.delivery, "columns": [], "dataFiles": [f"s3://reports/{it}" for it in keys]}
+
+    def files(self, month: date) -> dict[str, bytes]:
+        days = [it for it in sorted(self.costs) if it.startswith(f"{month:%Y-%m}")]
+        parts = [days[at : at + self.page_size] for at in range(0, len(days), self.page_size)] or [[]]
+        return {
+            f"exports/q/data/q-{at:05}.csv.gz": self.content or gzip.compress(self.table(it))
+            for at, it in enumerate(parts)
+        }
+
+    def table(self, days: list[str]) -> bytes:
+        rows = [",".join(self.names), self._row("2026-11-03", "AmazonS3", "99")]
+        rows += [self._row(it, "AmazonBraket", self.costs[it]) for it in days]
+        return "\n".join(rows).encode()
+
+    def _row(self, day: str, product: str, cost: str) -> str:
+        period = "2026-11-01T00:00:00.000Z,2026-12-01T00:00:00.000Z"
+        return f"{period},Usage,{day}T10:00:00.000Z,{day}T11:00:00.000Z,{product},x,,1,{self.currency},{cost}"
+
+
+class LegacyReportStub(AwsReportStub):
+    """The same in a legacy report."""
+
+    legacy = True
+    folder = "exports/q/{0:%Y%m%d}-{1:%Y%m%d}"
+    names = (
+        *("bill/BillingPeriodStartDate", "bill/BillingPeriodEndDate", "lineItem/LineItemType"),
+        *("lineItem/UsageStartDate", "lineItem/UsageEndDate", "lineItem/ProductCode", "lineItem/UsageType"),
+        *("lineItem/ResourceId", "lineItem/UsageAmount", "lineItem/CurrencyCode", "lineItem/UnblendedCost"),
+    )
+
+    def described(self, month: date, keys: list[str]) -> dict[str, object]:
+        del month
+        return {"assemblyId": self.delivery, "compression": "GZIP", "bucket": "reports", "reportKeys": keys}
+
+
+class IonqJobsStub(CostStub):
+    """`GET /jobs` and `GET /jobs/ID/cost`; a job for each day of `costs`, and others that cost nothing."""
+
+    def answer(self, request: Request) -> Response:
+        if request.headers.get("authorization") != f"apiKey {self.secret}":
+            return self.denied()
+        if request.path != "/jobs":
+            day = request.path.split("/")[2].removeprefix("job-")
+            text = f'{{"dry_run": false, "cost": {{"value": {self.costs[day]}, "unit": "{self.currency.lower()}"}}}}'
+            return Response(200, text.encode(), {"Content-Type": "application/json"})
+        assert request.query["status"] == ["completed"]
+        found = [_job(it) for it in sorted(self.costs, reverse=True)]
+        found += [
+            {**it, "id": "no", **more} for it in found for more in ({"backend": "simulator"}, {"parent_job_id": "p"})
+        ]
+        found.sort(key=lambda it: str(it["submitted_at"]), reverse=True)
+        at = int(request.query.get("next", ["0"])[0])
+        page = found[at : at + self.page_size]
+        following = str(at + self.page_size) if at + self.page_size < len(found) else None
+        return Response.of({"jobs": page, "next": following})
+
+
+def _job(day: str) -> dict[str, object]:
+    times = {"submitted_at": f"{day}T01:00:00.000Z", "completed_at": f"{day}T02:00:00.000Z"}
+    return {"id": f"job-{day}", "backend": "qpu.forte-1", "parent_job_id": None, "dry_run": False, **times}
 
 
 class AzureStub(CostStub):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -17,17 +18,28 @@ from hypothesis import strategies as st
 from queuebit_contracts.vendor_bill import CostRead
 from queuebit_kernel import FixedClock
 from queuebit_metering.costs.aws import AwsCosts
+from queuebit_metering.costs.aws_report import AwsReportCosts
 from queuebit_metering.costs.azure import AzureCosts
 from queuebit_metering.costs.calls import Calls, Document
-from queuebit_metering.costs.config import Aws, Azure, BadCosts, Costs, Ibm, Ionq, read_costs
+from queuebit_metering.costs.config import Aws, AwsReport, Azure, BadCosts, Costs, Ibm, Ionq, read_costs
 from queuebit_metering.costs.ibm import IbmCosts
 from queuebit_metering.costs.ionq import IonqCosts
+from queuebit_metering.costs.ionq_jobs import IonqJobCosts
 from queuebit_metering.costs.poller import CostPoller, readers_of
 from queuebit_metering.costs.port import CostReader, CostsUnavailable, cost_of_month
 from queuebit_testing.memory import MemoryLog
-from queuebit_testing.stub_vendor import Garbage, LostReply, Status
+from queuebit_testing.stub_vendor import Garbage, LostReply, Request, Response, Status, StubVendor
 
-from .cost_stubs import AwsStub, AzureStub, CostStub, IbmStub, IonqStub
+from .cost_stubs import (
+    AwsReportStub,
+    AwsStub,
+    AzureStub,
+    CostStub,
+    IbmStub,
+    IonqJobsStub,
+    IonqStub,
+    LegacyReportStub,
+)
 
 NOW = datetime(2026, 11, 7, 12, tzinfo=UTC)
 FIRST, LAST = date(2026, 11, 3), date(2026, 11, 7)
@@ -142,7 +154,7 @@ class TestIonqCosts(CostReaderLaws):
     stub = IonqStub
 
     def reader(self, vendor: CostStub, calls: Calls, secret: Path) -> CostReader:
-        return IonqCosts(Ionq(organization="org-1", key_file=secret, url=vendor.url), calls)
+        return IonqCosts(Ionq.model_validate({"organization": "org-1", "key_file": secret, "url": vendor.url}), calls)
 
 
 class TestAwsCosts(CostReaderLaws):
@@ -152,8 +164,87 @@ class TestAwsCosts(CostReaderLaws):
         key = secret.with_name("key")
         key.touch(mode=0o600)
         key.write_text("AKIATEST")
-        settings = Aws(access_key_id_file=key, secret_access_key_file=secret, url=vendor.url)
+        settings = Aws.model_validate({"access_key_id_file": key, "secret_access_key_file": secret, "url": vendor.url})
         return AwsCosts(settings, calls, FixedClock(NOW))
+
+
+class TestAwsReportCosts(CostReaderLaws):
+    stub = AwsReportStub
+
+    def reader(self, vendor: CostStub, calls: Calls, secret: Path) -> CostReader:
+        key = secret.with_name("key")
+        key.touch(mode=0o600)
+        key.write_text("AKIATEST")
+        place = {"bucket": "reports", "prefix": "exports", "report": "q", "url": vendor.url}
+        legacy = self.stub is LegacyReportStub
+        settings = AwsReport.model_validate(
+            {"access_key_id_file": key, "secret_access_key_file": secret, "legacy": legacy, **place}
+        )
+        return AwsReportCosts(settings, calls, FixedClock(NOW))
+
+    async def test_a_month_is_read_again_when_it_was_delivered_again(
+        self, vendor: AwsReportStub, costs: CostReader
+    ) -> None:
+        before = await self.sum_of(costs)
+        vendor.costs["2026-11-07"] = "1"
+        assert await self.sum_of(costs) == before, "the same delivery"
+        vendor.delivery = "delivery-2"
+        assert await self.sum_of(costs) == before + 1
+
+    async def test_a_month_without_a_report_has_no_number_yet(self, vendor: AwsReportStub, costs: CostReader) -> None:
+        vendor.months = (date(2026, 10, 1),)
+        with pytest.raises(CostsUnavailable, match="has no manifest"):
+            await costs.read(FIRST, LAST)
+        found = await costs.read(date(2026, 10, 30), date(2026, 11, 2))
+        assert [it.period for it in found] == ["2026-10-30", "2026-10-31"]
+
+    @pytest.mark.parametrize(
+        ("content", "why"),
+        [
+            (b"a,b\n1,2", "is not gzip"),
+            (gzip.compress(b"a,b\n1,2")[:-9], "is cut off"),
+            (gzip.compress(b"a,b\n1,2"), "has no column"),
+            (gzip.compress(b"\0" * (257 << 20), 1), "larger than 256 MiB"),
+        ],
+        ids=["plain", "cut", "another table", "a bomb"],
+    )
+    async def test_a_file_that_is_no_report_gives_no_costs(
+        self, vendor: AwsReportStub, costs: CostReader, content: bytes, why: str
+    ) -> None:
+        vendor.content = content
+        with pytest.raises(CostsUnavailable, match=why):
+            await costs.read(FIRST, LAST)
+
+    async def test_a_manifest_names_files_of_its_bucket_in_gzip(self, vendor: AwsReportStub, costs: CostReader) -> None:
+        for named, why in (
+            ("s3://another/x.csv.gz", "another bucket|not in gzip"),
+            ("x.parquet", "bucket|not in gzip"),
+        ):
+            body = json.dumps({"dataFiles": [named], "reportKeys": [named.removesuffix(".gz")]}).encode()
+            vendor.fail("*Manifest*", Garbage(body, "application/json"))
+            with pytest.raises(CostsUnavailable, match=why):
+                await costs.read(FIRST, LAST)
+
+
+class TestLegacyReportCosts(TestAwsReportCosts):
+    stub = LegacyReportStub
+
+
+class TestIonqJobCosts(CostReaderLaws):
+    stub = IonqJobsStub
+
+    def reader(self, vendor: CostStub, calls: Calls, secret: Path) -> CostReader:
+        return IonqJobCosts(Ionq.model_validate({"key_file": secret, "url": vendor.url}), calls)
+
+    async def test_the_cost_of_a_job_of_old_days_is_asked_once(self, vendor: CostStub, costs: CostReader) -> None:
+        for _ in range(2):
+            await costs.read(FIRST, LAST)
+        assert [vendor.received(f"GET /jobs/job-2026-11-0{it}/cost") for it in (3, 5, 6)] == [1, 1, 2]
+
+    async def test_a_job_without_a_cost_gives_no_number(self, vendor: CostStub, costs: CostReader) -> None:
+        vendor.fail("*cost", Garbage(b'{"dry_run": false, "estimated_cost": {"value": 1}}', "application/json"))
+        with pytest.raises(CostsUnavailable, match="has no cost yet"):
+            await costs.read(FIRST, LAST)
 
 
 class TestAzureCosts(CostReaderLaws):
@@ -161,7 +252,9 @@ class TestAzureCosts(CostReaderLaws):
 
     def reader(self, vendor: CostStub, calls: Calls, secret: Path) -> CostReader:
         places = {"url": vendor.url, "login_url": vendor.url}
-        settings = Azure(tenant_id="t", client_id="c", client_secret_file=secret, scope="subscriptions/s", **places)
+        settings = Azure.model_validate(
+            {"tenant_id": "t", "client_id": "c", "client_secret_file": secret, "scope": "subscriptions/s", **places}
+        )
         return AzureCosts(settings, calls)
 
     async def test_the_token_goes_to_no_other_host(self, vendor: CostStub, costs: CostReader) -> None:
@@ -177,7 +270,9 @@ class TestIbmCosts(CostReaderLaws):
     stub = IbmStub
 
     def reader(self, vendor: CostStub, calls: Calls, secret: Path) -> CostReader:
-        return IbmCosts(Ibm(account="a", key_file=secret, url=vendor.url, iam_url=vendor.url), calls)
+        return IbmCosts(
+            Ibm.model_validate({"account": "a", "key_file": secret, "url": vendor.url, "iam_url": vendor.url}), calls
+        )
 
     async def test_days_of_two_months_are_two_periods(self, vendor: CostStub, costs: CostReader) -> None:
         vendor.costs = {"2026-10-31": "1", "2026-11-01": "2"}
@@ -240,11 +335,73 @@ async def test_a_vendor_that_fails_does_not_stop_the_others() -> None:
     assert len(log.stored) == 1
 
 
+async def test_a_credential_is_in_a_variable_a_file_or_vault(
+    tmp_path: Path, secret_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "costs.toml"
+    monkeypatch.setenv("IONQ_KEY", " in-a-variable\n")
+
+    async def key(line: str) -> str:
+        path.write_text(f'[ionq]\n{line}\n[vault]\naddress = "{vault.url}"\ntoken_file = "{secret_file}"\n')
+        ionq = read_costs(path).ionq
+        assert ionq is not None
+        return await ionq.key.read()
+
+    with VaultStub() as vault:
+        assert await key('key_variable = "IONQ_KEY"') == "in-a-variable"
+        assert await key(f'key_file = "{secret_file}"') == CostStub.secret
+        assert await key('key_vault = "secret/data/ionq#api_key"') == "in-vault"
+        for line, why in (
+            ('key_variable = "NOWHERE"', "NOWHERE is not set"),
+            ('key_vault = "secret/data/ionq#nothing"', "no text in the field nothing"),
+            ('key_vault = "secret/data/nothing#api_key"', "has nothing at"),
+        ):
+            with pytest.raises(ValueError, match=why):
+                await key(line)
+        for line, why in (
+            ('key_vault = "secret/data/ionq"', "PATH#FIELD"),
+            (f'key_variable = "X"\nkey_file = "{secret_file}"', "one of _file, _variable and _vault"),
+        ):
+            with pytest.raises(BadCosts, match=why):
+                await key(line)
+    with pytest.raises(OSError, match="does not answer"):
+        await key('key_vault = "secret/data/ionq#api_key"')
+    path.write_text('[ionq]\nkey_vault = "secret/data/ionq#api_key"\n')
+    with pytest.raises(BadCosts, match=r"no section \[vault\]"):
+        read_costs(path)
+
+
+class VaultStub(StubVendor):
+    """Version 2 of Vault's key-value engine."""
+
+    submits = "-"
+
+    def answer(self, request: Request) -> Response:
+        if request.headers.get("x-vault-token") != CostStub.secret:
+            return Response.of({"errors": ["permission denied"]}, 403)
+        if request.path != "/v1/secret/data/ionq":
+            return Response.of({"errors": []}, 404)
+        return Response.of({"data": {"data": {"api_key": "in-vault"}, "metadata": {"version": 1}}})
+
+
+def test_the_two_numbers_of_aws_exclude_each_other(tmp_path: Path) -> None:
+    keys = 'access_key_id_file = "/run/id"\nsecret_access_key_file = "/run/secret"\n'
+    path = tmp_path / "costs.toml"
+    report = f'[aws_report]\n{keys}bucket = "reports"\nreport = "q"\n'
+    path.write_text(report)
+    assert [type(it).__name__ for it in readers_of(read_costs(path), FixedClock(NOW))] == ["AwsReportCosts"]
+    path.write_text(f"{report}[aws]\n{keys}")
+    with pytest.raises(BadCosts, match="keep one of them"):
+        read_costs(path)
+
+
 def test_the_file_names_vendors_and_files_with_secrets(tmp_path: Path) -> None:
     path = tmp_path / "costs.toml"
     path.write_text('poll_minutes = 15\n[ionq]\norganization = "o"\nkey_file = "/run/ionq.key"\n')
     found = read_costs(path)
     assert (found.poll_minutes, [it.vendor for it in readers_of(found, FixedClock(NOW))]) == (15, ["ionq"])
+    path.write_text('[ionq]\nkey_file = "/run/ionq.key"\n')
+    assert [type(it).__name__ for it in readers_of(read_costs(path), FixedClock(NOW))] == ["IonqJobCosts"]
     for bad in ("poll_minutes = 0", "[acme]", '[ionq]\nkey = "abc"', "x = ", '[ionq]\nurl = "ftp://x"'):
         path.write_text(bad)
         with pytest.raises(BadCosts, match=r"costs\.toml"):
@@ -288,6 +445,10 @@ _KEYS = st.sampled_from(
         "resource_id",
         "next",
         "href",
+        "jobs",
+        "id",
+        "submitted_at",
+        "completed_at",
     ]
 )
 _VALUES = st.recursive(
@@ -303,7 +464,7 @@ _VALUES = st.recursive(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(_KEYS, _VALUES, max_size=4),
-    st.sampled_from([TestIonqCosts, TestAwsCosts, TestAzureCosts, TestIbmCosts]),
+    st.sampled_from([TestIonqCosts, TestIonqJobCosts, TestAwsCosts, TestAzureCosts, TestIbmCosts]),
 )
 async def test_no_answer_of_a_vendor_stops_the_service(
     secret_file: Path, document: dict[str, object], kind: type[CostReaderLaws]

@@ -1,5 +1,6 @@
 """Vendors' bills: readers, and a match of each line with our own charges. Pure: no file and no connection is opened."""
 
+from queuebit_reconciliation.aws import aws_lines
 from queuebit_reconciliation.bill import Bill, BillLine, OwnCharge
 from queuebit_reconciliation.errors import BadBill, BrokenReader, UnknownBill
 from queuebit_reconciliation.matching import ADVICE, GRACE, Finding, Kind, Outcome, reconcile
@@ -20,6 +21,7 @@ __all__ = [
     "OwnCharge",
     "Reader",
     "UnknownBill",
+    "aws_lines",
     "exact_json",
     "find",
     "number",

@@ -17,7 +17,7 @@ from queuebit_reconciliation.bill import Bill, BillLine
 from queuebit_reconciliation.errors import BadBill
 from queuebit_reconciliation.text import Cells, decoded, read_table
 
-__all__ = ["AwsBill"]
+__all__ = ["AwsBill", "aws_lines"]
 
 _PERIOD = ("bill/BillingPeriodStartDate", "bill/BillingPeriodEndDate")
 _COLUMNS = (
@@ -53,19 +53,39 @@ class AwsBill:
 
     def read(self, content: bytes) -> Bill:
         """The lines of Braket."""
-        text = decoded(content)
-        legacy = "lineItem/" in text.split("\n", 1)[0]
-        names = {it: it if legacy else _second(it) for it in (*_COLUMNS, _UNIT, _TOKEN)}
-        rows = [*read_table(text, [names[it] for it in _COLUMNS])]
-        ours = [it for it in rows if it.text(names["lineItem/ProductCode"], empty=True) == _PRODUCT]
+        ours, others, names = _rows(content)
         if not ours:
             raise BadBill(f"no line has the product {_PRODUCT}: there is nothing of Amazon Braket in this report")
         period = [row.moment(names[it], *_FORMS) for row in ours for it in _PERIOD]
-        return Bill.of(self.vendor, content, _lines(ours, names), len(rows) - len(ours), period)
+        return Bill.of(self.vendor, content, _lines(ours, names), others, period)
 
     def vendor_jobs(self, handle: str) -> tuple[str, ...]:
         """The ARN of the task; of several tasks, the folder of the submission, which the tag names."""
         return (handle,)
+
+
+def aws_lines(content: bytes) -> list[BillLine]:
+    """The lines of Braket in one file of a report in several files; it may have none.
+
+    Raises:
+        BadBill: any part of it cannot be read.
+    """
+    ours, _, names = _rows(content)
+    return [*_lines(ours, names)]
+
+
+def _rows(content: bytes) -> tuple[list[Cells], int, dict[str, str]]:
+    """The rows of Braket, how many others there are, and the names of the columns."""
+    text = decoded(content)
+    legacy = "lineItem/" in text.split("\n", 1)[0]
+    names = {it: it if legacy else _second(it) for it in (*_COLUMNS, _UNIT, _TOKEN)}
+    ours, others = [], 0
+    for it in read_table(text, [names[it] for it in _COLUMNS]):
+        if it.text(names["lineItem/ProductCode"], empty=True) == _PRODUCT:
+            ours.append(it)
+        else:
+            others += 1
+    return ours, others, names
 
 
 def _second(name: str) -> str:

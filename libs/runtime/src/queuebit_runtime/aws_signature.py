@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-__all__ = ["AwsKeys", "sign"]
+__all__ = ["AwsKeys", "object_url", "sign"]
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 
@@ -27,6 +27,11 @@ class AwsKeys:
     secret_access_key: str = field(repr=False)
     session_token: str = field(default="", repr=False)
     region: str = "us-east-1"
+
+
+def object_url(endpoint: str, bucket: str, key: str) -> str:
+    """The address of an object in S3, as it is signed: the bucket is the first part of the path."""
+    return f"{endpoint.rstrip('/')}/{quote(f'{bucket}/{key}', safe='/-_.~')}"
 
 
 def sign(

@@ -14,9 +14,10 @@ from queuebit.errors import QueuebitError
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.job import Completion, JobCompleted
 from queuebit_gateway.webhooks.records import Outcome, Webhook
-from queuebit_gateway.webhooks.s3 import Keys, object_url, signed
+from queuebit_gateway.webhooks.s3 import Keys, signed
 from queuebit_kernel import Clock, InvalidId, require_token
 from queuebit_runtime.addresses import BadTarget
+from queuebit_runtime.aws_signature import object_url
 from queuebit_runtime.outbound import Outbound
 from queuebit_runtime.retries import Verdict, retry_after_s
 

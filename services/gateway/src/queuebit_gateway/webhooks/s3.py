@@ -1,15 +1,14 @@
-"""Addresses of objects in S3 and what speaks its protocol, and signatures of requests to them."""
+"""What opens a bucket in S3 and what speaks its protocol, and signatures of requests to it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import quote
 
 from queuebit_runtime.aws_signature import AwsKeys, sign
 
-__all__ = ["Keys", "object_url", "signed"]
+__all__ = ["Keys", "signed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +25,6 @@ class Keys:
     """The only bucket that they are for; empty: any that they open."""
     folder: str = ""
     """The only folder there, with those below it; empty: any."""
-
-
-def object_url(endpoint: str, bucket: str, key: str) -> str:
-    """The address of an object."""
-    return f"{endpoint.rstrip('/')}/{quote(f'{bucket}/{key}', safe='/-_.~')}"
 
 
 def signed(keys: Keys, method: str, url: str, body: bytes, now: datetime, content_type: str) -> Mapping[str, str]:

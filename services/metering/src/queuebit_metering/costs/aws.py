@@ -13,11 +13,11 @@ from typing import Any
 
 from queuebit_kernel import Clock
 from queuebit_kernel.exact import total
+from queuebit_metering.costs.aws_keys import keys_of
 from queuebit_metering.costs.calls import PAGES, Calls, amount_of, listed, single_currency
 from queuebit_metering.costs.config import Aws
 from queuebit_metering.costs.port import Cost, cost_of_day
-from queuebit_runtime.aws_signature import AwsKeys, sign
-from queuebit_runtime.secrets import read_secret
+from queuebit_runtime.aws_signature import sign
 
 __all__ = ["AwsCosts"]
 
@@ -62,13 +62,7 @@ class AwsCosts:
 
     async def _ask(self, request: dict[str, Any]) -> Any:  # JSON
         settings = self._settings
-        token = "" if settings.session_token_file is None else read_secret(settings.session_token_file)
-        keys = AwsKeys(
-            read_secret(settings.access_key_id_file),
-            read_secret(settings.secret_access_key_file),
-            token,
-            settings.region,
-        )
+        keys = await keys_of(settings)
         url, body = f"{settings.url.rstrip('/')}/", json.dumps(request).encode()
         headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": _TARGET}
         signed = sign(keys, "ce", "POST", url, body, self._clock.now(), headers)

@@ -16,7 +16,6 @@ from queuebit_kernel.exact import total
 from queuebit_metering.costs.calls import PAGES, Calls, amount_of, listed, single_currency
 from queuebit_metering.costs.config import Azure
 from queuebit_metering.costs.port import Cost, cost_of_day
-from queuebit_runtime.secrets import read_secret
 
 __all__ = ["AzureCosts"]
 
@@ -63,7 +62,7 @@ class AzureCosts:
         form = {
             "grant_type": "client_credentials",
             "client_id": settings.client_id,
-            "client_secret": read_secret(settings.client_secret_file),
+            "client_secret": await settings.client_secret.read(),
             "scope": f"{settings.url.rstrip('/')}/.default",
         }
         url = f"{settings.login_url.rstrip('/')}/{settings.tenant_id}/oauth2/v2.0/token"

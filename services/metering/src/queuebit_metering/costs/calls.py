@@ -21,6 +21,7 @@ Document = Mapping[str, Any]  # JSON
 _WHOLE_S: Final = 30
 _MOST: Final = 16 << 20
 """Bytes of an answer."""
+_ABSENT: Final = 404
 _PAUSES: Final = (1, 5, 20)
 """Seconds before the repetitions of a request; a vendor may ask for more."""
 _LONGEST_PAUSE: Final = 120
@@ -45,14 +46,28 @@ class Calls:
         Raises:
             CostsUnavailable: the vendor does not answer, refuses, or answers no JSON object.
         """
+        return self.object_in((await self._answer(method, url, headers, body, _MOST)).body)
+
+    async def fetch(self, url: str, headers: Mapping[str, str], most: int) -> bytes | None:
+        """Get a file; None if there is none.
+
+        Raises:
+            CostsUnavailable: the vendor does not answer, refuses, or the file is larger than `most` bytes.
+        """
+        answer = await self._answer("GET", url, headers, b"", most, absent=True)
+        return None if answer.status == _ABSENT else answer.body
+
+    async def _answer(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, most: int, *, absent: bool = False
+    ) -> Response:
         for pause in (*_PAUSES, None):
             try:
-                answer = await self._outbound.send(method, url, headers, body, most=_MOST)
+                answer = await self._outbound.send(method, url, headers, body, most=most)
             except (BadTarget, OSError) as error:
                 wait, reason = pause, str(error)
             else:
-                if answer.status == 200:
-                    return self._object(answer)
+                if answer.status == 200 or (absent and answer.status == _ABSENT):
+                    return answer
                 wait, reason = _pause(answer, pause), f"it answers {answer.status}"
                 if answer.status in (401, 403):
                     self.unavailable("it refuses the credentials: check costs.toml and the rights of its key")
@@ -61,9 +76,14 @@ class Calls:
             await self._sleep(wait)
         raise AssertionError("the last pause is None")
 
-    def _object(self, answer: Response) -> Document:
+    def object_in(self, content: bytes) -> Document:
+        """The JSON object in what a vendor sent.
+
+        Raises:
+            CostsUnavailable: it is none.
+        """
         try:
-            found = exact_json(answer.body)
+            found = exact_json(content)
         except BadBill as error:
             self.unavailable(f"its answer cannot be read ({error.text}): is there a proxy in between?")
         if not isinstance(found, dict):

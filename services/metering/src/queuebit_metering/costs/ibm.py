@@ -16,7 +16,6 @@ from queuebit_kernel.exact import total
 from queuebit_metering.costs.calls import PAGES, Calls, amount_of, listed, single_currency
 from queuebit_metering.costs.config import Ibm
 from queuebit_metering.costs.port import Cost, cost_of_month
-from queuebit_runtime.secrets import read_secret
 
 __all__ = ["IbmCosts"]
 
@@ -63,7 +62,7 @@ class IbmCosts:
         return [amount_of(self._calls, it["cost"]) for it in found]
 
     async def _token(self) -> str:
-        form = {"grant_type": _GRANT, "apikey": read_secret(self._settings.key_file)}
+        form = {"grant_type": _GRANT, "apikey": await self._settings.key.read()}
         headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
         url = f"{self._settings.iam_url.rstrip('/')}/identity/token"
         token = (await self._calls.ask("POST", url, headers, urlencode(form).encode())).get("access_token")

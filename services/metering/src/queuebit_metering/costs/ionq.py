@@ -11,7 +11,6 @@ from queuebit_kernel.exact import total
 from queuebit_metering.costs.calls import Calls, amount_of, listed, single_currency
 from queuebit_metering.costs.config import Ionq
 from queuebit_metering.costs.port import Cost, cost_of_day
-from queuebit_runtime.secrets import read_secret
 
 __all__ = ["IonqCosts"]
 
@@ -35,7 +34,7 @@ class IonqCosts:
             "end_date": f"{last + timedelta(days=1):%Y-%m-%d}",
         }
         url = f"{settings.url.rstrip('/')}/organizations/{settings.organization}/usage?{urlencode(words)}"
-        document = await calls.ask("GET", url, {"authorization": f"apiKey {read_secret(settings.key_file)}"})
+        document = await calls.ask("GET", url, {"authorization": f"apiKey {await settings.key.read()}"})
         days: defaultdict[str, list[Decimal]] = defaultdict(list)
         usage = listed(calls, document, "usage_data")
         if usage:

@@ -12,11 +12,13 @@ from queuebit_contracts.vendor_bill import CostRead, VendorAmount, VendorCost
 from queuebit_kernel import Clock, Stale, Unavailable
 from queuebit_kernel.exact import plain
 from queuebit_metering.costs.aws import AwsCosts
+from queuebit_metering.costs.aws_report import AwsReportCosts
 from queuebit_metering.costs.azure import AzureCosts
 from queuebit_metering.costs.calls import Calls
 from queuebit_metering.costs.config import Costs
 from queuebit_metering.costs.ibm import IbmCosts
 from queuebit_metering.costs.ionq import IonqCosts
+from queuebit_metering.costs.ionq_jobs import IonqJobCosts
 from queuebit_metering.costs.port import Cost, CostReader
 from queuebit_reconciliation import find
 from queuebit_runtime.log import EventLog
@@ -93,9 +95,12 @@ def readers_of(settings: Costs, clock: Clock) -> list[CostReader]:
     """A reader for each vendor that the file names."""
     found: list[CostReader] = []
     if (ionq := settings.ionq) is not None:
-        found.append(IonqCosts(ionq, Calls("ionq", ionq.url)))
+        asks = Calls("ionq", ionq.url)
+        found.append(IonqJobCosts(ionq, asks) if ionq.organization is None else IonqCosts(ionq, asks))
     if (aws := settings.aws) is not None:
         found.append(AwsCosts(aws, Calls("aws", aws.url), clock))
+    if (report := settings.aws_report) is not None:
+        found.append(AwsReportCosts(report, Calls("aws", report.url), clock))
     if (azure := settings.azure) is not None:
         found.append(AzureCosts(azure, Calls("azure", azure.url, azure.login_url)))
     if (ibm := settings.ibm) is not None:
