@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from queuebit_contracts.indicators import DIMENSIONS, INDICATORS, counts
+from queuebit_contracts.indicators import DIMENSIONS, INDICATORS, counts, sums
 
-from .job_history import HOUR, START, Life, calibrated, registered
+from .job_history import HOUR, START, Life, Stored, calibrated, registered
 from .warehouse import WRITER, Warehouse, event
 
 pytestmark = pytest.mark.server
@@ -70,9 +70,9 @@ def _counted(
 ) -> tuple[int, int]:
     """Good and total cases of one tenant in a window."""
     (row,) = warehouse.ask(
-        f"SELECT sum(good) AS good, sum(total) AS total FROM {counts(indicator, threshold_ms)}"
+        f"SELECT sum(good) AS good, sum(total) AS total FROM {counts(indicator, since, until, threshold_ms)}"
         " WHERE tenant = {tenant:String}",
-        {"tenant": tenant, "since": _text(since), "until": _text(until)},
+        {"tenant": tenant},
     )
     return row["good"], row["total"]
 
@@ -150,7 +150,9 @@ def test_rows_that_are_stored_twice_are_one_case(indicators: Warehouse) -> None:
         if it.id not in SPECIAL:
             rows = indicators.ask(f"SELECT sum(total) AS total FROM {it.view} WHERE tenant = 'd1'")
             assert (it.id, rows) == (it.id, [{"total": 1}])
-    indicators.ask("OPTIMIZE TABLE events FINAL", user=WRITER)  # what the engine does in time, for the projections too
+    for id_ in COUNTED:
+        assert (id_, _counted(indicators, id_, "d1", threshold_ms=_threshold(id_))) == (id_, (1, 1))
+    indicators.sum_cases()
     for id_ in COUNTED:
         assert (id_, _counted(indicators, id_, "d1", threshold_ms=_threshold(id_))) == (id_, (1, 1))
 
@@ -296,23 +298,55 @@ def test_costs_are_of_an_hour_and_of_useful_results(indicators: Warehouse) -> No
     assert (spend["value"], spend["at"], spend["vendor"]) == (11, f"{START:%Y-%m-%d %H:%M:%S}.000000", "ibm")
 
 
-def test_hours_and_edges_count_what_the_view_counts(indicators: Warehouse) -> None:
-    """Whole hours come from projections, the rest from rows: at every window the sum is that of the view."""
+def test_sums_and_rows_count_what_the_view_counts(indicators: Warehouse) -> None:
+    """Whole days and hours come from sums, the rest from rows: in every window, with late and repeated events.
+
+    The log is filled in parts, some of them twice, and only after some of them telemetry adds what it has to the sums.
+    """
     rng = random.Random(20261130)
-    lives = [_drawn(rng) for _ in range(200)]
-    _fill(indicators, lives)
-    indicators.fill_at(it.sealed() for it in lives if it.end and rng.random() < 0.9)
-    indicators.fill_at(it.metered() for it in lives if it.end and rng.random() < 0.9)
-    for id_ in COUNTED:
-        for _ in range(2):
-            since, until = sorted(START + HOUR * rng.uniform(-1, 20) for _ in range(2))
+    for part in _parts(rng, [_drawn(rng) for _ in range(300)]):
+        indicators.fill_at(part, twice=rng.random() < 0.5)
+        if rng.random() < 0.5:
+            indicators.sum_cases()
+        for id_ in rng.sample(COUNTED, 2):
+            since, until = sorted(START + HOUR * rng.uniform(-100, 20) for _ in range(2))
             assert _grouped(indicators, id_, since, until) == _viewed(indicators, id_, since, until), (since, until)
+        since, until = sorted(rng.sample([START + HOUR * it for it in range(-100, 20)], 2))
+        assert _summed(indicators, since, until) == _charged(indicators, since, until), (since, until)
+
+
+def _parts(rng: random.Random, lives: list[Life]) -> Iterator[list[Stored]]:
+    """The messages of jobs in the order in which the log stores them, in parts."""
+    sealed, billed = ([it for it in lives if it.end and rng.random() < 0.9] for _ in range(2))
+    found = [*chain.from_iterable(it.messages() for it in lives), *(it.sealed(late=12 * HOUR) for it in sealed)]
+    found += [it.metered() for it in billed] + [it.metered(correction=True) for it in billed[::3]]
+    found.sort(key=lambda it: it[0])
+    while found:
+        part, found = found[: (size := rng.randint(1, 300))], found[size:]
+        yield part
+
+
+def _summed(warehouse: Warehouse, since: datetime, until: datetime) -> list[dict[str, Any]]:
+    query = f"""
+        SELECT backend, vendor, currency, sum(jobs.amount) AS amount, sum(jobs.total) AS jobs
+        FROM {sums("cost-per-job", since, until)} AS jobs
+        WHERE tenant = 'law' GROUP BY backend, vendor, currency ORDER BY ALL"""
+    return warehouse.ask(query)
+
+
+def _charged(warehouse: Warehouse, since: datetime, until: datetime) -> list[dict[str, Any]]:
+    query = """
+        SELECT backend, vendor, currency, sum(it.amount) AS amount, sum(it.total) AS jobs
+        FROM sli_cost_per_job AS it
+        WHERE tenant = 'law' AND at >= {since:DateTime64(6, 'UTC')} AND at < {until:DateTime64(6, 'UTC')}
+        GROUP BY backend, vendor, currency ORDER BY ALL"""
+    return warehouse.ask(query, {"since": _text(since), "until": _text(until)})
 
 
 def _drawn(rng: random.Random) -> Life:
     return Life(
         "law",
-        START + HOUR * rng.uniform(0, 18),
+        START + HOUR * rng.uniform(-96, 18),
         wait=timedelta(seconds=rng.uniform(0, 9)),
         run=timedelta(seconds=rng.uniform(0, 9)),
         end=rng.choice(("completed", "completed", "completed", "failed", "cancelled", "rejected")),
@@ -326,8 +360,9 @@ def _drawn(rng: random.Random) -> Life:
 
 
 def _grouped(warehouse: Warehouse, id_: str, since: datetime, until: datetime) -> list[dict[str, Any]]:
-    query = f"SELECT * FROM {counts(id_, _threshold(id_))} WHERE tenant = 'law' ORDER BY ALL"
-    rows = warehouse.ask(query, {"since": _text(since), "until": _text(until)})
+    rows = warehouse.ask(
+        f"SELECT * FROM {counts(id_, since, until, _threshold(id_))} WHERE tenant = 'law' ORDER BY ALL"
+    )
     return [
         {"fine" if name == "good" else "cases" if name == "total" else name: it for name, it in row.items()}
         for row in rows
@@ -357,4 +392,4 @@ def _viewed(warehouse: Warehouse, id_: str, since: datetime, until: datetime) ->
 )
 def test_what_cannot_be_counted_is_refused(indicator: str, threshold_ms: int | None, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        counts(indicator, threshold_ms)
+        counts(indicator, START, START + HOUR, threshold_ms)

@@ -114,6 +114,7 @@ async def warehouse(shared_warehouse: Warehouse) -> Warehouse:
     client = shared_warehouse.client()
     for table in (
         "events",
+        "case_sums",
         "otel_traces_trace_id_ts_mv",
         "otel_traces_trace_id_ts",
         "otel_traces",

@@ -2,7 +2,7 @@
 --
 -- A batch is one part, inserted under the token `LOG>` and the last sequence before it, so that of two writers at the
 -- same place one is dropped whole. Should a batch slip past the window of tokens all the same, the engine keeps one
--- row a sequence. Projections are parts of each part: they are written, merged and lost together with its rows.
+-- row a sequence.
 -- {generation} names this table among its rebuilds: a writer that still speaks of an earlier one is refused.
 CREATE TABLE IF NOT EXISTS events
 (
@@ -154,65 +154,19 @@ CREATE TABLE IF NOT EXISTS events
             type = 'qb.job.cancelled.v1' AND JSONExtractString(data, 'accepted_at') != ''), -1,
         0) COMMENT '1 where a job was accepted, -1 where an accepted one ended: the sum is the number of open jobs',
     charge_hour DateTime('UTC') MATERIALIZED if(charge IS NULL, toDateTime(0, 'UTC'), case_hour),
+    fell_back UInt8 MATERIALIZED type IN ('qb.job.completed.v1', 'qb.job.failed.v1')
+        AND JSONLength(data, 'fallback', 'instead_of') > 0,
+    about_backend UInt8 MATERIALIZED startsWith(type, 'qb.backend.') COMMENT 'few rows, which an index finds',
 
     CONSTRAINT generation CHECK generation = '{generation}',
     INDEX by_job job TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX by_stored_at stored_at TYPE minmax GRANULARITY 1,
     INDEX by_case_at case_at TYPE minmax GRANULARITY 1,
     INDEX by_type type TYPE set(100) GRANULARITY 1,
-    PROJECTION cases
-    (
-        SELECT
-            case_hour, tenant, case_project, workload_class, case_backend,
-            countIf(type = 'qb.job.completed.v1'),
-            countIf(type IN ('qb.job.completed.v1', 'qb.job.failed.v1')),
-            countIf(type IN (
-                'qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')),
-            countIf(usable),
-            sum(quality_ppm),
-            countIf(attempt > 1),
-            countIf(vendor_failed),
-            countIf(latency_percent IS NOT NULL),
-            countIf(latency_percent < 200),
-            countIf(type IN ('qb.job.metered.v1', 'qb.job.corrected.v1')),
-            countIf(bill_adds_up),
-            countIf(proven = 3),
-            countIf(proven = 4),
-            countIf(waited_ms IS NOT NULL),
-            countIf(waited_ms <= 10), countIf(waited_ms <= 20), countIf(waited_ms <= 50),
-            countIf(waited_ms <= 100), countIf(waited_ms <= 200), countIf(waited_ms <= 300),
-            countIf(waited_ms <= 500), countIf(waited_ms <= 750), countIf(waited_ms <= 1000),
-            countIf(waited_ms <= 1500), countIf(waited_ms <= 2000), countIf(waited_ms <= 3000),
-            countIf(waited_ms <= 5000), countIf(waited_ms <= 7500), countIf(waited_ms <= 10000),
-            countIf(waited_ms <= 15000), countIf(waited_ms <= 30000), countIf(waited_ms <= 60000),
-            countIf(waited_ms <= 120000), countIf(waited_ms <= 300000), countIf(waited_ms <= 600000),
-            countIf(waited_ms <= 1800000), countIf(waited_ms <= 3600000),
-            countIf(latency_ms IS NOT NULL),
-            countIf(latency_ms <= 10), countIf(latency_ms <= 20), countIf(latency_ms <= 50),
-            countIf(latency_ms <= 100), countIf(latency_ms <= 200), countIf(latency_ms <= 300),
-            countIf(latency_ms <= 500), countIf(latency_ms <= 750), countIf(latency_ms <= 1000),
-            countIf(latency_ms <= 1500), countIf(latency_ms <= 2000), countIf(latency_ms <= 3000),
-            countIf(latency_ms <= 5000), countIf(latency_ms <= 7500), countIf(latency_ms <= 10000),
-            countIf(latency_ms <= 15000), countIf(latency_ms <= 30000), countIf(latency_ms <= 60000),
-            countIf(latency_ms <= 120000), countIf(latency_ms <= 300000), countIf(latency_ms <= 600000),
-            countIf(latency_ms <= 1800000), countIf(latency_ms <= 3600000)
-        GROUP BY case_hour, tenant, case_project, workload_class, case_backend
-    ) WITH SETTINGS (index_granularity = 2048),
-    PROJECTION open
-    (
-        SELECT opened_hour, tenant, sum(opens) GROUP BY opened_hour, tenant
-    ) WITH SETTINGS (index_granularity = 2048),
-    PROJECTION costs
-    (
-        SELECT
-            charge_hour, tenant, case_project, workload_class, case_backend, currency,
-            sum(charge),
-            countIf(type = 'qb.job.metered.v1')
-        GROUP BY charge_hour, tenant, case_project, workload_class, case_backend, currency
-    ) WITH SETTINGS (index_granularity = 2048)
+    INDEX by_backend_fact about_backend TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY intDiv(seq, 10000000)
 ORDER BY seq
-SETTINGS non_replicated_deduplication_window = 10000, deduplicate_merge_projection_mode = 'rebuild'
+SETTINGS non_replicated_deduplication_window = 10000
 COMMENT 'queuebit schema {version}, generation {generation}'

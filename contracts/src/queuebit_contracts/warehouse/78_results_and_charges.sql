@@ -10,14 +10,14 @@ FROM (
     SELECT
         tenant, case_project AS project, workload_class, case_backend AS backend, charge_hour AS hour,
         toString(events.currency) AS money, sum(charge) AS part, toUInt64(0) AS results, toUInt64(0) AS ppm
-    FROM events
+    FROM events FINAL
     WHERE charge_hour > toDateTime(0, 'UTC')
     GROUP BY charge_hour, tenant, case_project, workload_class, case_backend, currency
     UNION ALL
     SELECT
         tenant, case_project AS project, workload_class, case_backend AS backend, case_hour AS hour,
         '' AS money, NULL AS part, countIf(usable) AS results, sum(quality_ppm) AS ppm
-    FROM events
+    FROM events FINAL
     WHERE case_hour > toDateTime(0, 'UTC')
     GROUP BY case_hour, tenant, case_project, workload_class, case_backend
 )

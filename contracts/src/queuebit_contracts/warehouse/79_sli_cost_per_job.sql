@@ -18,7 +18,7 @@ FROM (
         tenant, case_project AS project, workload_class, case_backend AS backend, charge_hour AS hour, currency,
         sum(charge) AS amount,
         countIf(type = 'qb.job.metered.v1') AS number
-    FROM events
+    FROM events FINAL
     WHERE charge_hour > toDateTime(0, 'UTC')
     GROUP BY charge_hour, tenant, case_project, workload_class, case_backend, currency
 ) AS found

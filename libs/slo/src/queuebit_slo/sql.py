@@ -30,7 +30,8 @@ def query(objective: Objective, now: datetime, spans: Sequence[timedelta]) -> Qu
     case in a window has no row for it; without `by` there is always one row for each window.
     """
     seconds = [int(it.total_seconds()) for it in dict.fromkeys(spans)]
-    source = counts_of_windows(objective.indicator, len(seconds), objective.threshold_ms)
+    starts = [now - timedelta(seconds=it) for it in seconds]
+    source = counts_of_windows(objective.indicator, starts, now, objective.threshold_ms)
     columns = "".join(f"{it}, " for it in objective.by)
     sums = (f"arrayResize(sumForEach({it}), {len(seconds)})" for it in ("fine", "cases"))
     where = " AND ".join(_conditions(objective))
@@ -44,7 +45,7 @@ def query(objective: Objective, now: datetime, spans: Sequence[timedelta]) -> Qu
         f"ARRAY JOIN {seconds} AS span_s, goods AS good, totals AS total",
         *(["WHERE good > 0 OR total > 0"] if objective.by else []),
     ]
-    return Query("\n".join(lines), {"until": _moment(now), "spans_s": str(seconds), **_where(objective)})
+    return Query("\n".join(lines), _where(objective))
 
 
 def counted(

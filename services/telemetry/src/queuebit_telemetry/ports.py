@@ -15,9 +15,9 @@ from queuebit_runtime.rows import Row
 from queuebit_runtime.view import Fold
 from queuebit_slo import Query
 from queuebit_telemetry.spans import LogLine, Span
-from queuebit_telemetry.state import Head, Position
+from queuebit_telemetry.state import Head, Position, Summed
 
-__all__ = ["Cases", "Events", "Evidence", "Facts", "Follow", "Follower", "Log", "Sums", "Traces"]
+__all__ = ["CaseSums", "Cases", "Events", "Evidence", "Facts", "Follow", "Follower", "Log", "Sums", "Traces"]
 
 
 class Follower(Protocol):
@@ -88,6 +88,31 @@ class Traces(Protocol):
 
     async def add_lines(self, lines: Sequence[LogLine], token: str) -> None:
         """Store all lines; as `add_spans`."""
+        ...
+
+
+class CaseSums(Protocol):
+    """The table `case_sums` as its only writer sees it. Every method raises `Unavailable` when there is no answer."""
+
+    async def summed(self) -> Summed:
+        """How far the sums are.
+
+        Raises:
+            NoTables: there is no such table, or none of events.
+        """
+        ...
+
+    async def renew_sums(self, generation: str) -> None:
+        """Replace the table by an empty one, for events of a generation."""
+        ...
+
+    async def add_cases(self, after: int, through: int, token: str) -> None:
+        """Add the events after one sequence and up to another; nothing happens when this token was used before.
+
+        Raises:
+            OtherGeneration: the sums are not of these events.
+            NoTables: there is no such table.
+        """
         ...
 
 

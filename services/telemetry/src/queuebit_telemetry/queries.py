@@ -16,6 +16,7 @@ __all__ = [
     "POSITION",
     "REFILLED",
     "SET_ASIDE",
+    "SUMMED",
 ]
 
 POSITION: Final = """
@@ -32,7 +33,13 @@ WHERE database = currentDatabase() AND name = 'events'
 """
 """Parts that are detached were damaged: the warehouse set them aside, and their rows are missing."""
 
-SET_ASIDE: Final = ("DROP TABLE IF EXISTS events_set_aside SYNC", "RENAME TABLE events TO events_set_aside")
+_DROP_SUMS: Final = "DROP TABLE IF EXISTS case_sums SYNC"
+
+SET_ASIDE: Final = (
+    "DROP TABLE IF EXISTS events_set_aside SYNC",
+    _DROP_SUMS,
+    "RENAME TABLE events TO events_set_aside",
+)
 
 REFILLED: Final = """
 SELECT now.last >= before.last AND now.number >= before.number AS refilled
@@ -41,7 +48,21 @@ CROSS JOIN (SELECT max(seq) AS last, count() AS number FROM events_set_aside) AS
 """
 """Whether the new table has all that was set aside: the log may have lost what the former table still holds."""
 
-FORGET: Final = ("DROP TABLE IF EXISTS events SYNC", "DROP TABLE IF EXISTS events_set_aside SYNC")
+SUMMED: Final = """
+SELECT
+    (SELECT comment FROM system.tables WHERE database = currentDatabase() AND name = 'events') AS of_events,
+    (SELECT comment FROM system.tables WHERE database = currentDatabase() AND name = 'case_sums') AS of_sums,
+    (SELECT max(seq) FROM events) AS last,
+    (SELECT max(through) FROM case_sums WHERE span = 'mark') AS through,
+    (
+        SELECT count()
+        FROM system.detached_parts
+        WHERE database = currentDatabase() AND table = 'case_sums' AND (reason = '' OR startsWith(reason, 'broken'))
+    ) AS lost
+"""
+"""The position of the sums beside that of the events that they are made of."""
+
+FORGET: Final = (_DROP_SUMS, "DROP TABLE IF EXISTS events SYNC", "DROP TABLE IF EXISTS events_set_aside SYNC")
 
 NEWEST: Final = """
 SELECT job, seq

@@ -8,7 +8,7 @@ from itertools import islice
 
 from queuebit_runtime.rows import Row
 
-__all__ = ["PARTITION", "Buffer", "Head", "Position"]
+__all__ = ["PARTITION", "Buffer", "Head", "Position", "Summed"]
 
 PARTITION = 10_000_000
 """Sequences in one partition of `events`; a batch is in one, so that an insert is one part."""
@@ -31,6 +31,18 @@ class Head:
     first: int
     last: int
     messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """The position of the sums of cases."""
+
+    events: Position
+    """Of the table that they are made of."""
+    through: int
+    """The last sequence in the sums; all earlier ones are in them too."""
+    sound: bool
+    """Whether they are sums of this table, and lost nothing."""
 
 
 class Buffer:

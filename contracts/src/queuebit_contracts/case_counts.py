@@ -1,0 +1,226 @@
+"""SQL that sums cases of windows: whole days and hours from `case_sums`, and the rest from rows of `events`.
+
+Rows are read where a window begins or ends within an hour, and of what `case_sums` does not have yet. The engine may
+read the position of the sums before the sums themselves, and telemetry may add to them in between. So rows after the
+earlier position are read, and of these count those after the mark that was read together with the sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from queuebit_contracts.case_sums import CASE_COLUMNS, SUMMED_THROUGH
+
+__all__ = ["VENDORS", "case_counts", "charge_sums", "moment", "open_counts"]
+
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_FIELDS: Final = "tenant, project, workload_class, backend"
+_OF_ROWS: Final = "tenant, case_project AS project, workload_class, case_backend AS backend"
+
+VENDORS: Final = """(
+    SELECT CAST((groupArray(toString(known.backend)), groupArray(known.vendor)), 'Map(String, String)')
+    FROM backend_vendors AS known)"""
+"""A subquery: the vendor of each backend, as a map."""
+
+
+def moment(at: datetime) -> str:
+    """A moment to the microsecond, in SQL."""
+    return f"toDateTime64('{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}', 6, 'UTC')"
+
+
+def case_counts(good: str, total: str, starts: Sequence[datetime], until: datetime) -> str:
+    """Good and total cases of several windows with one end: rows with arrays `fine` and `cases`, one value a window.
+
+    Args:
+        good: which cases are good, in names of `CASE_COLUMNS`, each as `<name>`.
+        total: all cases, likewise.
+        starts: the starts of the windows.
+        until: their end.
+    """
+    hours, days = ([_whole(it, span) for it in starts] for span in (_HOUR, _DAY))
+    last_hour, last_day = (_part_of(until, it) for it in (_HOUR, _DAY))
+    in_sums = (
+        f"span = 'day' AND start >= {_second(day)} OR span = 'hour' AND start >= {_second(hour)}"
+        f" AND (start < {_second(day)} OR start >= {_second(last_day)})"
+        for hour, day in zip(hours, days, strict=True)
+    )
+    in_edge = (
+        f"case_at >= {moment(it)} AND (case_at < {moment(hour)} OR case_at >= {moment(last_hour)})"
+        for it, hour in zip(starts, hours, strict=True)
+    )
+    in_rest = (f"case_hour >= {_second(hour)}" for hour in hours)
+    of_sums, of_edges, of_rest = (
+        [_counted(each, inside) for each in (good_case, case)]
+        for inside, good_case, case in (
+            ([*in_sums], _of_sums(good), _of_sums(total)),
+            ([*in_edge], _of_row(good), _of_row(total)),
+            ([*in_rest], _of_row(good), _of_row(total)),
+        )
+    )
+    each_hour = _either(
+        f"start >= {_second(hour)} AND start < {_second(day)}" for hour, day in zip(hours, days, strict=True)
+    )
+    first_hours = _either(
+        f"case_at >= {moment(it)} AND case_at < {moment(hour)}" for it, hour in zip(starts, hours, strict=True)
+    )
+    return f"""
+            SELECT {_FIELDS}, fine, cases
+            FROM (
+                SELECT *, max(upto) OVER () AS summed
+                FROM (
+                    SELECT {_FIELDS}, max(through) AS upto, toUInt64(0) AS seq,
+                        sumForEach({of_sums[0]}) AS fine, sumForEach({of_sums[1]}) AS cases
+                    FROM case_sums
+                    WHERE span = 'mark'
+                        OR (span = 'day' AND start >= {_second(min(days))} AND start < {_second(last_day)})
+                        OR (span = 'hour' AND start < {_second(last_hour)}
+                            AND (start >= {_second(last_day)} OR {each_hour}))
+                    GROUP BY {_FIELDS}
+                    UNION ALL
+                    SELECT {_OF_ROWS}, toUInt64(0) AS upto, seq, {of_rest[0]} AS fine, {of_rest[1]} AS cases
+                    FROM events
+                    WHERE seq > {SUMMED_THROUGH}
+                        AND case_hour >= {_second(min(hours))} AND case_hour < {_second(last_hour)}
+                    LIMIT 1 BY seq
+                )
+            )
+            WHERE seq = 0 OR seq > summed
+            UNION ALL
+            SELECT {_OF_ROWS}, {of_edges[0]} AS fine, {of_edges[1]} AS cases
+            FROM events
+            WHERE case_hour > toDateTime(0, 'UTC') AND case_at >= {moment(min(starts))} AND case_at < {moment(until)}
+                AND (case_at >= {moment(last_hour)} OR {first_hours})
+            LIMIT 1 BY seq"""  # noqa: S608 - of constants, of names of this package, and of moments
+
+
+def open_counts(threshold_ms: int, starts: Sequence[datetime], until: datetime) -> str:
+    """As `case_counts`, of jobs that are open: those that wait, with their age, and those that run.
+
+    They are sought in the log from the first hour of which a job is open, at most 30 days before the windows' end.
+    """
+    return _OPEN.format(
+        threshold=threshold_ms,
+        starts=", ".join(map(moment, starts)),
+        until=moment(until),
+        earliest=moment(until - timedelta(days=30)),
+        summed=SUMMED_THROUGH,
+    )
+
+
+_OPEN: Final = """
+            SELECT tenant, project, workload_class, backend,
+                sumForEach(arrayMap(it -> toUInt64(until >= it AND waited <= {threshold}), [{starts}])) AS fine,
+                sumForEach(arrayMap(it -> toUInt64(until >= it), [{starts}])) AS cases
+            FROM (
+                SELECT
+                    tenant,
+                    argMaxIf(events.project, seq, type = 'qb.job.accepted.v1') AS project,
+                    argMaxIf(events.workload_class, seq, type = 'qb.job.accepted.v1') AS workload_class,
+                    argMaxIf(events.backend, seq, type IN ('qb.job.placed.v1', 'qb.job.started.v1')) AS backend,
+                    minIf(
+                        least(
+                            case_at,
+                            parseDateTime64BestEffortOrNull(JSONExtractString(data, 'submitted_at'), 6, 'UTC')),
+                        type = 'qb.job.accepted.v1') AS submitted,
+                    maxOrNullIf(case_at, type = 'qb.job.started.v1') AS started,
+                    assumeNotNull(ifNull(started, {until})) AS until,
+                    ifNull(dateDiff('millisecond', submitted, until), 0) AS waited
+                FROM events
+                WHERE type IN (
+                        'qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.started.v1',
+                        'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')
+                    AND stored_at >= greatest({earliest}, (
+                        SELECT toDateTime64(ifNull(minOrNull(opened_hour), now()), 6, 'UTC') - INTERVAL 1 HOUR
+                        FROM (
+                            SELECT opened_hour, tenant, sum(number) AS open
+                            FROM (
+                                SELECT *, max(upto) OVER () AS summed
+                                FROM (
+                                    SELECT start AS opened_hour, tenant, sum(opens) AS number, max(through) AS upto,
+                                        toUInt64(0) AS seq
+                                    FROM case_sums
+                                    WHERE span IN ('mark', 'open')
+                                    GROUP BY start, tenant
+                                    UNION ALL
+                                    SELECT opened_hour, tenant, toInt64(opens), toUInt64(0), seq
+                                    FROM events
+                                    WHERE seq > {summed} AND opened_hour > toDateTime(0, 'UTC')
+                                    LIMIT 1 BY seq
+                                )
+                            )
+                            WHERE opened_hour > toDateTime(0, 'UTC') AND (seq = 0 OR seq > summed)
+                            GROUP BY opened_hour, tenant
+                            HAVING open != 0)))
+                GROUP BY tenant, job
+                HAVING countIf(type IN ('qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')) = 0
+                    AND countIf(type = 'qb.job.accepted.v1') > 0
+            )
+            WHERE submitted < {until} AND (started IS NULL OR started < {until})
+            GROUP BY tenant, project, workload_class, backend"""
+
+
+def charge_sums(since: datetime, until: datetime) -> str:
+    """Charges and usable results between two whole hours: a row for each currency, results in rows without one."""
+    fields = f"{_FIELDS}, currency"
+    first_day, last_day = _whole(since, _DAY), _part_of(until, _DAY)
+    columns = ("charges", "billed", "usable", "quality_ppm")
+    of_sums = ", ".join(f"sum(case_sums.{it}) AS {it}" for it in columns)
+    of_rows = ", ".join(f"toUInt64({CASE_COLUMNS[it]}) AS {it}" for it in columns)
+    return f"""
+            SELECT {fields}, amount, {", ".join(columns)}
+            FROM (
+                SELECT *, max(upto) OVER () AS summed
+                FROM (
+                    SELECT {fields}, max(through) AS upto, toUInt64(0) AS seq, sum(charge) AS amount, {of_sums}
+                    FROM case_sums
+                    WHERE span = 'mark'
+                        OR (span = 'day' AND start >= {_second(first_day)} AND start < {_second(last_day)})
+                        OR (span = 'hour' AND start >= {_second(since)} AND start < {_second(until)}
+                            AND (start < {_second(first_day)} OR start >= {_second(last_day)}))
+                    GROUP BY {fields}
+                    UNION ALL
+                    SELECT {_OF_ROWS}, currency, toUInt64(0) AS upto, seq, ifNull(charge, 0) AS amount, {of_rows}
+                    FROM events
+                    WHERE seq > {SUMMED_THROUGH} AND case_hour >= {_second(since)} AND case_hour < {_second(until)}
+                    LIMIT 1 BY seq
+                )
+            )
+            WHERE seq = 0 OR seq > summed"""  # noqa: S608 - of constants, of names of this package, and of moments
+
+
+def _whole(at: datetime, span: timedelta) -> datetime:
+    """The first hour or day that begins at a moment or later."""
+    return _part_of(at + span - timedelta(microseconds=1), span)
+
+
+def _part_of(at: datetime, span: timedelta) -> datetime:
+    """The beginning of the hour or day of a moment, in UTC."""
+    return at - (at - _EPOCH) % span
+
+
+def _second(at: datetime) -> str:
+    return f"toDateTime({(at - _EPOCH) // timedelta(seconds=1)}, 'UTC')"
+
+
+def _counted(cases: str, inside: Iterable[str]) -> str:
+    return f"[{', '.join(f'toUInt64(if({it}, {cases}, 0))' for it in inside)}]"
+
+
+def _either(conditions: Iterable[str]) -> str:
+    return " OR ".join(f"({it})" for it in dict.fromkeys(conditions))
+
+
+def _of_sums(cases: str) -> str:
+    return cases.replace("<", "case_sums.").replace(">", "")
+
+
+def _of_row(cases: str) -> str:
+    cases = cases.replace("<backend>", "toString(case_backend)")
+    for name, what in CASE_COLUMNS.items():
+        cases = cases.replace(f"<{name}>", f"toUInt64({what})")
+    return cases
