@@ -69,6 +69,6 @@ async def test_what_had_no_case_has_no_value_and_another_tenants_objective_is_le
 
 
 def test_table_counts_at_the_thresholds_of_the_objectives() -> None:
-    ddl = files("queuebit_contracts").joinpath("warehouse/01_events.sql").read_text()
-    for column in ("waited_ms", "latency_ms"):
-        assert tuple(map(int, re.findall(rf"countIf\({column} <= (\d+)\)", ddl))) == BUCKETS_MS, column
+    ddl = files("queuebit_contracts").joinpath("warehouse/09_case_sums.sql").read_text()
+    for column in ("waits", "latencies"):
+        assert tuple(map(int, re.findall(rf"^    {column}_(\d+) ", ddl, re.MULTILINE))) == BUCKETS_MS, column

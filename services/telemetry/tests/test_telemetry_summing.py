@@ -63,16 +63,16 @@ async def _all(summing: SumCases) -> None:
 
 
 async def test_parts_follow_one_another_and_few_events_wait() -> None:
-    sums, clock = _Sums(2 * MOST + 5), _Clock()
+    sums, clock = _Sums(2 * MOST), _Clock()
     summing = _summing(sums, clock)
     await _all(summing)
-    assert sums.parts == [(0, MOST), (MOST, 2 * MOST), (2 * MOST, 2 * MOST + 5)]
-    sums.events = Position("g1", 2 * MOST + 5 + ENOUGH - 1)
+    assert sums.parts == [(0, MOST), (MOST, 2 * MOST)]
+    sums.events = Position("g1", 2 * MOST + ENOUGH - 1)
     await _all(summing)
-    assert len(sums.parts) == 3
+    assert len(sums.parts) == 2
     clock.at = LATE_S
     await _all(summing)
-    assert sums.parts[3:] == [(2 * MOST + 5, 2 * MOST + 4 + ENOUGH)]
+    assert sums.parts[2:] == [(2 * MOST, 2 * MOST + ENOUGH - 1)]
 
 
 async def test_an_insert_without_an_answer_is_not_repeated_if_it_was_stored() -> None:

@@ -73,7 +73,7 @@ class ClickHouse(Answers):
             await self._command(statement)
 
     async def set_aside(self) -> None:
-        statements = FORGET[:1] if await self._has_refilled() is False else SET_ASIDE
+        statements = FORGET[:2] if await self._has_refilled() is False else SET_ASIDE
         for statement in statements:
             await self._command(statement)
 
