@@ -101,7 +101,12 @@ def counts(indicator: str, since: datetime, until: datetime, threshold_ms: int |
 
 
 def counts_of_windows(
-    indicator: str, starts: Sequence[datetime], until: datetime, threshold_ms: int | None = None
+    indicator: str,
+    starts: Sequence[datetime],
+    until: datetime,
+    threshold_ms: int | None = None,
+    *,
+    open_jobs: bool = True,
 ) -> str:
     """As `counts`, of several windows with one end, in one pass: `goods` and `totals` are arrays, one value a window.
 
@@ -110,6 +115,7 @@ def counts_of_windows(
         starts: the starts of the windows, at least one.
         until: their end.
         threshold_ms: for durations: the longest that is good, one of `BUCKETS_MS`.
+        open_jobs: whether jobs without an end are cases of `queue-wait`, which may be good now and not later.
 
     Raises:
         ValueError: as `counts`.
@@ -124,7 +130,7 @@ def counts_of_windows(
     late = delay(indicator)
     windows = [it - late for it in starts], until - late
     if indicator in _SUMS:
-        return _of_sums(found, *windows, threshold_ms or 0)
+        return _of_sums(found, *windows, threshold_ms or 0, open_jobs=open_jobs)
     return _of_view(found, *windows, threshold_ms)
 
 
@@ -193,10 +199,12 @@ def _of_view(found: Indicator, starts: Sequence[datetime], until: datetime, thre
 )"""  # noqa: S608 - names and numbers of this module
 
 
-def _of_sums(found: Indicator, starts: Sequence[datetime], until: datetime, threshold_ms: int) -> str:
+def _of_sums(
+    found: Indicator, starts: Sequence[datetime], until: datetime, threshold_ms: int, *, open_jobs: bool
+) -> str:
     good, total = (it.format(threshold=threshold_ms) for it in _SUMS[found.id])
     parts = [case_counts(good, total, starts, until)]
-    if found.id == "queue-wait":
+    if found.id == "queue-wait" and open_jobs:
         parts.append(open_counts(threshold_ms, starts, until))
     union = "\n            UNION ALL".join(parts)
     return f"""(

@@ -23,15 +23,16 @@ class Query:
     parameters: Mapping[str, str]
 
 
-def query(objective: Objective, now: datetime, spans: Sequence[timedelta]) -> Query:
+def query(objective: Objective, now: datetime, spans: Sequence[timedelta], *, open_jobs: bool = True) -> Query:
     """Count the cases of each group in windows that end now.
 
     Rows have the columns of `by`, `span_s` (the length of the window in seconds), `good` and `total`. A group without a
-    case in a window has no row for it; without `by` there is always one row for each window.
+    case in a window has no row for it; without `by` there is always one row for each window. Without `open_jobs`, a job
+    is a case only when it ended.
     """
     seconds = [int(it.total_seconds()) for it in dict.fromkeys(spans)]
     starts = [now - timedelta(seconds=it) for it in seconds]
-    source = counts_of_windows(objective.indicator, starts, now, objective.threshold_ms)
+    source = counts_of_windows(objective.indicator, starts, now, objective.threshold_ms, open_jobs=open_jobs)
     columns = "".join(f"{it}, " for it in objective.by)
     sums = (f"arrayResize(sumForEach({it}), {len(seconds)})" for it in ("fine", "cases"))
     where = " AND ".join(_conditions(objective))

@@ -28,6 +28,7 @@ from queuebit_telemetry.invoice_list import invoices
 from queuebit_telemetry.routes import Handler, queries, spans
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.sink import Sink
+from queuebit_telemetry.sli_counters import CountObjectives
 from queuebit_telemetry.summing import SumCases
 
 __all__ = ["Telemetry", "create_app"]
@@ -78,6 +79,7 @@ class Telemetry(Service):
         self.ending.append(keep.hurry)
         self.work.append(HoldEvidence(self._warehouse, clock).run)
         self.work.append(SumCases(self._warehouse, lambda: self._sink.position.seq, clock).run)
+        self.work.append(CountObjectives(self._warehouse, promised, self.metrics, clock).run)
         self.before.append(self._catch_up)
         self.after.append(self._warehouse.close)
         self.trouble = lambda: self._sink.trouble
