@@ -35,6 +35,8 @@ GRANT SELECT ON default.sli_completion TO finance_{name};
 GRANT SELECT ON default.sli_end_to_end_relative TO finance_{name};
 GRANT SELECT ON default.sli_retry TO finance_{name};
 GRANT SELECT ON default.sli_fallback TO finance_{name};
+GRANT SELECT ON default.sli_fairness TO finance_{name};
+GRANT SELECT ON default.sli_preemption TO finance_{name};
 GRANT SELECT ON default.sli_vendor_error TO finance_{name};
 GRANT SELECT ON default.sli_billing_accuracy TO finance_{name};
 GRANT SELECT ON default.sli_billing_recomputation TO finance_{name};

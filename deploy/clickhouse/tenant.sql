@@ -35,6 +35,8 @@ GRANT SELECT ON default.sli_completion TO tenant_{tenant};
 GRANT SELECT ON default.sli_end_to_end_relative TO tenant_{tenant};
 GRANT SELECT ON default.sli_retry TO tenant_{tenant};
 GRANT SELECT ON default.sli_fallback TO tenant_{tenant};
+GRANT SELECT ON default.sli_fairness TO tenant_{tenant};
+GRANT SELECT ON default.sli_preemption TO tenant_{tenant};
 GRANT SELECT ON default.sli_vendor_error TO tenant_{tenant};
 GRANT SELECT ON default.sli_billing_accuracy TO tenant_{tenant};
 GRANT SELECT ON default.sli_billing_recomputation TO tenant_{tenant};

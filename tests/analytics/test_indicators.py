@@ -36,6 +36,8 @@ SPECIAL = {
     "calibration-freshness",
     "calibration-pass",
     "probe",
+    "fairness",
+    "preemption",
     "time-to-detect",
     "time-to-remediate",
 }

@@ -1,0 +1,37 @@
+-- Jobs that completed or failed, at their end; good are those of which no placement was taken away before they started.
+--
+-- A placement was taken away if the next one follows before a start. `causes` says why, one for each: `fallback`, the
+-- backend was out of service and another stood in for it; `no_answer`, it did not answer and the job may run elsewhere;
+-- `session`, the job got a place of a session that ended, or of one that has priority; `other`.
+CREATE OR REPLACE VIEW sli_preemption AS
+WITH turns AS (
+    SELECT
+        tenant, job,
+        arraySort(groupUniqArray((
+            seq, type = 'qb.job.placed.v1', toString(events.backend), JSONHas(data, 'fallback', 'instead_of'),
+            JSONExtractString(data, 'session')))) AS history,
+        arrayMap(
+            at -> multiIf(
+                history[at].4, 'fallback',
+                history[at].3 != history[at - 1].3, 'no_answer',
+                history[at].5 != history[at - 1].5, 'session',
+                'other'),
+            arrayFilter(at -> at > 1 AND history[at].2 AND history[at - 1].2, arrayEnumerate(history))) AS causes
+    FROM events
+    WHERE type IN ('qb.job.placed.v1', 'qb.job.started.v1')
+    GROUP BY tenant, job
+)
+SELECT
+    it.tenant AS tenant,
+    it.case_project AS project,
+    it.workload_class AS workload_class,
+    it.case_backend AS backend,
+    whose.vendor AS vendor,
+    it.case_at AS at,
+    toUInt64(empty(before.causes)) AS good,
+    toUInt64(1) AS total,
+    before.causes AS causes
+FROM events AS it FINAL
+LEFT ANY JOIN turns AS before ON before.tenant = it.tenant AND before.job = it.job
+LEFT ANY JOIN backend_vendors AS whose ON whose.backend = it.case_backend
+WHERE it.type IN ('qb.job.completed.v1', 'qb.job.failed.v1')

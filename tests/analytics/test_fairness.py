@@ -1,0 +1,124 @@
+"""Fair shares under contention, and placements that were taken away, from histories that are made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from .job_history import HOUR, START, Stored, registered
+from .warehouse import Warehouse, event
+
+pytestmark = pytest.mark.server
+
+NOON = START.replace(hour=12) - timedelta(days=3)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(scope="module")
+def shares(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """A warehouse for this module, with one backend of a vendor."""
+    running = Warehouse(tmp_path_factory.mktemp("shares"))
+    running.fill_at([registered("torino", "ibm")])
+    yield running
+    running.stop()
+
+
+def _ran(
+    tenant: str,
+    backend: str,
+    came: float,
+    began: float,
+    ended: float,
+    *,
+    share: int | None = 1,
+    late: timedelta = timedelta(),
+) -> Iterator[Stored]:
+    """A job with its times in minutes after noon; without a share its acceptance is missing."""
+    job = f"{backend}-{came}-{began}"
+    subject, whose = f"qb.job.{tenant}.{job}", {"tenant": tenant, "job": job}
+    accepted, started, at = (NOON + MINUTE * it for it in (came, began, ended))
+    if share is not None:
+        yield accepted, event(f"{subject}.accepted", "qb.job.accepted.v1", accepted, **whose, share=share)
+    times = {"accepted_at": accepted.isoformat(), "started_at": started.isoformat()}
+    body = event(f"{subject}.completed", "qb.job.completed.v1", at, **whose, backend=backend, **times)
+    yield at + late, body
+
+
+def _fill(warehouse: Warehouse, found: list[Stored]) -> None:
+    warehouse.fill_at(sorted(found, key=lambda it: it[0]), twice=True)
+
+
+def _values(warehouse: Warehouse, backend: str) -> dict[str, tuple[float, float, int]]:
+    rows = warehouse.ask(
+        "SELECT tenant, used_s, entitled_s, good FROM sli_fairness WHERE backend = {backend:String}",
+        {"backend": backend},
+    )
+    return {it["tenant"]: (it["used_s"], it["entitled_s"], it["good"]) for it in rows}
+
+
+def test_time_is_shared_by_weight_while_tenants_compete(shares: Warehouse) -> None:
+    _fill(shares, [
+        *_ran("a", "torino", 0, 0, 10), *_ran("a", "torino", 0, 10, 20), *_ran("a", "torino", 0, 40, 50),
+        *_ran("b", "torino", 0, 20, 30, share=3), *_ran("b", "torino", 5, 30, 40, share=3),
+    ])  # fmt: skip
+    # They compete until 30, when only one waits beside the one that runs, and until 40: a quarter of 40 minutes is a's.
+    assert _values(shares, "torino") == {"a": (1200, 600, 0), "b": (1200, 1800, 0)}
+    (row, *_) = shares.ask("SELECT * FROM sli_fairness WHERE backend = 'torino' AND tenant = 'a'")
+    assert (row["vendor"], row["value"], row["total"]) == ("ibm", 2, 1)
+
+
+def test_shares_that_are_met_are_good(shares: Warehouse) -> None:
+    turns = [_ran("ab"[it % 2], "even", 0, it, it + 1) for it in range(41)]
+    _fill(shares, [it for turn in turns for it in turn])
+    found = _values(shares, "even")
+    assert {name: (round(used / entitled, 2), good) for name, (used, entitled, good) in found.items()} == {
+        "a": (1.0, 1), "b": (1.0, 1),
+    }  # fmt: skip
+
+
+def test_without_competition_there_is_no_case(shares: Warehouse) -> None:
+    _fill(shares, [*_ran("a", "quiet", 0, 0, 10), *_ran("a", "quiet", 0, 10, 20), *_ran("b", "quiet", 20, 20, 30)])
+    _fill(shares, [*_ran("a", "wide", 0, 0, 10), *_ran("b", "wide", 0, 0, 10)])  # both run, and none waits
+    assert _values(shares, "quiet") == _values(shares, "wide") == {}
+
+
+def test_late_events_count_where_they_belong_and_a_missing_acceptance_has_weight_one(shares: Warehouse) -> None:
+    _fill(shares, [*_ran("a", "slow", 0, 0, 10, share=None), *_ran("b", "slow", 0, 10, 20)])
+    before = _values(shares, "slow")
+    assert before == {"a": (600, 300, 0), "b": (0, 300, 0)}
+    _fill(shares, [*_ran("c", "slow", 0, 20, 30, late=9 * HOUR, share=None)])
+    assert _values(shares, "slow") == {"a": (600, 200, 0), "b": (600, 500, 0), "c": (0, 500, 0)}
+
+
+def _message(job: str, at: datetime, name: str, **said: Any) -> Stored:
+    return at, event(f"qb.job.turns.{job}.{name}", f"qb.job.{name}.v1", at, tenant="turns", job=job, **said)
+
+
+def test_a_placement_that_another_follows_before_a_start_was_taken_away(shares: Warehouse) -> None:
+    def life(job: str, *turns: dict[str, Any], late: int = 0) -> list[Stored]:
+        found = [
+            _message(job, NOON + number * MINUTE, turn.pop("name", "placed"), **{"backend": "a"} | turn)
+            for number, turn in enumerate(turns)
+        ]
+        end = NOON + 30 * MINUTE
+        return [*found, (end + late * HOUR, _message(job, end, "completed", backend="a")[1])]
+
+    label = {"instead_of": ["a"], "since": NOON.isoformat()}
+    found = [
+        *life("kept", {}, {"name": "started"}),
+        *life("tried-twice", {}, {"name": "started"}, {}, {"name": "started"}),
+        *life("silent", {}, {"backend": "b"}, {"name": "started"}, late=5),
+        *life("stood-in", {}, {"backend": "c", "fallback": label}, {"name": "started"}),
+        *life("first", {}, {"session": "s1"}, {"name": "started"}),
+        *life("twice", {}, {"backend": "b"}, {}, {"name": "started"}),
+        *life("unplaced"),
+    ]
+    _fill(shares, found)
+    rows = shares.ask("SELECT good, total, causes FROM sli_preemption WHERE tenant = 'turns' ORDER BY causes")
+    assert [(it["good"], it["causes"]) for it in rows] == [
+        (1, []), (1, []), (1, []), (0, ["fallback"]), (0, ["no_answer"]), (0, ["no_answer", "no_answer"]),
+        (0, ["session"]),
+    ]  # fmt: skip
