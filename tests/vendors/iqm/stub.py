@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 
 from queuebit_testing.stub_vendor import Request, Response, Status, StubVendor, simulated
 
-__all__ = ["PAIRS", "IqmStub"]
+__all__ = ["PAIRS", "IqmStub", "StarStub"]
 
 QUBITS = [f"QB{number}" for number in range(1, 21)]
 PAIRS = [
@@ -21,6 +22,7 @@ PAIRS = [
     (19, 15), (16, 17), (16, 20), (18, 19), (19, 20),
 ]  # fmt: skip
 """The couplers of IQM Garnet."""
+COUPLERS = [(f"QB{a}", f"QB{b}") for a, b in PAIRS]
 _BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 _EXECUTED_S = 0.125
 
@@ -44,6 +46,11 @@ class _Job:
 class IqmStub(StubVendor):
     """A computer with the qubits of IQM Garnet. Tokens of an account are accepted in the header `Authorization`."""
 
+    alias = "garnet"
+    qubits: Sequence[str] = QUBITS
+    resonators: Sequence[str] = ()
+    couplers: Sequence[tuple[str, str]] = COUPLERS
+    moves: Sequence[tuple[str, str]] = ()
     submits = "POST /api/v1/jobs/garnet/circuit"
     secret = "iqm-token-0123456789"
     partial = False
@@ -62,17 +69,17 @@ class IqmStub(StubVendor):
             return _error(401, None, "no valid token")
         match request.method, request.path.removeprefix("/api/v1/").split("/"):
             case "GET", ["quantum-computers"]:
-                named = {"id": str(uuid.UUID(int=7)), "alias": "garnet", "display_name": "IQM Garnet"}
+                named = {"id": str(uuid.UUID(int=7)), "alias": self.alias, "display_name": f"IQM {self.alias}"}
                 return Response.of({"quantum_computers": [named]})
-            case "GET", ["quantum-computers", "garnet", "artifacts", "static-quantum-architectures"]:
+            case "GET", ["quantum-computers", self.alias, "artifacts", "static-quantum-architectures"]:
                 return Response.of([self.static()])
-            case "GET", ["calibration-sets", "garnet", _]:
+            case "GET", ["calibration-sets", self.alias, _]:
                 return Response.of(self._observations("calibration-set", self._pulses()))
-            case "GET", ["calibration-sets", "garnet", _, "dynamic-quantum-architecture"]:
+            case "GET", ["calibration-sets", self.alias, _, "dynamic-quantum-architecture"]:
                 return Response.of(self.dynamic())
-            case "GET", ["calibration-sets", "garnet", _, "metrics"] if self.has_metrics:
+            case "GET", ["calibration-sets", self.alias, _, "metrics"] if self.has_metrics:
                 return Response.of(self._observations("quality-metric-set", self._metrics()))
-            case "POST", ["jobs", "garnet", "circuit"]:
+            case "POST", ["jobs", self.alias, "circuit"]:
                 return self._submit(request.json())
             case "GET", ["jobs", id_] if id_ in self.jobs:
                 answer = Response.of(self.job(id_))
@@ -97,13 +104,15 @@ class IqmStub(StubVendor):
         return _status(422, text)
 
     def static(self) -> dict[str, Any]:
-        pairs = [[f"QB{a}", f"QB{b}"] for a, b in PAIRS]
-        return {"dut_label": "M138", "qubits": QUBITS, "computational_resonators": [], "connectivity": pairs}
+        named = {"qubits": [*self.qubits], "computational_resonators": [*self.resonators]}
+        return {"dut_label": "M138", **named, "connectivity": [*map(list, self.couplers)]}
 
     def dynamic(self) -> dict[str, Any]:
-        singles = [[it] for it in QUBITS if it not in self.without]
-        pairs = [[f"QB{a}", f"QB{b}"] for a, b in PAIRS if not {f"QB{a}", f"QB{b}"} & self.without]
+        qubits = [it for it in self.qubits if it not in self.without]
+        singles = [[it] for it in qubits]
+        pairs, moves = ([[*it] for it in both if not {*it} & self.without] for both in (self.couplers, self.moves))
         loci = {"prx": ("drag_crf", singles), "cz": ("tgss", pairs), "measure": ("constant", singles)}
+        loci |= {"move": ("tgss_crf", moves)} if moves else {}
         gates = {
             name: {
                 "implementations": {kind: {"loci": it}},
@@ -112,9 +121,8 @@ class IqmStub(StubVendor):
             }
             for name, (kind, it) in loci.items()
         }
-        qubits = [it for it in QUBITS if it not in self.without]
-        set_ = str(uuid.UUID(int=self.calibration))
-        return {"calibration_set_id": set_, "qubits": qubits, "computational_resonators": [], "gates": gates}
+        named = {"qubits": qubits, "computational_resonators": [*self.resonators]}
+        return {"calibration_set_id": str(uuid.UUID(int=self.calibration)), **named, "gates": gates}
 
     def job(self, id_: str) -> dict[str, Any]:
         job: _Job = self.jobs[id_]
@@ -178,23 +186,37 @@ class IqmStub(StubVendor):
 
     def _pulses(self) -> dict[str, tuple[float, str]]:
         found: dict[str, tuple[float, str]] = {}
-        for it in QUBITS:
+        for it in self.qubits:
             found[f"gates.prx.drag_crf.{it}.duration"] = (4e-8, "s")
             found[f"gates.measure.constant.{it}.duration"] = (1e-6, "s")
-        for a, b in PAIRS:
-            found[f"gates.cz.tgss.QB{a}__QB{b}.duration"] = (1e-7, "s")
+        for a, b in self.couplers:
+            found[f"gates.cz.tgss.{a}__{b}.duration"] = (1e-7, "s")
+        for a, b in self.moves:
+            found[f"gates.move.tgss_crf.{a}__{b}.duration"] = (8e-8, "s")
         return found
 
     def _metrics(self) -> dict[str, tuple[float, str]]:
         found: dict[str, tuple[float, str]] = {}
-        for it in QUBITS:
+        for it in self.qubits:
             found[f"characterization.model.{it}.t1_time"] = (4e-5, "s")
             found[f"characterization.model.{it}.t2_time"] = (1e-5, "s")
             found[f"metrics.rb.prx.drag_crf.{it}.fidelity:par=d1"] = (0.999, "")
             found[f"metrics.ssro.measure.constant.{it}.fidelity"] = (0.98, "")
-        for a, b in PAIRS:
-            found[f"metrics.irb.cz.tgss.QB{a}__QB{b}.fidelity:par=d2"] = (0.995, "")
+        for a, b in self.couplers:
+            found[f"metrics.irb.cz.tgss.{a}__{b}.fidelity:par=d2"] = (0.995, "")
+        for a, b in self.moves:
+            found[f"metrics.irb.move.tgss_crf.{a}__{b}.fidelity:par=d2"] = (0.998, "")
         return found
+
+
+class StarStub(IqmStub):
+    """A computer with the qubits and the resonator of IQM Deneb (`iqm.qiskit_iqm.fake_backends.fake_deneb`)."""
+
+    alias = "deneb"
+    qubits = QUBITS[:6]
+    resonators = ("CR1",)
+    couplers = moves = tuple((it, "CR1") for it in QUBITS[:6])
+    submits = "POST /api/v1/jobs/deneb/circuit"
 
 
 def _timeline() -> list[dict[str, str]]:
@@ -232,6 +254,8 @@ def _program(circuit: dict[str, Any], keys: list[str]) -> QuantumCircuit:
                 program.rz(args["phase"], on)
             case "cz":
                 program.cz(*on)
+            case "move":  # of a qubit into an empty resonator, or back
+                program.swap(*on)
             case "measure":
                 program.measure(on[0], keys.index(args["key"]))
             case "barrier" | "delay":

@@ -11,10 +11,23 @@ from typing import Any
 
 import pytest
 import requests
-from tests.vendors.iqm.stub import IqmStub
+from qiskit import qasm2
+from qiskit.circuit.random import random_circuit
+from tests.vendors.iqm.stub import IqmStub, StarStub
 
 from queuebit_kernel import event_id
-from queuebit_quantum import Backend, DoesNotFit, Failed, NotReachable, Outcome, WorkItem, load_stack, parse
+from queuebit_quantum import (
+    Backend,
+    DoesNotFit,
+    Failed,
+    NotReachable,
+    Outcome,
+    WorkItem,
+    hellinger_fidelity,
+    ideal_distribution,
+    load_stack,
+    parse,
+)
 from queuebit_quantum.vendor_faults import VendorCredentials, VendorFailed
 from queuebit_testing.backend_laws import collected
 from queuebit_testing.stub_vendor import Failure, Garbage, LostReply, Status
@@ -22,6 +35,7 @@ from queuebit_testing.vendor_failure_laws import MANY, ONE, Reopened, counts_of,
 from queuebit_testing.vendor_laws import VendorLaws
 from queuebit_vendor_iqm.calls import NotTaken, _checked
 from queuebit_vendor_iqm.circuits import Name
+from queuebit_vendor_iqm.device import IqmDevice
 from queuebit_vendor_iqm.records import Records
 
 SHAPES = Path(__file__).parent / "shapes"
@@ -136,6 +150,54 @@ class TestGarnet(VendorLaws):
             if ended:
                 break
         assert unknown == 2, "an answer was lost for each of the two jobs"
+
+
+class TestStar(TestGarnet):
+    """A computer whose qubits interact through a resonator obeys all laws, too."""
+
+    @pytest.fixture
+    def vendor(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[IqmStub]:
+        with StarStub() as stub:
+            monkeypatch.setenv("IQM_SERVER_URL", stub.url)
+            monkeypatch.setenv("IQM_TOKEN", stub.secret)
+            monkeypatch.setenv("IQM_SUBMISSIONS", str(folder))
+            yield stub
+
+    @pytest.fixture
+    def reopened(self, vendor: IqmStub) -> Reopened:
+        return partial(IqmDevice, "iqm-deneb", "deneb")
+
+    def test_any_two_qubits_interact_and_the_resonator_is_no_qubit(self, backend: Backend) -> None:
+        described = backend.describe()
+        assert (described.num_qubits, described.couplings) == (6, 15)
+        assert "move" not in described.basis_gates
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_circuits_have_their_distribution_and_their_moves(
+        self, backend: Backend, vendor: IqmStub, seed: int
+    ) -> None:
+        source = qasm2.dumps(random_circuit(5, 4, max_operands=2, seed=seed, measure=True).decompose(reps=4))
+        circuit = parse(source)
+        compiled = backend.compile(circuit, 1)
+        handle = backend.submit([WorkItem(compiled, 4_000, 1)], event_id())
+        (found,) = collected(backend, handle)
+        assert isinstance(found, Outcome)
+        assert hellinger_fidelity(found.counts, ideal_distribution(circuit)) > 0.99
+        (sent,) = vendor.jobs[handle].body["circuits"]
+        moved = [it["locus"] for it in sent["instructions"] if it["name"] == "move"]
+        assert moved
+        assert {it[1] for it in moved} == {"CR1"}
+        assert all(moved[at] == moved[at + 1] for at in range(0, len(moved), 2)), "each goes back to its own qubit"
+
+    def test_a_measurement_in_the_middle_finds_the_qubit_at_its_place(self, backend: Backend) -> None:
+        steps = "qubit[3] q; bit[4] c; x q[0]; cx q[0], q[1]; c[0] = measure q[1]; cx q[1], q[2]; x q[1];"
+        source = f'OPENQASM 3.0; include "stdgates.inc"; {steps} c[1] = measure q[0]; c[2:3] = measure q[1:2];'
+        assert counts_of(backend, backend.submit([item_of(backend, source)], event_id())) == [{"1011": 100}]
+
+    def test_the_error_of_a_pair_includes_its_moves(self, backend: Backend) -> None:
+        calibration = backend.calibrate()
+        assert calibration is not None
+        assert {it.error for it in calibration.couplers} == {round(1 - 0.995 * 0.998**2, 12)}
 
 
 def shape(name: str) -> Any:  # plain JSON
@@ -301,15 +363,6 @@ def test_a_time_that_iqm_does_not_state_is_no_usage(
     monkeypatch.setattr(vendor, "job", lambda _: document | {"timeline": []})
     with pytest.raises(VendorFailed, match="does not say when"):
         backend.usage(handle)
-
-
-def test_a_computer_with_resonators_only_is_refused(vendor: IqmStub, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = vendor.dynamic()
-    found["computational_resonators"] = ["CR1"]
-    found["gates"]["cz"]["implementations"]["tgss"]["loci"] = [["QB1", "CR1"]]
-    monkeypatch.setattr(vendor, "dynamic", lambda: found)
-    with pytest.raises(VendorFailed, match="resonators"):
-        load_stack("iqm").backends["iqm-garnet"]()
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from exa.common.errors.iqm_error import CircuitTranspilationError
 from iqm.iqm_client import CircuitValidationError
+from iqm.iqm_client.transpile import transpile_insert_moves
 from iqm.station_control.client.qon import ObservationFinder
+from iqm.station_control.interface.models import DynamicQuantumArchitecture
 from iqm.station_control.interface.models.jobs_new import JobData, JobStatus
 from iqm.station_control.interface.models.observation_set import CalibrationSet
 
@@ -60,6 +63,7 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class _Calibrated:
     qubits: tuple[str, ...]
+    architecture: DynamicQuantumArchitecture
     calibration: Calibration
     description: Description
     compiler: DeviceCompiler
@@ -172,11 +176,15 @@ class IqmDevice:
         return id_
 
     def _defined(self, circuits: list[Any], shots: int) -> Any:  # the SDK's own classes
-        """What is to be submitted, after the SDK has compared it with the present calibration of IQM."""
+        """What is to be submitted, after the SDK has compared it with the present calibration of IQM.
+
+        Circuits for a star have their MOVE gates then.
+        """
         with self._calls.asking():
             try:
-                return self._calls.client.create_circuit_job_definition(circuits, shots=shots)
-            except CircuitValidationError as error:
+                routed: list[Any] = [transpile_insert_moves(it, self._now.architecture) for it in circuits]
+                return self._calls.client.create_circuit_job_definition(routed, shots=shots)
+            except (CircuitTranspilationError, CircuitValidationError) as error:
                 text, before = vendor_text(str(error)), self._now.description.target_digest
         if self.calibrate().digest == before:
             raise VendorRefused(f"iqm-client: {text}")
@@ -242,7 +250,8 @@ class IqmDevice:
             overhead_s=_OVERHEAD_S,
             remote=True,
         )
-        return _Calibrated(qubits, calibration, description, DeviceCompiler(target, calibration, description))
+        compiler = DeviceCompiler(target, calibration, description)
+        return _Calibrated(qubits, architecture, calibration, description, compiler)
 
 
 def _compiled(now: _Calibrated, circuit: Circuit, seed: int) -> Compiled:
