@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.collections.front_ends import FRONT_ENDS, QISKIT, is_version_2
-from tests.collections.references import REFERENCES
+from tests.collections.references import REFERENCES, interpreter
 from tests.collections.runners import Run, bounded, preload, queuebit
 from tests.collections.sources import collect
 from tests.collections.steps import same_steps
 from tests.collections.tables import Accepted, acceptance_table, replace_tables, verdict_table
-from tests.collections.verdicts import FAILURES, Verdict, judge
+from tests.collections.verdicts import FAILURES, Verdict, judge, judge_again
 
 import queuebit_quantum
 
@@ -111,7 +111,10 @@ def _examined(folder: Path, path: Path, verdicts_only: bool) -> Iterator[Verdict
         if theirs.state != "done" and (found := bounded(reference, path, _QUICK)).state == "done":
             name, theirs = another, found
     compared = ours.state == "refused" or (ours.state == theirs.state == "done")
-    yield judge(place, ours, theirs, seconds, name, None if compared else bounded(same_steps, path))
+    verdict = judge(place, ours, theirs, seconds, name, None if compared else bounded(same_steps, path))
+    if verdict.kind == "wrong" and compared:
+        verdict = judge_again(verdict, ours, bounded(interpreter, path, _QUICK), "the interpreter")
+    yield verdict
     language = 2 if is_version_2(path.read_text(encoding="utf-8")) else 3
     if verdicts_only or path.stat().st_size > _LONG:
         yield Accepted(place, language, None)

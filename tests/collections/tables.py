@@ -17,6 +17,9 @@ from tests.collections.verdicts import VERDICTS, Verdict
 __all__ = ["Accepted", "acceptance_table", "replace_tables", "verdict_table"]
 
 _PACKAGES = ("queuebit-quantum", "qiskit", "qiskit-aer", "qiskit-qasm3-import", "openqasm3", "pyqasm", "mqt.bench")
+_NOT_COMPARED = "not compared"
+_ACCEPTANCE = (*FRONT_ENDS, "compared", _NOT_COMPARED, "files")
+"""Columns of the second table. Those before the last three overlap; *compared* and *not compared* add up to *files*."""
 _MARKED = "<!-- table {} of make collections -->"
 
 
@@ -28,7 +31,7 @@ class Accepted:
     language: int
     """2 or 3."""
     readers: Sequence[str] | None
-    """None: the file is too long to be given to all of them."""
+    """None: the readers were not compared on the file; it is too long, or only its verdict was asked for."""
 
 
 def verdict_table(verdicts: Iterable[Verdict]) -> str:
@@ -55,12 +58,11 @@ def acceptance_table(accepted: Iterable[Accepted]) -> str:
     """Return by collection and language how many files each front end accepts."""
     counts: dict[tuple[str, int], Counter[str]] = {}
     for it in accepted:
-        if it.readers is None:
-            continue
-        counts.setdefault((_collection(it.path), it.language), Counter()).update([*it.readers, "files"])
+        found = [_NOT_COMPARED] if it.readers is None else [*it.readers, "compared"]
+        counts.setdefault((_collection(it.path), it.language), Counter()).update([*found, "files"])
     lines = [
-        f"| collection | OpenQASM | {' | '.join(FRONT_ENDS)} | files |",
-        "|---|---|" + "---:|" * (len(FRONT_ENDS) + 1),
+        f"| collection | OpenQASM | {' | '.join(_ACCEPTANCE)} |",
+        "|---|---|" + "---:|" * len(_ACCEPTANCE),
     ]
     for (collection, language), found in sorted(counts.items()):
         lines.append(f"| {collection} | {language} | {_read(found)} |")
@@ -95,7 +97,7 @@ def _cells(kinds: Counter[str]) -> str:
 
 
 def _read(found: Counter[str]) -> str:
-    return " | ".join(str(found[name]) for name in (*FRONT_ENDS, "files"))
+    return " | ".join(str(found[name]) for name in _ACCEPTANCE)
 
 
 def _version(package: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.collections import runners
 from tests.collections.runners import Run, bounded
-from tests.collections.verdicts import FAILURES, distance, judge
+from tests.collections.verdicts import FAILURES, distance, judge, judge_again
 
 HERE = Path("a.qasm")
 
@@ -67,6 +67,15 @@ def test_without_a_comparison_the_verdict_names_the_side_that_failed(ours: str, 
 )
 def test_without_two_samples_the_steps_decide(ours: str, steps: str, kind: str) -> None:
     assert judge(str(HERE), Run(ours, {"0": 1}), Run("crash", {}), 0, steps=Run(steps, {})).kind == kind
+
+
+def test_a_distribution_of_the_specification_is_disputed_and_not_wrong() -> None:
+    """Qiskit ignores the body of a gate that has the name of one of its own."""
+    ours, qiskit, other = (Run("done", {it: 4_096}) for it in ("0", "1", "1"))
+    verdict = judge(str(HERE), ours, qiskit, 0, "plain Qiskit")
+    assert judge_again(verdict, ours, Run("done", {"0": 4_000_000}), "the interpreter").kind == "disputed"
+    assert judge_again(verdict, ours, other, "the interpreter").kind == "wrong"
+    assert judge_again(verdict, ours, Run("crash", {}), "the interpreter").kind == "wrong"
 
 
 def test_a_refusal_without_a_place_is_a_defect() -> None:

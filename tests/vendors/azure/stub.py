@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from qiskit import qasm2
+from qiskit import QuantumCircuit, qasm2
+from qiskit.quantum_info import Statevector
 
 from queuebit_testing.stub_vendor import Request, Response, Status, StubVendor, simulated
 
@@ -40,7 +41,7 @@ class _Job:
 
 
 class AzureStub(StubVendor):
-    """A workspace with Quantinuum's targets, and its storage account at the same address."""
+    """A workspace with targets of Quantinuum and IonQ, and its storage account at the same address."""
 
     submits = "PUT /subscriptions/*/jobs/*"
     secret = "azure-key-0123456789"
@@ -51,6 +52,7 @@ class AzureStub(StubVendor):
         self.blobs: dict[str, bytes] = {}
         """What is stored, by container and name."""
         self.targets = ["quantinuum.sim.h2-1e", "quantinuum.sim.h2-2e", "quantinuum.qpu.h2-1", "quantinuum.qpu.h2-2"]
+        self.targets += ["ionq.simulator", "ionq.qpu.aria-1", "ionq.qpu.forte-1", "ionq.qpu.forte-enterprise-1"]
 
     def answer(self, request: Request) -> Response:
         if request.path.startswith(_ACCOUNT):
@@ -64,7 +66,7 @@ class AzureStub(StubVendor):
             case "POST", "storage/sasUri":
                 return Response.of({"sasUri": self._signed(request.json()["containerName"], request.json())})
             case "GET", "providerStatus":
-                return Response.of({"value": [self._provider()]})
+                return Response.of({"value": [self._provider(it) for it in ("quantinuum", "ionq")], "nextLink": None})
         job = _JOB.fullmatch(place["rest"])
         if job is None:
             return _error(404, "ResourceNotFound", "there is no such resource")
@@ -123,13 +125,13 @@ class AzureStub(StubVendor):
         self.jobs[id_] = _Job(body, self.polls_needed, int(numbered[1]) in self.broken)
         return Response.of(self.document(id_))
 
-    def _provider(self) -> dict[str, Any]:
-        page = "https://www.quantinuum.com/hardware/h2"
+    def _provider(self, name: str) -> dict[str, Any]:
+        page = {"quantinuum": "https://www.quantinuum.com/hardware/h2", "ionq": "https://status.ionq.co"}[name]
         about = {"currentAvailability": "Available", "averageQueueTime": 1, "statusPage": page}
         return {
-            "id": "quantinuum",
+            "id": name,
             "currentAvailability": "Available",
-            "targets": [{"id": it, **about} for it in self.targets],
+            "targets": [{"id": it, **about} for it in self.targets if it.startswith(name)],
         }
 
     def _signed(self, path: str, asked: dict[str, Any]) -> str:
@@ -152,14 +154,33 @@ class AzureStub(StubVendor):
         body = json.dumps(self._result(id_)).encode()
         return Response(206, body, {**_TAGS, "Content-Range": f"bytes 0-{len(body) - 1}/{len(body)}"})
 
-    def _result(self, id_: str) -> dict[str, list[str]]:
-        """The outcome of each shot by register; the last bit comes first."""
-        program = qasm2.loads(self.blobs[f"job-{id_}/inputData"].decode())
-        found = simulated(program, self.jobs[id_].body["inputParams"]["shots"])
+    def _result(self, id_: str) -> dict[str, Any]:
+        """Of Quantinuum, the outcome of each shot by register; the last bit comes first. Of IonQ, a histogram."""
+        source, body = self.blobs[f"job-{id_}/inputData"].decode(), self.jobs[id_].body
+        shots = body["inputParams"]["shots"]
+        if body["inputDataFormat"] == "ionq.circuit.v1":
+            return {"histogram": _shares(json.loads(source), shots, exact=body["target"] == "ionq.simulator")}
+        program = qasm2.loads(source)
+        found = simulated(program, shots)
         shots = [text.split()[::-1] for text, count in found.items() for _ in range(count)]
         return {register.name: [it[n] for it in shots] for n, register in enumerate(program.cregs)}
 
 
+def _shares(circuit: dict[str, Any], shots: int, *, exact: bool) -> dict[str, float]:
+    """The documented meaning of IonQ's JSON: bit n of an outcome is qubit n, and every qubit is measured."""
+    program = QuantumCircuit(circuit["qubits"])
+    for it in circuit["circuit"]:
+        name, on = _IONQ.get(it["gate"], it["gate"]), [*it.get("controls", []), *it["targets"]]
+        angle = [it["rotation"]] if "rotation" in it else []
+        getattr(program, "c" * len(it.get("controls", [])) + name)(*angle, *on)
+    if exact:
+        found = Statevector(program).probabilities()
+        return {str(value): float(share) for value, share in enumerate(found) if share > 1e-12}
+    program.measure_all()
+    return {str(int(bits, 2)): count / shots for bits, count in simulated(program, shots).items()}
+
+
+_IONQ = {"si": "sdg", "ti": "tdg", "v": "sx", "vi": "sxdg"}
 _FAILURE = {"code": "quantinuum - 1001", "message": "Job Processing Error"}
 _TAGS = {"ETag": '"0x1"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT", "x-ms-version": "2024-05-04"}
 

@@ -15,7 +15,7 @@ from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsE
 from azure.quantum._client import WorkspaceClient
 from azure.quantum.job import Job
 from azure.quantum.storage import remove_sas_token, upload_blob
-from azure.quantum.target import Quantinuum, Target
+from azure.quantum.target import Target
 from azure.quantum.workspace import Workspace
 from azure.storage.blob import BlobClient, ContainerClient
 
@@ -75,9 +75,9 @@ class _Once(Workspace):  # type: ignore[misc]  # the SDK has no types
 class AzureCalls:
     """What a backend asks one target of a workspace."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, target: type[Target], name: str) -> None:
         self._workspace = _workspace()
-        self._target = Quantinuum(self._workspace, name)
+        self._target = target(self._workspace, name)
 
     def check(self) -> None:
         """Raise `VendorCredentials` if the workspace does not have the target."""

@@ -1,4 +1,4 @@
-"""The port `Backend` on Quantinuum's devices and emulators at Azure Quantum."""
+"""The port `Backend` on one target of Azure Quantum."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID, uuid5
 
 import qiskit
 from azure.quantum.job import Job
+from qiskit import QuantumCircuit
 from qiskit.transpiler import PassManager
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 
@@ -34,27 +35,18 @@ from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.physical import remove_unused_qubits
 from queuebit_quantum.vendor_faults import VendorFailed, vendor_text
 from queuebit_vendor_azure.calls import VENDOR, AzureCalls
-from queuebit_vendor_azure.circuits import counted, written
+from queuebit_vendor_azure.provider import Provider, Sent
 
-__all__ = ["QuantinuumAtAzure"]
+__all__ = ["AzureDevice"]
 
-_GATES = ("h", "x", "y", "z", "s", "sdg", "t", "tdg", "rx", "ry", "rz", "cx", "cz")
-"""Gates of `qelib1.inc` that Azure's SDK lists for Quantinuum (`QUANTINUUM_BASIS_GATES`)."""
-_QUBITS = 56
-"""Qubits of H2, as Azure's SDK has them (`_get_n_qubits`)."""
-_MAX_SHOTS = 10_000
-"""As Azure's SDK has it for the devices."""
 _MAX_ITEMS = 20
 """Circuits of one submission: each is a job of its own at Azure."""
-_LAYER_S = 0.02
-"""A guess of what a layer of gates takes in seconds, with the transport of ions; Azure publishes no times."""
-_ERRORS = {"one": 3e-5, "two": 1e-3, "measured": 1e-3}
-"""Errors of a gate on one or two qubits and of a measurement: round figures of H2, not those of the day."""
 _JOBS = UUID("6f1d6c0e-6a53-5e0c-9d0f-3f6f5d1a7b11")
 """The namespace of the ids of jobs."""
 _HANDLE = re.compile(r"(?P<base>[0-9a-f-]{36})\.(?P<total>[1-9]\d?)(\.(?P<made>[1-9]\d?))?")
 """The id from which those of the jobs follow, how many there should be, and how many there are if some are missing."""
 _TOTAL, _BITS, _REGISTERS, _MEMORY = "queuebit_total", "queuebit_bits", "queuebit_registers", "queuebit_memory"
+_MEASURED = "queuebit_measured"
 _STATES: dict[str, Progress] = {
     "Queued": "queued",
     "Waiting": "queued",
@@ -73,27 +65,28 @@ _REFUSED = frozenset({"CompilationError", "InvalidInputData", "InvalidInputError
 _COMPILER = f"qiskit {qiskit.__version__}"
 
 
-class QuantinuumAtAzure:
-    """One target of Quantinuum at Azure Quantum.
+class AzureDevice:
+    """One target of a provider at Azure Quantum.
 
     Each item is a job, whose id is derived from the token and the number of the item: Azure creates a job with the id
     that its client chooses, so that there cannot be two. Jobs are created in the order of the items.
     """
 
-    def __init__(self, id_: str, target: str) -> None:
+    def __init__(self, id_: str, target: str, provider: Provider) -> None:
         self._id = id_
-        self._calls = AzureCalls(target)
-        self._passes = lru_cache(maxsize=8)(_pass_manager)
+        self._provider = provider
+        self._calls = AzureCalls(provider.target, target)
+        self._passes = lru_cache(maxsize=8)(partial(_pass_manager, provider.gates))
         self._cache = CompileCache(_COMPILER)
         self._description = Description(
             id=id_,
-            vendor="Quantinuum",
-            kind="emulated" if ".sim." in target else "qpu",
-            num_qubits=_QUBITS,
-            basis_gates=_GATES,
-            max_shots=_MAX_SHOTS,
-            target_digest=digest(f"{target} {_QUBITS} {_GATES}".encode()),
-            features=frozenset({"mid_circuit_measurement", "reset"}),
+            vendor=provider.vendor,
+            kind="emulated" if provider.emulated else "qpu",
+            num_qubits=provider.qubits,
+            basis_gates=provider.gates,
+            max_shots=provider.max_shots,
+            target_digest=digest(f"{target} {provider.qubits} {provider.gates}".encode()),
+            features=provider.features,
             remote=True,
             max_items=_MAX_ITEMS,
             billed_task="circuit",
@@ -101,7 +94,7 @@ class QuantinuumAtAzure:
         self.calibrate()
 
     def __repr__(self) -> str:
-        return f"QuantinuumAtAzure({self._id!r})"
+        return f"AzureDevice({self._id!r})"
 
     def describe(self) -> Description:
         return self._description
@@ -117,10 +110,11 @@ class QuantinuumAtAzure:
 
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
         if "delay" in circuit.quantum_circuit.count_ops():
-            raise DoesNotFit(f"{self._id}: OpenQASM 2 has no delays: remove them")
+            raise DoesNotFit(f"{self._id}: Azure Quantum has no delays: remove them")
         program = translate(self._passes(seed), remove_unused_qubits(circuit.quantum_circuit), self._id)
         sizes = [len(it.qubits) for it in program.data if it.operation.name not in ("barrier", "measure", "reset")]
-        good = (1 - _ERRORS["one"]) ** sizes.count(1) * (1 - _ERRORS["two"]) ** sizes.count(2)
+        errors = self._provider.errors
+        good = (1 - errors.one) ** sizes.count(1) * (1 - errors.two) ** sizes.count(2)
         return Compiled(
             circuit_digest=circuit.digest,
             target_digest=self._description.target_digest,
@@ -128,8 +122,8 @@ class QuantinuumAtAzure:
             seed=seed,
             two_qubit_gates=sizes.count(2),
             depth=program.depth(),
-            duration_s=_LAYER_S * program.depth(),
-            esp=good * (1 - _ERRORS["measured"]) ** program.count_ops().get("measure", 0),
+            duration_s=self._provider.layer_s * program.depth(),
+            esp=good * (1 - errors.measured) ** program.count_ops().get("measure", 0),
             physical_qubits=tuple(range(program.num_qubits)),
             program=program,
             registers=circuit.registers,
@@ -148,11 +142,12 @@ class QuantinuumAtAzure:
             about = {
                 _TOTAL: str(total),
                 _BITS: str(item.compiled.program.num_clbits),
+                _MEASURED: ",".join(_measured(item.compiled.program)),
                 _REGISTERS: ",".join(map(str, item.compiled.registers)),
                 _MEMORY: str(item.memory),
             }
             name = f"queuebit {token} item {number}/{total}"
-            self._calls.submit(id_, written(item.compiled.program), item.shots, name, about)
+            self._calls.submit(id_, self._provider.written(item.compiled.program), item.shots, name, about)
         return f"{base}.{total}"
 
     def find(self, token: str) -> str | None:
@@ -222,14 +217,8 @@ class QuantinuumAtAzure:
     def _result(self, job: Job) -> WorkResult:
         match job.details.get("status"):
             case "Succeeded" | "Completed":
-                about = _about(job)
-                try:
-                    bits, shots = int(about[_BITS]), int(job.details["inputParams"]["shots"])
-                    registers = [int(it) for it in about[_REGISTERS].split(",") if it]
-                    memory = about[_MEMORY] == "True"
-                except (LookupError, TypeError, ValueError, AttributeError) as error:
-                    raise VendorFailed(f"{VENDOR} has lost what was sent with a job: {error!r:.200}") from error
-                return counted(self._calls.output(job), bits, registers, shots, memory=memory)
+                sent = _sent(job)
+                return self._provider.read(self._calls.output(job), sent)
             case "Cancelled":
                 return Failed("cancelled", "the job was cancelled before it ended")
             case "Failed":
@@ -248,6 +237,32 @@ def _about(job: Job) -> dict[str, str]:
     if not isinstance(about, dict) or not str(about.get(_TOTAL, "")).isdecimal():
         raise VendorFailed(f"{VENDOR} has lost the metadata of the job {job.id}")
     return about
+
+
+def _sent(job: Job) -> Sent:
+    about = _about(job)
+    try:
+        return Sent(
+            job=str(job.details["id"]),
+            bits=int(about[_BITS]),
+            measured=tuple(
+                int(it) if it else None for it in about.get(_MEASURED, "").split(",")
+            ),  # absent in older jobs
+            registers=tuple(int(it) for it in about[_REGISTERS].split(",") if it),
+            shots=int(job.details["inputParams"]["shots"]),
+            memory=about[_MEMORY] == "True",
+        )
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise VendorFailed(f"{VENDOR} has lost what was sent with a job: {error!r:.200}") from error
+
+
+def _measured(program: QuantumCircuit) -> list[str]:
+    """The qubit whose last measurement writes each bit; an empty text where there is none."""
+    found = [""] * program.num_clbits
+    for it in program.data:
+        if it.operation.name == "measure":
+            found[program.find_bit(it.clbits[0]).index] = str(program.find_bit(it.qubits[0]).index)
+    return found
 
 
 def _total(job: Job) -> int:
@@ -281,6 +296,6 @@ def _execution_us(job: Job) -> int:
         raise VendorFailed(f"{VENDOR} states unknown times of a job: {error!s:.80}") from error
 
 
-def _pass_manager(seed: int) -> PassManager:
-    """Level 1: Quantinuum compiles to its native gates itself."""
-    return generate_preset_pass_manager(1, basis_gates=[*_GATES], seed_transpiler=seed)
+def _pass_manager(gates: Sequence[str], seed: int) -> PassManager:
+    """Level 1: providers compile to their native gates themselves."""
+    return generate_preset_pass_manager(1, basis_gates=[*gates], seed_transpiler=seed)
