@@ -58,8 +58,8 @@ def acceptance_table(accepted: Iterable[Accepted]) -> str:
     """Return by collection and language how many files each front end accepts."""
     counts: dict[tuple[str, int], Counter[str]] = {}
     for it in accepted:
-        found = [_NOT_COMPARED] if it.readers is None else [*it.readers, "compared"]
-        counts.setdefault((_collection(it.path), it.language), Counter()).update([*found, "files"])
+        columns = [_NOT_COMPARED] if it.readers is None else [*it.readers, "compared"]
+        counts.setdefault((_collection(it.path), it.language), Counter()).update([*columns, "files"])
     lines = [
         f"| collection | OpenQASM | {' | '.join(_ACCEPTANCE)} |",
         "|---|---|" + "---:|" * len(_ACCEPTANCE),
