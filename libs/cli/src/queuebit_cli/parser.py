@@ -23,6 +23,7 @@ from queuebit_cli.parser_canaries import canary_commands
 from queuebit_cli.parser_http import sidecar_commands, token_commands, webhook_commands
 from queuebit_cli.parser_incidents import incident_commands, readiness_commands
 from queuebit_cli.parser_invoices import invoice_commands
+from queuebit_cli.parser_lab import lab_commands
 from queuebit_cli.parser_money import ledger_commands, reconcile_commands, report_commands
 from queuebit_cli.parser_operator import (
     document_commands,
@@ -88,6 +89,7 @@ def build() -> ArgumentParser:
     readiness_commands(words)
     operating_commands(words)
     gameday_commands(words)
+    lab_commands(words.group("lab", "scheduling policies in simulated time"))
     return parser
 
 

@@ -7,7 +7,7 @@ __all__ = ["TOPICS"]
 TOPICS = {
     "jobs": ("submit", "plan", "jobs", "job", "session", "template", "hybrid", "sidecar", "estimate", "ci", "backends"),
     "money": ("balances", "charges", "report", "invoice", "prices", "ledger", "reconcile"),
-    "quality": ("slo", "alerts", "silence", "incident", "canary", "probe", "smoke", "gameday", "readiness"),
+    "quality": ("slo", "alerts", "silence", "incident", "canary", "probe", "smoke", "gameday", "lab", "readiness"),
     "proof": ("receipt", "verify"),
     "interfaces": ("console", "token", "webhooks", "events", "sql"),
     "tenants": ("tenant", "apply", "export"),

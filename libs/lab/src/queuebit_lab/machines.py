@@ -1,0 +1,154 @@
+"""The machines during a simulation: what is true, and what a policy sees of it."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from dataclasses import dataclass
+
+from queuebit_lab.scenario import Machine, Work
+from queuebit_lab.trace import DAY_US, Background
+
+__all__ = ["Load", "Run", "Seen"]
+
+_RECENT_US = 3_600_000_000
+"""Run times of others are learned from their jobs that ended within so long."""
+_FEWEST = 4
+"""Jobs that run times are learned from, at least."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a policy knows of a machine; decisions of the same moment add to it."""
+
+    name: str
+    is_open: bool
+    """Whether it takes jobs now."""
+    pending: int
+    """Jobs that have not ended: what IBM publishes, and what `least busy` compares."""
+    taken: int
+    """Of them, jobs of tenants of the platform."""
+    wait_us: int
+    """Expected time until a new job starts."""
+
+    def take(self, run_us: int) -> None:
+        """Count a job that was just placed there."""
+        self.pending += 1
+        self.taken += 1
+        self.wait_us += run_us
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A job that was placed: when it starts and ends, and its estimated success under the calibration of its start."""
+
+    work: Work
+    machine: int
+    placed_us: int
+    started_us: int
+    ended_us: int
+    esp_ppm: int
+    expected_us: int
+    """When it was expected to end, at its placement."""
+
+
+class Load:
+    """One machine in simulated time.
+
+    It serves in order: a job of a tenant starts when the jobs of others that were there before it have ended in the
+    trace, and the tenants' jobs placed earlier have ended. Others do not wait for the tenants' jobs: the trace is what
+    they got, and the work of tenants is small beside theirs.
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._free_us = 0
+        self._running: deque[tuple[int, int, Work]] = deque()
+        """End, run time and job of the tenants' jobs, in order."""
+        self._running_us = 0
+        """The sum of their run times."""
+        self.device = machine.device
+
+    def seen(self, at_us: int, *, knows_waits: bool = False) -> Seen:
+        """Return what a policy knows at a moment: with the forecast of the wait, or with the true one."""
+        there_us, background = at_us + self._machine.shift_us, self._machine.background
+        own, own_us = len(self._running), self._own_us(at_us)
+        if background is None:
+            return Seen(self._machine.name, True, own, own, own_us)
+        others, wait_us = _forecast(background, there_us)
+        if knows_waits:
+            wait_us = max(0, self._others_us(at_us) - at_us, self._free_us - at_us)
+        return Seen(self._machine.name, self._is_open(there_us), others + own, own, max(wait_us, own_us))
+
+    def place(self, work: Work, at_us: int, index: int, expected_us: int) -> Run:
+        """Queue a job."""
+        compiled = self.device.circuits[work.circuit]
+        if compiled is None:
+            raise ValueError(f"circuit {work.circuit} does not fit on {self._machine.name}")
+        started_us = max(at_us, self._others_us(at_us), self._free_us)
+        run_us = compiled.run_us(work.shots)
+        self._free_us = ended_us = started_us + run_us
+        self._running.append((ended_us, run_us, work))
+        self._running_us += run_us
+        day = (started_us + self._machine.shift_us) // DAY_US
+        return Run(work, index, at_us, started_us, ended_us, compiled.on_day(day), expected_us)
+
+    def _others_us(self, at_us: int) -> int:
+        """When the jobs of others that are in front at a moment have ended."""
+        if (background := self._machine.background) is None:
+            return 0
+        arrived = bisect_right(background.arrived_us, at_us + self._machine.shift_us)
+        return background.ended_us[arrived - 1] - self._machine.shift_us if arrived else 0
+
+    def _own_us(self, at_us: int) -> int:
+        """The run time of the tenants' jobs that is left."""
+        if not self._running:
+            return 0
+        ended_us, run_us, _ = self._running[0]
+        return self._running_us - max(0, at_us - (ended_us - run_us))
+
+    def ended(self, until_us: int) -> list[tuple[int, Work]]:
+        """Return the jobs that ended until a moment, once."""
+        found = []
+        while self._running and self._running[0][0] <= until_us:
+            ended_us, run_us, work = self._running.popleft()
+            self._running_us -= run_us
+            found.append((ended_us, work))
+        return found
+
+    def next_us(self, after_us: int) -> int | None:
+        """Return when a place becomes free, or the machine opens; None if nothing is known to come."""
+        moments = [self._running[0][0]] if self._running else []
+        if self._machine.background is not None:
+            there_us = after_us + self._machine.shift_us
+            opens = (until for since, until in self._machine.background.closed_us if since <= there_us < until)
+            moments += [it - self._machine.shift_us for it in opens]
+        return min(moments, default=None)
+
+    def _is_open(self, there_us: int) -> bool:
+        if self._machine.background is None:
+            return True
+        closed = self._machine.background.closed_us
+        found = bisect_right(closed, (there_us, 2**62)) - 1
+        return found < 0 or there_us >= closed[found][1]
+
+
+def _forecast(background: Background, there_us: int) -> tuple[int, int]:
+    """Return how many jobs of others are there, and in what time they are expected to end.
+
+    Two run times are learned, and their mean is taken: of the jobs that ended last, as many as are in front, and of
+    those that ended within the last hour. Both count the time since the last end, so that a machine that stands still
+    becomes slower in the forecast.
+    """
+    ended = bisect_right(background.ended_us, there_us)
+    others = bisect_right(background.arrived_us, there_us) - ended
+    if not others or not ended:
+        return others, 0
+    since_us = there_us - background.ended_us[ended - 1]
+    last = max(0, ended - max(others, _FEWEST))
+    recent = bisect_right(background.ended_us, there_us - _RECENT_US)
+    waits = (
+        others * (background.total_us[ended] - background.total_us[first] + since_us) // (ended - first + 1)
+        for first in (last, recent)
+    )
+    return others, sum(waits) // 2

@@ -1,0 +1,115 @@
+"""The policy of the platform in the laboratory: `plan` of `queuebit_scheduling`, over the same snapshots."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+
+from queuebit_lab.baselines import Assignment, Estimate
+from queuebit_lab.machines import Seen
+from queuebit_lab.scenario import Scenario, Work
+from queuebit_scheduling import (
+    BackendCapacity,
+    Candidate,
+    CandidateGroup,
+    Job,
+    Policy,
+    Served,
+    Snapshot,
+    Tenant,
+    period_of,
+    plan,
+)
+
+__all__ = ["CENTS_PER_SECOND", "PLACES", "Platform", "cents"]
+
+PLACES = 16
+"""The most placed jobs of a machine, as `QUEUEBIT_SCHEDULER_PLACES_PER_SLOT` has it by default."""
+_CYCLE = 32
+"""The most placements of a cycle, as in the scheduler."""
+CENTS_PER_SECOND = 160
+"""US cents for each started second, as the row `ibm-payg-2026` of the price book says."""
+
+
+def cents(run_us: int) -> int:
+    """Return what a run costs."""
+    return CENTS_PER_SECOND * -(-run_us // 1_000_000)
+
+
+class Platform:
+    """A version of the policy. Waiting jobs are grouped and shown to it as the scheduler does."""
+
+    every_us = 0
+
+    def __init__(self, policy: Policy, it: Scenario, estimate: Estimate, name: str = "") -> None:
+        self.name = name or policy.name
+        self._policy = policy
+        self._estimate = estimate
+        self._names = [machine.name for machine in it.machines]
+        self._index = {name: number for number, name in enumerate(self._names)}
+        self._tenants = {stream.tenant: Tenant(stream.tenant, stream.share, Served(), 0) for stream in it.streams}
+        self._groups: dict[Hashable, deque[Job]] = {}
+        self._work: dict[str, Work] = {}
+        self._jobs: dict[str, tuple[Hashable, Job]] = {}
+        self._placed: dict[int, int] = {}
+        """Expected run time of placed jobs."""
+
+    def add(self, work: Work) -> None:
+        job = self._job(work)
+        group = self._policy.group(job)
+        self._work[job.job], self._jobs[job.job] = work, (group, job)
+        self._groups.setdefault(group, deque()).append(job)
+
+    def place(self, at_us: int, seen: Sequence[Seen]) -> list[Assignment]:
+        placed: list[Assignment] = []
+        while (snapshot := self._snapshot(at_us, seen)) is not None:
+            places = plan(self._policy, snapshot).places
+            if not places:
+                break
+            for it in places:
+                work, machine = self._work.pop(it.job[1]), self._index[it.backend]
+                self._take(it.job[1])
+                seen[machine].take(it.expected_us)
+                self._placed[work.number] = it.expected_us
+                self._tenants[work.tenant] = self._tenants[work.tenant].with_jobs(it.expected_us)
+                placed.append((work, machine))
+        return placed
+
+    def ended(self, work: Work, machine: int, ended_us: int) -> None:
+        run_us = self._placed.pop(work.number)
+        tenant = self._tenants[work.tenant].with_jobs(-run_us)
+        self._tenants[work.tenant] = replace(tenant, served=tenant.served.plus(run_us, period_of(ended_us)))
+
+    def _job(self, work: Work) -> Job:
+        """The job as admission accepts it. `Job` sorts its candidates."""
+        estimates = self._estimate(work)
+        costs = sorted({cents(run_us) for _, run_us, _ in estimates})
+        candidates = tuple(
+            Candidate(self._names[machine], run_us, ppm, costs.index(cents(run_us)))
+            for machine, run_us, ppm in estimates
+        )
+        return Job(work.tenant, f"j{work.number}", work.number, work.arrived_us, f"c{work.circuit}", candidates)
+
+    def _snapshot(self, at_us: int, seen: Sequence[Seen]) -> Snapshot | None:
+        backends = tuple(
+            BackendCapacity(it.name, 1, PLACES, it.taken, it.wait_us, None if it.is_open else at_us) for it in seen
+        )
+        if not self._groups or not any(self._policy.free(it) for it in backends):
+            return None
+        groups = {group: (jobs[0], len(jobs)) for group, jobs in self._groups.items()}
+        tenants = tuple(self._tenants[it] for it in {job.tenant for job, _ in groups.values()})
+        world = Snapshot(self._policy.name, at_us, _CYCLE, backends, tenants)
+        shown = tuple(
+            CandidateGroup(tuple(self._groups[group][it] for it in range(count)), groups[group][1])
+            for group, count in self._policy.shown(world, groups).items()
+        )
+        return world.showing(shown, ()) if shown else None
+
+    def _take(self, name: str) -> None:
+        """Take a placed job out of its group: it is the first there, or near it."""
+        group, job = self._jobs.pop(name)
+        jobs = self._groups[group]
+        jobs.remove(job)
+        if not jobs:
+            del self._groups[group]

@@ -1,0 +1,86 @@
+"""Plots of a comparison, as PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from queuebit_lab.comparison import Comparison
+from queuebit_lab.front import Point
+
+__all__ = ["draw"]
+
+_SIZE = (7.2, 4.5)
+_METADATA = {"Software": None}
+"""No version of the library, so that equal plots are equal files."""
+
+
+def draw(it: Comparison, folder: Path) -> list[Path]:
+    """Write the plots of a comparison into a folder, and return their files."""
+    mpl.use("agg")
+    drawn = {"tradeoff": _tradeoff(it), "completion": _completion(it)}
+    if it.measures[0].fairness is not None:
+        drawn["fairness"] = _fairness(it)
+    found = []
+    for name, figure in drawn.items():
+        found.append(folder / f"{it.scenario.name}-{name}.png")
+        figure.savefig(found[-1], dpi=110, metadata=_METADATA)
+    return found
+
+
+def _tradeoff(it: Comparison) -> Figure:
+    figure = Figure(figsize=_SIZE, layout="constrained")
+    axes = figure.subplots()
+    for points, label, style in (
+        (it.reachable, "front with the forecast", "-"),
+        (it.limit, "front with true waits", ":"),
+    ):
+        _line(axes, points, label, style)
+    for found in it.measures:
+        axes.plot(found.completion_mean_s / 60, found.fidelity_mean, "o", label=found.policy)
+    axes.set(xscale="log", xlabel="mean completion, minutes", ylabel="mean fidelity (ESP)", title=_title(it))
+    axes.legend(fontsize="small")
+    axes.grid(visible=True, alpha=0.3)
+    return figure
+
+
+def _line(axes: object, points: Sequence[Point], label: str, style: str) -> None:
+    if points:
+        x, y = [p.completion_mean_s / 60 for p in points], [p.fidelity_mean for p in points]
+        axes.plot(x, y, style, color="grey", label=label)  # type: ignore[attr-defined]  # matplotlib has no types here
+
+
+def _completion(it: Comparison) -> Figure:
+    figure = Figure(figsize=_SIZE, layout="constrained")
+    axes = figure.subplots()
+    for found in it.outcomes:
+        minutes = sorted((run.ended_us - run.work.arrived_us) / 6e7 for run in found.runs)
+        axes.plot(minutes, [(number + 1) / len(minutes) for number in range(len(minutes))], label=found.policy)
+    axes.set(xscale="log", xlabel="completion, minutes", ylabel="share of jobs", title=_title(it))
+    axes.legend(fontsize="small")
+    axes.grid(visible=True, alpha=0.3)
+    return figure
+
+
+def _fairness(it: Comparison) -> Figure:
+    figure = Figure(figsize=_SIZE, layout="constrained")
+    axes = figure.subplots()
+    fair = [(found.policy, found.fairness) for found in it.measures if found.fairness is not None]
+    tenants = [*fair[0][1].entitled]
+    rows = [("entitled", [fair[0][1].entitled[name] for name in tenants])]
+    rows += [(policy, [found.shares[name] for name in tenants]) for policy, found in fair]
+    width = 0.8 / len(rows)
+    for number, (label, values) in enumerate(rows):
+        axes.bar([place + number * width for place in range(len(tenants))], values, width, label=label)
+    axes.set_xticks([place + 0.4 - width / 2 for place in range(len(tenants))], tenants)
+    axes.set(ylabel="share of device time", title=_title(it))
+    axes.legend(fontsize="small")
+    return figure
+
+
+def _title(it: Comparison) -> str:
+    jobs, hours = it.measures[0].jobs, (it.scenario.ends_us - it.scenario.begins_us) // 3_600_000_000
+    return f"{it.scenario.name}: {jobs:,} jobs in {hours} hours on {len(it.scenario.machines)} machines"

@@ -1,0 +1,169 @@
+"""What is simulated: devices, what others run there, and the jobs of tenants. A seed fixes all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from queuebit_kernel import Malformed
+from queuebit_lab.devices import Device, circuit_names, devices
+from queuebit_lab.trace import DAY_US, STAND_INS, Background, backgrounds
+
+__all__ = ["FLEETS", "SCENARIOS", "Machine", "Scenario", "Stream", "Work", "fleet", "jobs", "scenario"]
+
+_HOUR_US = 3_600_000_000
+_SHOTS = (1_000, 2_000, 4_000, 8_000)
+_LONG_SHOTS = (10_000, 20_000, 40_000)
+_BURST = 40
+"""Mean jobs of a burst."""
+_BURST_GAP_S = 2.0
+"""Mean time between two jobs of a burst."""
+_DEDICATED = ("cairo", "hanoi", "kolkata")
+FLEETS = ("traced", "all")
+"""`traced`: the machines of the trace. `all`: every snapshot. The load of those that are not in the trace is that of a
+traced machine some hours earlier, by turns."""
+SCENARIOS = ("poisson", "bursty", "monopolist")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A job of a tenant."""
+
+    number: int
+    tenant: str
+    circuit: int
+    """Index in `circuit_names`."""
+    shots: int
+    arrived_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The jobs of one tenant."""
+
+    tenant: str
+    share: int
+    """Its weight in fair share."""
+    per_hour: float
+    is_bursty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A device, and the queue of others in front of it."""
+
+    name: str
+    device: Device
+    background: Background | None
+    shift_us: int = 0
+    """The load of the device at a moment is that of the trace so much later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """The inputs of a simulation."""
+
+    name: str
+    fleet: str
+    machines: tuple[Machine, ...]
+    streams: tuple[Stream, ...]
+    begins_us: int
+    ends_us: int
+    """Jobs arrive between these moments. Before them others have queued for a day, from which run times are learned."""
+    shots: tuple[int, ...]
+    seed: int
+
+
+def fleet(name: str) -> tuple[Machine, ...]:
+    """Return machines with the queues of others.
+
+    Raises:
+        Malformed: no fleet has this name.
+    """
+    loads, known = backgrounds(), devices()
+    traced = tuple(Machine(it, known[STAND_INS.get(it, it)], load) for it, load in loads.items())
+    if name == "traced":
+        return traced
+    if name != "all":
+        raise Malformed(f"no fleet is called {name!r}: take one of {', '.join(FLEETS)}")
+    taken, names = {it.device.name for it in traced}, [*loads]
+    others = [it for device, it in sorted(known.items()) if device not in taken]
+    return (
+        *traced,
+        *(
+            Machine(it.name, it, loads[names[number % len(names)]], -DAY_US * (1 + number // len(names)) // 6)
+            for number, it in enumerate(others)
+        ),
+    )
+
+
+def scenario(
+    name: str, *, fleet_name: str = "traced", hours: int = 24, per_hour: float = 60, seed: int = 1
+) -> Scenario:
+    """Return a scenario.
+
+    `poisson` and `bursty` have four tenants of equal weight that share a fleet with others. `monopolist` has three
+    machines without other users, three tenants with weights 1, 2 and 4, each with 1.3 times the work of its
+    entitlement, and one of weight 1 that submits a hundred times the jobs of the first.
+
+    Args:
+        name: one of `SCENARIOS`.
+        fleet_name: one of `FLEETS`; not for `monopolist`.
+        hours: how long jobs arrive, up to 120.
+        per_hour: jobs of all tenants together; not for `monopolist`.
+        seed: of all random choices.
+
+    Raises:
+        Malformed: no scenario or fleet has this name.
+    """
+    if name not in SCENARIOS:
+        raise Malformed(f"no scenario is called {name!r}: take one of {', '.join(SCENARIOS)}")
+    if name == "monopolist":
+        machines = tuple(Machine(it, devices()[it], None) for it in _DEDICATED)
+        entitled = _per_hour(machines) / 8
+        tenants = [("one", 1, 1.3), ("two", 2, 2.6), ("four", 4, 5.2), ("monopolist", 1, 130.0)]
+        streams = tuple(Stream(tenant, share, entitled * times) for tenant, share, times in tenants)
+        return Scenario(name, "dedicated", machines, streams, 0, hours * _HOUR_US, _LONG_SHOTS, seed)
+    streams = tuple(Stream(it, 1, per_hour / 4, name == "bursty") for it in ("acme", "beta", "chem", "dyna"))
+    ends_us = DAY_US + hours * _HOUR_US
+    return Scenario(name, fleet_name, fleet(fleet_name), streams, DAY_US, ends_us, _SHOTS, seed)
+
+
+def jobs(it: Scenario) -> list[Work]:
+    """Return all jobs in order of arrival: each a circuit that some machine runs, with equal probability."""
+    fitting = [
+        number
+        for number in range(len(circuit_names()))
+        if any(machine.device.circuits[number] is not None for machine in it.machines)
+    ]
+    found = []
+    for stream in it.streams:
+        draw = Random(f"{it.seed}/{stream.tenant}")
+        arrivals = _arrivals(stream, draw, it.begins_us, it.ends_us)
+        found += [(at, stream.tenant, draw.choice(fitting), draw.choice(it.shots)) for at in arrivals]
+    rows = enumerate(sorted(found))
+    return [Work(number, tenant, circuit, shots, at) for number, (at, tenant, circuit, shots) in rows]
+
+
+def _arrivals(stream: Stream, draw: Random, at_us: int, until_us: int) -> Iterator[int]:
+    rate = stream.per_hour / _HOUR_US
+    while True:
+        at_us += max(1, round(draw.expovariate(rate / _BURST if stream.is_bursty else rate)))
+        moment_us = at_us
+        for _ in range(1 + int(draw.expovariate(1 / (_BURST - 0.5))) if stream.is_bursty else 1):
+            if moment_us < until_us:
+                yield moment_us
+            moment_us += max(1, round(draw.expovariate(1 / _BURST_GAP_S) * 1e6))
+        if at_us >= until_us:
+            return
+
+
+def _per_hour(machines: tuple[Machine, ...]) -> float:
+    """How many jobs these machines end in an hour."""
+    total = 0.0
+    for machine in machines:
+        compiled = [it for it in machine.device.circuits if it is not None]
+        runs = [it.run_us(shots) for it in compiled for shots in _LONG_SHOTS]
+        total += _HOUR_US * len(runs) / sum(runs)
+    return total

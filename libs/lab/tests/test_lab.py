@@ -1,0 +1,183 @@
+"""The laboratory: the real data, the simulation, and what is measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from queuebit_kernel import Malformed
+from queuebit_lab.baselines import Immediate, best_fidelity, fifo, least_busy
+from queuebit_lab.comparison import compare
+from queuebit_lab.devices import circuit_names, devices
+from queuebit_lab.machines import Load
+from queuebit_lab.measures import entitlements, jain, measure
+from queuebit_lab.platform import Platform, cents
+from queuebit_lab.plots import draw
+from queuebit_lab.scenario import Machine, Scenario, Work, scenario
+from queuebit_lab.simulation import Outcome, simulate
+from queuebit_lab.trace import DAY_US, TRACE_US, Background, backgrounds
+from queuebit_scheduling import POLICY
+
+_MINUTE_US = 60_000_000
+
+
+def test_the_devices_are_real_snapshots_and_perth_has_a_calibration_for_each_day() -> None:
+    known = devices()
+    assert len(known) == 65
+    perth = known["perth"].circuits[circuit_names().index("ghz-3")]
+    assert perth is not None
+    assert len(perth.esp_ppm) == 120
+    assert len({*perth.esp_ppm}) > 100  # the calibration of a day decides, not the circuit alone
+    assert perth.on_day(120) == perth.on_day(0)
+
+
+def test_a_circuit_that_needs_more_qubits_than_a_device_has_does_not_fit() -> None:
+    wide = circuit_names().index("ghz-12")
+    assert devices()["perth"].circuits[wide] is None
+    assert devices()["kolkata"].circuits[wide] is not None
+
+
+def test_the_queue_of_the_trace_is_that_of_a_machine_without_further_jobs() -> None:
+    """Served in order with these times, each job ends when it did in the trace."""
+    for it in backgrounds().values():
+        free = 0
+        for arrived, served, ended in zip(it.arrived_us, it.served_us, it.ended_us, strict=True):
+            free = max(free, arrived) + served
+            assert free == ended
+        assert 0.9 < it.total_us[-1] / TRACE_US < 1.1  # the machines are busy nearly all the time
+
+
+def _queue(*jobs: tuple[int, int]) -> Background:
+    """A queue of jobs of one arrival and one run time each, in minutes."""
+    free, ended, total = 0, [], [0]
+    for arrived, minutes in jobs:
+        free = max(free, arrived * _MINUTE_US) + minutes * _MINUTE_US
+        ended.append(free)
+        total.append(total[-1] + minutes * _MINUTE_US)
+    arrivals = tuple(arrived * _MINUTE_US for arrived, _ in jobs)
+    served = tuple(minutes * _MINUTE_US for _, minutes in jobs)
+    return Background(arrivals, served, tuple(ended), tuple(total), ((90 * _MINUTE_US, 95 * _MINUTE_US),))
+
+
+def _load() -> Load:
+    return Load(Machine("m", devices()["kolkata"], _queue((0, 10), (0, 10), (0, 10), (25, 10))))
+
+
+def test_a_job_starts_when_the_others_in_front_of_it_have_ended() -> None:
+    run = _load().place(Work(0, "acme", 0, 1000, 21 * _MINUTE_US), 21 * _MINUTE_US, 0, 0)
+    assert run.started_us == 30 * _MINUTE_US  # not behind the job that arrived in minute 25
+
+
+def test_jobs_of_tenants_run_one_after_the_other() -> None:
+    load = _load()
+    first, second = (load.place(Work(number, "acme", 0, 1000, 0), 21 * _MINUTE_US, 0, 0) for number in range(2))
+    assert second.started_us == first.ended_us
+
+
+def test_a_policy_sees_the_queue_and_a_forecast_but_not_the_future() -> None:
+    seen = _load().seen(21 * _MINUTE_US)
+    assert (seen.pending, seen.taken, seen.is_open) == (1, 0, True)
+    # two jobs of ten minutes ended, and a minute passed since: (20 + 1) / (2 + 1) minutes for the one in front
+    assert seen.wait_us == 7 * _MINUTE_US
+    assert _load().seen(21 * _MINUTE_US, knows_waits=True).wait_us == 9 * _MINUTE_US
+
+
+def test_a_machine_that_is_not_active_takes_no_jobs_until_it_opens() -> None:
+    assert not _load().seen(92 * _MINUTE_US).is_open
+    assert _load().next_us(92 * _MINUTE_US) == 95 * _MINUTE_US
+    assert _load().seen(95 * _MINUTE_US).is_open
+
+
+def _short(name: str = "poisson", seed: int = 1) -> Scenario:
+    return replace(scenario(name, hours=3, per_hour=40, seed=seed))
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
+    names = ("fifo", "least-busy", "qos", "ours")
+    assert compare(_short(), names).document() == compare(_short(), names).document()
+    assert compare(_short(), names).document() != compare(_short(seed=2), names).document()
+
+
+def test_the_front_with_true_waits_is_not_worse_than_that_with_the_forecast() -> None:
+    found = compare(_short(), ("fifo",), fronts=True)
+    assert found.limit[0].completion_mean_s <= found.reachable[0].completion_mean_s
+    assert found.reachable[0].fidelity_mean <= found.reachable[-1].fidelity_mean
+
+
+def test_every_job_is_placed_on_a_machine_that_fits_and_was_open() -> None:
+    it = _short("bursty")
+    for outcome in (_ours(it), simulate(it, partial(Immediate, "FIFO", fifo()))):
+        assert len(outcome.runs) == len(outcome.works) > 20
+        assert all(it.machines[run.machine].device.circuits[run.work.circuit] for run in outcome.runs)
+        assert all(Load(it.machines[run.machine]).seen(run.placed_us).is_open for run in outcome.runs)
+
+
+def _ours(it: Scenario) -> Outcome:
+    return simulate(it, partial(Platform, POLICY, it))
+
+
+def test_best_fidelity_has_the_best_and_least_busy_completes_sooner() -> None:
+    it = _short()
+    best, soon = (
+        measure(simulate(it, partial(Immediate, name, choose)))
+        for name, choose in (("best", best_fidelity), ("least busy", least_busy))
+    )
+    assert best.fidelity_mean > soon.fidelity_mean
+    assert soon.completion_mean_s < best.completion_mean_s
+
+
+def test_a_monopolist_takes_nothing_from_the_others() -> None:
+    it = scenario("monopolist", hours=2)
+    fair = measure(_ours(it)).fairness
+    assert fair is not None
+    assert fair.worst_gap < 0.03
+    assert fair.entitled == pytest.approx({"one": 1 / 8, "two": 1 / 4, "four": 1 / 2, "monopolist": 1 / 8})
+    unfair = measure(simulate(it, partial(Immediate, "FIFO", fifo()))).fairness
+    assert unfair is not None
+    assert unfair.worst_gap > 0.5
+
+
+def test_entitlements_follow_weights_and_nothing_that_is_not_wanted_is_assigned() -> None:
+    shares = {"a": 1, "b": 2, "c": 1}
+    assert entitlements(80, dict.fromkeys(shares, 100), shares) == {"a": 20, "b": 40, "c": 20}
+    assert entitlements(80, {"a": 5, "b": 100, "c": 100}, shares) == {"a": 5, "b": 50, "c": 25}
+
+
+def test_jain_is_one_for_equal_values_and_one_over_n_for_one() -> None:
+    assert jain([3, 3, 3]) == 1
+    assert jain([1, 0, 0, 0]) == 0.25
+
+
+def test_a_started_second_costs() -> None:
+    assert (cents(1), cents(1_000_000), cents(2_000_001)) == (160, 160, 480)
+
+
+def test_nsga_places_a_batch_and_its_seed_decides() -> None:
+    it = scenario("bursty", hours=1, per_hour=40)
+    document = compare(it, ("nsga2",)).document()
+    assert document == compare(it, ("nsga2",)).document()
+
+
+def test_plots_are_files_and_a_comparison_of_fairness_has_its_own(tmp_path: object) -> None:
+    from pathlib import Path
+
+    files = draw(compare(scenario("monopolist", hours=2), ("fifo",)), Path(str(tmp_path)))
+    assert [it.name for it in files] == [f"monopolist-{name}.png" for name in ("tradeoff", "completion", "fairness")]
+    assert all(it.read_bytes().startswith(b"\x89PNG") for it in files)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"), [({"name": "rush"}, "rush"), ({"name": "poisson", "fleet_name": "x"}, "'x'")]
+)
+def test_unknown_names_are_refused_with_those_that_exist(arguments: dict[str, str], text: str) -> None:
+    with pytest.raises(Malformed, match=text):
+        scenario(**arguments)  # type: ignore[arg-type]  # names alone
+    with pytest.raises(Malformed, match="least-busy"):
+        compare(_short(), ("mine",))
+
+
+def test_the_trace_has_seven_days_and_a_day_is_left_to_learn_from() -> None:
+    assert _short().begins_us == DAY_US
+    assert max(it.closed_us[-1][0] for it in backgrounds().values()) < TRACE_US
