@@ -16,7 +16,7 @@ def test_policies_are_compared_and_written(tmp_path: Path, capsys: pytest.Captur
     assert main([*ONE_HOUR, "--output", str(tmp_path)]) == 0
     assert "least busy" in capsys.readouterr().out
     written = json.loads((tmp_path / "poisson.json").read_bytes())
-    assert [it["policy"] for it in written["policies"]][0] == "least busy"
+    assert written["policies"][0]["policy"] == "least busy"
     assert {it.name for it in tmp_path.iterdir()} == {
         "poisson.json",
         "poisson-tradeoff.png",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from pathlib import Path
-
-import orjson
 
 from queuebit_cli.output import Output
 from queuebit_kernel import Malformed
@@ -28,7 +27,7 @@ def schedule(args: Namespace, out: Output) -> Exit:
         raise Stop(Exit.USAGE, text) from error
     except Malformed as error:
         raise Stop(Exit.USAGE, str(error)) from error
-    out.document({**orjson.loads(found.document()), "decisions_per_s": found.speeds()})
+    out.document({**json.loads(found.document()), "decisions_per_s": found.speeds()})
     heading, *rows = found.rows()
     out.table([dict(zip(heading, row, strict=True)) for row in rows], fit=True)
     if args.output:
