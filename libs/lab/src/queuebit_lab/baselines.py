@@ -32,7 +32,8 @@ Assignment = tuple[Work, int]
 """A job and the index of its machine."""
 
 Estimate = Callable[[Work], Sequence[tuple[int, int, int]]]
-"""Machine, run time and success probability in parts per million, for each machine on which a job fits. All policies have the same."""
+"""Machine, run time and success probability in parts per million, for each machine on which a job fits. All policies
+have the same."""
 
 
 class Placer(Protocol):
