@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -10,12 +11,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pypdf import PdfReader
 
 from queuebit_billing import AgreementLine, Bounds, Document, Earlier, Heading, Party, Usage, build
+from queuebit_billing.page import as_pdf, digits
+from queuebit_billing.pdf_fonts import marked_up
 from queuebit_billing.queries import UsageSum
-from queuebit_cli.invoice_page import as_pdf, digits
 from queuebit_cli.output import Output
-from queuebit_cli.pdf_fonts import marked_up
 from queuebit_cli.render_invoices import document_lines
 from queuebit_contracts.invoice import DOCUMENT_TYPE, Invoice, InvoiceCredit
 from queuebit_contracts.wire import Amount, Payload
@@ -113,7 +115,7 @@ def test_the_same_invoice_is_the_same_pdf(lines: int, pages: int) -> None:
     ],
 )
 def test_east_asian_names_are_written_with_fonts_of_their_own(text: str, font: str) -> None:
-    assert marked_up(f"A & {text}, Ω") == f'A &amp; <font name="{font}">{text}</font>, ?'
+    assert marked_up(f"A & {text}, ש") == f'A &amp; <font name="{font}">{text}</font>, ?'
     it = document(1).model_copy(update={"buyer": Party(name=text)})
     page = as_pdf(it, fact(it), NOON)
     assert f"/{font}".encode() in page
@@ -130,6 +132,20 @@ def test_digits_for_people_are_the_number(number: Decimal) -> None:
 )
 def test_digits_have_groups_and_two_places(number: str, text: str) -> None:
     assert digits(number) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Ελληνική Κβαντική Εταιρεία", "Квантовые вычисления, Київ", "Łódź Żółw, Çiğdem Şirketi", "Nguyễn Đức"],
+)
+def test_a_program_that_reads_pdf_finds_greek_cyrillic_and_other_latin_names(text: str) -> None:
+    it = document(1).model_copy(update={"buyer": Party(name=text), "terms": f"Terms of {text}"})
+    page = as_pdf(it, fact(it), NOON)
+    found = PdfReader(io.BytesIO(page)).pages[0].extract_text()
+    assert text in found
+    assert f"Terms of {text}" in found
+    assert page == as_pdf(it, fact(it), NOON)
+    assert len(page) < 60_000, "only the letters that are used are embedded"
 
 
 def test_a_table_has_every_line_and_the_totals() -> None:

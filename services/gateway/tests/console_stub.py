@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import uvicorn
@@ -82,6 +83,7 @@ class Stub:
             "/v1/dead-letters": {"data": [DEAD_LETTER]},
             "/v1/delegations": {"data": DELEGATIONS},
             "/v1/audit": {"data": CHANGES, "next": None},
+            "/v1/invoices": {"data": INVOICES},
             "/v1/sessions": {"data": [SESSION, {**SESSION, "session": "sold", "label": "old", "state": "closed"}]},
         }
         fixed = [Route(path, self._fixed(content)) for path, content in answers.items()]
@@ -90,6 +92,7 @@ class Stub:
             Route("/v1/jobs", self._jobs),
             Route("/v1/jobs/{id}/events", self._history),
             Route("/v1/activity", self._activity),
+            Route("/v1/invoices/{number}", self._invoice),
         ]
         return Guard(Router([*live, *fixed, *console.routes()]), hosts=(), body_s=10)
 
@@ -113,6 +116,11 @@ class Stub:
                 "as_of_seq": JOBS,
             }
         )
+
+    async def _invoice(self, request: Request) -> Response:
+        if request.query_params.get("format", "json") == "json":
+            return JSONResponse(INVOICE)
+        return Response(b"%PDF-1.4", media_type="application/pdf")
 
     async def _activity(self, request: Request) -> Response:
         row = {"jobs": 9, "completed": 8, "failed": 1, "charge": MONEY, "wait_p50_ms": 12, "wait_p95_ms": 40}
@@ -283,3 +291,45 @@ SESSION = {
        {"cap": "20.00", "held": "3.60", "charged": "4.40", "left": "12.00"}.items()},
     "expires_at": "2026-11-29T19:00:00Z",
 }  # fmt: skip
+
+
+def _line(project: str, component: str, quantity: str, unit_price: str, **more: object) -> dict[str, object]:
+    amount = f"{Decimal(quantity) * Decimal(unit_price):f}"
+    return {
+        "period": "2026-11", "correction": False, "project": project, "price": "braket-iqm-garnet-2026",
+        "component": component, "unit": "Units", "currency": "USD", "quantity": quantity, "unit_price": unit_price,
+        "amount": amount, "facts": 3, "events": "sha256:" + "0" * 64, **more,
+    }  # fmt: skip
+
+
+INVOICE = {
+    "version": 1, "number": "acme-2026-11", "tenant": "acme", "period": "2026-11", "serial": 3, "start": "2026-11-01",
+    "end": "2026-12-01", "cut": 104_211, "facts": 5_120, "price_book": "sha256:" + "1" * 64,
+    "seller": {"name": "Example Quantum Cloud GmbH"}, "buyer": {"name": "Acme Research Ltd"},
+    "terms": "Payable within 30 days, without deduction.",
+    "lines": [
+        _line("chemistry", "task", "312", "0.30"), _line("chemistry", "shot", "640000", "0.00145"),
+        _line("optics", "second", "121.512333000000000001", "1.388888888889"),
+        _line("optics", "shot", "-1000", "0.00145", period="2026-10", correction=True),
+    ],
+    "agreed": [_line("chemistry", "shot", "640000", "-0.000145", agreement="volume", kind="discount")],
+    "totals": [{"currency": "USD", "usage": "1188.917129", "agreements": "-92.8", "total": "1096.117129"}],
+}  # fmt: skip
+_ROW = {
+    "sequence": 9, "issued_at": "2026-12-01 08:00:00.000000", "tenant": "acme", "serial": 3, "facts": 5_120, "cut": 9,
+    "by": "olivia", "document": {"digest": "sha256:" + "2" * 64, "size": 4_000, "media_type": "application/json"},
+}  # fmt: skip
+INVOICES = [
+    {
+        **_ROW, "number": "acme-2026-11", "period": "2026-11", "start": "2026-11-01", "end": "2026-12-01",
+        "totals": [{"amount": "1096.117129", "currency": "USD"}],
+        "credits": [{
+            "number": "acme-2026-11-c1", "invoice": "acme-2026-11", "revision": 1, "reason": "the device was down",
+            "amount": {"amount": "100", "currency": "USD"}, "left": {"amount": "996.117129", "currency": "USD"},
+        }],
+    },
+    {
+        **_ROW, "number": "acme-2026-10", "period": "2026-10", "start": "2026-10-01", "end": "2026-11-01",
+        "totals": [{"amount": "812.4", "currency": "USD"}, {"amount": "31.05", "currency": "EUR"}], "credits": [],
+    },
+]  # fmt: skip

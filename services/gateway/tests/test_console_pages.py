@@ -25,6 +25,8 @@ PAGES = {
     "fleet": "emulated-ibm-manila",
     "fleet/emulated-ibm-manila": "since the one before",
     "billing": "tuning",
+    "invoices": "acme-2026-10",
+    "invoices/acme-2026-11": "Corrections of 2026-10",
     "admin": "wrong angle",
 }
 
@@ -77,6 +79,23 @@ def test_a_narrow_screen_scrolls_down_only(page: Page, log: list[str]) -> None:
         page.get_by_text(content).first.wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
     page.set_viewport_size({"width": 1280, "height": 900})
+    assert log == []
+
+
+def test_an_invoice_is_opened_and_saved_as_each_kind_of_file(page: Page, log: list[str]) -> None:
+    page.goto("/console/")
+    page.get_by_role("heading", name="Objectives").wait_for()
+    page.keyboard.press("g")
+    page.keyboard.press("i")
+    page.get_by_role("link", name="acme-2026-11").click()
+    page.wait_for_url("**/console/invoices/acme-2026-11")
+    page.get_by_role("heading", name="Agreements of 2026-11").wait_for()
+    names = []
+    for form in ("PDF", "CSV", "JSON", "FOCUS"):
+        with page.expect_download() as saved:
+            page.get_by_role("button", name=f"Download as {form}").click()
+        names.append(saved.value.suggested_filename)
+    assert names == [f"acme-2026-11{it}" for it in (".pdf", ".csv", ".json", "-focus.csv")]
     assert log == []
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
+from pypdf import PdfReader
 from starlette.types import ASGIApp
 
 from queuebit_billing import Bounds, Document, Heading, Party, Usage, build
@@ -42,7 +45,15 @@ def _document() -> Document:
 def invoiced(bus: Bus) -> Document:
     document = _document()
     payload = describe(document.to_bytes(), DOCUMENT_TYPE).model_dump(mode="json", exclude_none=True)
-    row = {"sequence": 7, "number": document.number, "document": payload, "credits": []}
+    credit = {
+        "tenant": "acme", "period": "2026-11", "number": "acme-2026-11-c1", "invoice": document.number, "revision": 1,
+        "amount": {"amount": "1"}, "left": {"amount": "1"}, "reason": "out of service", "by": "olivia",
+    }  # fmt: skip
+    row = {
+        "sequence": 7, "number": document.number, "document": payload, "credits": [credit], "tenant": "acme",
+        "period": document.period, "serial": 1, "start": "2026-11-01", "end": "2026-12-01", "cut": 9, "facts": 3,
+        "totals": [{"amount": "2"}], "by": "olivia", "issued_at": "2026-12-01 12:00:00.000000",
+    }  # fmt: skip
     bus.answers["qb.query.acme.invoices"] = lambda _: {"rows": [row], "sequence": 9}
     return document
 
@@ -63,6 +74,31 @@ async def test_an_invoice_comes_in_the_form_that_is_asked_for(app: ASGIApp, invo
     focus = await send(app, "GET", f"{path}?format=focus")
     assert [it["BilledCost"] for it in csv.DictReader(focus.body.decode().splitlines())] == ["2"]
     assert (await send(app, "GET", f"{path}?format=xlsx")).status == 422
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [("?format=pdf", ()), (".pdf", ()), ("", [("accept", "application/pdf")])],
+    ids=["parameter", "address", "accept"],
+)
+async def test_an_invoice_comes_as_a_pdf(
+    app: ASGIApp, invoiced: Document, path: str, headers: Sequence[tuple[str, str]]
+) -> None:
+    answer = await send(app, "GET", f"/v1/invoices/{invoiced.number}{path}", headers=headers)
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/pdf")
+    assert answer.headers["content-disposition"] == 'attachment; filename="acme-2026-11.pdf"'
+    text = PdfReader(io.BytesIO(answer.body)).pages[0].extract_text()
+    for shown in ("Acme", "Issued", "2026-12-01", "out of service", "2.00 USD"):
+        assert shown in text, text
+
+
+async def test_a_form_that_does_not_exist_and_a_pdf_of_another_tenant_are_refused(
+    app: ASGIApp, invoiced: Document
+) -> None:
+    both = [("accept", "application/pdf, application/json;q=0.9")]
+    assert (await send(app, "GET", f"/v1/invoices/{invoiced.number}", headers=both)).body == invoiced.to_bytes()
+    assert (await send(app, "GET", "/v1/invoices/evil-2026-11.pdf")).status == 404
+    assert (await send(app, "GET", f"/v1/invoices/{invoiced.number}.pdf?format=doc")).status == 422
 
 
 @pytest.mark.parametrize("number", ["evil-2026-11", "acme-2026-12", "*", "A" * 300])

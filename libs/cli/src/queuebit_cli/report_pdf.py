@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from decimal import Decimal
 from typing import Any, Final
-from xml.sax.saxutils import escape
 
 from queuebit_cli.report_data import Chart, Report, Section, shown
 from queuebit_cli.report_html import LEFT
@@ -65,8 +64,10 @@ def _styles() -> dict[str, Any]:  # ReportLab has no types
 
 
 def _safe(text: str) -> str:
-    """Text for a paragraph: markup escaped, and `?` for what the standard fonts of PDF cannot show."""
-    return escape(text.encode("cp1252", "replace").decode("cp1252"))
+    """Text for a paragraph: markup escaped, each language in a font that has it."""
+    from queuebit_billing.pdf_fonts import marked_up
+
+    return marked_up(text)
 
 
 def _number(canvas: Any, document: Any) -> None:  # ReportLab has no types

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from queuebit.records import Row
 from queuebit_billing import Document, read
 from queuebit_billing.focus import as_focus
+from queuebit_billing.page import as_pdf
 from queuebit_billing.tabular import as_csv
+from queuebit_contracts.invoice import Invoice, InvoiceCredit
 from queuebit_contracts.wire import Payload
 from queuebit_gateway.answers import listed
 from queuebit_gateway.callers import CallerOf
@@ -22,16 +27,27 @@ from queuebit_gateway.problems import Problem
 __all__ = ["Invoices"]
 
 _MOST: Final = 500
-_FORMS: Final[Mapping[str, tuple[str, str, Callable[[Document], bytes]]]] = {
-    "json": (".json", "application/json", Document.to_bytes),
-    "csv": (".csv", "text/csv", as_csv),
-    "focus": ("-focus.csv", "text/csv", as_focus),
+_PDF: Final = "application/pdf"
+
+
+def _page(document: Document, row: Row) -> bytes:
+    at = datetime.fromisoformat(str(row["issued_at"]))
+    given = row["credits"]
+    credits_ = [InvoiceCredit.model_validate(it) for it in given] if isinstance(given, list) else []
+    return as_pdf(document, Invoice.model_validate(row), at if at.tzinfo else at.replace(tzinfo=UTC), credits_)
+
+
+_FORMS: Final[Mapping[str, tuple[str, str, Callable[[Document, Row], bytes]]]] = {
+    "json": (".json", "application/json", lambda document, _: document.to_bytes()),
+    "csv": (".csv", "text/csv", lambda document, _: as_csv(document)),
+    "focus": ("-focus.csv", "text/csv", lambda document, _: as_focus(document)),
+    "pdf": (".pdf", _PDF, _page),
 }
-"""The end of a file's name, its media type, and what writes it. A PDF is made by `qb invoice show`."""
+"""The end of a file's name, its media type, and what writes it."""
 
 
 class Invoices:
-    """`GET /v1/invoices` and `GET /v1/invoices/{number}?format=`."""
+    """`GET /v1/invoices`, and `GET /v1/invoices/{number}?format=`; `.pdf` after the number, or `Accept`, do as well."""
 
     def __init__(self, platform: Platform, caller_of: CallerOf) -> None:
         self._platform = platform
@@ -48,10 +64,9 @@ class Invoices:
 
     async def _file(self, request: Request) -> Response:
         """One invoice; that of another tenant is one that does not exist."""
-        caller, number = await self._caller_of(request), request.path_params["number"]
-        form = request.query_params.get("format", "json")
+        caller, (number, form) = await self._caller_of(request), _wanted(request)
         if form not in _FORMS:
-            raise Problem(422, "bad_format", f"format is one of {', '.join(_FORMS)}; `qb invoice show` makes a PDF")
+            raise Problem(422, "bad_format", f"format is one of {', '.join(_FORMS)}")
         rows = (await self._platform.ask(caller.tenant, "invoices", limit=_MOST)).rows
         row = next((it for it in rows if it["number"] == number), None)
         if row is None:
@@ -60,4 +75,14 @@ class Invoices:
         content = await self._platform.content(caller.tenant, Payload.model_validate(row["document"]))
         end, media_type, written = _FORMS[form]
         headers = {"cache-control": "no-store", "content-disposition": f'attachment; filename="{number}{end}"'}
-        return Response(content if form == "json" else written(read(content)), 200, headers, media_type)
+        made = content if form == "json" else await asyncio.to_thread(lambda: written(read(content), row))
+        return Response(made, 200, headers, media_type)
+
+
+def _wanted(request: Request) -> tuple[str, str]:
+    """The number of the invoice, and its form: by the parameter, or else the end of the address, or `Accept`."""
+    number, form = str(request.path_params["number"]), request.query_params.get("format")
+    if number.endswith(".pdf"):
+        return number.removesuffix(".pdf"), form or "pdf"
+    accepted = {it.partition(";")[0].strip() for it in request.headers.get("accept", "").split(",")}
+    return number, form or ("pdf" if _PDF in accepted and "application/json" not in accepted else "json")

@@ -200,8 +200,14 @@ OPERATIONS: Final = (
     _rows("invoices", "list_invoices", "The tenant's invoices, newest first.", {"limit": PAGE["limit"]}),
     Operation(
         "GET", "/v1/invoices/{number}", "invoice", "An invoice as a file.", {"type": "object"},
-        further_types=("text/csv",), problems=(404, 422),
-        parameters={"format": {"type": "string", "enum": ["json", "csv", "focus"], "description": "By default json."}},
+        further_types=("text/csv", "application/pdf"), problems=(404, 422),
+        parameters={
+            "format": {
+                "type": "string",
+                "enum": ["json", "csv", "focus", "pdf"],
+                "description": "By default json; pdf if the request accepts application/pdf, or after NUMBER.pdf.",
+            }
+        },
     ),
     _rows("slo", "list_levels", "Service levels: objectives and values.", {}),
     Operation(

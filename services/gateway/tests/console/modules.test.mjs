@@ -15,6 +15,25 @@ const { concat, readTrust, unb64, utf8, verifyInclusion, verifyReceipt } = await
 const second = await load("proof/post-quantum.js");
 const { spendOf, termsOf } = await load("pages/tenant.js");
 const { queues } = await load("pages/operations.js");
+const { owed, sections } = await load("pages/invoices.js");
+
+test("amounts of invoices keep all their digits, and what is owed is what the last credit left", () => {
+  assert.equal(rows.exact("1234567.5"), "1,234,567.50");
+  assert.equal(rows.exact("-0.000000000000000000123"), "-0.000000000000000000123");
+  assert.equal(rows.exact("640000", 0), "640,000");
+  assert.equal(rows.rounded({ amount: "168.7671291666666666681234", currency: "USD" }), "168.77 USD");
+  const usd = (amount) => ({ amount, currency: "USD" });
+  const totals = [usd("10"), { amount: "3", currency: "EUR" }];
+  assert.deepEqual(owed({ totals, credits: [] }), totals);
+  const credits = [{ amount: usd("1"), left: usd("9") }, { amount: usd("4"), left: usd("5") }];
+  assert.deepEqual(owed({ totals, credits }), [usd("5"), totals[1]]);
+});
+
+test("lines of an invoice stand by period and currency, corrections after those of its own period", () => {
+  const line = (period, correction, currency = "USD") => ({ period, correction, currency });
+  const lines = [line("2026-10", true), line("2026-11", false, "EUR"), line("2026-11", false), line("2026-11", false), line("2026-09", true)];
+  assert.deepEqual(sections(lines).map((it) => [it[0].period, it[0].currency, it.length]), [["2026-11", "EUR", 1], ["2026-11", "USD", 2], ["2026-09", "USD", 1], ["2026-10", "USD", 1]]);
+});
 
 test("inclusion proofs of every leaf of trees of many sizes, and none of a wrong one", async () => {
   for (const { leaf, index, size, proof, root } of cases.proofs) {

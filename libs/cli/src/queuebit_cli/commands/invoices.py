@@ -138,9 +138,9 @@ def _content(args: Namespace, form: str, document: Document, found: Issued) -> b
 
         return as_focus(document, _book(args))
     try:
-        from queuebit_cli.invoice_page import as_pdf
+        from queuebit_billing.page import as_pdf
     except ImportError as error:
-        raise Stop(Exit.USAGE, "PDF needs the package reportlab: pip install 'queuebit-cli[pdf]'") from error
+        raise Stop(Exit.USAGE, "PDF needs its packages: pip install 'queuebit-cli[pdf]'") from error
     return as_pdf(document, found.invoice, found.at, found.credits)
 
 

@@ -6,15 +6,16 @@ import { go, href, interceptLinks, useRoute } from "./core/router.js";
 import { Dialog, Facts, Failure } from "./ui/parts.js";
 import { Jobs } from "./pages/jobs.js";
 import { Job } from "./pages/job.js";
+import { Invoices } from "./pages/invoices.js";
 import { Fleet, OnCall } from "./pages/operations.js";
 import { Admin, Billing, Overview } from "./pages/tenant.js";
 
 const PAGES = {
   overview: ["Overview", "o", Overview], oncall: ["On-call", "c", OnCall], jobs: ["Jobs", "j", Jobs],
-  fleet: ["Fleet", "f", Fleet], billing: ["Billing", "b", Billing], admin: ["Admin", "a", Admin],
+  fleet: ["Fleet", "f", Fleet], billing: ["Billing", "b", Billing], invoices: ["Invoices", "i", Invoices], admin: ["Admin", "a", Admin],
 };
 const KEYS = [
-  ["j / k", "next, previous row"], ["Enter", "open the row"], ["/", "search jobs"], ["g then o, c, j, f, b, a", "go to a page"],
+  ["j / k", "next, previous row"], ["Enter", "open the row"], ["/", "search jobs"], ["g then o, c, j, f, b, i, a", "go to a page"],
   ["t", "light or dark"], ["?", "this help"], ["Esc", "close"],
 ];
 const LIVE = { connecting: "Connecting", live: "Live", lost: "Connection lost; trying again" };
@@ -91,7 +92,7 @@ function App() {
   const help = useRef(null);
   const main = useRef(null);
   useKeys(help);
-  const [name, , View] = page === "jobs" && id ? [id.slice(0, 10), "", Job] : PAGES[page] || ["Not found", "", null];
+  const [name, , View] = page === "jobs" && id ? [id.slice(0, 10), "", Job] : page === "invoices" && id ? [id, "", Invoices] : PAGES[page] || ["Not found", "", null];
 
   useEffect(() => {
     document.title = `${name} · Queuebit`;

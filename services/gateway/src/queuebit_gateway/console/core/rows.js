@@ -30,13 +30,21 @@ export const sum = (texts) => decimal(texts.reduce((total, text) => total + unit
 
 const grouped = (text) => text.replace(/^(-?)(\d+)/, (_, sign, int) => sign + whole.format(BigInt(int)));
 
+/** A decimal of an invoice with all its digits, grouped, and at least some places; it may have more than 18 of them. */
+export function exact(value, least = 2) {
+  const text = typeof value === "bigint" ? decimal(value) : value;
+  const [int, fraction = ""] = text.split(".");
+  const places = fraction.replace(/0+$/, "").padEnd(least, "0");
+  return grouped(int) + (places && `.${places}`);
+}
+
 /** An amount with all its digits: `{amount, currency}` or null. */
 export const money = (it) => (it ? `${grouped(it.amount)} ${it.currency}` : "–");
 
 /** An amount at a glance: two places, four below one unit; the exact one belongs beside it. */
 export function rounded(it) {
   if (!it) return "–";
-  const value = units(it.amount);
+  const value = units(it.amount.replace(/(\.\d{18})\d+$/, "$1")); // amounts of invoices may have more places
   const size = value < 0n ? -value : value;
   const step = 10n ** BigInt(SCALE - (size < units("1") ? 4 : 2));
   const nearest = ((size + step / 2n) / step) * step;

@@ -89,7 +89,7 @@ export function Overview() {
 }
 
 const BY = [["project", "Project"], ["user", "User"], ["backend", "Backend"], ["tag", "Tag"], ["day", "Day"]];
-const moved = (it) => ["job.accepted", "job.metered", "job.corrected"].includes(it.name);
+export const moved = (it) => ["job.accepted", "job.metered", "job.corrected"].includes(it.name);
 const ratio = (part, all) => (units(all) > 0n ? Number((units(part) * 10_000n) / units(all)) / 10_000 : 0);
 
 /** Which charges a budget counts, whether it refuses jobs, and when nothing will be left. */
@@ -98,7 +98,7 @@ export function termsOf(it) {
   return [it.window && since, it.soft && "warns only", it.spent_by && `spent by ${it.spent_by}`].filter(Boolean).join("; ");
 }
 
-function Budgets({ rows }) {
+export function Budgets({ rows }) {
   const cell = (field) => (it) => html`<${Sum} of=${it[field]} />`;
   return html`<${Table} caption="Budgets" rows=${rows} rowKey=${(it) => it.kind + it.name + it.limit.currency} columns=${[
     { name: "Account", cell: (it) => html`${it.name} <span class="quiet">${it.kind}</span>` },

@@ -1,7 +1,7 @@
 """An invoice for people, as PDF: the same document and facts give the same bytes.
 
-Text is written with the fonts that every reader of PDF has, and Chinese, Japanese and Korean as `pdf_fonts` says; other
-characters are shown as question marks. The JSON document has them all.
+Text is written with the fonts that every reader of PDF has, and other languages as `pdf_fonts` says; characters of none
+of them are shown as question marks. The JSON document has them all.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
-from queuebit_billing import AgreementLine, Document, Line, Party
-from queuebit_cli.pdf_fonts import marked_up as _text
-from queuebit_cli.pdf_fonts import plain as _known
+from queuebit_billing.document import AgreementLine, Document, Line, Party
+from queuebit_billing.pdf_fonts import marked_up as _text
+from queuebit_billing.pdf_fonts import plain as _known
 from queuebit_contracts.invoice import Invoice, InvoiceCredit
 from queuebit_contracts.wire import Amount
 from queuebit_kernel.exact import plain, total
