@@ -77,3 +77,11 @@ def test_a_number_is_neither_a_text_nor_a_truth(field: str, value: object) -> No
     decoded = decode(json.dumps(document(**{field: 100})).encode())
     assert isinstance(decoded, JobSubmitted)
     assert getattr(decoded.data, field) == 100
+
+
+@pytest.mark.parametrize("count", [9, 10_000])
+def test_a_job_has_at_most_eight_tags(count: int) -> None:
+    tags = [f"t{number}" for number in range(count)]
+    assert decode(json.dumps(document(tags=tags[:8])).encode()).type == "qb.job.submitted.v1"
+    with pytest.raises(Malformed, match="tags"):
+        decode(json.dumps(document(tags=tags)).encode())

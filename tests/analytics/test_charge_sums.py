@@ -61,6 +61,21 @@ def test_tags_share_a_charge_to_the_last_digit(warehouse: Warehouse) -> None:
     assert total(found.values()) == Decimal("2.06025")
 
 
+def test_ten_thousand_tags_share_their_charges_to_the_last_digit(warehouse: Warehouse) -> None:
+    price = Decimal("0.000000000007")
+    line = Line("shot", Decimal(1000), Decimal(1000), price)
+    jobs = [
+        Charged("job", "one", "ann", tuple(f"t{8 * number + it:05}" for it in range(8)), 0, (Bill((line,)),))
+        for number in range(1_250)
+    ]
+    warehouse.fill(messages("many", jobs))
+    rows = warehouse.ask(sums_query(["tag"]), {**ALL, "tenant": "many"})
+    assert len(rows) == 10_000
+    assert {Decimal(it["amount"]) for it in rows} == {1000 * price / 8}
+    (whole,) = warehouse.ask(sums_query(["project"]), {**ALL, "tenant": "many"})
+    assert total(Decimal(it["amount"]) for it in rows) == Decimal(whole["amount"]) == 1_250_000 * price
+
+
 def test_the_class_of_a_job_is_that_of_the_submission_that_was_accepted(warehouse: Warehouse) -> None:
     rows = warehouse.ask(sums_query(["class"]), ALL)
     assert [(it["class"], it["jobs"], it["amount"]) for it in rows] == [("", 1, "1.06025"), ("batch", 1, "1")]

@@ -18,6 +18,7 @@ from queuebit_contracts.subjects import Aggregate
 from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Stale, Unavailable
+from queuebit_metering.errors import Unbillable
 from queuebit_metering.handlers import CorrectBill, MeterJob
 from queuebit_metering.policy import correct
 from queuebit_metering.state import job_of
@@ -179,6 +180,21 @@ async def test_a_report_waits_until_its_job_is_metered(life: Life, log: MemoryLo
     ]
     (settled,) = log.events(AccountSettled)
     assert (settled.data.settled.amount, settled.data.revision) == ("0.002023", 1)
+
+
+async def test_usage_of_a_job_that_is_unknown_or_was_never_accepted_is_not_charged(life: Life) -> None:
+    log, unknown = MemoryLog(), life.reported(1)
+    sequence = await log.append(unknown)
+    with pytest.raises(Unavailable, match="not metered yet"):
+        await CorrectBill(log, life.book)(unknown, sequence)
+    assert [it.event for it in log.stored] == [unknown], "it is delivered again, and at last a dead letter"
+    rejected = life.rejected()
+    await log.append(life.submitted())
+    await log.append(rejected)
+    await MeterJob(log, Alone(), life.book)(rejected)
+    with pytest.raises(Unbillable, match="was never accepted"):
+        await CorrectBill(log, life.book)(unknown, sequence)
+    assert log.events(JobCorrected) == log.events(AccountSettled) == log.events(AccountCorrected) == []
 
 
 async def test_a_report_after_the_settlement_changes_the_account_once(life: Life, log: MemoryLog) -> None:
