@@ -194,7 +194,7 @@ async def test_usage_of_a_job_that_is_unknown_or_was_never_accepted_is_not_charg
     await MeterJob(log, Alone(), life.book)(rejected)
     with pytest.raises(Unbillable, match="was never accepted"):
         await CorrectBill(log, life.book)(unknown, sequence)
-    assert log.events(JobCorrected) == log.events(AccountSettled) == log.events(AccountCorrected) == []
+    assert not any((log.events(JobCorrected), log.events(AccountSettled), log.events(AccountCorrected)))
 
 
 async def test_a_report_after_the_settlement_changes_the_account_once(life: Life, log: MemoryLog) -> None:
