@@ -69,10 +69,10 @@ def _within(character: str, ranges: tuple[tuple[int, int], ...]) -> bool:
 @cache
 def _embedded() -> frozenset[int]:
     """Register the font that is embedded; return the characters that it has."""
-    folder = files("font_roboto") / "files"
-    regular = TTFont(_EMBEDDED, str(folder / "Roboto-Regular.ttf"))
+    folder = files("font_roboto").joinpath("files")
+    regular = TTFont(_EMBEDDED, str(folder.joinpath("Roboto-Regular.ttf")))
     pdfmetrics.registerFont(regular)
-    pdfmetrics.registerFont(TTFont(_BOLD, str(folder / "Roboto-Bold.ttf")))
+    pdfmetrics.registerFont(TTFont(_BOLD, str(folder.joinpath("Roboto-Bold.ttf"))))
     pdfmetrics.registerFontFamily(_EMBEDDED, _EMBEDDED, _BOLD, _EMBEDDED, _BOLD)
     return frozenset(regular.face.charToGlyph)
 
