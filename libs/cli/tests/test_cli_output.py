@@ -277,6 +277,9 @@ def test_people_read_durations_shares_and_amounts() -> None:
     assert (plan["runs"], plan["success"], plan["calibrated"]) == ("6 ms", "98.4%", "10 d ago")
     (unlikely,) = plan_rows([{"backend": "x", "esp_ppm": 900}])
     assert unlikely["success"] == "<0.1%"
+    (slow,) = plan_rows([{"backend": "x", "fits": True, "wait_ms": 1500, "wait_low_ms": 20, "wait_high_ms": 9000}])
+    (steady,) = plan_rows([{"backend": "x", "fits": True, "wait_ms": 15, "wait_low_ms": 15, "wait_high_ms": 15}])
+    assert (slow["usual wait"], steady["usual wait"]) == ("1.5 s (20 ms-9.0 s)", "15 ms")
     (level,) = slo_rows([{"name": "x", "target": 0.99, "actual": 0.5}])
     assert (level["objective"], level["target"], level["actual"], level["kept"]) == ("x", "99%", "50%", False)
 

@@ -91,11 +91,11 @@ def plan_rows(rows: Sequence[Row]) -> list[Row]:
             **_same(row, "backend", "fits"),
             "costs up to": _money(row, "cost"),
             "runs": took(_number(row.get("qpu_us"), 1e-3)),
-            "usual wait": _wait(row),
             "success": _success(row.get("esp_ppm")),
             "depth": row.get("depth"),
             "2q gates": row.get("two_qubit_gates"),
             "calibrated": _age(row.get("calibration_age_s")),
+            "usual wait": _wait(row) if row.get("fits") else None,
             "reason": row.get("reason"),
         }
         for row in rows
@@ -103,9 +103,12 @@ def plan_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def _wait(row: Row) -> str | None:
-    """The median of the newest jobs, and what eight of ten of them waited."""
+    """The median of the newest jobs, and what eight of ten of them waited: `12 ms (4-155 ms)`."""
     usual, low, high = (took(row.get(name)) for name in ("wait_ms", "wait_low_ms", "wait_high_ms"))
-    return usual if low == high else f"{usual} ({low} to {high})"
+    if usual is None or low is None or high is None or low == high:
+        return usual
+    (least, unit), (_, most) = low.split(), high.split()
+    return f"{usual} ({least if unit == most else low}-{high})"
 
 
 def _success(value: object) -> str | None:
