@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
@@ -72,6 +73,18 @@ async def test_each_job_counts_once_in_the_arm_of_its_id(warehouse: Warehouse) -
         assert counts.assigned == len(mine)
         assert counts.cases == sum(it not in {"cancelled", ""} for it in mine)
         assert counts.failures == sum(it in {"failed", "rejected"} for it in mine)
+
+
+async def test_a_canary_that_is_open_has_the_counts_of_each_tenant(warehouse: Warehouse) -> None:
+    jobs = {f"j{it}": arm_of("open", f"j{it}", 50) for it in range(12)}
+    for tenant, end in (("canary-x", "completed"), ("canary-y", "failed")):
+        warehouse.fill(it for job, arm in jobs.items() for it in _job(tenant, job, [arm_tag("open", arm)], end))
+    mine = sum(it == CANDIDATE for it in jobs.values())
+    canary = _canary("open", "canary-x")
+    found = await _counted(warehouse, replace(canary, plan=canary.plan.model_copy(update={"tenant": None})))
+    assert found.candidate.tenants == {"canary-x": (mine, mine, 0), "canary-y": (mine, mine, mine)}
+    assert (found.candidate.cases, found.candidate.failures) == (2 * mine, mine)
+    assert (await _counted(warehouse, canary)).candidate.tenants == {}
 
 
 async def test_a_job_that_chose_its_arm_itself_is_left_out(warehouse: Warehouse) -> None:

@@ -46,14 +46,43 @@ def _jobs(draw: Random, rates: Rates, share: float, wander: float) -> Iterator[t
 
 
 def canary(draw: Random, design: Design, rates: Rates, wander: float = 0.0) -> Outcome:
-    """One canary, from its start to its end."""
+    """One canary of one tenant, from its start to its end."""
+    return _decided(((it, "") for it in _jobs(draw, rates, design.share, wander)), design)
+
+
+def shared(draw: Random, rates: Rates, attack: bool | None, *, tenants: int = 20) -> Outcome:
+    """A canary over tenants with equally many jobs, and perhaps another one with as many jobs as all of them together.
+
+    Args:
+        draw: the jobs.
+        rates: the failure rates of the arms.
+        attack: the arm in which all jobs of the other one fail; it chooses which, by their keys. None: there is none.
+        tenants: how many there are.
+    """
+
+    def jobs() -> Iterator[tuple[tuple[bool, bool], str]]:
+        for it in _jobs(draw, rates, 0.5, 0):
+            yield it, f"t{draw.randrange(tenants)}"
+            if attack is not None:
+                arm = draw.random() < 0.5
+                yield (arm, arm == attack), "evil"
+
+    return _decided(jobs(), Design(share=0.5, cases=_CASES))
+
+
+def _decided(jobs: Iterator[tuple[tuple[bool, bool], str]], design: Design) -> Outcome:
+    """Look at the jobs of tenants until there is a decision; a tenant without a name does not matter."""
     cases, failures, extended = [0, 0], [0, 0], False
-    for number, (is_candidate, fails) in enumerate(_jobs(draw, rates, design.share, wander), 1):
+    each: tuple[dict[str, tuple[int, int, int]], ...] = ({}, {})
+    for number, ((is_candidate, fails), tenant) in enumerate(jobs, 1):
+        if tenant:
+            known = each[is_candidate].get(tenant, (0, 0, 0))
+            each[is_candidate][tenant] = (known[0] + 1, known[1] + 1, known[2] + fails)
         cases[is_candidate] += 1
         failures[is_candidate] += fails
         if number % _LOOK:
             continue
-        arms = [Arm(cases[it], cases[it], failures[it]) for it in (False, True)]
+        arms = [Arm(cases[it], cases[it], failures[it], tenants=each[it]) for it in (False, True)]
         found = judge(design, *arms, extended=extended).kind
         if found == "extend":
             extended = True
@@ -141,5 +170,29 @@ def main(histories: int) -> None:
         print(f"| {title} | {null} | {power} |", flush=True)
 
 
+_SHARED: tuple[tuple[str, Rates, bool | None], ...] = (
+    ("equal, 1 % fail", (0.01, 0.01), None),
+    ("equal, 5 % fail", (0.05, 0.05), None),
+    ("worse by the margin: 5 % → 8 %", (0.05, 0.08), None),
+    ("worse: 5 % → 15 %", (0.05, 0.15), None),
+    ("broken: 5 % → 50 %", (0.05, 0.50), None),
+    ("equal, 1 % fail; failures of one tenant in the candidate", (0.01, 0.01), True),
+    ("equal, 5 % fail; the same", (0.05, 0.05), True),
+    ("worse by the margin: 5 % → 8 %; failures of one tenant in the baseline", (0.05, 0.08), False),
+    ("worse: 5 % → 15 %; the same", (0.05, 0.15), False),
+)
+
+
+def main_shared(histories: int) -> None:
+    """Print the table of canaries that are open to twenty tenants, and to one more that chooses its arms."""
+    print("\n| candidate, twenty tenants | aborted | released | paused |\n|---|---|---|---|")
+    for number, (name, rates, attack) in enumerate(_SHARED):
+        ends = Counter(shared(Random(10**6 * number + seed), rates, attack).end for seed in range(histories))
+        row = " | ".join(f"{100 * ends[it] / histories:.1f} %" for it in ("abort", "pass", "pause"))
+        print(f"| {name} | {row} |", flush=True)
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
+    asked = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    main(asked)
+    main_shared(asked)

@@ -119,3 +119,38 @@ def test_looking_after_every_job_aborts_less_often_than_promised() -> None:
                     aborted += 1
                     break
     assert aborted <= 9
+
+
+def _shared(parts: dict[str, tuple[int, int]]) -> Arm:
+    """An arm from the cases and failures of each tenant."""
+    cases, failures = (sum(it[place] for it in parts.values()) for place in (0, 1))
+    return Arm(cases, cases, failures, tenants={name: (it[0], *it) for name, it in parts.items()})
+
+
+def _even(tenants: int, cases: int, failures: int) -> dict[str, tuple[int, int]]:
+    return {f"t{it}": (cases, failures) for it in range(tenants)}
+
+
+def test_one_tenant_alone_stops_a_canary_and_does_not_abort_it() -> None:
+    usual = _even(10, 20, 0)
+    found = judge(_DESIGN, _shared(usual), _shared(usual | {"evil": (30, 30)}))
+    assert found.kind == "pause"
+    assert "without the jobs of one tenant this is not shown" in found.reason
+    assert judge(_DESIGN, _shared(usual), _shared(_even(10, 20, 3))).kind == "abort"
+    limited = replace(_DESIGN, most_failures=0.1)
+    assert judge(limited, _shared(usual), _shared(usual | {"evil": (90, 90)})).kind == "pause"
+
+
+def test_one_tenant_alone_does_not_release_a_candidate() -> None:
+    """Failures in the baseline would hide those of the candidate."""
+    baseline, candidate = _even(10, 60, 1), _even(10, 60, 4)
+    assert judge(_DESIGN, _shared(baseline), _shared(candidate)).kind == "abort"
+    found = judge(_DESIGN, _shared(baseline | {"evil": (60, 60)}), _shared(candidate))
+    assert found.kind == "extend"
+    assert judge(_DESIGN, _shared(_even(10, 60, 1)), _shared(_even(10, 60, 1))).kind == "pass"
+
+
+def test_a_canary_with_jobs_of_one_tenant_only_is_decided_by_a_person() -> None:
+    arms = _shared({"acme": (500, 5)}), _shared({"acme": (500, 5)})
+    assert judge(_DESIGN, *arms).kind == "extend"
+    assert judge(_DESIGN, *(replace(it, tenants={}) for it in arms)).kind == "pass"

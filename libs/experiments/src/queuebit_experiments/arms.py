@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 __all__ = ["Arm", "Values"]
 
@@ -24,6 +24,15 @@ class Arm:
     """Cases without a usable result."""
     values: Mapping[str, Values] = field(default_factory=dict)
     """By metric."""
+    tenants: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    """Of each tenant: jobs, cases and failures. Empty where the tenants do not matter, as in a canary of one."""
+
+    def without(self, tenant: str) -> Arm:
+        """The counts without the jobs of one tenant; values of metrics stay."""
+        assigned, cases, failures = self.tenants.get(tenant, (0, 0, 0))
+        return replace(
+            self, assigned=self.assigned - assigned, cases=self.cases - cases, failures=self.failures - failures
+        )
 
     @property
     def failure_rate(self) -> float:

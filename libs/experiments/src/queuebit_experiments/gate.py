@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -22,6 +22,10 @@ MISMATCH: Final = 1000.0
 """Evidence at which the arms' sizes contradict the share: it is reached by chance in one of a thousand canaries."""
 
 Kind = Literal["continue", "abort", "pass", "extend", "pause"]
+
+
+_Arms = tuple[Arm, Arm]
+"""The baseline and the candidate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,9 @@ def judge(design: Design, baseline: Arm, candidate: Arm, *, extended: bool = Fal
             cannot be compared by these tests: then only the limit is checked, and a person decides.
     """
     stops = [*_stops(design, baseline, candidate, by_job=by_job)]
+    others = [(baseline.without(it), candidate.without(it)) for it in sorted({*baseline.tenants, *candidate.tenants})]
     if broken := [it for it in stops if not it.passed]:
-        return Verdict("abort" if broken[0].name != "share" else "pause", broken[0].text, tuple(stops))
+        return Verdict(*_stopped(broken, design, others, by_job=by_job), tuple(stops))
     needed = design.cases * (2 if extended else 1)
     fewest = min(baseline.cases, candidate.cases)
     if fewest < needed:
@@ -77,7 +82,10 @@ def judge(design: Design, baseline: Arm, candidate: Arm, *, extended: bool = Fal
             "enough jobs ended; tenants were assigned, not jobs, so that a person compares the arms",
             tuple(stops),
         )
-    looks = [_success(design, baseline, candidate), *(_metric(it, baseline, candidate) for it in design.metrics)]
+    looks = [
+        _success(design, [(baseline, candidate), *others]),
+        *(_metric(it, baseline, candidate) for it in design.metrics),
+    ]
     checks = (*stops, *looks)
     failed = [it for it in looks if not it.passed]
     if not failed:
@@ -86,6 +94,22 @@ def judge(design: Design, baseline: Arm, candidate: Arm, *, extended: bool = Fal
         )
     text = "; ".join(it.text for it in failed)
     return Verdict("pause" if extended else "extend", f"not shown after {fewest} jobs of each arm: {text}", checks)
+
+
+def _stopped(broken: Sequence[Check], design: Design, others: Sequence[_Arms], *, by_job: bool) -> tuple[Kind, str]:
+    """What follows from rules that are broken: one of them must be broken without the jobs of any one tenant, too.
+
+    A tenant chooses the keys of its jobs, and so their arms; the counts without it are those of jobs that others chose.
+    So one tenant alone never aborts a canary. It may stop one: a candidate that fails only its jobs must not go on.
+    """
+    shown = {it.name for it in broken} - {"share"}
+    for arms in others:
+        shown &= {it.name for it in _stops(design, *arms, by_job=by_job) if not it.passed}
+    if proven := next((it for it in broken if it.name in shown), None):
+        return "abort", proven.text
+    if broken[0].name == "share":
+        return "pause", broken[0].text
+    return "pause", f"{broken[0].text}; without the jobs of one tenant this is not shown: a person decides"
 
 
 def _stops(design: Design, baseline: Arm, candidate: Arm, *, by_job: bool) -> Iterator[Check]:
@@ -117,8 +141,12 @@ def _stops(design: Design, baseline: Arm, candidate: Arm, *, by_job: bool) -> It
     yield Check("share", value < MISMATCH, value, MISMATCH, text)
 
 
-def _success(design: Design, baseline: Arm, candidate: Arm) -> Check:
-    bound = largest_increase((baseline.failures, baseline.cases), (candidate.failures, candidate.cases), LOOK_Z)
+def _success(design: Design, arms: Sequence[_Arms]) -> Check:
+    """The bound holds with all jobs, and without those of any one tenant."""
+    bound = max(
+        largest_increase((before.failures, before.cases), (after.failures, after.cases), LOOK_Z)
+        for before, after in arms
+    )
     text = f"success: the failure rate may be larger by {_percent(bound)}, and {_percent(design.margin)} is the margin"
     return Check("success", bound < design.margin, bound, design.margin, text)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -47,12 +47,13 @@ _COUNTS: Final = """
 WITH {arms}
 SELECT
     toUInt8(is_candidate) AS candidate,
+    toString(tenant) AS whose,
     countIf(is_candidate = due) AS assigned,
     countIf(is_candidate = due AND is_case) AS cases,
     countIf(is_candidate = due AND is_case AND NOT good) AS failures,
     countIf(is_candidate != due) AS misassigned
 FROM assigned LEFT ANY JOIN ended USING (tenant, job)
-GROUP BY candidate
+GROUP BY candidate, whose
 """
 
 _VALUES: Final = """
@@ -123,9 +124,10 @@ class CanaryCounts:
         if self._complete is not None:
             await self._complete()
         parameters = _parameters(canary)
-        rows = {int(it["candidate"]): it for it in await self._warehouse.rows(_COUNTS.format(arms=_ARMS), parameters)}
-        arms = [_arm(rows.get(0, {})), _arm(rows.get(1, {}))]
-        misassigned = sum(int(it["misassigned"]) for it in rows.values())
+        rows = await self._warehouse.rows(_COUNTS.format(arms=_ARMS), parameters)
+        is_open = canary.plan.tenant is None and canary.plan.unit == "job"
+        arms = [_arm([it for it in rows if int(it["candidate"]) == arm], is_open=is_open) for arm in (0, 1)]
+        misassigned = sum(int(it["misassigned"]) for it in rows)
         needed = design.cases * (2 if canary.extended else 1)
         if canary.state == "running" and min(it.cases for it in arms) >= needed:
             for metric in design.metrics:
@@ -146,8 +148,11 @@ class CanaryCounts:
         return [replace(arm, values={**arm.values, metric: values}) for arm, values in zip(arms, found, strict=True)]
 
 
-def _arm(row: Mapping[str, Any]) -> Arm:  # values as JSON
-    return Arm(int(row.get("assigned", 0)), int(row.get("cases", 0)), int(row.get("failures", 0)))
+def _arm(rows: Sequence[Mapping[str, Any]], *, is_open: bool) -> Arm:  # values as JSON
+    """One arm, from a row of each tenant; of a canary that is open to all, with the counts of each."""
+    tenants = {str(it["whose"]): (int(it["assigned"]), int(it["cases"]), int(it["failures"])) for it in rows}
+    assigned, cases, failures = (sum(it[place] for it in tenants.values()) for place in range(3))
+    return Arm(assigned, cases, failures, tenants=tenants if is_open else {})
 
 
 def _parameters(canary: Canary) -> Mapping[str, str]:
