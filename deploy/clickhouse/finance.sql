@@ -36,6 +36,7 @@ GRANT SELECT ON default.sli_end_to_end_relative TO finance_{name};
 GRANT SELECT ON default.sli_retry TO finance_{name};
 GRANT SELECT ON default.sli_fallback TO finance_{name};
 GRANT SELECT ON default.sli_fairness TO finance_{name};
+GRANT SELECT ON default.sli_noisy_neighbour TO finance_{name};
 GRANT SELECT ON default.sli_preemption TO finance_{name};
 GRANT SELECT ON default.sli_vendor_error TO finance_{name};
 GRANT SELECT ON default.sli_billing_accuracy TO finance_{name};

@@ -36,6 +36,7 @@ GRANT SELECT ON default.sli_end_to_end_relative TO tenant_{tenant};
 GRANT SELECT ON default.sli_retry TO tenant_{tenant};
 GRANT SELECT ON default.sli_fallback TO tenant_{tenant};
 GRANT SELECT ON default.sli_fairness TO tenant_{tenant};
+GRANT SELECT ON default.sli_noisy_neighbour TO tenant_{tenant};
 GRANT SELECT ON default.sli_preemption TO tenant_{tenant};
 GRANT SELECT ON default.sli_vendor_error TO tenant_{tenant};
 GRANT SELECT ON default.sli_billing_accuracy TO tenant_{tenant};

@@ -38,6 +38,7 @@ SPECIAL = {
     "probe",
     "fairness",
     "preemption",
+    "noisy-neighbour",
     "time-to-detect",
     "time-to-remediate",
 }

@@ -54,6 +54,8 @@ class Registration(Wire):
     overhead_ns: int = Field(default=0, ge=0)
     slots: int = Field(default=1, ge=1)
     """Jobs that run at the same time."""
+    control_group: Name | None = None
+    """Backends with the same one share control electronics; absent: not known."""
     answers_alive: bool | None = None
     """Its executor answers requests to `qb.alive.<backend>`, with any body. Only then does silence mean that it is
     gone, and are jobs that wait there placed elsewhere."""

@@ -62,6 +62,9 @@ class StackSettings(_Entry):
     """Whether these processes start other processes and programs."""
     sandbox: bool | None = None
     """Whether these processes give up the rights that they do not need; by default they do."""
+    control_groups: dict[Name, Name] | None = None
+    """By backend: the name of the control electronics that it shares with others, also of other stacks. Then the
+    indicator `noisy-neighbour` asks whether their tenants disturb each other."""
     environment: dict[str, str] = {}
     """Variables for the processes that run the plugin's code, such as a vendor's address and the file of its token.
     A value is no place for a secret: name the file that holds it."""
@@ -71,7 +74,7 @@ class StackSettings(_Entry):
         """The same as an executor reads it."""
         named = self.model_dump(exclude_none=True, exclude={"enabled", "python", "backends", "environment"})
         settings = {
-            f"QUEUEBIT_EXECUTOR_{name.upper()}": json.dumps(value) if isinstance(value, tuple) else str(value)
+            f"QUEUEBIT_EXECUTOR_{name.upper()}": json.dumps(value) if isinstance(value, tuple | dict) else str(value)
             for name, value in named.items()
         }
         if self.environment:

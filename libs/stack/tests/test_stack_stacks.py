@@ -38,11 +38,13 @@ def test_a_stack_offers_what_its_plugin_says() -> None:
 def test_the_file_chooses_backends_and_what_their_executor_may_use(home: Home) -> None:
     home.backends_file.write_text(
         '[stack.acme]\nbackends = ["big"]\nslots = 4\nmemory_mb = 700\nenvironment = {ACME_URL = "http://acme"}\n'
+        'control_groups = {big = "rack-2"}\n'
     )
     served = merge({"acme": ACME}, read_config(home), {})["acme"]
     assert served.backends == ("big",)
     assert served.settings == {
         "ACME_URL": "http://acme",
+        "QUEUEBIT_EXECUTOR_CONTROL_GROUPS": '{"big": "rack-2"}',
         "QUEUEBIT_EXECUTOR_MEMORY_MB": "700",
         "QUEUEBIT_EXECUTOR_PASSED": '["ACME_URL"]',
         "QUEUEBIT_EXECUTOR_SLOTS": "4",

@@ -244,8 +244,10 @@ async def test_backends_are_offered_once_and_again_when_they_change(world: World
     assert (simulator.slots, emulated.slots) == (2, 1)
     (calibration,) = (it.data for it in world.log.events(BackendCalibrated))
     assert (calibration.median_two_qubit_error_ppm, calibration.median_readout_error_ppm) == (5_100, None)
-    await announcing(Instance("aer", "x", slots=3, memory_mb=1536))(offers)
-    assert [it.data.slots for it in world.log.events(BackendRegistered)] == [2, 1, 3]
+    groups = {"emulated": "rack-2"}
+    await announcing(Instance("aer", "x", slots=3, memory_mb=1536, control_groups=groups))(offers)
+    assert [it.data.slots for it in world.log.events(BackendRegistered)] == [2, 1, 3, 1]
+    assert [it.data.control_group for it in world.log.events(BackendRegistered)] == [None, None, None, "rack-2"]
 
 
 async def test_a_backend_of_a_kind_that_is_new_is_announced_as_a_device(world: World) -> None:

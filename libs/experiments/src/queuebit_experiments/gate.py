@@ -66,8 +66,9 @@ def judge(design: Design, baseline: Arm, candidate: Arm, *, extended: bool = Fal
     """
     stops = [*_stops(design, baseline, candidate, by_job=by_job)]
     others = [(baseline.without(it), candidate.without(it)) for it in sorted({*baseline.tenants, *candidate.tenants})]
-    if broken := [it for it in stops if not it.passed]:
-        return Verdict(*_stopped(broken, design, others, by_job=by_job), tuple(stops))
+    broken = [it for it in stops if not it.passed]
+    if broken and (stopped := _stopped(broken, design, others, by_job=by_job)) is not None:
+        return Verdict(*stopped, tuple(stops))
     needed = design.cases * (2 if extended else 1)
     fewest = min(baseline.cases, candidate.cases)
     if fewest < needed:
@@ -87,7 +88,7 @@ def judge(design: Design, baseline: Arm, candidate: Arm, *, extended: bool = Fal
         *(_metric(it, baseline, candidate) for it in design.metrics),
     ]
     checks = (*stops, *looks)
-    failed = [it for it in looks if not it.passed]
+    failed = [it for it in checks if not it.passed]
     if not failed:
         return Verdict(
             "pass", f"not worse in {', '.join(it.name for it in looks)}, after {fewest} jobs of each arm", checks
@@ -96,20 +97,25 @@ def judge(design: Design, baseline: Arm, candidate: Arm, *, extended: bool = Fal
     return Verdict("pause" if extended else "extend", f"not shown after {fewest} jobs of each arm: {text}", checks)
 
 
-def _stopped(broken: Sequence[Check], design: Design, others: Sequence[_Arms], *, by_job: bool) -> tuple[Kind, str]:
+def _stopped(
+    broken: Sequence[Check], design: Design, others: Sequence[_Arms], *, by_job: bool
+) -> tuple[Kind, str] | None:
     """What follows from rules that are broken: one of them must be broken without the jobs of any one tenant, too.
 
     A tenant chooses the keys of its jobs, and so their arms; the counts without it are those of jobs that others chose.
-    So one tenant alone never aborts a canary. It may stop one: a candidate that fails only its jobs must not go on.
+    So one tenant alone never aborts a canary. It may stop one: a candidate that fails only its jobs must not go on, if
+    the evidence is the square of what is needed. Until then the canary continues, and does not pass.
     """
     shown = {it.name for it in broken} - {"share"}
     for arms in others:
         shown &= {it.name for it in _stops(design, *arms, by_job=by_job) if not it.passed}
     if proven := next((it for it in broken if it.name in shown), None):
         return "abort", proven.text
-    if broken[0].name == "share":
-        return "pause", broken[0].text
-    return "pause", f"{broken[0].text}; without the jobs of one tenant this is not shown: a person decides"
+    if share := next((it for it in broken if it.name == "share"), None):
+        return "pause", share.text
+    if strong := next((it for it in broken if it.value >= it.limit**2), None):
+        return "pause", f"{strong.text}; without the jobs of one tenant this is not shown: a person decides"
+    return None
 
 
 def _stops(design: Design, baseline: Arm, candidate: Arm, *, by_job: bool) -> Iterator[Check]:

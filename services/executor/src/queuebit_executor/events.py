@@ -224,6 +224,7 @@ def registered(me: Instance, offer: Described, now: datetime) -> BackendRegister
             rep_delay_ns=offer.rep_delay_ns,
             overhead_ns=offer.overhead_ns,
             slots=slots_of(offer, me.slots, me.cores),
+            control_group=me.control_groups.get(offer.backend),
             answers_alive=True,
         ),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 __all__ = ["Instance"]
 
@@ -19,6 +20,8 @@ class Instance:
     memory_mb: int
     cores: int = 1
     """Simulations at the same time if it is not."""
+    control_groups: Mapping[str, str] = field(default_factory=dict)
+    """By backend: the control electronics that it shares with others."""
 
     @property
     def source(self) -> str:

@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     """Whether they start processes and programs."""
     sandbox: bool = True
     """Whether these processes give up the rights that they do not need; without, only memory and time are limited."""
+    control_groups: dict[Name, Name] = Field(default_factory=dict)
+    """By backend: the name of the control electronics that it shares with others, as a JSON object."""
     slots: int | None = Field(default=None, ge=1, le=64)
     """Circuits that a simulator runs at the same time, each in its own child; by default one for each core. At a
     vendor, the number of our jobs; by default one. A device here always runs one."""
