@@ -7,12 +7,14 @@ import random
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from itertools import chain
 from typing import Any
 
 import pytest
 
 from queuebit_contracts.indicators import DIMENSIONS, INDICATORS, counts, sums
+from queuebit_slo import BurnAlert, Objective, budget, counted, judge, query
 
 from .job_history import HOUR, START, Life, Stored, calibrated, registered
 from .warehouse import WRITER, Warehouse, event
@@ -138,6 +140,28 @@ def test_a_late_event_counts_where_it_belongs_and_a_fast_clock_hides_nothing(ind
     _fill(indicators, [Life("l1", START, late=5 * HOUR), Life("l1", START, ahead=timedelta(days=9))])
     assert _counted(indicators, "success", "l1", until=START + HOUR) == (2, 2)
     assert _counted(indicators, "success", "l1", since=START + HOUR) == (0, 0)
+
+
+def test_late_events_correct_the_budget_of_a_window_that_is_over_and_end_its_page(indicators: Warehouse) -> None:
+    hour = BurnAlert("page-fast", "page", HOUR, HOUR / 12, Fraction(144, 10))
+    objective = Objective(
+        "late", "", "jobs", "success", Fraction(99, 100), timedelta(days=30), where={"tenant": "l2"}, alerts=(hour,)
+    )
+    now = START + 2 * HOUR
+
+    def judged() -> tuple[str, Fraction]:
+        wanted = query(objective, now, [HOUR / 12, HOUR, objective.window])
+        ((_, counts),) = counted(objective, indicators.ask(wanted.sql, wanted.parameters))
+        return judge(objective, {}, counts)[0].state, budget(objective, counts[objective.window]).remaining
+
+    moments = [now - HOUR + it * timedelta(minutes=2) for it in range(29)]
+    _fill(indicators, [Life("l2", it, end="failed") for it in moments])
+    indicators.sum_cases()
+    assert judged() == ("firing", Fraction(-99))
+    _fill(indicators, [Life("l2", it, late=9 * HOUR) for it in moments for _ in range(9)])
+    for _ in range(2):
+        assert judged() == ("quiet", 1 - Fraction(29, 290) * 100)
+        indicators.sum_cases()
 
 
 def test_a_window_is_half_open(indicators: Warehouse) -> None:

@@ -19,7 +19,17 @@ from pydantic import TypeAdapter
 from queuebit_contracts.case_counts import VENDORS, case_counts, charge_sums, moment, open_counts
 from queuebit_contracts.case_sums import BUCKETS_MS
 
-__all__ = ["BUCKETS_MS", "DIMENSIONS", "INDICATORS", "Indicator", "counts", "counts_of_windows", "delay", "sums"]
+__all__ = [
+    "BUCKETS_MS",
+    "DIMENSIONS",
+    "INDICATORS",
+    "Indicator",
+    "counts",
+    "counts_of_windows",
+    "delay",
+    "kept",
+    "sums",
+]
 
 DIMENSIONS: Final = ("tenant", "project", "workload_class", "backend", "vendor")
 """The columns that cases are counted by; text, and empty where a case has none."""
@@ -74,6 +84,15 @@ _SUMS: Final[Mapping[str, tuple[str, str]]] = {
 
 _DELAYS_S: Final[Mapping[str, int]] = {"provenance-completeness": 60, "telemetry-completeness": 60}
 """How long after a case something may still be missing, in seconds: the window is of cases that are as old."""
+
+
+_KEPT_DAYS: Final[Mapping[str, int]] = {"telemetry-completeness": 30}
+"""For how many days cases can be counted, where that is less than the longest window: spans are kept for 30 days."""
+
+
+def kept(indicator: str) -> timedelta:
+    """For how long a case can be counted after it happened."""
+    return timedelta(days=_KEPT_DAYS.get(indicator, 365))
 
 
 def delay(indicator: str) -> timedelta:

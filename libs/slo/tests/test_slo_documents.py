@@ -181,6 +181,13 @@ def test_several_problems_are_listed_together() -> None:
     assert len(problems(SERVICE + one, other)) == 4
 
 
+def test_a_window_is_not_longer_than_the_cases_of_its_indicator_are_kept() -> None:
+    spans = SUCCESS.replace("indicator: success", "indicator: telemetry-completeness")
+    assert parse(SERVICE + spans, "a.yaml")[0].window == timedelta(days=30)
+    (found,) = problems(SERVICE + spans.replace("duration: 30d", "duration: 31d"))
+    assert "duration 31d is longer than cases are kept (30d)" in found
+
+
 def test_objectives_that_contradict_are_refused() -> None:
     other = SUCCESS.replace("name: success\n  labels", "name: other\n  labels")
     (found,) = problems(SERVICE + SUCCESS, other.replace("0.99", "0.95"))

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from fractions import Fraction
 from typing import Final
 
-from queuebit_contracts.indicators import BUCKETS_MS, INDICATORS
+from queuebit_contracts.indicators import BUCKETS_MS, INDICATORS, kept
 from queuebit_contracts.openslo import (
     ALERT,
     ALERTS,
@@ -30,10 +30,8 @@ from queuebit_slo.model import DIMENSIONS, Objective
 from queuebit_slo.model import MINIMUM as DEFAULT_MINIMUM
 from queuebit_slo.times import duration, shorthand
 
-__all__ = ["RETENTION", "Compiled", "compiled"]
+__all__ = ["Compiled", "compiled"]
 
-RETENTION: Final = timedelta(days=365)
-"""The longest window: what is older may not be kept."""
 _SHORTEST: Final = timedelta(hours=1)
 
 _ANNOTATIONS = (BY, MINIMUM, RUNBOOK, ALERTS)
@@ -111,7 +109,7 @@ class _Compiler:
             self._fault(_unknown("Service", spec.service, self.them.service), "spec", "service")
         self._annotations()
         asked = self._query()
-        target, window = self._target(spec.objectives[0]), self._window()
+        target, window = self._target(spec.objectives[0]), self._window(asked)
         if asked is None or target is None or window is None:
             return None
         by = self._by(asked)
@@ -224,13 +222,14 @@ class _Compiler:
             return None
         return int(it.value)
 
-    def _window(self) -> timedelta | None:
+    def _window(self, asked: QuerySpec | None) -> timedelta | None:
+        longest = kept(asked.indicator if asked else "")
         path, text = ("spec", "timeWindow", 0, "duration"), self.document.spec.time_window[0].duration
         window = duration(text)
         if window is None:
             self._fault(f"duration {text} is of a calendar: write days or weeks, such as 30d or 4w", *path)
-        elif window > RETENTION:
-            what = f"duration {text} is longer than cases are kept ({shorthand(RETENTION)}): write at most that"
+        elif window > longest:
+            what = f"duration {text} is longer than cases are kept ({shorthand(longest)}): write at most that"
             self._fault(what, *path)
         elif window < _SHORTEST:
             self._fault(f"duration {text} is too short for a budget: write at least {shorthand(_SHORTEST)}", *path)
