@@ -142,7 +142,7 @@ def _heading(document: Document, issued_at: datetime) -> list[Any]:  # flowables
 
 
 def _party(it: Party) -> Any:
-    lines = [f"<b>{_text(it.name)}</b>", *map(_text, it.address)]
+    lines = [f"<b>{_text(it.name, bold=True)}</b>", *map(_text, it.address)]
     lines += [_text(it.tax_id)] if it.tax_id else []
     lines += [_text(it.contact)] if it.contact else []
     return Paragraph("<br/>".join(lines), _BODY)

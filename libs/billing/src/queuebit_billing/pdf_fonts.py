@@ -30,11 +30,16 @@ _EMBEDDED: Final = "Roboto"
 _BOLD: Final = "Roboto-Bold"
 
 
-def marked_up(text: str) -> str:
-    """A text as markup of a paragraph: escaped, with its own font for each part that needs one."""
-    named = _font_of(text)
+def marked_up(text: str, *, bold: bool = False) -> str:
+    """A text as markup of a paragraph: escaped, with its own font for each part that needs one.
+
+    Args:
+        text: of any language.
+        bold: whether it stands in bold text. Fonts for Chinese, Japanese and Korean have one weight.
+    """
+    named, embedded = _font_of(text), _BOLD if bold else _EMBEDDED
     parts = []
-    for font, found in groupby(text, key=lambda it: _font_for(it, named)):
+    for font, found in groupby(text, key=lambda it: _font_for(it, named, embedded)):
         part = "".join(found)
         parts.append(f'<font name="{font}">{escape(part)}</font>' if font else escape(plain(part)))
     return "".join(parts)
@@ -52,13 +57,13 @@ def _font_of(text: str) -> str:
     return _KOREAN if any(_within(it, _HANGUL) for it in text) else _CHINESE
 
 
-def _font_for(character: str, named: str) -> str:
+def _font_for(character: str, named: str, embedded: str) -> str:
     """The font of a character; empty for one that the standard fonts have, or no font."""
     if _within(character, _ALL):
         _register(named)
         return named
     if plain(character) != character and ord(character) in _embedded():
-        return _EMBEDDED
+        return embedded
     return ""
 
 
@@ -73,7 +78,6 @@ def _embedded() -> frozenset[int]:
     regular = TTFont(_EMBEDDED, str(folder.joinpath("Roboto-Regular.ttf")))
     pdfmetrics.registerFont(regular)
     pdfmetrics.registerFont(TTFont(_BOLD, str(folder.joinpath("Roboto-Bold.ttf"))))
-    pdfmetrics.registerFontFamily(_EMBEDDED, _EMBEDDED, _BOLD, _EMBEDDED, _BOLD)
     return frozenset(regular.face.charToGlyph)
 
 
