@@ -26,6 +26,7 @@ RUNBOOKS: Final[Mapping[str, str]] = MappingProxyType({
     "BillDiffers": "billing-accuracy",
     "BudgetSpent": "burn",
     "DataLeakAttempt": "data-leak-attempt",
+    "CanaryStopped": "canary",
     "billing-recomputation": "billing-accuracy",
     "cost-per-job": "cost",
     "cost-per-useful-result": "cost",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from queuebit_alerting.adapters import Lease, SecretFiles, posts_to
 from queuebit_alerting.canaries import KeepCanaries
+from queuebit_alerting.canary_alerts import CanariesStopped
 from queuebit_alerting.canary_book import CanaryBook
 from queuebit_alerting.canary_counts import CanaryCounts
 from queuebit_alerting.canary_requests import AnswerCanaries, flags_for
@@ -59,9 +60,8 @@ class Alerting(Service):
         self._lease = Lease(Bucket(self.bus, ALERTING), settings.name, settings.lease_s, clock)
         self._sources = Sources(self.bus, settings, self._book, self.settings.snapshots_dir, clock)
         self.work += self._sources.work
-        self._evaluate = Evaluate(
-            self.log, self._book, view, [*self._sources.all, *sources], clock, resolve_after_s=documents.resolve_after_s
-        )
+        signals = [*self._sources.all, CanariesStopped(self._canaries), *sources]
+        self._evaluate = Evaluate(self.log, self._book, view, signals, clock, resolve_after_s=documents.resolve_after_s)
         self._notify = Notify(self.log, self._book, view, documents, clock)
         self._send = SendNotifications(
             self.log,
