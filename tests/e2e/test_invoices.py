@@ -6,12 +6,15 @@ import asyncio
 import csv
 import io
 import json
+import urllib.error
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pypdf import PdfReader
 
 from queuebit_contracts.job import Dispatch, JobDispatched
 from queuebit_contracts.subjects import subject_of
@@ -177,7 +180,22 @@ def _own(stack: EmbeddedStack) -> None:
     shown = stack.qb("invoice", "show", number, "--format", "json")
     assert stack.qb("invoice", "show", number, "--format", "json", *own) == shown
     assert stack.ask("invoice", "list", *other) == []
+    page = _page(stack, f"demo-{SECOND}", own)
+    assert all(it in page for it in ("Invoice", f"demo-{SECOND}", "1.221 USD", f"Corrections of {FIRST}"))
+    credited = _page(stack, number, own)
+    assert all(it in credited for it in (f"{number}-c1", "out of service", "0.003 USD"))
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        _page(stack, number, other)
     for more in ((), gateway):
         refused = stack.run("invoice", "show", number, *other, *more)
         assert refused.returncode != 0
         assert f"no invoice {number}" in " ".join(refused.stderr.split())
+
+
+def _page(stack: EmbeddedStack, number: str, user: tuple[str, ...]) -> str:
+    """The first page of the PDF of an invoice, as the gateway gives it to a user."""
+    asked = urllib.request.Request(f"{stack.listens('gateway')}/v1/invoices/{number}.pdf")
+    asked.add_header("Authorization", f"Bearer {stack.qb('token', *user).strip()}")
+    with urllib.request.urlopen(asked, timeout=20) as answer:
+        assert answer.headers["Content-Type"] == "application/pdf"
+        return PdfReader(io.BytesIO(answer.read())).pages[0].extract_text()
