@@ -87,7 +87,8 @@ def histories(draw: st.DrawFn) -> list[Charged]:
     found = []
     for kind in draw(st.lists(st.sampled_from(("job", "job", "hybrid", "session")), min_size=2, max_size=16)):
         components = {
-            "job": ("task", "shot", "second"), "hybrid": ("classical_second",), "session": ("session_idle_second", "session_second")
+            "job": ("task", "shot", "second"), "hybrid": ("classical_second",),
+            "session": ("session_idle_second", "session_second"),
         }[kind]  # fmt: skip
         tags = draw(st.lists(st.sampled_from(("a", "b", "c", "d", "e", "f", "g")), unique=True, max_size=7))
         found.append(
