@@ -11,6 +11,7 @@ from queuebit_contracts.wire import Amount, DecimalText, Digest, Moment, Name, P
 
 __all__ = [
     "MOST_GATES",
+    "OBJECTIVES",
     "Acceptance",
     "Candidate",
     "FallbackTerms",
@@ -24,6 +25,9 @@ __all__ = [
 
 MOST_GATES: Final = 10**15
 """The most gates of one job, all shots together, that are counted."""
+
+OBJECTIVES: Final = ("cost", "time", "fidelity", "balanced")
+"""What a job can prefer of the backends that it may run on."""
 
 
 class Signature(Wire):
@@ -81,6 +85,9 @@ class Submission(Wire):
     cap. Absent for a job of its own."""
     fallback: bool | None = None
     """False: the job waits for the backends that it asks for, whatever the fallback rule of its project says."""
+    objective: Name | None = None
+    """What the job prefers of the backends that it may run on, of `OBJECTIVES`; absent: the lowest cost. A job with one
+    that the broker does not know is rejected."""
     rerun_of: Name | None = None
     """The job of the same tenant whose work this one repeats, for example because its result is suspect."""
     proof: Signature
@@ -206,6 +213,9 @@ class Acceptance(Wire):
     """The class of the submission; absent where it named none."""
     fallback: FallbackTerms | None = None
     """What the fallback rule of its project means for the job; absent where there is none."""
+    objective: Name | None = None
+    """What the job prefers of its candidates; absent: the lowest cost. A reader that does not know it takes the lowest
+    cost, too."""
 
     @property
     def everywhere(self) -> tuple[Candidate, ...]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from queuebit_contracts.admission import (
     MOST_GATES,
+    OBJECTIVES,
     Acceptance,
     Candidate,
     FallbackTerms,
@@ -46,6 +47,7 @@ from queuebit_contracts.wire import Event
 
 __all__ = [
     "MOST_GATES",
+    "OBJECTIVES",
     "TERMINAL",
     "Acceptance",
     "Cancellation",

@@ -194,6 +194,16 @@ def _more_expensive(document: Document) -> None:
     document["groups"][0]["jobs"]["cost_rank"][0] = [1]
 
 
+def _another_objective(document: Document) -> None:
+    document["version"] = 4
+    names = document["backends"]["name"]
+    document["backends"] |= {"owed_us": [0] * len(names), "sessions": [0] * len(names)}
+    document["backends"]["out_since_us"] = [None] * len(names)
+    for group in document["groups"]:
+        own = {"session": None, "fallback": [0] * len(group["backends"]), "fallback_after_us": 0}
+        group.update(own, objective="time")
+
+
 def _full(document: Document) -> None:
     document["backends"]["taken"][0] = document["backends"]["queue_depth"][0]
 
@@ -237,6 +247,7 @@ def _with_priority(document: Document) -> None:
             lambda it: it.tamper(_another_sequence), "something else than its acceptance", id="a forged sequence"
         ),
         pytest.param(lambda it: it.tamper(_more_expensive), "something else than its acceptance", id="a forged cost"),
+        pytest.param(lambda it: it.tamper(_another_objective), "for the objective time", id="a forged objective"),
         pytest.param(lambda it: it.tamper(lambda d: d.update(version=2)), "not a snapshot", id="another version"),
         pytest.param(_of_backend("cirq"), "placed on cirq, and its decision gives it aer", id="another backend"),
         pytest.param(lambda it: it.alter(policy="fair-share/9"), "names the policy fair-share/9", id="another policy"),

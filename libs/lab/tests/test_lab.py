@@ -115,7 +115,7 @@ def test_every_job_is_placed_on_a_machine_that_fits_and_was_open() -> None:
 
 
 def _ours(it: Scenario) -> Outcome:
-    return simulate(it, partial(Platform, POLICY, it))
+    return simulate(it, partial(Platform, POLICY, None, it))
 
 
 def test_best_fidelity_has_the_best_and_least_busy_completes_sooner() -> None:

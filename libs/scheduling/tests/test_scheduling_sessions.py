@@ -125,12 +125,12 @@ def test_a_waiting_job_says_what_a_session_means_for_it(waits: Job, backend: Bac
 
 def plain_job(job: Job) -> Job:
     candidates = tuple(replace(it, fallback=0) for it in job.candidates)
-    return replace(job, session=None, fallback_after_us=0, candidates=candidates)
+    return replace(job, session=None, fallback_after_us=0, objective=None, candidates=candidates)
 
 
 @QUICK
 @given(snapshots())
-def test_without_sessions_and_fallback_the_bytes_and_the_decisions_are_those_of_the_policy_before(
+def test_without_sessions_fallback_and_objectives_the_bytes_and_the_decisions_are_those_of_the_policy_before(
     given_: Snapshot,
 ) -> None:
     jobs = [plain_job(it) for group in given_.groups for it in group.jobs]

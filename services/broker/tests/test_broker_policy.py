@@ -52,6 +52,7 @@ def says(decision: Decision, code: str, *facts: str) -> bool:
         ("a tenant's limit on shots holds", {"shots": 10_001, "backend": "aer"}, ["bad_shots"]),
         ("so does a backend's", {"shots": 9_000, "backend": "torino"}, ["bad_shots"]),
         ("a backend must exist", {"backend": "torin"}, ["unknown_backend"]),
+        ("an objective must exist", {"objective": "beauty"}, ["unknown_objective"]),
         ("a project may be kept from a backend", {"project": "sim", "backend": "torino"}, ["backend_not_allowed"]),
         ("a large source is refused unread", {"source": "x" * 1001}, ["circuit_too_large"]),
         ("a job may not cost more than its owner wants", {"max_cost": {"amount": "0.001"}}, ["max_cost_exceeded"]),

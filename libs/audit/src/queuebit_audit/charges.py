@@ -84,6 +84,8 @@ class Authorised(NamedTuple):
     """How long what it asked for must be out of service before it falls back."""
     fell_back: str | None = None
     """The label of a job that fell back at its admission, as JSON."""
+    objective: str | None = None
+    """What the job prefers of its candidates."""
 
     def bound(self, backend: str) -> Bound | None:
         """What is authorised on a backend; None where the job may not run."""
@@ -150,6 +152,7 @@ def authorised(data: Acceptance, accepted_us: int, sequence: int) -> Authorised:
         session=data.session,
         fallback_after_us=0 if rule is None or rule.decided else rule.after_s * 1_000_000,
         fell_back=label(rule.decided) if rule else None,
+        objective=data.objective,
     )
 
 

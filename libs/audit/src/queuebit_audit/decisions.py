@@ -201,6 +201,8 @@ def _differs_from_acceptance(history: History, job: Job) -> Iterator[str]:
         yield "it was decided from something else than its acceptance"
     if job.session not in (None, authorised.session):
         yield f"it was decided with the priority of {_session(job.session)}, and was accepted for another"
+    if job.objective not in (None, authorised.objective):  # a scheduler before objectives decided without
+        yield f"it was decided for the objective {job.objective}, and was accepted for {authorised.objective or 'none'}"
 
 
 def _session(name: str | None) -> str:

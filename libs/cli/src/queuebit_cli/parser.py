@@ -106,6 +106,9 @@ def _submit(words: Group) -> None:
         action="store_false",
         help="wait for what it asks for, whatever the fallback rule of its project says",
     )
+    submit.add_argument(
+        "--objective", metavar="O", help="what it prefers of its backends: cost, time, fidelity or balanced (cost)"
+    )
     submit.add_argument("--max-cost", metavar="1.50", help="refuse the job if it could cost more")
     submit.add_argument("--key", metavar="K", help="idempotency key: the same key and content is the same job")
     submit.add_argument("--purpose", default="interactive", metavar="TEXT", help="the purpose; not empty (interactive)")

@@ -22,7 +22,7 @@ def explanation_lines(row: _Row, out: Output) -> list[str]:
     lines = wrapped(visible(head), out.room)
     if "unexplained" in row:
         return [*lines, *wrapped(visible(str(row["unexplained"])), out.room, "  ")]
-    for sentence in (_turn(row), f"{_fallback(row)}{row['backend']}: {row['decided']}."):
+    for sentence in (_turn(row), f"{_fallback(row)}{_objective(row)}{row['backend']}: {row['decided']}."):
         lines += wrapped(visible(sentence), out.room, "  ")
     return [*lines, "", *_indented(out, _backends(row["backends"])), "", *_indented(out, _tenants(row["tenants"]))]
 
@@ -32,6 +32,11 @@ def _fallback(row: _Row) -> str:
     if "instead_of" not in row:
         return ""
     return f"It fell back: {' and '.join(row['instead_of'])} out of service since {moment(row['out_since'])}. "
+
+
+def _objective(row: _Row) -> str:
+    """What the job prefers, as a sentence; empty if it says nothing."""
+    return f"Its objective is {row['objective']}. " if "objective" in row else ""
 
 
 def _turn(row: _Row) -> str:

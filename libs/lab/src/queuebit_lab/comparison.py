@@ -34,7 +34,10 @@ POLICIES: Mapping[str, _Create] = {
     "best-fidelity": lambda _, estimate: Immediate("best fidelity", best_fidelity, estimate),
     "qos": lambda _, estimate: Immediate("QOS", qos(), estimate),
     "nsga2": _nsga,
-    "ours": lambda it, estimate: Platform(POLICY, it, estimate),
+    "ours": partial(Platform, POLICY, None),
+    "ours-time": partial(Platform, POLICY, "time"),
+    "ours-balanced": partial(Platform, POLICY, "balanced"),
+    "ours-fidelity": partial(Platform, POLICY, "fidelity"),
 }
 """By the word that names a policy on the command line."""
 
@@ -55,6 +58,7 @@ class Comparison:
         """Return canonical JSON: the same seed gives the same bytes. It has no time of the computation."""
         it = self.scenario
         content = {
+            "ours": POLICY.name,
             "scenario": it.name,
             "fleet": it.fleet,
             "machines": [machine.name for machine in it.machines],

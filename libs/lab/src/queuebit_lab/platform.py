@@ -42,8 +42,9 @@ class Platform:
 
     every_us = 0
 
-    def __init__(self, policy: Policy, it: Scenario, estimate: Estimate, name: str = "") -> None:
-        self.name = name or policy.name
+    def __init__(self, policy: Policy, objective: str | None, it: Scenario, estimate: Estimate) -> None:
+        self.name = f"ours, {objective or 'cost'}"
+        self._objective = objective
         self._policy = policy
         self._estimate = estimate
         self._names = [machine.name for machine in it.machines]
@@ -89,7 +90,15 @@ class Platform:
             Candidate(self._names[machine], run_us, ppm, costs.index(cents(run_us)))
             for machine, run_us, ppm in estimates
         )
-        return Job(work.tenant, f"j{work.number}", work.number, work.arrived_us, f"c{work.circuit}", candidates)
+        return Job(
+            work.tenant,
+            f"j{work.number}",
+            work.number,
+            work.arrived_us,
+            f"c{work.circuit}",
+            candidates,
+            objective=self._objective,
+        )
 
     def _snapshot(self, at_us: int, seen: Sequence[Seen]) -> Snapshot | None:
         backends = tuple(

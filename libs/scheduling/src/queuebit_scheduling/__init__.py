@@ -4,6 +4,7 @@ from queuebit_scheduling.codec import MEDIA_TYPE, decode, encode
 from queuebit_scheduling.contact import Contact, ContactLimits, change, is_silent
 from queuebit_scheduling.explain import Explanation, Unexplained, explain, explain_stored
 from queuebit_scheduling.fallback import due_us
+from queuebit_scheduling.objectives import OBJECTIVES
 from queuebit_scheduling.plan import Cycle, FellBack, Place, Policy, Step, Target, Turn, plan
 from queuebit_scheduling.policy import POLICY, FairShare
 from queuebit_scheduling.reasons import Waiting, waiting, why_placed, why_waiting
@@ -24,6 +25,7 @@ from queuebit_scheduling.usage import PERIOD_US, Served, micros, moment_of, peri
 
 __all__ = [
     "MEDIA_TYPE",
+    "OBJECTIVES",
     "PERIOD_US",
     "POLICIES",
     "POLICY",

@@ -1,5 +1,5 @@
-"""The stored form of a snapshot: canonical JSON, version 1; version 2 if it has sessions, and 3 if it has a fallback
-or a backend that is out of service.
+"""The stored form of a snapshot: canonical JSON, version 1; version 2 if it has sessions, 3 if it has a fallback or a
+backend that is out of service, and 4 if a job has an objective.
 
 Each table is an object of columns with the names of the fields. Equal snapshots have equal bytes; a placement refers to
 the digest of the bytes.
@@ -75,16 +75,19 @@ class _Group(_Table):
     fallback: list[_Whole] | None = None
     """For each backend, its place in the fallback of the jobs; 0: they asked for it."""
     fallback_after_us: _Whole | None = None
+    objective: str | None = None
+    """What the jobs prefer of their candidates."""
     jobs: _Jobs
 
 
 class Document(_Table):
     """A stored snapshot. Version 2 has in addition `owed_us` and `sessions` of backends, and `session` of groups.
 
-    Version 3 has these, too, and `out_since_us` of backends, and `fallback` and `fallback_after_us` of groups.
+    Version 3 has these, too, and `out_since_us` of backends, and `fallback` and `fallback_after_us` of groups. Version
+    4 has all of these, and `objective` of groups.
     """
 
-    version: Literal[1, 2, 3]
+    version: Literal[1, 2, 3, 4]
     policy: str
     at_us: _Whole
     limit: _Positive
@@ -137,11 +140,14 @@ def _add_later_columns(document: dict[str, Any], snapshot: Snapshot) -> None:  #
         document["backends"]["sessions"] = [it.sessions for it in backends]
         for group, it in zip(document["groups"], snapshot.groups, strict=True):
             group["session"] = it.jobs[0].session
-    if version == _FALLBACK:
+    if version >= _FALLBACK:
         document["backends"]["out_since_us"] = [it.out_since_us for it in backends]
         for group, it in zip(document["groups"], snapshot.groups, strict=True):
             group["fallback"] = [candidate.fallback for candidate in it.jobs[0].candidates]
             group["fallback_after_us"] = it.jobs[0].fallback_after_us
+    if version >= _OBJECTIVE:
+        for group, it in zip(document["groups"], snapshot.groups, strict=True):
+            group["objective"] = it.jobs[0].objective
 
 
 def decode(content: bytes) -> Snapshot:
@@ -153,16 +159,18 @@ def decode(content: bytes) -> Snapshot:
     try:
         return _snapshot(Document.model_validate_json(content))
     except ValueError as error:  # pydantic's errors too
-        raise Malformed(f"not a snapshot of version 1 to 3: {error!s:.300}") from error
+        raise Malformed(f"not a snapshot of version 1 to 4: {error!s:.300}") from error
 
 
-_SESSIONS, _FALLBACK = 2, 3
+_SESSIONS, _FALLBACK, _OBJECTIVE = 2, 3, 4
 """The versions that have these."""
 
 
 def _version(snapshot: Snapshot) -> int:
     """The lowest version that has everything in a snapshot."""
     first = [it.jobs[0] for it in snapshot.groups]
+    if any(it.objective is not None for it in first):
+        return _OBJECTIVE
     if any(it.out_since_us is not None for it in snapshot.backends) or any(
         job.fallback_after_us or any(it.fallback for it in job.candidates) for job in first
     ):
@@ -241,5 +249,5 @@ def _read_group(group: _Group) -> CandidateGroup:
         tuple(Candidate(*row) for row in zip(group.backends, *columns, places, strict=True)) for columns in figures
     ]
     rows = zip(jobs.job, jobs.sequence, jobs.accepted_us, jobs.size, candidates, strict=True)
-    rest = group.session, group.fallback_after_us or 0
+    rest = group.session, group.fallback_after_us or 0, group.objective
     return CandidateGroup(tuple(Job(group.tenant, *row, *rest) for row in rows), group.waiting)

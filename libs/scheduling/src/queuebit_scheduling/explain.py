@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from queuebit_kernel import Fault, Malformed, rfc3339
 from queuebit_scheduling.codec import decode
+from queuebit_scheduling.objectives import BALANCE_US
 from queuebit_scheduling.plan import Choice, FellBack, Policy, Step, Target, Turn
 from queuebit_scheduling.reasons import unanswered
 from queuebit_scheduling.registry import POLICIES
@@ -18,6 +19,7 @@ from queuebit_scheduling.usage import moment_of
 __all__ = ["Considered", "Contender", "Explanation", "Unexplained", "explain", "explain_stored"]
 
 _ONLY = "only"
+_MINUTES = BALANCE_US * 10_000 // 60_000_000
 
 _WHY_CHOSEN = {
     _ONLY: "it was the only candidate with a free place",
@@ -27,7 +29,28 @@ _WHY_CHOSEN = {
     "success": "it had the highest estimated success probability, among candidates with equal cost and completion",
     "name": "its name is first in alphabetical order, among candidates that are otherwise equal",
 }
+_WHY_CHOSEN_BY = {
+    "time": {
+        "completion": "it was expected to complete the job first, among its candidates with a free place",
+        "cost": "it was the cheapest, among candidates with equal completion",
+        "success": "it had the highest estimated success probability, among candidates with equal completion and cost",
+    },
+    "fidelity": {
+        "success": "it had the highest estimated success probability, among its candidates with a free place",
+        "cost": "it was the cheapest, among candidates with equal success probability",
+        "completion": "it was expected to complete the job first, among candidates with equal success probability and "
+        "cost",
+    },
+    "balanced": {
+        "balance": f"its expected completion, plus {_MINUTES} minutes for each percentage point of success probability "
+        "below 100, was the least, among its candidates with a free place",
+        "cost": "it was the cheapest, among candidates with equal balance of completion and success probability",
+        "completion": "it was expected to complete the job first, among candidates with equal balance and cost",
+    },
+}
+"""The sentences that differ with the objective of the job."""
 _WHY_NOT = {
+    "balance": "its completion and success probability together are worse",
     "fallback": "it comes later in the fallback",
     "cost": "it costs more",
     "completion": "it is expected to complete the job later",
@@ -99,6 +122,8 @@ class Explanation:
     """Whether the job was placed for the priority of its session, and not in the turn of its tenant."""
     fallback: FellBack | None = None
     """The backends that the job asked for and that are out of service, if it was placed on its fallback."""
+    objective: str | None = None
+    """What the job prefers, if it says so."""
 
     def document(self, viewer: str | None = None) -> dict[str, JsonValue]:
         """Return the explanation as JSON.
@@ -122,6 +147,7 @@ class Explanation:
             "decided": self.decided,
             **(session if self.session is not None else {}),
             **({} if self.fallback is None else _fallback(self.fallback)),
+            **({} if self.objective is None else {"objective": self.objective}),
         }
 
 
@@ -191,8 +217,9 @@ def _explanation(policy: Policy, snapshot: Snapshot, step: Step, position: int) 
     job = _job(snapshot, step.place.job)
     chosen = next(it for it in step.targets if it.candidate.backend == step.place.backend)
     others = [it for it in step.targets if it is not chosen]
-    rules = [_rule(policy.choice, chosen, it) for it in others if it.free]
-    names = [name for name, _ in policy.choice]
+    choice = policy.choice(job.objective)
+    rules = [_rule(choice, chosen, it) for it in others if it.free]
+    names = [name for name, _ in choice]
     rule = max(rules, key=names.index, default=_ONLY)
     return Explanation(
         tenant=job.tenant,
@@ -204,13 +231,20 @@ def _explanation(policy: Policy, snapshot: Snapshot, step: Step, position: int) 
         position=position,
         waiting=_waiting(snapshot),
         contenders=tuple(map(_contender, sorted(step.turns, key=lambda it: (it.rank, it.tenant.name)))),
-        considered=(_considered(chosen, ""), *(_considered(it, _why_not(policy.choice, chosen, it)) for it in others)),
+        considered=(_considered(chosen, ""), *(_considered(it, _why_not(choice, chosen, it)) for it in others)),
         rule=rule,
-        decided=_WHY_CHOSEN.get(rule, f"the rule {rule!r} decided"),
+        decided=_decided(rule, job.objective),
         session=job.session,
         runs_first=step.session is not None,
         fallback=step.place.fallback,
+        objective=job.objective,
     )
+
+
+def _decided(rule: str, objective: str | None) -> str:
+    """Return a rule as a sentence."""
+    sentences = {**_WHY_CHOSEN, **_WHY_CHOSEN_BY.get(objective or "", {})}
+    return sentences.get(rule, f"the rule {rule!r} decided")
 
 
 def _rule(choice: Choice, chosen: Target, other: Target) -> str:

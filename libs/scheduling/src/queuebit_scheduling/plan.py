@@ -103,9 +103,8 @@ class Policy(Protocol):
         """Name and version. Must change if a snapshot may lead to another decision."""
         ...
 
-    @property
-    def choice(self) -> Choice:
-        """The rule that chooses one of the free candidates of a job."""
+    def choice(self, objective: str | None) -> Choice:
+        """Return the rule that chooses one of the free candidates of a job, by what the job prefers."""
         ...
 
     def free(self, backend: BackendCapacity, *, first: bool = False) -> int:
@@ -153,7 +152,8 @@ class Policy(Protocol):
         ...
 
     def group(self, job: Job) -> Hashable:
-        """Return the group of a job. Jobs of one group have the same tenant, candidates, session and fallback."""
+        """Return the group of a job. Jobs of one group have the same tenant, candidates, session, fallback
+        and objective."""
         ...
 
     def order(self, job: Job) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Chooses the next job and its backend: weighted fair share over tenants; the cheapest backend, then the soonest.
+"""Chooses the next job and its backend: weighted fair share over tenants; then what the job prefers of its backends.
 
 While all backends that a job asks for are out of service, it runs on its fallback (`fallback`).
 
@@ -14,11 +14,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from queuebit_scheduling.fallback import answers, fell_back, usable
+from queuebit_scheduling.objectives import OBJECTIVES
 from queuebit_scheduling.plan import Choice, Group, Place, Step, Target, Turn
 from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Snapshot, Tenant
 from queuebit_scheduling.usage import period_of
 
-__all__ = ["BURST_US", "NEAR_JOBS", "NEAR_US", "POLICY", "SESSION_PARTS", "SNAPSHOT_JOBS", "FairShare"]
+__all__ = [
+    "BURST_US",
+    "NEAR_JOBS",
+    "NEAR_US",
+    "POLICY",
+    "SESSION_PARTS",
+    "SNAPSHOT_JOBS",
+    "FairShare",
+]
 
 SNAPSHOT_JOBS = 64
 """The most jobs in a snapshot: twice as many as a cycle places."""
@@ -45,21 +54,18 @@ class FairShare:
        received, with decay, plus the expected run time of outstanding jobs. Cost is the shortest expected run time of
        the job minus its waiting time, so that no job waits forever because of its size.
     4. The tenant's first such job by `order` is placed: the oldest.
-    5. It is placed on the first free candidate by `choice`: the cheapest, then the soonest. Its candidates are those
-       that it asked for. While all of these are out of service, and have been for as long as its project allows, they
-       are those of its fallback that answer, in their order.
+    5. It is placed on the first free candidate by its objective (`objectives`): by default the cheapest, then the
+       soonest. Its candidates are those that it asked for. While all of these are out of service, and have been for as
+       long as its project allows, they are those of its fallback that answer, in their order.
     6. The next decision includes this placement. Repeat from 2 up to the limit of the cycle, or until the next tenant
        may have a job that is not in the snapshot.
     """
 
-    name = "fair-share/5"
-    choice: Choice = (
-        ("fallback", lambda it: it.candidate.fallback),
-        ("cost", lambda it: it.candidate.cost_rank),
-        ("completion", lambda it: it.completion_us),
-        ("success", lambda it: -it.candidate.esp_ppm),
-        ("name", lambda it: it.candidate.backend),
-    )
+    name = "fair-share/6"
+
+    def choice(self, objective: str | None) -> Choice:
+        """Return the rules of an objective; those of `cost` for none, and for one that this version does not know."""
+        return OBJECTIVES.get(objective or "", OBJECTIVES["cost"])
 
     def free(self, backend: BackendCapacity, *, first: bool = False) -> int:
         """Return how many more jobs can be placed on a backend; 0 while it does not answer."""
@@ -96,9 +102,9 @@ class FairShare:
         return learned_us or max(1, promised_us)
 
     def group(self, job: Job) -> Hashable:
-        """Return tenant, session, candidates and fallback: jobs of different groups can be placed independently."""
+        """Return tenant, session, candidates, fallback and objective: groups can be placed independently."""
         candidates = tuple((it.backend, it.fallback) for it in job.candidates)
-        return job.tenant, job.session, candidates, job.fallback_after_us
+        return job.tenant, job.session, candidates, job.fallback_after_us, job.objective
 
     def order(self, job: Job) -> tuple[int, ...]:
         """Oldest first."""
@@ -210,7 +216,10 @@ class _Cycle:
         turn = min(first or turns, key=lambda it: (it.rank, it.tenant.name))
         if turn.job is None:
             return None
-        targets, choice = [self._target(turn.job, it) for it in self._usable(turn.job)], self._policy.choice
+        targets, choice = (
+            [self._target(turn.job, it) for it in self._usable(turn.job)],
+            self._policy.choice(turn.job.objective),
+        )
         chosen = min((it for it in targets if it.free), key=lambda it: tuple(rule(it) for _, rule in choice))
         counted = self._counted(turn.job)
         self._take(turn.tenant, turn.job, chosen, counted)

@@ -33,5 +33,11 @@ class _Version4(FairShare):
     name = "fair-share/4"
 
 
-POLICIES = by_name([POLICY, _Version4(), _Version3()])
+class _Version5(FairShare):
+    """The policy before objectives. Without an objective the rules are the same, and its snapshots have none."""
+
+    name = "fair-share/5"
+
+
+POLICIES = by_name([POLICY, _Version5(), _Version4(), _Version3()])
 """The policies of this version."""

@@ -112,6 +112,8 @@ class Job:
     """The open session that gives it priority; the job then has one candidate, the backend of the session."""
     fallback_after_us: int = 0
     """How long all candidates that it asked for must be out of service before it runs on its fallback."""
+    objective: str | None = None
+    """What it prefers of its candidates: see `OBJECTIVES` of `policy`; None: the lowest cost."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "candidates", _sorted(self.candidates, lambda it: it.backend))
@@ -123,8 +125,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class CandidateGroup:
-    """Waiting jobs of one tenant with the same candidates, session and fallback: if the first cannot be placed, none
-    can."""
+    """Waiting jobs of one tenant with the same candidates, session, fallback and objective: if the first cannot be
+    placed, none can."""
 
     jobs: tuple[Job, ...]
     """The first jobs in the order of the policy."""

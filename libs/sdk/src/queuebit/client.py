@@ -103,6 +103,7 @@ class AsyncClient:
         label: str | None = None,
         session: str | None = None,
         fallback: bool = True,
+        objective: str | None = None,
         parameters: Mapping[Any, Any] | None = None,
         observables: Sequence[object] = (),
         outputs: Sequence[str] | None = None,
@@ -127,6 +128,8 @@ class AsyncClient:
             label: a display name; default: the name of the file or of Qiskit's circuit.
             session: the id of an open session; `Client.session` opens one, and submits to it.
             fallback: whether the fallback rule of its project applies; False: it waits for what it asks for.
+            objective: what it prefers of the backends that it may run on: "cost" (default), "time", "fidelity" or
+                "balanced", which takes a later completion for a higher estimated success probability.
             parameters: values for the `input`s that the circuit declares, by name.
             observables: estimate these, such as "ZZ" or {"XI": 0.5, "ZZ": 1}, instead of returning counts.
             outputs: any of `counts`, `memory` (shot by shot) and `quasi` (shares with standard errors).
@@ -158,6 +161,7 @@ class AsyncClient:
             workload_class=workload_class,
             session=session or os.environ.get(_IN_SESSION),
             fallback=fallback,
+            objective=objective,
         )
 
     async def map(

@@ -63,6 +63,7 @@ def submission(
     workload_class: str | None = None,
     session: str | None = None,
     fallback: bool = True,
+    objective: str | None = None,
     rerun_of: str | None = None,
     sign: Callable[[Json], Signature] | None = None,
 ) -> JobSubmitted:
@@ -94,6 +95,7 @@ def submission(
         workload_class=None if workload_class is None else plain_name("class", workload_class),
         session=None if session is None else plain_name("session", session),
         fallback=None if fallback else False,
+        objective=None if objective is None else plain_name("objective", objective),
         rerun_of=rerun_of,
         proof=UNSIGNED,
     )
@@ -128,6 +130,7 @@ def repeated(credential: Credential, asked: Submission, max_cost: Amount | None)
         tags=asked.tags or (),
         workload_class=asked.workload_class,
         fallback=asked.fallback is not False,
+        objective=asked.objective,
         rerun_of=asked.job,
     )
 
@@ -141,8 +144,8 @@ def content_digest(asked: Submission) -> str:
 
 
 def work_digest(asked: Submission) -> str:
-    """A digest of what is run: as `content_digest`, without the key, and without tags and the highest cost."""
-    without = {"proof", "label", "key", "job", "tags", "workload_class", "max_cost", "session", "rerun_of"}
+    """A digest of what is run: as `content_digest`, without the key, and without tags, objective and highest cost."""
+    without = {"proof", "label", "key", "job", "tags", "workload_class", "max_cost", "session", "objective", "rerun_of"}
     return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude=without))
 
 

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from queuebit_scheduling import (
+    OBJECTIVES,
     PERIOD_US,
     POLICY,
     BackendCapacity,
@@ -97,4 +98,6 @@ def _jobs(draw: st.DrawFn, order: int, tenants: list[Tenant], most_us: int, *, f
     after_us = draw(st.integers(0, 10)) if asked < len(names) else 0
     owner, size = draw(st.sampled_from(tenants)).name, draw(st.sampled_from(_SIZES))
     session = draw(st.sampled_from((None, "s1", "s2"))) if len(candidates) == 1 else None
-    return Job(owner, f"j{order}", order, NOW_US - draw(_FIGURES), size, tuple(candidates), session, after_us)
+    objective = draw(st.sampled_from((None, None, *OBJECTIVES)))
+    accepted_us = NOW_US - draw(_FIGURES)
+    return Job(owner, f"j{order}", order, accepted_us, size, tuple(candidates), session, after_us, objective)

@@ -9,7 +9,7 @@ from queuebit_broker.sessions import KnownSession
 from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_contracts.backend import KINDS, Kind, Registration
 from queuebit_contracts.delegations import Authority
-from queuebit_contracts.job import Submission
+from queuebit_contracts.job import OBJECTIVES, Submission
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.tenants import Project, Tenant
 from queuebit_contracts.wire import Payload, Reason
@@ -186,9 +186,12 @@ def about_source(circuit: Payload, max_bytes: int) -> Iterator[Reason]:
 
 
 def about_choice(request: Request, snapshot: Snapshot, project: Project | None) -> Iterator[Reason]:
-    """Yield a reason for a backend that a job names and may not use."""
+    """Yield a reason for a backend that a job names and may not use, and for an unknown objective."""
     asked = request.submission
     yield from about_backend(named(asked, snapshot.session), asked.project, snapshot.backends, project)
+    if asked.objective not in (None, *OBJECTIVES):
+        text = f"there is no objective {asked.objective}: choose one of {', '.join(OBJECTIVES)}"
+        yield Reason(code="unknown_objective", text=text)
 
 
 def about_backend(

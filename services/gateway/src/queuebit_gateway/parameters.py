@@ -58,6 +58,7 @@ FIELDS: Final[Mapping[str, Schema]] = {
         ("seed", {"type": "integer", "minimum": 0}),
         ("workload_class", {"type": "string"}),
         ("fallback", {"type": "boolean"}),
+        ("objective", {"type": "string"}),
         ("tag", {"type": "array", "items": {"type": "string"}, "maxItems": 8}),
     )
 }

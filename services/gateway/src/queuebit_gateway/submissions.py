@@ -65,6 +65,8 @@ class SubmitBody(Body):
     """The open session that it belongs to."""
     fallback: bool = True
     """False: it waits for what it asks for, whatever the fallback rule of its project says."""
+    objective: str | None = None
+    """What it prefers of the backends that it may run on: `cost` (the default), `time`, `fidelity` or `balanced`."""
 
 
 class SignedBody(Body):
@@ -185,6 +187,7 @@ class Submissions:
             workload_class=asked.workload_class,
             session=asked.session,
             fallback=asked.fallback,
+            objective=asked.objective,
             sign=caller.signer,
         )
 

@@ -100,6 +100,7 @@ class AcceptedJob:
             size=intern(size_of(data.profile.qubits, data.profile.depth, paid_shots)),
             candidates=_candidates(data),
             fallback_after_us=0 if rule is None or rule.decided else rule.after_s * 1_000_000,
+            objective=intern(data.objective) if data.objective else None,
         )
         return cls(
             job=job,

@@ -74,6 +74,7 @@ def _wanted(args: Namespace, flag: Flag | None) -> list[Wanted]:
         "workload_class": args.workload_class,
         "session": args.session,
         "fallback": args.fallback,
+        "objective": args.objective,
         **processing_in(args),
     }
     wanted = []

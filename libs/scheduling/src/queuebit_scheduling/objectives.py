@@ -1,0 +1,34 @@
+"""What a job prefers of its candidates: rules in integers, each with a name.
+
+An objective orders the free candidates of a job. It changes neither whose job is next nor where a job may run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from queuebit_scheduling.plan import Choice
+
+__all__ = ["BALANCE_US", "OBJECTIVES"]
+
+BALANCE_US = 12_000
+"""What a millionth of success probability is worth to a balanced job: two minutes for each percentage point. With one
+rate for all jobs, no other choice for each job has both a sooner mean completion and a higher mean probability."""
+
+_FALLBACK: Choice = (("fallback", lambda it: it.candidate.fallback),)
+_COST: Choice = (("cost", lambda it: it.candidate.cost_rank),)
+_COMPLETION: Choice = (("completion", lambda it: it.completion_us),)
+_SUCCESS: Choice = (("success", lambda it: -it.candidate.esp_ppm),)
+_BALANCE: Choice = (("balance", lambda it: it.completion_us - BALANCE_US * it.candidate.esp_ppm),)
+_NAME: Choice = (("name", lambda it: it.candidate.backend),)
+
+OBJECTIVES: Mapping[str, Choice] = MappingProxyType(
+    {
+        "cost": (*_FALLBACK, *_COST, *_COMPLETION, *_SUCCESS, *_NAME),
+        "time": (*_FALLBACK, *_COMPLETION, *_COST, *_SUCCESS, *_NAME),
+        "fidelity": (*_FALLBACK, *_SUCCESS, *_COST, *_COMPLETION, *_NAME),
+        "balanced": (*_FALLBACK, *_BALANCE, *_COST, *_COMPLETION, *_NAME),
+    }
+)
+"""What a job can prefer: the rules that compare its free candidates, in this order. `cost` is the default."""
