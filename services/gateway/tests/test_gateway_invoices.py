@@ -92,6 +92,15 @@ async def test_an_invoice_comes_as_a_pdf(
         assert shown in text, text
 
 
+async def test_an_invoice_of_very_many_lines_is_not_drawn_here(
+    app: ASGIApp, invoiced: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queuebit_gateway.invoices._MOST_DRAWN", 0)
+    answer = await send(app, "GET", f"/v1/invoices/{invoiced.number}.pdf")
+    assert (answer.status, answer.json()["code"]) == (422, "too_many_lines")
+    assert (await send(app, "GET", f"/v1/invoices/{invoiced.number}?format=csv")).status == 200
+
+
 async def test_a_form_that_does_not_exist_and_a_pdf_of_another_tenant_are_refused(
     app: ASGIApp, invoiced: Document
 ) -> None:

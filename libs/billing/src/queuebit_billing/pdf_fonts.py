@@ -26,6 +26,7 @@ _KANA: Final = ((0x3040, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9D))
 _HANGUL: Final = ((0x1100, 0x11FF), (0x3130, 0x318F), (0xAC00, 0xD7A3))
 _IDEOGRAPHS: Final = ((0x3000, 0x303F), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0xFF00, 0xFF65))
 _ALL: Final = (*_KANA, *_HANGUL, *_IDEOGRAPHS)
+_FOLDER: Final = files("font_roboto").joinpath("files")
 _EMBEDDED: Final = "Roboto"
 _BOLD: Final = "Roboto-Bold"
 
@@ -74,10 +75,9 @@ def _within(character: str, ranges: tuple[tuple[int, int], ...]) -> bool:
 @cache
 def _embedded() -> frozenset[int]:
     """Register the font that is embedded; return the characters that it has."""
-    folder = files("font_roboto").joinpath("files")
-    regular = TTFont(_EMBEDDED, str(folder.joinpath("Roboto-Regular.ttf")))
+    regular = TTFont(_EMBEDDED, str(_FOLDER.joinpath("Roboto-Regular.ttf")))
     pdfmetrics.registerFont(regular)
-    pdfmetrics.registerFont(TTFont(_BOLD, str(folder.joinpath("Roboto-Bold.ttf"))))
+    pdfmetrics.registerFont(TTFont(_BOLD, str(_FOLDER.joinpath("Roboto-Bold.ttf"))))
     return frozenset(regular.face.charToGlyph)
 
 

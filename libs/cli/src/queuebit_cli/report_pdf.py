@@ -27,8 +27,12 @@ def report_pdf(report: Report) -> bytes:
     try:
         from reportlab.lib.pagesizes import A4
         from reportlab.platypus import Paragraph, SimpleDocTemplate
+
+        import queuebit_billing.pdf_fonts  # noqa: F401  # its font is of the same extra
     except ImportError:
-        text = "a report as PDF needs ReportLab: `pip install 'queuebit-cli[pdf]'`, or use --format html and print it"
+        text = (
+            "a report as PDF needs its packages: `pip install 'queuebit-cli[pdf]'`, or use --format html and print it"
+        )
         raise Stop(Exit.USAGE, text) from None
     styles = _styles()
     period = f"{report.period.since:%Y-%m-%d} to {report.period.until:%Y-%m-%d} (not included), UTC"
