@@ -11,11 +11,13 @@ from queuebit_cli.output import Output
 from queuebit_stack.bootstrap import default_price_book
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
+from queuebit_stack.stack import running_stack
+from queuebit_stack.warehouse import analyst_of, records
 
 if TYPE_CHECKING:
     from queuebit_pricing import PriceBook
 
-__all__ = ["check", "diff", "show"]
+__all__ = ["check", "diff", "shadow", "show"]
 
 
 def check(args: Namespace, out: Output) -> Exit:
@@ -56,6 +58,28 @@ def diff(args: Namespace, out: Output) -> Exit:
             "old rows back, end them with valid_until, and add rows with new ids; another currency needs another stack",
         )
     return Exit.DIFFERS if found else Exit.DONE
+
+
+def shadow(args: Namespace, out: Output) -> Exit:
+    """Rate the usage of the last days by the book in force and by a draft; nothing is charged."""
+    from queuebit_cli.price_shadow import BILLED
+    from queuebit_cli.price_shadow import shadow as both
+    from queuebit_pricing import Unpriced
+
+    home = Home(args.home)
+    own, draft = _load(str(_own(args))), _load(args.draft)
+    if own.currency != draft.currency:
+        raise Stop(Exit.USAGE, f"{args.draft} is in {draft.currency} and the book in force in {own.currency}")
+    until = datetime.now(UTC).timestamp()
+    values = {"since": f"{until - 86_400 * args.days:f}", "until": f"{until:f}"}
+    try:
+        found = both(records(running_stack(home), analyst_of(home), BILLED, values), own, draft)
+    except Unpriced as error:
+        raise Stop(Exit.REFUSED, str(error)) from error
+    days = _count(args.days, "day")
+    out.say(f"edition {own.version} and {draft.version}, in {own.currency}: jobs that were billed in the last {days}")
+    out.rows(found, none="no job was billed", shown=lambda rows: rows)
+    return Exit.DIFFERS if any(it["change"] != "0" or it["unpriced"] for it in found) else Exit.DONE
 
 
 def show(args: Namespace, out: Output) -> Exit:
