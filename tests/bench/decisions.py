@@ -1,4 +1,4 @@
-"""A decision of the scheduler for 10,000 waiting jobs and 50 backends, in memory: few tenants, and many."""
+"""A decision of the scheduler for 10,000 waiting jobs and 50 backends, in memory: few tenants, many, and objectives."""
 
 from __future__ import annotations
 
@@ -24,22 +24,27 @@ CYCLE = 32
 def measure_decisions(report: Report, jobs: int = 10_000) -> None:
     """Snapshot, its stored form and digest, and the plan of one cycle."""
     now = NOON + timedelta(seconds=5)
-    for tenants, floor_ms in ((10, 250), (1000, 100)):
-        state = _state(jobs, tenants, now)
+    for tenants, floor_ms, objective in ((10, 250, None), (10, 250, "balanced"), (1000, 100, None)):
+        state = _state(jobs, tenants, now, objective)
         took = [_cycle_ms(state, now) for _ in range(7)]
         what = f"{CYCLE} placements: {jobs:,} jobs, {len(BACKENDS)} backends, {tenants:,} tenants"
+        what += f", {objective}" if objective else ""
         report.add(what, f"{percentile(took, 0.5):.1f} ms", f"floor: {floor_ms} ms")
 
 
-def _state(jobs: int, tenants: int, now: datetime) -> State:
+def _state(jobs: int, tenants: int, now: datetime, objective: str | None) -> State:
     state = State(8)
     for number, name in enumerate(BACKENDS, start=1):
         data = Registration(backend=name, stack="aer", vendor="bench", kind="simulator", qubits=30, max_shots=10**6)
         state.evolve(BackendRegistered(source="qb/bench", data=data), number, now)
-    candidates = tuple(Candidate(backend=name, price="p", hold="0.01", qpu_us=1000) for name in BACKENDS)
+    candidates = tuple(
+        Candidate(backend=name, price="p", hold="0.01", qpu_us=1000, esp_ppm=900_000 + number)
+        for number, name in enumerate(BACKENDS)
+    )
     for number in range(jobs):
         event = accepted(f"j{number}", tenant=f"t{number % tenants}")
-        event = event.model_copy(update={"data": event.data.model_copy(update={"candidates": candidates})})
+        changes = {"candidates": candidates, "objective": objective}
+        event = event.model_copy(update={"data": event.data.model_copy(update=changes)})
         state.evolve(event, 100 + number, now)
     return state
 

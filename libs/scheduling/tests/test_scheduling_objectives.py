@@ -57,7 +57,9 @@ def explained(given_: Snapshot) -> Explanation:
         pytest.param("cost", "cheap", "cost", id="cost"),
         pytest.param("time", "soon", "completion", id="time"),
         pytest.param("fidelity", "good", "success", id="fidelity"),
-        pytest.param("balanced", "good", "balance", id="balanced: ten minutes' worth of probability for seven minutes"),
+        pytest.param(
+            "balanced", "good", "balance", id="balanced: fifteen minutes' worth of probability for seven minutes"
+        ),
         pytest.param("surprise", "cheap", "cost", id="of a later version: the cheapest"),
     ],
 )
@@ -68,15 +70,15 @@ def test_the_objective_decides_among_free_candidates(objective: str | None, back
 
 
 def test_a_queue_in_front_of_the_better_device_changes_a_balanced_choice() -> None:
-    assert explained(snapshot("balanced", CHEAP, SOON, GOOD, backlogs={"good": 4 * MINUTE_US})).backend == "soon"
-    assert explained(snapshot("fidelity", CHEAP, SOON, GOOD, backlogs={"good": 4 * MINUTE_US})).backend == "good"
+    assert explained(snapshot("balanced", CHEAP, SOON, GOOD, backlogs={"good": 9 * MINUTE_US})).backend == "soon"
+    assert explained(snapshot("fidelity", CHEAP, SOON, GOOD, backlogs={"good": 9 * MINUTE_US})).backend == "good"
 
 
-def test_two_minutes_are_worth_a_percentage_point() -> None:
-    near, far = Candidate("near", MINUTE_US, 700_000), Candidate("far", 3 * MINUTE_US, 710_000)
+def test_three_minutes_are_worth_a_percentage_point() -> None:
+    near, far = Candidate("near", MINUTE_US, 700_000), Candidate("far", 4 * MINUTE_US, 710_000)
     found = explained(snapshot("balanced", near, far))
     assert (found.backend, found.rule) == ("near", "completion")  # of equal balance: the sooner one
-    assert "2 minutes" in explained(snapshot("balanced", SOON, GOOD)).decided
+    assert "3 minutes" in explained(snapshot("balanced", SOON, GOOD)).decided
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

@@ -18,6 +18,13 @@ def lab_commands(lab: Group) -> None:
     schedule.add_argument("--policies", type=names, metavar="LIST", help="only these (all): names between commas")
     schedule.add_argument("--hours", type=number(1, 120), default=24, metavar="N", help="how long jobs arrive (24)")
     schedule.add_argument("--rate", type=number(1, 10_000), default=60, metavar="N", help="jobs in an hour (60)")
+    schedule.add_argument(
+        "--places",
+        type=number(1, 10_000),
+        default=16,
+        metavar="N",
+        help="placed jobs of a machine at most, for ours (16)",
+    )
     schedule.add_argument("--seed", type=number(0), default=1, metavar="N", help="of all random choices (1)")
     schedule.add_argument("--front", action="store_true", help="also compute what placement can reach at most")
     schedule.add_argument("--output", metavar="DIR", help="write SCENARIO.json and plots (PNG) there")

@@ -65,6 +65,7 @@ class Comparison:
             "tenants": [asdict(stream) for stream in it.streams],
             "hours": (it.ends_us - it.begins_us) // 3_600_000_000,
             "seed": it.seed,
+            "places": it.places,
             "policies": [found.document() for found in self.measures],
             "front": {"forecast": [asdict(it) for it in self.reachable], "known": [asdict(it) for it in self.limit]},
         }

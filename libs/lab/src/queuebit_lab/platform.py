@@ -22,10 +22,8 @@ from queuebit_scheduling import (
     plan,
 )
 
-__all__ = ["CENTS_PER_SECOND", "PLACES", "Platform", "cents"]
+__all__ = ["CENTS_PER_SECOND", "Platform", "cents"]
 
-PLACES = 16
-"""The most placed jobs of a machine, as `QUEUEBIT_SCHEDULER_PLACES_PER_SLOT` has it by default."""
 _CYCLE = 32
 """The most placements of a cycle, as in the scheduler."""
 CENTS_PER_SECOND = 160
@@ -45,6 +43,7 @@ class Platform:
     def __init__(self, policy: Policy, objective: str | None, it: Scenario, estimate: Estimate) -> None:
         self.name = f"ours, {objective or 'cost'}"
         self._objective = objective
+        self._places = it.places
         self._policy = policy
         self._estimate = estimate
         self._names = [machine.name for machine in it.machines]
@@ -102,7 +101,8 @@ class Platform:
 
     def _snapshot(self, at_us: int, seen: Sequence[Seen]) -> Snapshot | None:
         backends = tuple(
-            BackendCapacity(it.name, 1, PLACES, it.taken, it.wait_us, None if it.is_open else at_us) for it in seen
+            BackendCapacity(it.name, 1, self._places, it.taken, it.wait_us, None if it.is_open else at_us)
+            for it in seen
         )
         if not self._groups or not any(self._policy.free(it) for it in backends):
             return None

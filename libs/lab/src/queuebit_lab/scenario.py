@@ -10,7 +10,7 @@ from queuebit_kernel import Malformed
 from queuebit_lab.devices import Device, circuit_names, devices
 from queuebit_lab.trace import DAY_US, STAND_INS, Background, backgrounds
 
-__all__ = ["FLEETS", "SCENARIOS", "Machine", "Scenario", "Stream", "Work", "fleet", "jobs", "scenario"]
+__all__ = ["FLEETS", "PLACES", "SCENARIOS", "Machine", "Scenario", "Stream", "Work", "fleet", "jobs", "scenario"]
 
 _HOUR_US = 3_600_000_000
 _SHOTS = (1_000, 2_000, 4_000, 8_000)
@@ -19,6 +19,8 @@ _BURST = 40
 """Mean jobs of a burst."""
 _BURST_GAP_S = 2.0
 """Mean time between two jobs of a burst."""
+PLACES = 16
+"""As `QUEUEBIT_SCHEDULER_PLACES_PER_SLOT` is by default."""
 _DEDICATED = ("cairo", "hanoi", "kolkata")
 FLEETS = ("traced", "all")
 """`traced`: the machines of the trace. `all`: every snapshot. The load of those that are not in the trace is that of a
@@ -73,6 +75,8 @@ class Scenario:
     """Jobs arrive between these moments. Before them others have queued for a day, from which run times are learned."""
     shots: tuple[int, ...]
     seed: int
+    places: int = PLACES
+    """The most placed jobs of a machine, for the policy of the platform; the others have no limit."""
 
 
 def fleet(name: str) -> tuple[Machine, ...]:
@@ -99,7 +103,13 @@ def fleet(name: str) -> tuple[Machine, ...]:
 
 
 def scenario(
-    name: str, *, fleet_name: str = "traced", hours: int = 24, per_hour: float = 60, seed: int = 1
+    name: str,
+    *,
+    fleet_name: str = "traced",
+    hours: int = 24,
+    per_hour: float = 60,
+    seed: int = 1,
+    places: int = PLACES,
 ) -> Scenario:
     """Return a scenario.
 
@@ -113,6 +123,7 @@ def scenario(
         hours: how long jobs arrive, up to 120.
         per_hour: jobs of all tenants together; not for `monopolist`.
         seed: of all random choices.
+        places: the most placed jobs of a machine, for the policy of the platform.
 
     Raises:
         Malformed: no scenario or fleet has this name.
@@ -124,10 +135,10 @@ def scenario(
         entitled = _per_hour(machines) / 8
         tenants = [("one", 1, 1.3), ("two", 2, 2.6), ("four", 4, 5.2), ("monopolist", 1, 130.0)]
         streams = tuple(Stream(tenant, share, entitled * times) for tenant, share, times in tenants)
-        return Scenario(name, "dedicated", machines, streams, 0, hours * _HOUR_US, _LONG_SHOTS, seed)
+        return Scenario(name, "dedicated", machines, streams, 0, hours * _HOUR_US, _LONG_SHOTS, seed, places)
     streams = tuple(Stream(it, 1, per_hour / 4, name == "bursty") for it in ("acme", "beta", "chem", "dyna"))
     ends_us = DAY_US + hours * _HOUR_US
-    return Scenario(name, fleet_name, fleet(fleet_name), streams, DAY_US, ends_us, _SHOTS, seed)
+    return Scenario(name, fleet_name, fleet(fleet_name), streams, DAY_US, ends_us, _SHOTS, seed, places)
 
 
 def jobs(it: Scenario) -> list[Work]:

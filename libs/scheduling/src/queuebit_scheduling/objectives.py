@@ -12,8 +12,8 @@ from queuebit_scheduling.plan import Choice
 
 __all__ = ["BALANCE_US", "OBJECTIVES"]
 
-BALANCE_US = 12_000
-"""What a millionth of success probability is worth to a balanced job: two minutes for each percentage point. With one
+BALANCE_US = 18_000
+"""What a millionth of success probability is worth to a balanced job: three minutes for each percentage point. With one
 rate for all jobs, no other choice for each job has both a sooner mean completion and a higher mean probability."""
 
 _FALLBACK: Choice = (("fallback", lambda it: it.candidate.fallback),)

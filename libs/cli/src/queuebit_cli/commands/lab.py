@@ -20,7 +20,14 @@ def schedule(args: Namespace, out: Output) -> Exit:
         from queuebit_lab.plots import draw
         from queuebit_lab.scenario import scenario
 
-        it = scenario(args.scenario, fleet_name=args.fleet, hours=args.hours, per_hour=args.rate, seed=args.seed)
+        it = scenario(
+            args.scenario,
+            fleet_name=args.fleet,
+            hours=args.hours,
+            per_hour=args.rate,
+            seed=args.seed,
+            places=args.places,
+        )
         found = compare(it, args.policies or [*POLICIES], fronts=args.front)
     except ImportError as error:
         text = f"{error.name} is missing: install the extra `lab` of queuebit-cli"
