@@ -6,11 +6,13 @@ import math
 
 import pytest
 
+from queuebit_contracts.program import MAX_ITEMS
 from queuebit_kernel import digest
 from queuebit_quantum import (
     CircuitError,
     InProcess,
     Input,
+    Outcome,
     WorkItem,
     inputs,
     open_backend,
@@ -50,6 +52,17 @@ def test_bindings_of_one_source_are_independent() -> None:
     angles = [0.0, math.pi, 0.0, math.pi]
     found = [counts(HEAD + "input float t; qubit q; bit m; rx(t) q; m = measure q;", t=it) for it in angles]
     assert found == [{"0": 100}, {"1": 100}, {"0": 100}, {"1": 100}]
+
+
+def test_a_sweep_of_ten_thousand_values_is_compiled_once() -> None:
+    """As many as a program may have: each circuit is its template with another angle, and has its own digest."""
+    source = HEAD + "input float t; qubit[2] q; bit[2] c; rx(t) q[0]; cx q[0], q[1]; c = measure q;"
+    aer, step = open_backend("aer"), math.pi / (MAX_ITEMS - 1)
+    found = [aer.compile(parse(source, parameters={"t": number * step}), 1) for number in range(MAX_ITEMS)]
+    assert len({it.circuit_digest for it in found}) == MAX_ITEMS
+    assert len({id(it.template) for it in found[1:]}) == 1, "the first angle is 0, and its gate is removed"
+    first, last = aer.collect(aer.submit([WorkItem(it, 100, 1) for it in (found[0], found[-1])], "sweep"))
+    assert [it.counts for it in (first, last) if isinstance(it, Outcome)] == [{"00": 100}, {"11": 100}]
 
 
 def test_a_digest_names_the_source_with_its_parameters() -> None:
