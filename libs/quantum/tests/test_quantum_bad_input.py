@@ -17,6 +17,9 @@ BAD = {
     "a register of zero qubits": (QASM3 + "qubit[0] q;", 3, "a size of 0"),
     "a gate that is not unitary": (QASM3 + "gate g a { reset a; }\nqubit q; g q;", 3, "a non-unitary 'reset'"),
     "a gate that is not unitary, 2": (QASM2 + "gate g a { reset a; }\nqreg q[1]; g q;", 3, "reset"),
+    "a long size": (QASM2 + f"qreg q[{'9' * 19}];", 3, "the number is too long"),
+    "a long number to compare with": (QASM2 + f"creg c[1];\nif (c == {'9' * 1_235}) x q[0];", 4, "number is too long"),
+    "a long number to compare with, 3": (QASM3 + f"bit c;\nif (c == {'9' * 19}) {{ }}", 4, "the number is too long"),
     "a matrix that is not unitary": (
         "OPENQASM 3.0;\nqubit q;\n#pragma braket unitary([[1, 0], [0, 2]]) q\nbit c;\nc = measure q;",
         3,

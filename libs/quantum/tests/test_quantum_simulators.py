@@ -227,6 +227,17 @@ def test_numbers_of_shots_out_of_range_are_refused(id_: str, shots: int) -> None
     assert "it takes at " in failed.text
 
 
+@pytest.mark.parametrize("bits", [3, 63, 64, 70, 300])
+def test_a_register_equals_only_numbers_that_it_has_bits_for(bits: int) -> None:
+    """Qiskit compares the lowest bits of a larger number; registers of many bits have long numbers."""
+    steps = f"qreg q[{bits}]; qreg r[1]; creg c[{bits}]; creg d[1]; x q[{bits - 1}]; measure q -> c;"
+    highest, aer = 1 << bits - 1, simulator("aer")
+    for value in (highest, highest + 1, 1 << bits, (1 << bits) + highest):
+        circuit = parse(HEADER + f"{steps} if (c == {value}) x r[0]; measure r -> d;")
+        (found,) = aer.run(WorkItem(aer.compile(circuit, 1), 10, 1)).counts
+        assert found[0] == ("1" if value == highest else "0"), value
+
+
 def test_programs_that_qiskit_writes_are_accepted() -> None:
     program = QuantumCircuit(5, 5)
     program.h(0)

@@ -490,7 +490,7 @@ async def test_items_that_run_together_have_the_results_they_have_alone(
     works = program()
     async with circuits.worker("aer", "acme") as worker:
         together = [await worker.run_item(it, PLENTY, 5, works[place + 1 :]) for place, it in enumerate(works)]
-        assert {*operations} == {"items"}, "a busy machine has no time to prepare all of them for one request"
+        assert operations[0] == "items", "a busy machine prepares fewer than all of them for one request"
         alone = [await worker.run_item(it, PLENTY, 5) for it in program()]
     assert [refused(it).error.code for it in (together[1], alone[1])] == ["parameter", "parameter"]
     for one, other in zip(together, alone, strict=True):

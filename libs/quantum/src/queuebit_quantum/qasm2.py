@@ -17,7 +17,7 @@ from queuebit_quantum.structure import flatten, unusable_parameter
 from queuebit_quantum.tokens import Source, Token
 
 if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
+    from qiskit import ClassicalRegister, QuantumCircuit
 
 __all__ = ["library_instructions", "library_parameters", "load", "place_of_unusable"]
 
@@ -58,7 +58,7 @@ def load(source: Source, limits: Limits) -> Loaded:
     except (QiskitError, TypeError, ValueError, ArithmeticError, RecursionError) as failure:
         raise CircuitError("the program cannot be built", code="unsupported") from failure
     return Loaded(
-        flatten(_join_conditional_measurements(parsed, counter.conditional)),
+        flatten(_without_impossible(_join_conditional_measurements(parsed, counter.conditional))),
         tuple(register.size for register in parsed.cregs),
         places=_opaque_place(source, renamed),
     )
@@ -126,6 +126,25 @@ def _join_conditional_measurements(circuit: QuantumCircuit, widths: list[int]) -
                     part.clbits[body.find_bit(measured.clbits[0]).index],
                 )
     return joined
+
+
+def _without_impossible(circuit: QuantumCircuit) -> QuantumCircuit:
+    """Leave out what needs a register to equal a number that it has too few bits for; Qiskit compares its lowest bits.
+
+    In OpenQASM 2 all conditions compare a register with a number, and none is inside another.
+    """
+    possible = [it for it in circuit.data if it.operation.name != "if_else" or _is_possible(it.operation.condition)]
+    if len(possible) == len(circuit.data):
+        return circuit
+    found = circuit.copy_empty_like()
+    for it in possible:
+        found.append(it)
+    return found
+
+
+def _is_possible(condition: tuple[ClassicalRegister, int]) -> bool:
+    register, value = condition
+    return value < 1 << int(register.size)
 
 
 def library_instructions(used: Set[str]) -> list[object]:

@@ -26,6 +26,8 @@ _OPERATORS = frozenset("+-*/^%!~&|") | {"**", "++", "==", "!="}
 _INCLUDES = {2: "qelib1.inc", 3: "stdgates.inc"}
 _MAX_DIGITS = 18
 """The longest integer literal: shorter ones fit 64 bits, which the parsers assume."""
+_MAX_COMPARED_DIGITS = 1_234
+"""The longest number that a register of OpenQASM 2 is compared with, of 4,096 bits: the parser takes any size there."""
 _MAX_OPERATORS = 256
 """The most operators in one argument: later code visits expression trees recursively."""
 
@@ -173,10 +175,13 @@ def _refuse_depth(source: Source, limits: Limits) -> None:
 
 
 def _refuse_huge_numbers(source: Source, limits: Limits) -> None:
+    before = ""
     for token in source.tokens:
+        compared, before = source.version == 2 and before == "==", token.text
         if token.kind == "number":
-            if (token.text.isdigit() and len(token.text) > _MAX_DIGITS) or len(token.text) > 4 * _MAX_DIGITS:
-                raise source.error(token, "the number is too long", f"at most {_MAX_DIGITS} digits", "too_large")
+            most = _MAX_COMPARED_DIGITS if compared else _MAX_DIGITS
+            if (token.text.isdigit() and len(token.text) > most) or len(token.text) > max(most, 4 * _MAX_DIGITS):
+                raise source.error(token, "the number is too long", f"at most {most} digits", "too_large")
             if re.search(r"[eE][+-]?\d{4}", token.text) and token.text[:2].lower() not in ("0x", "0b"):
                 raise source.error(token, "the exponent is too large", "an exponent below 1000", "too_large")
         elif _PHYSICAL.fullmatch(token.text) and int(token.text[1:]) >= limits.max_qubits:
