@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -68,6 +70,31 @@ def test_time_is_shared_by_weight_while_tenants_compete(shares: Warehouse) -> No
     assert _values(shares, "torino") == {"a": (1200, 600, 0), "b": (1200, 1800, 0)}
     (row, *_) = shares.ask("SELECT * FROM sli_fairness WHERE backend = 'torino' AND tenant = 'a'")
     assert (row["vendor"], row["value"], row["total"]) == ("ibm", 2, 1)
+
+
+def test_random_days_are_as_minute_by_minute(shares: Warehouse) -> None:
+    """Jobs of three tenants over two days, with times in whole minutes, added up for each minute."""
+    draw, weights = Random(5), {"a": 1, "b": 2, "c": 5}
+    jobs = []
+    for _ in range(60):
+        came = draw.randint(0, 1400)
+        began = came + draw.randint(0, 90)
+        jobs.append((draw.choice("abc"), came, began, began + draw.randint(0, 90)))
+    _fill(shares, [it for who, *times in jobs for it in _ran(who, "random", *times, share=weights[who])])
+    used, due = Counter[tuple[str, bool]](), Counter[tuple[str, bool]]()
+    for minute in range(1600):
+        waiting = Counter(who for who, came, began, _ in jobs if came <= minute < began)
+        running = Counter(who for who, _, began, ended in jobs if began <= minute < ended)
+        present = {*waiting, *running}
+        if len(present) < 2 or not waiting or not running:
+            continue
+        for who in present:
+            key = who, minute >= 720
+            used[key] += 60 * running[who]
+            due[key] += 60 * sum(running.values()) * weights[who] / sum(weights[it] for it in present)  # type: ignore[assignment]
+    rows = shares.ask("SELECT tenant, at, used_s, entitled_s FROM sli_fairness WHERE backend = 'random'")
+    found = {(it["tenant"], it["at"] > f"{NOON + 720 * MINUTE:%F %T}"): (it["used_s"], it["entitled_s"]) for it in rows}
+    assert found == {key: (used[key], pytest.approx(due[key])) for key in due}
 
 
 def test_shares_that_are_met_are_good(shares: Warehouse) -> None:

@@ -64,6 +64,14 @@ async def test_counters_grow_with_the_cases_and_never_shrink() -> None:
     assert found[_sample("cases", "forte")] == 1
 
 
+def test_while_the_log_rests_nothing_is_counted() -> None:
+    position = 7
+    count = CountObjectives(_Cases(), [SUCCESS], Metrics("telemetry"), FixedClock(), lambda: position)
+    assert [count.has_news() for _ in range(6)] == [True] * 4 + [False] * 2
+    position = 8
+    assert count.has_news()
+
+
 async def test_no_tenant_is_a_label_and_all_count_together() -> None:
     cases, metrics = _Cases(), Metrics("telemetry")
     await CountObjectives(cases, [SUCCESS], metrics, FixedClock())()

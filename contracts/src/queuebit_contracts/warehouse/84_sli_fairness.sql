@@ -2,7 +2,10 @@
 --
 -- Tenants compete while two or more have jobs that wait for the backend or run there, and at least one waits. A job waits
 -- from its acceptance to its start, for the backend on which it ran; it runs until its end. In each such moment, the time
--- of all runs is shared among the tenants that wait or run, by the weight in the acceptances of their jobs.
+-- of all runs is shared among the tenants that wait or run, by the mean weight in the acceptances of their jobs. A job that
+-- was accepted more than 400 days before its end is no part of it.
+--
+-- A day has its changes in an array, `at`, and for each tenant what holds from each change to the next one, as arrays.
 CREATE OR REPLACE VIEW sli_fairness AS
 WITH
     weights AS (
@@ -13,66 +16,74 @@ WITH
     ),
     jobs_that_ran AS (
         SELECT
-            it.tenant AS tenant, it.case_backend AS backend, toInt64(greatest(1, whose.weight)) AS weight,
+            toString(it.tenant) AS tenant, it.case_backend AS backend, toInt64(greatest(1, whose.weight)) AS weight,
             it.case_at AS ended_at,
-            least(ended_at, parseDateTime64BestEffortOrNull(JSONExtractString(it.data, 'started_at'), 6, 'UTC')) AS began_at,
-            least(began_at, parseDateTime64BestEffortOrNull(JSONExtractString(it.data, 'accepted_at'), 6, 'UTC')) AS came_at
+            least(ended_at, parseDateTime64BestEffortOrZero(JSONExtractString(it.data, 'started_at'), 6, 'UTC')) AS began_at,
+            least(began_at, parseDateTime64BestEffortOrZero(JSONExtractString(it.data, 'accepted_at'), 6, 'UTC')) AS came_at
         FROM events AS it FINAL
         LEFT ANY JOIN weights AS whose ON whose.tenant = it.tenant AND whose.job = it.job
         WHERE it.type IN ('qb.job.completed.v1', 'qb.job.failed.v1') AND it.case_backend != ''
-            AND JSONExtractString(it.data, 'started_at') != '' AND JSONExtractString(it.data, 'accepted_at') != ''
+            AND toUnixTimestamp64Micro(came_at) > 0 AND came_at > ended_at - INTERVAL 400 DAY
     ),
-    changes AS (
+    parts AS (
         SELECT
-            backend, change.1 AS at,
-            sumMap(map(tenant, toInt64(change.2))) AS waits,
-            sumMap(map(tenant, toInt64(change.3))) AS runs,
-            sumMap(map(tenant, toInt64((change.2 + change.3) * weight))) AS weighted
+            tenant, backend, weight, toDate(came_at) + shift AS day,
+            toInt64(toUnixTimestamp(toDateTime(day, 'UTC'))) * 1000000 AS midnight,
+            arrayMap(it -> greatest(midnight, least(midnight + 86400000000, toUnixTimestamp64Micro(it))),
+                [came_at, began_at, ended_at]) AS at
         FROM jobs_that_ran
-        ARRAY JOIN [
-            (assumeNotNull(came_at), 1, 0), (assumeNotNull(began_at), -1, 1), (ended_at, 0, -1)] AS change
-        WHERE came_at IS NOT NULL
-        GROUP BY backend, at
+        ARRAY JOIN range(toUInt32(1 + dateDiff('day', toDate(came_at), toDate(ended_at)))) AS shift
     ),
-    slices AS (
+    days AS (
         SELECT
-            backend, at,
-            leadInFrame(at, 1, at) OVER (PARTITION BY backend ORDER BY at ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING) AS until,
-            sumMap(changes.waits) OVER (PARTITION BY backend ORDER BY at ROWS UNBOUNDED PRECEDING) AS waiting,
-            sumMap(changes.runs) OVER (PARTITION BY backend ORDER BY at ROWS UNBOUNDED PRECEDING) AS running,
-            sumMap(changes.weighted) OVER (PARTITION BY backend ORDER BY at ROWS UNBOUNDED PRECEDING) AS heavy
-        FROM changes
+            backend, day,
+            arraySort(it -> it.1, groupArrayArray([
+                (at[1], tenant, toInt64(1), toInt64(0), weight), (at[2], tenant, toInt64(-1), toInt64(1), toInt64(0)),
+                (at[3], tenant, toInt64(0), toInt64(-1), -weight)])) AS changes
+        FROM parts
+        GROUP BY backend, day
     ),
-    contended AS (
+    each AS (
         SELECT
-            backend, at, until, running, heavy, waiting,
-            arrayFilter(it -> waiting[it] + running[it] > 0, arrayDistinct(arrayConcat(mapKeys(waiting), mapKeys(running))))
-                AS present,
-            dateDiff('microsecond', at, until) AS lasted_us,
-            lasted_us * arraySum(it -> running[it], present) AS ran_us,
-            arrayMap(it -> heavy[it] / (waiting[it] + running[it]), present) AS shares
-        FROM slices
-        WHERE length(present) >= 2 AND arraySum(it -> waiting[it], present) > 0 AND ran_us > 0
+            backend, day,
+            changes.1 AS at,
+            arrayPushBack(arrayMap((it, next) -> toFloat64(next - it), arrayPopBack(at), arrayPopFront(at)), toFloat64(0)) AS lasted_us,
+            arrayCumSum(changes.3) AS waiting,
+            arrayCumSum(changes.4) AS running,
+            arrayDistinct(changes.2) AS tenants,
+            arrayMap(whose -> (
+                arrayCumSum(arrayMap((it, who) -> if(who = whose, it, 0), changes.4, changes.2)),
+                arrayCumSum(arrayMap((wait, run, who) -> if(who = whose, wait + run, 0), changes.3, changes.4, changes.2)),
+                arrayCumSum(arrayMap((it, who) -> if(who = whose, it, 0), changes.5, changes.2))), tenants) AS held,
+            arrayMap(it -> arrayMap((heavy, jobs) -> if(jobs > 0, heavy / jobs, 0), it.3, it.2), held) AS shares,
+            arrayReduce('sumForEach', shares) AS weighed,
+            arrayReduce('sumForEach', arrayMap(it -> arrayMap(jobs -> toUInt8(jobs > 0), it.2), held)) AS present,
+            arrayMap((lasted, waits, runs, number) -> if(number >= 2 AND waits > 0 AND runs > 0, lasted, 0),
+                lasted_us, waiting, running, present) AS contended_us
+        FROM days
+    ),
+    found AS (
+        SELECT
+            backend, day, part.1 AS tenant,
+            arraySum((us, runs) -> us * runs, contended_us, part.2.1) AS used_us,
+            arraySum((us, runs, share, all) -> if(us > 0, us * runs * share / all, 0), contended_us, running, part.3, weighed)
+                AS entitled_us,
+            arrayMax((it, us, jobs) -> if(us > 0 AND jobs > 0, toInt64(it + us) - 1, 0), at, contended_us, part.2.2) AS last_us
+        FROM each
+        ARRAY JOIN arrayZip(tenants, held, shares) AS part
     )
 SELECT
     it.tenant AS tenant,
     '' AS project,
     '' AS workload_class,
     it.backend AS backend,
-    any(whose.vendor) AS vendor,
-    max(it.until) AS at,
+    whose.vendor AS vendor,
+    fromUnixTimestamp64Micro(it.last_us, 'UTC') AS at,
     toUInt64(value >= 0.97 AND value <= 1.03) AS good,
     toUInt64(1) AS total,
-    sum(it.used_us) / sum(it.entitled_us) AS value,
-    sum(it.used_us) / 1000000 AS used_s,
-    sum(it.entitled_us) / 1000000 AS entitled_s
-FROM (
-    SELECT
-        backend, at, until, part.1 AS tenant,
-        toFloat64(lasted_us * running[part.1]) AS used_us,
-        ran_us * part.2 / arraySum(shares) AS entitled_us
-    FROM contended
-    ARRAY JOIN arrayZip(present, shares) AS part
-) AS it
+    it.used_us / it.entitled_us AS value,
+    it.used_us / 1000000 AS used_s,
+    it.entitled_us / 1000000 AS entitled_s
+FROM found AS it
 LEFT ANY JOIN backend_vendors AS whose ON whose.backend = it.backend
-GROUP BY it.backend, it.tenant, toDate(it.at)
+WHERE it.entitled_us > 0

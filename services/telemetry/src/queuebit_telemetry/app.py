@@ -78,8 +78,8 @@ class Telemetry(Service):
         self.include(spans(keep))
         self.ending.append(keep.hurry)
         self.work.append(HoldEvidence(self._warehouse, clock).run)
-        self.work.append(SumCases(self._warehouse, lambda: self._sink.position.seq, clock).run)
-        self.work.append(CountObjectives(self._warehouse, promised, self.metrics, clock).run)
+        self.work.append(SumCases(self._warehouse, self._reached, clock).run)
+        self.work.append(CountObjectives(self._warehouse, promised, self.metrics, clock, self._reached).run)
         self.before.append(self._catch_up)
         self.after.append(self._warehouse.close)
         self.trouble = lambda: self._sink.trouble
@@ -89,6 +89,10 @@ class Telemetry(Service):
             "objectives": digest(promised),
         }
         self._measure()
+
+    def _reached(self) -> int:
+        """The last sequence of the log that the warehouse has."""
+        return self._sink.position.seq
 
     def _measure(self) -> None:
         gauge, sink, backlog = self.metrics.gauge, self._sink, self._backlog

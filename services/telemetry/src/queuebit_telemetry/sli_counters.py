@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -31,12 +31,22 @@ _EVERY_S: Final = 30.0
 _PAUSE_FACTOR: Final = 20
 """The pause after a round, in times of its duration: rounds take at most five percent of the time."""
 _BEFORE: Final = timedelta(days=1)
+_RESTS: Final = 4
+"""Rounds after the last new event in which cases may still change: some are counted when they are a minute old."""
 
 
 class CountObjectives:
     """Counts the cases of all objectives again and again, and adds what is new to the counters."""
 
-    def __init__(self, cases: Cases, promised: Sequence[Objective], metrics: Metrics, clock: Clock) -> None:
+    def __init__(
+        self,
+        cases: Cases,
+        promised: Sequence[Objective],
+        metrics: Metrics,
+        clock: Clock,
+        position: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """`position` is the last sequence that the warehouse has of the log: while that rests, nothing is counted."""
         self._cases = cases
         self._promised = [replace(it, by=tuple(name for name in LABELS if name in it.by)) for it in promised]
         self._clock = clock
@@ -45,13 +55,22 @@ class CountObjectives:
         self._totals = metrics.counter(CASES, "Cases of an objective.", *named)
         self._goods = metrics.counter(GOOD, "Good cases of an objective.", *named)
         self._counted: dict[Labels, tuple[int, int]] = {}
+        self._position = position
+        self._seen, self._rests = -1, 0
 
     async def run(self) -> None:
         """Count until cancelled."""
         while True:
             began = self._clock.monotonic()
-            await self()
+            if self.has_news():
+                await self()
             await asyncio.sleep(max(_EVERY_S, _PAUSE_FACTOR * (self._clock.monotonic() - began)))
+
+    def has_news(self) -> bool:
+        """Whether a round may find other counts than the one before."""
+        self._rests = 0 if self._position() != self._seen else self._rests + 1
+        self._seen = self._position()
+        return self._rests < _RESTS
 
     async def __call__(self) -> None:
         """Count once; an objective that the warehouse cannot count now keeps its counters."""
