@@ -24,13 +24,14 @@ PROGRAMS = NODE / "node_modules" / ".bin"
 """Where `npm install` put `node` 22 and gitlab-ci-local."""
 
 QB = """#!/bin/sh
-printf '%s\\n' "$@" > "$CALLED"
+printf '%s\\n' "$@" >> "$CALLED"
 if [ -n "${QUEUEBIT_CREDENTIAL:-}" ]; then
   (stat -c %a "$QUEUEBIT_CREDENTIAL"; cat "$QUEUEBIT_CREDENTIAL") > "$CALLED.credential"
 fi
 mkdir -p queuebit-report
 echo 'the report' > queuebit-report/report.md
 echo '<testsuites/>' > queuebit-report/junit.xml
+if [ "$1" = smoke ]; then exit ${QB_SMOKE_EXIT:-0}; fi
 exit ${QB_EXIT:-0}
 """
 
@@ -54,6 +55,7 @@ def run(job: Path, script: str, shell: str, **variables: str) -> tuple[int, list
         "QB_OUTPUT": "queuebit-report",
         **variables,
     }
+    (job / "called").unlink(missing_ok=True)
     done = subprocess.run(
         [shell, "-e", "-c", script], cwd=job, env=environment, capture_output=True, text=True, check=False
     )
@@ -124,6 +126,24 @@ def test_a_credential_file_is_made_private(job: Path, system: Any) -> None:
     assert (job / "called.credential").read_text() == "600\nseed = 1\n"
 
 
+@SYSTEMS
+@pytest.mark.parametrize(("ends", "code"), [((0, 0), 0), ((1, 0), 1), ((0, 1), 1), ((3, 1), 1)])
+def test_backends_are_checked_first_where_it_is_asked_for(
+    job: Path, system: Any, ends: tuple[int, int], code: int
+) -> None:
+    (job / "credential.toml").write_text("seed = 1\n")
+    given = {"QB_CREDENTIAL": "seed = 1"} if system is github else {"QUEUEBIT_CREDENTIAL": str(job / "credential.toml")}
+    smoke, checked = map(str, ends)
+    found, called = system(job, QB_SMOKE="true", QB_SMOKE_EXIT=smoke, QB_EXIT=checked, QB_COMMENT="false", **given)
+    assert found == code
+    assert called[:4] == ["smoke", "--junit", "queuebit-report/smoke.xml", "ci"]
+
+
+@SYSTEMS
+def test_without_a_credential_no_backend_is_checked(job: Path, system: Any) -> None:
+    assert system(job, QB_SMOKE="true")[1][0] == "ci"
+
+
 def test_github_writes_the_secret_to_a_private_file_and_removes_it(job: Path) -> None:
     _, called = github(job, QB_CREDENTIAL="seed = 1")
     assert "--offline" not in called
@@ -155,7 +175,7 @@ def test_gitlab_comments_with_a_token_of_the_project(job: Path) -> None:
 def test_gitlab_keeps_the_reports_also_of_a_failure() -> None:
     declared, jobs = component({"image": "x", "output": "out"})
     assert [name for name, it in declared.items() if "default" not in it] == ["image"]
-    assert jobs["queuebit"]["artifacts"] == {"when": "always", "paths": ["out"], "reports": {"junit": "out/junit.xml"}}
+    assert jobs["queuebit"]["artifacts"] == {"when": "always", "paths": ["out"], "reports": {"junit": "out/*.xml"}}
 
 
 def test_github_gives_scripts_no_text_of_others() -> None:

@@ -3,6 +3,7 @@
  *
  * queuebitCi(credentialsId: 'queuebit', since: 'origin/main', policy: 'queuebit-ci.toml', output: 'queuebit-report')
  *
+ * smoke: true checks the ideal simulators first, with qb smoke; it needs a credential.
  * credentialsId names a credential of the kind "secret file"; without it, circuits are planned and simulated on the agent.
  * The agent needs qb, and a clone with the whole history.
  */
@@ -12,6 +13,7 @@ def call(Map options = [:]) {
         "QB_SINCE=${options.since ?: 'origin/' + (env.CHANGE_TARGET ?: 'main')}",
         "QB_POLICY=${options.policy ?: ''}",
         "QB_OUTPUT=${output}",
+        "QB_SMOKE=${options.smoke ?: false}",
     ]
     try {
         withEnv(settings) {
@@ -24,7 +26,7 @@ def call(Map options = [:]) {
             }
         }
     } finally {
-        junit testResults: "${output}/junit.xml", allowEmptyResults: true
+        junit testResults: "${output}/*.xml", allowEmptyResults: true
         archiveArtifacts artifacts: "${output}/**", allowEmptyArchive: true
     }
 }
@@ -34,6 +36,9 @@ private void check() {
         set -- --output "$QB_OUTPUT" --since "$QB_SINCE"
         if [ -n "$QB_POLICY" ]; then set -- "$@" --policy "$QB_POLICY"; fi
         if [ -n "${QUEUEBIT_CREDENTIAL:-}" ]; then chmod 600 "$QUEUEBIT_CREDENTIAL"; else set -- "$@" --offline; fi
+        smoke=0
+        if [ "${QB_SMOKE:-}" = true ] && [ -n "${QUEUEBIT_CREDENTIAL:-}" ]; then mkdir -p "$QB_OUTPUT"; qb smoke --junit "$QB_OUTPUT/smoke.xml" || smoke=$?; fi
         qb ci "$@"
+        exit "$smoke"
     '''
 }
