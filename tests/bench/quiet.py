@@ -2,7 +2,8 @@
 
 Everything moves as it does in the field: success by chance around half of what the budget allows, results with one to
 five times the variance of shot noise, calibrations by a tenth to a third, waits that follow the hour, the weekday and
-the hour before, executors that miss a request or start again, attempts to read a calibration that fail now and then.
+the hour before, executors that miss a request or start again, attempts to read a calibration that fail now and then,
+and probes, too.
 """
 
 from __future__ import annotations
@@ -23,12 +24,16 @@ from queuebit_alerting.drift_rows import CALIBRATED, ENDED, FIRST, RAN, SPENT
 from queuebit_alerting.objectives import Objectives
 from queuebit_alerting.policy import Steady, merged, transitions
 from queuebit_alerting.ports import BackendState, PartlyMeasured, SignalSource
+from queuebit_alerting.probing import ProbesFailing
 from queuebit_alerting.state import Alert, Signal
 from queuebit_alerting.watching import WatchDrift
 from queuebit_contracts.alerts import Firing
 from queuebit_contracts.backend import CalibrationAttempt
+from queuebit_contracts.probe import ProbeFinding, ProbeJudged
+from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import Unavailable
+from queuebit_runtime.stored import Stored
 from queuebit_slo import Objective, query, shipped
 
 __all__ = ["false_alarms"]
@@ -112,6 +117,20 @@ class Quiet:
             began = self.clock.now() - timedelta(minutes=draw.randrange(1, 20)) if draw.random() < 0.02 else None
             attempt = CalibrationAttempt(attempted_at=self.clock.now(), failing_since=began)
             found.append(BackendState(name, live=True, silent_since=since, calibration=attempt))
+        return found
+
+    def probed(self, hour: int) -> list[Stored]:
+        """Two probes of each backend, each hour: one run of 500 fails, and one of 50 is unclear."""
+        found = []
+        for number, (backend, probe) in enumerate((it, probe) for it in _BACKENDS for probe in ("ghz", "mirror")):
+            chance = self._draw("probed", backend, probe, hour).random()
+            data = ProbeFinding(
+                backend=backend, run=f"{probe}-{hour}", probe=probe, kind="reference", slot=hour, text="",
+                circuit=probe,
+                state="failed" if chance < 0.002 else "unclear" if chance < 0.022 else "passed", floor_ppm=900_000,
+            )  # fmt: skip
+            event = ProbeJudged(source="qb/prober", data=data)
+            found.append(Stored(event, subject_of(event), hour * 8 + number + 1, self.clock.now()))
         return found
 
     async def rows(self, sql: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -270,8 +289,12 @@ async def _false_alarms(seed: int, days: int) -> tuple[Counter[str], int]:
         while await drift.advance():
             pass
         await slow.round()
-    quick = _Counting([BackendsDown(quiet, clock)], clock)
+    probes = ProbesFailing()
+    quick = _Counting([BackendsDown(quiet, clock), probes], clock)
     for step in range(days * 8640):
         clock.wall = BEGAN + timedelta(seconds=10 * step)
+        if step % 360 == 0:
+            for it in quiet.probed(step // 360):
+                probes.take(it)
         await quick.round()
     return slow.fired + quick.fired, int(drift.detail["streams"])
