@@ -176,12 +176,13 @@ def _project(data: ProjectDefinition) -> Project:
     """A project of a kind that this version does not know runs what names a backend, and nothing else."""
     after_s = FALLBACK_AFTER_S if data.fallback_after_s is None else data.fallback_after_s
     said = data.model_dump(exclude={"tenant", "project", "by"})
-    return Project.model_construct(**said | {"fallback": data.fallback or (), "fallback_after_s": after_s})
+    given = {"fallback": data.fallback or (), "fallback_after_s": after_s, "reruns": data.reruns or False}
+    return Project.model_construct(**said | given)
 
 
 def _definition(tenant: str, name: str, work: Project, by: str) -> ProjectDefinition:
-    """A project as a fact says it: without what is the default of its fallback."""
-    plain = {"fallback": (), "fallback_after_s": FALLBACK_AFTER_S}
+    """A project as a fact says it: without what is the default of its fallback and of its consent."""
+    plain = {"fallback": (), "fallback_after_s": FALLBACK_AFTER_S, "reruns": False}
     said = {field: value for field, value in work.model_dump().items() if value != plain.get(field, ...)}
     return ProjectDefinition(tenant=tenant, project=name, by=by, **said)
 

@@ -20,9 +20,10 @@ class ProbeFinding(Wire):
     run: Name
     """Its name among the runs of the backend: the probe and its slot of time. So a run has one finding."""
     probe: Name
-    """The entry of the document `probes`."""
-    kind: Annotated[str, open_text("reference", "comparison")]
-    """`reference`: compared with the exact result; `comparison`: with a run on another backend."""
+    """The entry of the document `probes`; `reruns` for old jobs that are run again."""
+    kind: Annotated[str, open_text("reference", "comparison", "rerun")]
+    """`reference`: compared with the exact result; `comparison`: with a run on another backend; `rerun`: an old job of
+    a tenant was run again, and is compared with its result."""
     slot: int = Field(ge=0)
     """The time in which it was due, by its begin in seconds since 1970. Earlier versions wrote a smaller number."""
     state: Annotated[str, open_text("passed", "unclear", "below", "failed", "skipped")]
@@ -32,7 +33,7 @@ class ProbeFinding(Wire):
     text: str = Field(max_length=1000)
     """For people."""
     circuit: str = Field(max_length=200)
-    """A reference circuit, or the name of a file."""
+    """A reference circuit, the name of a file, or the digest of the circuit of an old job."""
     job: Name | None = None
     """Of the tenant that pays for probes; absent if none was made."""
     floor_ppm: _Share
@@ -43,6 +44,10 @@ class ProbeFinding(Wire):
     """An upper bound of the true fidelity."""
     shots: int | None = Field(default=None, ge=1)
     """Of the counts that were compared."""
+    of_tenant: Name | None = None
+    """Whose job was run again; absent for probes."""
+    rerun_of: Name | None = None
+    """The job that was run again; absent for probes."""
 
 
 class ProbeJudged(Event[ProbeFinding]):

@@ -95,6 +95,8 @@ class ProjectDefinition(Wire):
     """Backends that run its jobs while all backends that a job asks for are out of service; absent: jobs wait."""
     fallback_after_s: int | None = Field(default=None, ge=0)
     """How long these must be out of service before, in seconds; absent: 300."""
+    reruns: bool | None = None
+    """Whether the platform may run old jobs of it again, at its own cost; absent: it may not."""
     by: Author
 
 

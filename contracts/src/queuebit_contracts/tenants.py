@@ -151,6 +151,9 @@ class Project(_Entry):
     comes first. Empty: jobs wait."""
     fallback_after_s: int = Field(default=FALLBACK_AFTER_S, ge=0, le=604_800)
     """How long these must be out of service before."""
+    reruns: bool = False
+    """Whether the platform may run old jobs of the project again, at its own cost and as jobs of its own tenant, to see
+    whether results stay. Its operators can then read these circuits and results as those of their own jobs."""
 
     @model_validator(mode="after")
     def _fallback_is_allowed(self) -> Project:

@@ -222,6 +222,7 @@ def test_projects_are_added_and_shown(home: Home, capsys: pytest.CaptureFixture[
         "default_kind": "simulator",
         "fallback": [],
         "fallback_after_s": 300,
+        "reruns": False,
     }
     assert main(["tenant", "list"]) == 0
     assert "playground, thesis" in capsys.readouterr().out

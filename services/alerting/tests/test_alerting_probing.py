@@ -23,13 +23,15 @@ class Probed:
         self.now = NOON
         self._runs = 0
 
-    async def after(self, *states: str, probe: str = "ghz", backend: str = "torino") -> bool | None:
+    async def after(
+        self, *states: str, probe: str = "ghz", backend: str = "torino", kind: str = "reference"
+    ) -> bool | None:
         """Whether the backend fails its probes after these findings."""
         for it in states:
             self._runs += 1
             self.now += timedelta(hours=1)
             data = ProbeFinding(
-                backend=backend, run=f"{probe}-{self._runs}", probe=probe, kind="reference", slot=self._runs, state=it,
+                backend=backend, run=f"{probe}-{self._runs}", probe=probe, kind=kind, slot=self._runs, state=it,
                 text=f"found {it}", circuit="ghz", floor_ppm=900_000, job=f"j{self._runs}",
             )  # fmt: skip
             event = ProbeJudged(source="qb/prober", data=data)
@@ -84,3 +86,14 @@ def test_it_hides_the_error_budget_of_the_same_probes() -> None:
     assert rule.hides(page, {"alertname": "ErrorBudgetBurn", "objective": "probe", "backend": "torino"})
     assert not rule.hides(page, {"alertname": "ErrorBudgetBurn", "objective": "probe", "backend": "fez"})
     assert not rule.hides(page, {"alertname": "ErrorBudgetBurn", "objective": "success", "backend": "torino"})
+
+
+async def test_a_rerun_that_differs_is_a_page_by_itself_until_one_on_the_backend_is_as_it_was() -> None:
+    it = Probed()
+    assert await it.after("passed", kind="rerun", probe="reruns") is False
+    assert await it.after("failed", "failed", kind="rerun", probe="reruns") is False, "nothing is known of its result"
+    assert await it.after("below", kind="rerun", probe="reruns") is True
+    (signal,) = await it.source.signals(it.now)
+    assert (signal.labels["alertname"], signal.labels["severity"]) == ("ResultsDiffer", "page")
+    assert runbook_of(signal.labels["indicator"]) == "docs/runbooks/reproducibility.md"
+    assert await it.after("passed", kind="rerun", probe="reruns") is False

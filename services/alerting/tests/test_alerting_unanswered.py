@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from queuebit_alerting.adapters import Warehouse
 from queuebit_alerting.handlers import Evaluate
 from queuebit_alerting.objectives import Objectives
 from queuebit_alerting.ports import PartlyMeasured
 from queuebit_alerting.state import Book, Signal
 from queuebit_contracts.alerts import AlertFired
+from queuebit_runtime.analyst import Warehouse
 
 from .alerting_world import NOON, DyingLog, Folding, TurnableClock
 from .test_alerting_objectives import SUCCESS, Counting

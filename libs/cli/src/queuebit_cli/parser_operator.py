@@ -109,6 +109,9 @@ def _money(tenant: Group) -> None:
     limit.add_argument(
         "--fallback-after-s", type=number(0, 604_800), metavar="S", help="of the project: how long it must be out (300)"
     )
+    limit.add_argument(
+        "--reruns", choices=("yes", "no"), help="of the project: whether the platform may run old jobs again (no)"
+    )
 
     usage = tenant.command(
         "usage", "tenancy:state_usage", "state what a job used, where its backend never does", "TENANT"

@@ -30,6 +30,7 @@ def project_rows(projects: Mapping[str, Project], accounts: Accounts | None) -> 
                 "backends": list(it.backends),
                 "default kind": it.default_kind,
                 **({"fallback": f"{', '.join(it.fallback)} after {it.fallback_after_s} s"} if it.fallback else {}),
+                **({"reruns": "allowed"} if it.reruns else {}),
             }
         )
     return rows

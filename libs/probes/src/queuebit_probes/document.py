@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Self
 
@@ -13,7 +14,7 @@ from queuebit_contracts.wire import NAME, Name
 from queuebit_kernel import digest
 from queuebit_probes.circuits import reference
 
-__all__ = ["EXAMPLE", "Probe", "Probes", "parse_probes"]
+__all__ = ["EXAMPLE", "Probe", "Probes", "Reruns", "parse_probes"]
 
 _Pattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9*?_-]{1,64}$")]
 _ProbeName = Annotated[str, StringConstraints(pattern=NAME, max_length=40)]
@@ -93,9 +94,41 @@ class Probe(_Entry):
         return [it for it in fits if it != self.against]
 
 
+class Reruns(_Entry):
+    """Old jobs of projects that allow it, run again and compared with their results."""
+
+    per_day: int = Field(default=0, ge=0, le=1440)
+    """How many; 0 for none."""
+    backends: tuple[_Pattern, ...] = Field(default=("aer", "cirq", "local-*"), min_length=1, max_length=32)
+    """Jobs that ran on these: names, or patterns. Ideal simulators by default: devices change, and drift is watched."""
+    min_hours: int = Field(default=24, ge=0, le=8760)
+    """How old a job is at least."""
+    max_days: int = Field(default=30, ge=1, le=365)
+    """How old it is at most."""
+    floor: float = Field(default=0.99, gt=0, le=1)
+    """The least Hellinger fidelity of both results to each other. At 1, any difference beyond shot noise is one."""
+    max_shots: int = Field(default=10_000, ge=1, le=1_000_000)
+    """The run has as many shots as the job, and no more than these."""
+    max_cost: _Amount = "0.10"
+    """A run that could cost more is refused, and says nothing."""
+    timeout_s: int = Field(default=900, ge=1, le=86_400)
+    """How long a result may take."""
+
+    def slot(self, now: datetime) -> int:
+        """The begin of the time in which one job is run again, in seconds since 1970."""
+        every = 86_400 // self.per_day
+        return int(now.timestamp()) // every * every
+
+    def chosen(self, backends: Iterable[str]) -> list[str]:
+        """Those on which jobs are run again."""
+        return sorted(it for it in backends if any(fnmatchcase(it, pattern) for pattern in self.backends))
+
+
 class Probes(_Entry):
     """The document."""
 
+    reruns: Reruns = Reruns()
+    """Off without this section."""
     at_once: int = Field(default=4, ge=1, le=64)
     """How many runs are under way at most."""
     probe: dict[_ProbeName, Probe] = Field(default_factory=dict)

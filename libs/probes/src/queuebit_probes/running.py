@@ -18,14 +18,16 @@ from queuebit_probes.verdicts import Verdict, judged, without_result
 if TYPE_CHECKING:
     from queuebit.client import AsyncClient
 
-__all__ = ["TAG", "run_probe"]
+__all__ = ["TAG", "Ran", "ran", "run_probe"]
 
 TAG = "probe"
 """The tag of all jobs of probes."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Ran:
+class Ran:
+    """A job that gave counts."""
+
     job: str
     counts: Mapping[str, int]
 
@@ -50,25 +52,25 @@ async def run_probe(client: AsyncClient, probe: Probe, backend: str, key: str, f
     known = reference(probe.circuit, probe.qubits, probe.seed) if probe.circuit else None
     circuit = known.source if known else (folder or Path()) / probe.file
     if probe.against is None:
-        ran = await _ran(client, probe, circuit, backend, key)
-        right: _Ran | Verdict | None = None
+        found = await ran(client, probe, circuit, backend, key)
+        right: Ran | Verdict | None = None
     else:
-        ran, right = await asyncio.gather(
-            _ran(client, probe, circuit, backend, key), _ran(client, probe, circuit, probe.against, f"{key}/against")
+        found, right = await asyncio.gather(
+            ran(client, probe, circuit, backend, key), ran(client, probe, circuit, probe.against, f"{key}/against")
         )
-    if isinstance(ran, Verdict):
-        return ran
+    if isinstance(found, Verdict):
+        return found
     if isinstance(right, Verdict):
-        return Verdict("skipped", f"{probe.against}, which it is compared with: {right.text}", ran.job)
+        return Verdict("skipped", f"{probe.against}, which it is compared with: {right.text}", found.job)
     try:
         if right is not None:
-            return judged(compare_runs(ran.counts, right.counts), probe.floor, ran.job)
-        return judged(compare(ran.counts, known.expected if known else {}), probe.floor, ran.job)
+            return judged(compare_runs(found.counts, right.counts), probe.floor, found.job)
+        return judged(compare(found.counts, known.expected if known else {}), probe.floor, found.job)
     except ValueError as error:
-        return without_result(str(error), job=ran.job)
+        return without_result(str(error), job=found.job)
 
 
-async def _ran(client: AsyncClient, probe: Probe, circuit: str | Path, backend: str, key: str) -> _Ran | Verdict:
+async def ran(client: AsyncClient, probe: Probe, circuit: str | Path, backend: str, key: str) -> Ran | Verdict:
     """The counts of one job, or why there are none."""
     job = None
     try:
@@ -94,4 +96,4 @@ async def _ran(client: AsyncClient, probe: Probe, circuit: str | Path, backend: 
         return without_result(f"no result within {probe.timeout_s} s", job=job.id)
     except (Conflict, InvalidInput, JobFailed) as error:
         return without_result(str(error), job=job.id if job else "")
-    return _Ran(job.id, result.counts)
+    return Ran(job.id, result.counts)

@@ -207,6 +207,8 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
             return {
                 "QUEUEBIT_PROBER_DOCUMENT": str(home.probes_file),
                 "QUEUEBIT_PROBER_CREDENTIAL": str(home.probes_credential),
+                "QUEUEBIT_PROBER_WAREHOUSE_URL": f"http://127.0.0.1:{ports[WAREHOUSE]}",
+                "QUEUEBIT_PROBER_WAREHOUSE_PASSWORD_FILE": str(home.analyst_password),
             }
         case "gateway":
             return {

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from typing import Final
+from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -23,12 +22,12 @@ from queuebit_contracts.subjects import query
 from queuebit_contracts.topology import PLATFORM
 from queuebit_contracts.wire import Wire
 from queuebit_kernel import Clock, Stale, Unavailable
-from queuebit_runtime.addresses import BadTarget, Rules
+from queuebit_runtime.addresses import Rules
 from queuebit_runtime.bucket import Bucket
 from queuebit_runtime.outbound import Outbound, Response
 from queuebit_runtime.secrets import read_secret
 
-__all__ = ["Lease", "Scheduler", "SecretFiles", "Warehouse", "posts_to"]
+__all__ = ["Lease", "Scheduler", "SecretFiles", "posts_to"]
 
 _KEY: Final = "leader"
 _SAFE: Final = 0.8
@@ -153,46 +152,6 @@ class SecretFiles:
             return base64.b64decode(text.removeprefix("whsec_"), validate=True)
         except binascii.Error as error:
             raise ValueError(f"{path} is no secret of Standard Webhooks: write whsec_ and base64") from error
-
-
-class Warehouse:
-    """ClickHouse over HTTP, read-only."""
-
-    def __init__(self, url: str, user: str, password: str) -> None:
-        host = {urlsplit(url).hostname or ""}
-        self._url = url.rstrip("/")
-        self._headers = {
-            "X-ClickHouse-User": user,
-            "X-ClickHouse-Key": password,
-            "X-ClickHouse-Format": "JSONCompact",
-        }
-        self._outbound = Outbound(Rules("QUEUEBIT_ALERTING_WAREHOUSE_URL", host, host), _QUERY_S)
-
-    async def rows(self, sql: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:  # values as JSON
-        """The rows of a query, by column.
-
-        Raises:
-            Unavailable: it does not answer, or refuses the query.
-        """
-        fields = urlencode({f"param_{name}": value.translate(_ESCAPES) for name, value in parameters.items()})
-        try:
-            answer = await self._outbound.send(
-                "POST", f"{self._url}/?{fields}", self._headers, sql.encode(), most=_MOST_BYTES
-            )
-            if answer.status != 200:
-                raise Unavailable(f"the warehouse answers with {answer.status}: {answer.body[:300]!r}")
-            document = json.loads(answer.body)
-            names = [str(it["name"]) for it in document["meta"]]
-            return [dict(zip(names, row, strict=True)) for row in document["data"]]
-        except (OSError, BadTarget, ValueError, LookupError, TypeError) as error:
-            raise Unavailable(f"the warehouse cannot be asked: {error}") from error
-
-
-_QUERY_S: Final = 8.0
-"""How long one query may take: below the time between two evaluations."""
-_MOST_BYTES: Final = 8 << 20
-_ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n"})
-"""ClickHouse reads each parameter as one field of TSV."""
 
 
 class Scheduler:

@@ -1,4 +1,4 @@
-"""Probes of a backend that go wrong twice in a row: a page for each backend."""
+"""Probes of a backend that go wrong twice in a row, and old jobs that give another result: pages for each backend."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from queuebit_alerting.state import Signal
 from queuebit_contracts.alerts import Evidence
-from queuebit_contracts.probe import ProbeJudged
+from queuebit_contracts.probe import ProbeFinding, ProbeJudged
 from queuebit_runtime.stored import Stored
 
 __all__ = ["ProbesFailing"]
@@ -35,6 +35,9 @@ class _Row:
 class ProbesFailing:
     """A backend fails its probes while two runs in a row of one probe were bad, and the newest of them is.
 
+    A result of an old job that is run again and differs is a page by itself, until another one on the backend is as it
+    was: the comparison is wrong once in a million times.
+
     So how often a probe runs is how soon it is found, and one bad run alone is none. A run that was skipped says
     nothing: it neither counts nor ends a row.
     """
@@ -43,12 +46,18 @@ class ProbesFailing:
         """Begin with nothing."""
         self._rows: dict[tuple[str, str], _Row] = {}
         """By backend and probe."""
+        self._reruns: dict[str, tuple[ProbeFinding, datetime]] = {}
+        """By backend: the last old job that was run again and has a result."""
 
     def take(self, stored: Stored) -> None:
         """Fold a finding."""
         if not isinstance(stored.event, ProbeJudged) or stored.event.data.state in _SAYS_NOTHING:
             return
         it, at = stored.event.data, stored.stored_at
+        if it.kind == "rerun":
+            if it.state != "failed":  # without a result, nothing is known of its being the same
+                self._reruns[it.backend] = it, at
+            return
         before = self._rows.get((it.backend, it.probe))
         if it.state not in _BAD or before is None or not before.bad:
             before = _Row(0, at, at, "", ())
@@ -62,7 +71,8 @@ class ProbesFailing:
         for (backend, probe), row in sorted(self._rows.items()):
             is_failing = row.bad >= _IN_A_ROW and now - row.last <= _OLD
             found.setdefault(backend, []).extend([(probe, row)] if is_failing else [])
-        return [_signal(backend, them, now) for backend, them in found.items()]
+        differing = [_difference(it, at, now) for it, at in self._reruns.values()]
+        return [*(_signal(backend, them, now) for backend, them in found.items()), *differing]
 
 
 def _signal(backend: str, failing: Sequence[tuple[str, _Row]], now: datetime) -> Signal:
@@ -79,4 +89,18 @@ def _signal(backend: str, failing: Sequence[tuple[str, _Row]], now: datetime) ->
         at=now,
         evidence=Evidence(jobs=row.jobs, since=row.first),
         values={"probe": probe, "runs": str(row.bad)},
+    )
+
+
+def _difference(it: ProbeFinding, at: datetime, now: datetime) -> Signal:
+    labels = {"alertname": "ResultsDiffer", "severity": "page", "indicator": "reproducibility", "backend": it.backend}
+    if it.state != "below" or now - at > _OLD:
+        return Signal(labels, {}, firing=False, at=now)
+    return Signal(
+        labels,
+        {"summary": f"{it.backend}: a job of {it.of_tenant} that was run again gives another result: {it.text}"[:1000]},
+        firing=True,
+        at=now,
+        evidence=Evidence(jobs=tuple(filter(None, (it.rerun_of, it.job))), since=at),
+        values={"job": it.rerun_of or "", "again": it.job or ""},
     )

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, S
 from pathlib import Path
 from typing import Any, Final
 
-from queuebit_alerting.adapters import Scheduler, Warehouse
+from queuebit_alerting.adapters import Scheduler
 from queuebit_alerting.backends import BackendsDown
 from queuebit_alerting.bills import Bills
 from queuebit_alerting.budgets import BudgetsSpent
@@ -24,6 +24,7 @@ from queuebit_alerting.walls import WallsTried
 from queuebit_alerting.watching import WatchDrift
 from queuebit_contracts.subjects import parse
 from queuebit_kernel import Clock
+from queuebit_runtime.analyst import Warehouse
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.secrets import read_secret

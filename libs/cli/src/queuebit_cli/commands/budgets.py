@@ -17,9 +17,9 @@ from queuebit_stack.tenant_edits import budget_of
 __all__ = ["OF_A_PROJECT", "OF_A_TENANT", "budget", "grant", "limit"]
 
 OF_A_TENANT = ("share", "max_shots", "max_active_jobs")
-OF_A_PROJECT = ("backends", "default_kind", "fallback", "fallback_after_s")
+OF_A_PROJECT = ("backends", "default_kind", "fallback", "fallback_after_s", "reruns")
 _TERMS = ("window", "soft", "warn_at")
-_NONE, _ALL = "none", "all"
+_NONE, _ALL, _YES = "none", "all", "yes"
 
 
 def budget(args: Namespace, out: Output) -> Exit:
@@ -63,7 +63,8 @@ def limit(args: Namespace, out: Output) -> Exit:
     requested = _requested(args)
     lists = {"backends": _ALL, "fallback": _NONE}
     named = {it: _backends(it, getattr(args, it), empty) for it, empty in lists.items() if it in requested}
-    values = requested | named
+    consent = {"reruns": requested["reruns"] == _YES} if "reruns" in requested else {}
+    values = requested | named | consent
     edited(args, out, lambda it: it.set_limits(args.tenant, args.project, values))
     target = args.tenant if args.project is None else f"{args.project} of {args.tenant}"
     shown = requested | {it: ", ".join(names) or lists[it] for it, names in named.items()}
