@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 from datetime import UTC, datetime
+from decimal import Decimal
 from importlib.metadata import entry_points
 from inspect import getmodule
 from pathlib import Path
@@ -12,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from queuebit_gameday.catalog import DAYS
+from queuebit_gameday.days.billing_difference import bill
 from queuebit_gameday.days.silent_degradation import install
 from queuebit_gameday.score import Check, Score
 from queuebit_gameday.scratch import shipped_objectives
+from queuebit_gameday.vendor import DEVICE, Vendor
+from queuebit_gameday.vendor import install as vendor_plugin
 from queuebit_kernel import FixedClock
 from queuebit_slo import parse
 
@@ -91,3 +95,47 @@ def test_the_device_is_a_package_of_one_version_that_changes_at_its_moment(
     assert spec.loader is not None
     compile(Path(str(spec.origin)).read_text(), str(spec.origin), "exec")
     assert "2026-01-01" in Path(str(spec.origin)).read_text()
+
+
+def test_the_vendor_runs_a_token_once_and_its_second_shape_has_other_names() -> None:
+    vendor = Vendor()
+    asked = [{"shots": 100, "registers": [2]}]
+    first = vendor.submitted("t1", asked)
+    assert vendor.submitted("t1", asked) == first == vendor.shown("/tokens/t1") == vendor.shown("/jobs/gd-1")
+    assert (vendor.shown("/tokens/t2"), vendor.shown("/jobs/gd-2")) == (None, None)
+    assert isinstance(first, dict)
+    assert sum(first["results"][0]["counts"].values()) == 100
+    assert {*first["results"][0]["counts"]} <= {"0", "3"}, "a Bell pair"
+    vendor.shape = "2"
+    changed = vendor.shown("/jobs/gd-1")
+    assert isinstance(changed, dict)
+    assert changed == {"job": {"identifier": "gd-1", **{name: it for name, it in first.items() if name != "id"}}}
+
+
+def test_noise_of_the_vendor_is_a_share_of_the_shots() -> None:
+    vendor = Vendor(noise=lambda: 1.0)
+    job = vendor.submitted("t1", [{"shots": 4000, "registers": [2]}])
+    assert isinstance(job, dict)
+    counts = job["results"][0]["counts"]
+    assert all(800 < counts[it] < 1200 for it in "0123"), "six standard deviations"
+
+
+def test_the_plugin_of_the_vendor_is_a_package_that_knows_one_shape(tmp_path: Path) -> None:
+    for version, shape in (("1.0", "1"), ("2.0", "2")):
+        vendor_plugin(tmp_path, version, shape)
+    assert {it.name for it in tmp_path.iterdir()} == {
+        "queuebit_gameday_vendor.py", "queuebit_gameday_vendor-2.0.dist-info",
+    }  # fmt: skip
+    text = (tmp_path / "queuebit_gameday_vendor.py").read_text()
+    compile(text, "queuebit_gameday_vendor.py", "exec")
+    assert f'ID, SHAPE = "{DEVICE}", "2"' in text
+
+
+def test_a_bill_adds_up_and_its_first_line_is_too_high() -> None:
+    charges = [{"handle": "gd-1", "amount": "2.00"}, {"handle": "gd-2", "amount": "2.00"}]
+    right, wrong = bill(charges), bill(charges, too_much=Decimal("0.5"))
+    for it, amounts in ((right, [2.0, 2.0]), (wrong, [2.5, 2.0])):
+        (day,) = it["usage_data"]
+        assert [line["amount"] for line in day["group_usages"]] == amounts
+        assert it["amount_total"] == day["amount"] == sum(amounts)
+        assert day["time_us"] == sum(line["time_us"] for line in day["group_usages"])

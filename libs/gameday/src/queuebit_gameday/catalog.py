@@ -8,11 +8,15 @@ from types import MappingProxyType
 from typing import Final
 
 from queuebit_gameday.days import (
+    billing_difference,
+    calibration_drift,
     cost_runaway,
     data_leak,
+    high_output_variance,
     missing_provenance,
     silent_degradation,
     telemetry_loss,
+    vendor_api_change,
     vendor_outage,
 )
 from queuebit_gameday.score import Score
@@ -42,6 +46,20 @@ class Day:
 
 
 DAYS: Final[Mapping[str, Day]] = MappingProxyType({
+    "billing-difference": Day(
+        "A vendor bills more than was charged",
+        "one line of a vendor's bill is too high",
+        "docs/runbooks/billing-accuracy.md",
+        billing_difference.play,
+        prepare=billing_difference.prepare,
+    ),
+    "calibration-drift": Day(
+        "A device gets worse from calibration to calibration",
+        "the two-qubit error of a device is three times as large for six calibrations",
+        "docs/runbooks/drift.md",
+        calibration_drift.play,
+        prepare=calibration_drift.prepare,
+    ),
     "cost-runaway": Day(
         "A loop spends the budget of a project",
         "a user submits jobs until the budget is spent",
@@ -53,6 +71,14 @@ DAYS: Final[Mapping[str, Day]] = MappingProxyType({
         "a user asks for a job, events and rows of another tenant",
         "docs/operating.md",
         data_leak.play,
+    ),
+    "high-output-variance": Day(
+        "Equal runs give different results",
+        "a device returns noise in another share of the shots of each run",
+        "docs/runbooks/variance.md",
+        high_output_variance.play,
+        ("probe",),
+        high_output_variance.prepare,
     ),
     "missing-provenance": Day(
         "Jobs get no receipt",
@@ -75,6 +101,14 @@ DAYS: Final[Mapping[str, Day]] = MappingProxyType({
         "docs/runbooks/telemetry-completeness.md",
         telemetry_loss.play,
         ("telemetry-completeness",),
+    ),
+    "vendor-api-change": Day(
+        "A vendor's answers have another shape",
+        "a vendor renames the fields of its answers, and says so nowhere",
+        "docs/runbooks/vendor-errors.md",
+        vendor_api_change.play,
+        ("vendor-error",),
+        vendor_api_change.prepare,
     ),
     "vendor-outage": Day(
         "A backend does not answer",

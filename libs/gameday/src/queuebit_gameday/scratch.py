@@ -13,12 +13,15 @@ from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from queuebit_stack.bootstrap import bootstrap
 from queuebit_stack.files import write_private
 from queuebit_stack.home import Home
 from queuebit_stack.probe import get_json
+
+if TYPE_CHECKING:
+    from queuebit_gameday.vendor import Vendor
 
 __all__ = ["Operator", "ScratchStack", "shipped_objectives"]
 
@@ -33,6 +36,8 @@ class Operator:
         """Name the home, and a folder for packages that the stack finds; the stack may run or not."""
         self.home = home
         self.plugins = plugins
+        self.vendor: Vendor | None = None
+        """The vendor of the day, where it has one."""
         self._stopped: set[int] = set()
 
     def run(self, *words: str, timeout: float = 180) -> subprocess.CompletedProcess[str]:
@@ -75,6 +80,10 @@ class Operator:
             if it["status"] == "firing" and labels.items() <= it["labels"].items():
                 return f"{it['labels']['severity']} {it['labels']['alertname']}"
         return None
+
+    def sql(self, query: str) -> list[dict[str, Any]]:
+        """The rows of a query; none while the warehouse does not answer."""
+        return list(self.ask("sql", query) or ())
 
     def pid(self, name: str) -> int | None:
         """The process of a service; None while there is none."""
@@ -130,7 +139,11 @@ class ScratchStack(Operator):
         write_private(self.home.alerts_file, _ALERTS)
 
     def __enter__(self) -> ScratchStack:
-        self.qb("up", "--detach", "--ports", "auto", timeout=300)
+        try:
+            self.qb("up", "--detach", "--ports", "auto", timeout=300)
+        except BaseException:  # what did start is ended, too
+            self.run("down")
+            raise
         return self
 
     def __exit__(

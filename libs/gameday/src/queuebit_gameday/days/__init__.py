@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from queuebit_gameday.scratch import Operator
+from queuebit_gameday.vendor import Vendor
 
-__all__ = ["BELL", "completed", "not_ready", "ready"]
+__all__ = ["BELL", "completed", "incident", "not_ready", "ready", "vendor_of"]
 
 BELL: Final = """\
 OPENQASM 3.0;
@@ -35,3 +36,16 @@ def ready(stack: Operator) -> str | None:
     """Whether the whole stack is ready."""
     status = stack.ask("status") or {}
     return "all services are ready" if status.get("ready") else None
+
+
+def incident(stack: Operator) -> str | None:
+    """The newest open incident; None if there is none."""
+    found = stack.ask("incident", "list") or ()
+    return f"incident {found[0]['incident']}" if found else None
+
+
+def vendor_of(stack: Operator) -> Vendor:
+    """The vendor that `prepare` started."""
+    if stack.vendor is None:
+        raise RuntimeError("the day was not prepared: it has no vendor")
+    return stack.vendor

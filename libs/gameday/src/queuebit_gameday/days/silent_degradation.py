@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from queuebit_gameday.days import BELL, completed
+from queuebit_gameday.days import BELL, completed, incident
 from queuebit_gameday.score import Score
 from queuebit_gameday.scratch import Operator
 from queuebit_kernel import rfc3339
@@ -115,7 +115,7 @@ def play(stack: Operator, score: Score) -> None:
         lambda: stack.firing(alertname="ProbeFailing", severity="page", backend=_BACKEND),
         150,
     )
-    score.wait("detection", "an incident is open", lambda: _incident(stack), 30)
+    score.wait("detection", "an incident is open", lambda: incident(stack), 30)
     stack.qb("tenant", "limit", "demo", "playground", "--backends", "aer")
     kept = [it["state"] for it in stack.submit(BELL, "--backend", _BACKEND)]
     score.check("containment", "jobs of users on the device are refused", kept == ["rejected"], ", ".join(kept))
@@ -137,8 +137,3 @@ def play(stack: Operator, score: Score) -> None:
 def _newest(stack: Operator, state: str) -> str | None:
     found = [it for it in stack.ask("probe", "list") or () if it["backend"] == _BACKEND and it["state"] == state]
     return str(found[0]["text"]) if found else None
-
-
-def _incident(stack: Operator) -> str | None:
-    found = stack.ask("incident", "list") or ()
-    return f"incident {found[0]['incident']}" if found else None
