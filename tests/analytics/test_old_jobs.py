@@ -40,14 +40,14 @@ def _asked(warehouse: Warehouse, slot: int, hours: int = 0) -> list[str]:
 
 def test_jobs_of_projects_that_allow_it_are_found_in_an_order_that_follows_from_the_slot(warehouse: Warehouse) -> None:
     jobs = [f"j{it}" for it in range(8)]
-    doubted = {"suspect": {"code": "drifted", "text": "it drifts"}}
+    doubted = {"code": "drifted", "text": "it drifts"}
     stored = {"media_type": "application/json", "digest": "sha256:x"}
     warehouse.fill(
         [
             *(it for job in jobs for it in _job(job)),
             *_job("other-project", project="secret"),
             *_job("other-backend", backend="reruns-device"),
-            *_job("doubted", **doubted),
+            *_job("doubted", suspect=doubted),
             *_job("large", result=stored),
             *_job("program", result={"media_type": "application/vnd.queuebit.results+json", "inline": "{}"}),
         ],
