@@ -1,4 +1,4 @@
-"""One old job in each slot, of projects that allow it, is run again once, by whichever process."""
+"""One old job in each slot, of projects that allow it, is run again once, also with two processes."""
 
 from __future__ import annotations
 
