@@ -19,6 +19,11 @@ WITH turns AS (
             arrayFilter(at -> at > 1 AND history[at].2 AND history[at - 1].2, arrayEnumerate(history))) AS causes
     FROM events
     WHERE type IN ('qb.job.placed.v1', 'qb.job.started.v1')
+        AND (tenant, job) IN (
+            SELECT tenant, job FROM events
+            WHERE type = 'qb.job.placed.v1'
+            GROUP BY tenant, job
+            HAVING max(seq) > min(seq))
     GROUP BY tenant, job
 )
 SELECT
