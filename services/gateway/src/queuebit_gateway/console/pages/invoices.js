@@ -20,7 +20,9 @@ export function owed(invoice) {
   });
 }
 
-const Amounts = ({ of }) => (of.length ? of.map((it) => html`<div><${Sum} of=${it} /></div>`) : html`<span class="quiet">nothing</span>`);
+/** What is owed has all its digits: it is rounded to a millionth already. */
+const Owed = ({ of }) => (of ? html`<span class="num">${exact(of.amount)} ${of.currency}</span>` : "–");
+const Amounts = ({ of }) => (of.length ? of.map((it) => html`<div><${Owed} of=${it} /></div>`) : html`<span class="quiet">nothing</span>`);
 const isReduced = (it) => it.credits.length > 0;
 
 function List() {
@@ -102,8 +104,8 @@ function One({ id }) {
             { name: "Currency", cell: (total) => total.currency },
             { name: "Usage at list prices", num: true, less: "wide-only", cell: (total) => html`<${Sum} of=${{ amount: total.usage, currency: total.currency }} />` },
             { name: "Agreements", num: true, less: "wide-only", cell: (total) => html`<${Sum} of=${{ amount: total.agreements, currency: total.currency }} />` },
-            { name: "Total", num: true, cell: (total) => html`<strong><${Sum} of=${{ amount: total.total, currency: total.currency }} /></strong>` },
-            { name: "Still owed", num: true, cell: (total) => html`<${Sum} of=${row ? owed(row).find((left) => left.currency === total.currency) : null} />` },
+            { name: "Total", num: true, cell: (total) => html`<strong><${Owed} of=${{ amount: total.total, currency: total.currency }} /></strong>` },
+            { name: "Still owed", num: true, cell: (total) => html`<${Owed} of=${row ? owed(row).find((left) => left.currency === total.currency) : null} />` },
           ]} />` : html`<${Empty}>Nothing was used in this period, and nothing is owed.<//>`}<//>
         ${sections(it.lines || []).map((rows) => html`
           <${Panel} title=${rows[0].correction ? `Corrections of ${rows[0].period}` : `Usage of ${rows[0].period}`} hint=${html`<${Subtotal} of=${rows} />`} wide>
@@ -113,7 +115,7 @@ function One({ id }) {
             <${Lines} caption="Agreements of ${rows[0].period}" rows=${rows} first="Agreement" name=${(line) => html`${line.agreement} <span class="quiet">${line.kind}${line.project && `, ${line.project}`}</span>`} /><//>`)}
         ${row && isReduced(row) && html`<${Panel} title="Credits" wide><${Table} caption="Credits" rows=${row.credits} rowKey=${(given) => given.number} columns=${[
           { name: "Number", cell: (given) => given.number }, { name: "Reason", cell: (given) => given.reason },
-          { name: "Credit", num: true, cell: (given) => html`<${Sum} of=${given.amount} />` }, { name: "Left", num: true, cell: (given) => html`<${Sum} of=${given.left} />` },
+          { name: "Credit", num: true, cell: (given) => html`<${Owed} of=${given.amount} />` }, { name: "Left", num: true, cell: (given) => html`<${Owed} of=${given.left} />` },
         ]} /><//>`}
       </div>
       <p class="quiet">Quantity times unit price is each amount, exactly; only totals are rounded, to a millionth. <code>qb invoice show ${id}</code> compares the document with its digest in the log.</p>`}<//>`;
