@@ -261,7 +261,7 @@ def test_telemetry_is_complete_with_events_spans_and_calibration(indicators: War
     indicators.fill_at(it for it in unplaced.messages() if "placed" not in it[1][0])
     spans = [
         {"Timestamp": int(START.timestamp()), "TraceId": it, "SpanId": "1", "SpanName": "run",
-            "ServiceName": "executor", "Duration": 1}
+            "ServiceName": "executor-aer", "Duration": 1}
         for it in traces if it != traces[1]
     ]  # fmt: skip
     rows = "\n".join(map(json.dumps, spans))

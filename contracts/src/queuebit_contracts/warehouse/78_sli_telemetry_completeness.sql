@@ -10,7 +10,7 @@ SELECT
     it.case_at AS at,
     toUInt64(
         before.found = 3
-        AND splitByChar('-', it.traceparent)[2] IN (SELECT TraceId FROM otel_traces WHERE ServiceName = 'executor')
+        AND splitByChar('-', it.traceparent)[2] IN (SELECT TraceId FROM otel_traces WHERE startsWith(ServiceName, 'executor-'))
         AND (it.type = 'qb.job.failed.v1' OR JSONExtractString(it.data, 'calibration') != ''
             OR it.case_backend NOT IN (SELECT backend FROM calibrated_backends))) AS good,
     toUInt64(1) AS total

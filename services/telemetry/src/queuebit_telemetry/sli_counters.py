@@ -28,8 +28,8 @@ LABELS: Final = ("workload_class", "backend", "vendor")
 """The columns of `by` that are labels, beside the name of the objective."""
 
 _EVERY_S: Final = 30.0
-_PAUSE_FACTOR: Final = 20
-"""The pause after a round, in times of its duration: rounds take at most five percent of the time."""
+_PAUSE_FACTOR: Final = 5
+"""The pause after a round, in times of its duration: rounds take at most a sixth of the time."""
 _BEFORE: Final = timedelta(days=1)
 _RESTS: Final = 4
 """Rounds after the last new event in which cases may still change: some are counted when they are a minute old."""
