@@ -127,6 +127,22 @@ async def test_the_warehouse_adds_each_event_once(clickhouse: ClickHouse, life_o
 
 
 @pytest.mark.server
+async def test_a_table_of_sums_that_was_dropped_is_made_again(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+    position = await clickhouse.position()
+    await clickhouse.append(rows_of(life_of("acme", "j1")), position.generation, "LOG>0")
+    await clickhouse._command("DROP TABLE case_sums SYNC")
+    clock = _Clock()
+    summing = SumCases(clickhouse, lambda: 6, clock)  # type: ignore[arg-type]  # as above
+    await _all(summing)
+    assert await clickhouse.summed() == Summed(await clickhouse.position(), 6, True)
+    await clickhouse._command("DROP TABLE case_sums SYNC")
+    await _all(summing)
+    clock.at = LATE_S
+    await _all(summing)
+    assert (await clickhouse.summed()).through == 6
+
+
+@pytest.mark.server
 async def test_a_rebuilt_warehouse_has_empty_sums_of_its_events(clickhouse: ClickHouse, life_of: LifeOf) -> None:
     position = await clickhouse.position()
     await clickhouse.append(rows_of(life_of("acme", "j1")), position.generation, "LOG>0")

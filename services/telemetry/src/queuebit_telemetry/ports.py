@@ -95,10 +95,10 @@ class CaseSums(Protocol):
     """The table `case_sums` as its only writer sees it. Every method raises `Unavailable` when there is no answer."""
 
     async def summed(self) -> Summed:
-        """How far the sums are.
+        """How far the sums are; without their table, they are not sound.
 
         Raises:
-            NoTables: there is no such table, or none of events.
+            NoTables: there is no table of events.
         """
         ...
 

@@ -60,7 +60,7 @@ class SumCases:
             OtherGeneration: it was rebuilt meanwhile.
         """
         new = self._position() - self._through
-        if not new or (0 < new < ENOUGH and self._clock.monotonic() < self._added_at + LATE_S):
+        if 0 <= new < ENOUGH and self._clock.monotonic() < self._added_at + LATE_S:
             return False
         found = await self._sums.summed()
         if not found.sound:
