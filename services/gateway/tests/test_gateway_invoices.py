@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -118,3 +120,9 @@ async def test_the_invoice_of_another_tenant_is_one_that_does_not_exist(
     assert (answer.status, answer.json()["code"]) == (404, "unknown_invoice")
     assert {subject for subject, _ in bus.asked} == {"qb.query.acme.invoices"}, "only the own tenant was asked about"
     assert json.dumps(answer.json()).count(DIGEST) == 0
+
+
+def test_a_gateway_that_drew_nothing_has_not_loaded_reportlab() -> None:
+    code = "import sys, queuebit_gateway.app; print('reportlab' in sys.modules, 'queuebit_billing' in sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert loaded == ["False", "True"]

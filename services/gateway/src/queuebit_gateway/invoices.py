@@ -14,7 +14,6 @@ from starlette.routing import Route
 from queuebit.records import Row
 from queuebit_billing import Document, read
 from queuebit_billing.focus import as_focus
-from queuebit_billing.page import as_pdf
 from queuebit_billing.tabular import as_csv
 from queuebit_contracts.invoice import Invoice, InvoiceCredit
 from queuebit_contracts.wire import Payload
@@ -33,6 +32,8 @@ _MOST_DRAWN: Final = 2_000
 
 
 def _page(document: Document, row: Row) -> bytes:
+    from queuebit_billing.page import as_pdf  # ReportLab and its fonts are loaded with the first PDF
+
     at = datetime.fromisoformat(str(row["issued_at"]))
     given = row["credits"]
     credits_ = [InvoiceCredit.model_validate(it) for it in given] if isinstance(given, list) else []
