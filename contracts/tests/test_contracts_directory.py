@@ -24,6 +24,7 @@ projects = st.builds(
     default_kind=st.sampled_from(["simulator", "emulated"]),
     fallback=st.sampled_from([(), ("aer",), ("cirq", "aer")]),
     fallback_after_s=st.sampled_from([300, 0, 60]),
+    objective=st.sampled_from(["cost", "time", "balanced"]),
 )
 budgets = st.dictionaries(
     st.sampled_from(["tenant", "project:main", "tag:x", "class:batch", "vendor:ibm"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, get_args
 
 from pydantic import Field, StrictInt
 
@@ -16,6 +16,7 @@ __all__ = [
     "Candidate",
     "FallbackTerms",
     "GateShots",
+    "JobObjective",
     "Profile",
     "Rejection",
     "Signature",
@@ -26,8 +27,9 @@ __all__ = [
 MOST_GATES: Final = 10**15
 """The most gates of one job, all shots together, that are counted."""
 
-OBJECTIVES: Final = ("cost", "time", "fidelity", "balanced")
+JobObjective = Literal["cost", "time", "fidelity", "balanced"]
 """What a job can prefer of the backends that it may run on."""
+OBJECTIVES: Final[tuple[JobObjective, ...]] = get_args(JobObjective)
 
 
 class Signature(Wire):
@@ -86,8 +88,8 @@ class Submission(Wire):
     fallback: bool | None = None
     """False: the job waits for the backends that it asks for, whatever the fallback rule of its project says."""
     objective: Name | None = None
-    """What the job prefers of the backends that it may run on, of `OBJECTIVES`; absent: the lowest cost. A job with one
-    that the broker does not know is rejected."""
+    """What the job prefers of the backends that it may run on, of `OBJECTIVES`; absent: as its project says. A job with
+    one that the broker does not know is rejected."""
     rerun_of: Name | None = None
     """The job of the same tenant whose work this one repeats, for example because its result is suspect."""
     proof: Signature
@@ -214,8 +216,8 @@ class Acceptance(Wire):
     fallback: FallbackTerms | None = None
     """What the fallback rule of its project means for the job; absent where there is none."""
     objective: Name | None = None
-    """What the job prefers of its candidates; absent: the lowest cost. A reader that does not know it takes the lowest
-    cost, too."""
+    """What the job, or else its project, prefers of its candidates; absent: the lowest cost. A reader that does not
+    know it takes the lowest cost, too."""
 
     @property
     def everywhere(self) -> tuple[Candidate, ...]:

@@ -176,13 +176,18 @@ def _project(data: ProjectDefinition) -> Project:
     """A project of a kind that this version does not know runs what names a backend, and nothing else."""
     after_s = FALLBACK_AFTER_S if data.fallback_after_s is None else data.fallback_after_s
     said = data.model_dump(exclude={"tenant", "project", "by"})
-    given = {"fallback": data.fallback or (), "fallback_after_s": after_s, "reruns": data.reruns or False}
+    given = {
+        "fallback": data.fallback or (),
+        "fallback_after_s": after_s,
+        "reruns": data.reruns or False,
+        "objective": data.objective or "cost",
+    }
     return Project.model_construct(**said | given)
 
 
 def _definition(tenant: str, name: str, work: Project, by: str) -> ProjectDefinition:
-    """A project as a fact says it: without what is the default of its fallback and of its consent."""
-    plain = {"fallback": (), "fallback_after_s": FALLBACK_AFTER_S, "reruns": False}
+    """A project as a fact says it: without the defaults of its fallback, of its consent and of its objective."""
+    plain = {"fallback": (), "fallback_after_s": FALLBACK_AFTER_S, "reruns": False, "objective": "cost"}
     said = {field: value for field, value in work.model_dump().items() if value != plain.get(field, ...)}
     return ProjectDefinition(tenant=tenant, project=name, by=by, **said)
 

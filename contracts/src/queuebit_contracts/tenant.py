@@ -97,6 +97,8 @@ class ProjectDefinition(Wire):
     """How long these must be out of service before, in seconds; absent: 300."""
     reruns: bool | None = None
     """Whether the platform may run old jobs of it again, at its own cost; absent: it may not."""
+    objective: Annotated[str, open_text("cost", "time", "fidelity", "balanced")] | None = None
+    """What a job that names no objective prefers of the backends that it may run on; absent: the lowest cost."""
     by: Author
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from queuebit_contracts.admission import JobObjective
 from queuebit_contracts.issuers import Issuer
 from queuebit_contracts.topology import COMPILED, DECISIONS, PLATFORM
 from queuebit_contracts.wire import NAME, DecimalText, Moment, Name
@@ -154,6 +155,8 @@ class Project(_Entry):
     reruns: bool = False
     """Whether the platform may run old jobs of the project again, at its own cost and as jobs of its own tenant, to see
     whether results stay. Its operators can then read these circuits and results as those of their own jobs."""
+    objective: JobObjective = "cost"
+    """What a job that names no objective prefers of the backends that it may run on."""
 
     @model_validator(mode="after")
     def _fallback_is_allowed(self) -> Project:

@@ -223,6 +223,7 @@ def test_projects_are_added_and_shown(home: Home, capsys: pytest.CaptureFixture[
         "fallback": [],
         "fallback_after_s": 300,
         "reruns": False,
+        "objective": "cost",
     }
     assert main(["tenant", "list"]) == 0
     assert "playground, thesis" in capsys.readouterr().out
@@ -429,3 +430,13 @@ def test_a_price_book_that_was_edited_waits_for_a_restart_and_says_so(
     (trouble,) = troubles(home, Stack.load(home))
     assert "was edited, and broker and metering use the earlier prices" in trouble
     assert "restart both together: `qb down`, then `qb up`" in trouble
+
+
+def test_a_project_gets_an_objective_and_no_other_word(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    limit = ["tenant", "limit", "demo", "playground", "--objective"]
+    assert main([*limit, "balanced"]) == 0
+    assert read_tenants(home).tenant["demo"].project["playground"].objective == "balanced"
+    assert main(["tenant", "show", "demo"]) == 0
+    assert "balanced" in capsys.readouterr().out
+    assert main([*limit, "beauty"]) != 0
+    assert read_tenants(home).tenant["demo"].project["playground"].objective == "balanced"

@@ -107,7 +107,7 @@ def _submit(words: Group) -> None:
         help="wait for what it asks for, whatever the fallback rule of its project says",
     )
     submit.add_argument(
-        "--objective", metavar="O", help="what it prefers of its backends: cost, time, fidelity or balanced (cost)"
+        "--objective", metavar="O", help="cost, time, fidelity or balanced: what counts among backends (as its project)"
     )
     submit.add_argument("--max-cost", metavar="1.50", help="refuse the job if it could cost more")
     submit.add_argument("--key", metavar="K", help="idempotency key: the same key and content is the same job")

@@ -112,6 +112,9 @@ def _money(tenant: Group) -> None:
     limit.add_argument(
         "--reruns", choices=("yes", "no"), help="of the project: whether the platform may run old jobs again (no)"
     )
+    limit.add_argument(
+        "--objective", metavar="O", help="of the project: what its jobs prefer: cost, time, fidelity or balanced (cost)"
+    )
 
     usage = tenant.command(
         "usage", "tenancy:state_usage", "state what a job used, where its backend never does", "TENANT"

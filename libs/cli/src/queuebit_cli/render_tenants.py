@@ -31,6 +31,7 @@ def project_rows(projects: Mapping[str, Project], accounts: Accounts | None) -> 
                 "default kind": it.default_kind,
                 **({"fallback": f"{', '.join(it.fallback)} after {it.fallback_after_s} s"} if it.fallback else {}),
                 **({"reruns": "allowed"} if it.reruns else {}),
+                **({"objective": it.objective} if it.objective != "cost" else {}),
             }
         )
     return rows

@@ -25,6 +25,8 @@ class Fairness:
     """Jain's index of received / entitled: 1 if all tenants receive the same part of their entitlement."""
     worst_gap: float
     """The largest difference of a tenant's share of an hour from its entitlement, of all device time."""
+    worst_part: float
+    """The largest difference of a tenant's device time of an hour from its entitlement, of this entitlement."""
     shares: Mapping[str, float]
     """Of all device time, over all hours."""
     entitled: Mapping[str, float]
@@ -110,11 +112,12 @@ def fairness(it: Outcome) -> Fairness:
                 received[hour][work.tenant] += _overlap(run.started_us, run.ended_us, since, until)
     totals: dict[str, int] = defaultdict(int)
     rights: dict[str, float] = defaultdict(float)
-    worst, indices = 0.0, []
+    worst, part, indices = 0.0, 0.0, []
     for got, wanted in list(zip(received, demanded, strict=True))[1:]:
         total = sum(got.values())
         right = entitlements(total, wanted, shares)
         indices.append(jain([got[name] / right[name] for name in shares if right[name]]))
+        part = max(part, *(abs(got[name] / right[name] - 1) for name in shares if right[name]))
         worst = max(worst, *(abs(got[name] - right[name]) / total for name in shares))
         for name in shares:
             totals[name] += got[name]
@@ -124,6 +127,7 @@ def fairness(it: Outcome) -> Fairness:
         hours=len(indices),
         jain=min(indices),
         worst_gap=worst,
+        worst_part=part,
         shares={name: totals[name] / total for name in shares},
         entitled={name: rights[name] / total for name in shares},
     )

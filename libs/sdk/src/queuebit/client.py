@@ -128,8 +128,9 @@ class AsyncClient:
             label: a display name; default: the name of the file or of Qiskit's circuit.
             session: the id of an open session; `Client.session` opens one, and submits to it.
             fallback: whether the fallback rule of its project applies; False: it waits for what it asks for.
-            objective: what it prefers of the backends that it may run on: "cost" (default), "time", "fidelity" or
-                "balanced", which takes a later completion for a higher estimated success probability.
+            objective: what it prefers of the backends that it may run on: "cost", "time", "fidelity" or "balanced"
+                (default: as its project says, or "cost"); the last one takes a later completion for a higher estimated
+                success probability.
             parameters: values for the `input`s that the circuit declares, by name.
             observables: estimate these, such as "ZZ" or {"XI": 0.5, "ZZ": 1}, instead of returning counts.
             outputs: any of `counts`, `memory` (shot by shot) and `quasi` (shares with standard errors).

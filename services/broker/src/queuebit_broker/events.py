@@ -67,7 +67,7 @@ def accepted(
             program=_carried(asked.circuit),
             workload_class=asked.workload_class,
             fallback=_fallback(admitted.stand_ins),
-            objective=asked.objective,
+            objective=admitted.objective,
         ),
     )
 

@@ -53,6 +53,8 @@ class Admit:
     """The delegation under which it was submitted, if there is one."""
     stand_ins: StandIns | None = None
     """Where it may run while its candidates are out of service; None without a rule."""
+    objective: str | None = None
+    """What it prefers of its candidates; None: the lowest cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     budgets = _budgets(request, snapshot, paid[0])
     if (existing := snapshot.existing_hold) is not None:
         hold, budgets = existing.amount, existing.budgets
-    return Admit(author.user, tenant.share, tuple(paid), hold, budgets, author.delegation, others)
+    objective = asked.objective or (project.objective if project and project.objective != "cost" else None)
+    return Admit(author.user, tenant.share, tuple(paid), hold, budgets, author.delegation, others, objective)
 
 
 def _stand_ins(

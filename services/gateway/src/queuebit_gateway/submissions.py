@@ -66,7 +66,8 @@ class SubmitBody(Body):
     fallback: bool = True
     """False: it waits for what it asks for, whatever the fallback rule of its project says."""
     objective: str | None = None
-    """What it prefers of the backends that it may run on: `cost` (the default), `time`, `fidelity` or `balanced`."""
+    """What it prefers of the backends that it may run on: `cost`, `time`, `fidelity` or `balanced`; absent: as its
+    project says."""
 
 
 class SignedBody(Body):

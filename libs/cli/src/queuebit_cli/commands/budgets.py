@@ -17,7 +17,7 @@ from queuebit_stack.tenant_edits import budget_of
 __all__ = ["OF_A_PROJECT", "OF_A_TENANT", "budget", "grant", "limit"]
 
 OF_A_TENANT = ("share", "max_shots", "max_active_jobs")
-OF_A_PROJECT = ("backends", "default_kind", "fallback", "fallback_after_s", "reruns")
+OF_A_PROJECT = ("backends", "default_kind", "fallback", "fallback_after_s", "reruns", "objective")
 _TERMS = ("window", "soft", "warn_at")
 _NONE, _ALL, _YES = "none", "all", "yes"
 

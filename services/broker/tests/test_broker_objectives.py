@@ -1,0 +1,43 @@
+"""The objective of a job at admission: its own, or else that of its project."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from queuebit_broker.policy import Admit, admit
+from queuebit_broker.snapshot import Snapshot
+from queuebit_contracts.directory import Directory
+from queuebit_contracts.tenants import parse_tenants
+
+from .broker_office import TENANTS, Ask
+
+
+def preferring(snapshot: Snapshot, objective: str) -> Snapshot:
+    """The office's tenants, where project `main` has an objective."""
+    document = parse_tenants(TENANTS)
+    acme = document.tenant["acme"]
+    main = acme.project["main"].model_copy(update={"objective": objective})
+    changed = acme.model_copy(update={"project": {**acme.project, "main": main}})
+    return replace(
+        snapshot, directory=Directory(document.model_copy(update={"tenant": {**document.tenant, "acme": changed}}))
+    )
+
+
+@pytest.mark.parametrize(
+    ("of_project", "of_job", "expected"),
+    [
+        pytest.param("cost", None, None, id="none: absent is the lowest cost"),
+        pytest.param("balanced", None, "balanced", id="that of the project"),
+        pytest.param("balanced", "time", "time", id="the job's own comes first"),
+        pytest.param("balanced", "cost", "cost", id="also the lowest cost"),
+    ],
+)
+def test_the_job_comes_before_its_project(
+    ask: Ask, snapshot: Snapshot, of_project: str, of_job: str | None, expected: str | None
+) -> None:
+    changes = {} if of_job is None else {"objective": of_job}
+    decision = admit(ask(**changes), preferring(snapshot, of_project))
+    assert isinstance(decision, Admit), decision
+    assert decision.objective == expected
