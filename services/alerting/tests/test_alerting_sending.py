@@ -185,6 +185,25 @@ async def test_tries_go_on_for_a_day_and_pauses_grow() -> None:
     assert list(PAUSES_S) == sorted(PAUSES_S)
 
 
+async def test_a_webhook_that_answers_500_or_hangs_for_an_hour_gets_each_notification_once(
+    secrets: SecretFiles,
+) -> None:
+    tries = sum(sum(PAUSES_S[: it + 1]) <= 3600 for it in range(len(PAUSES_S)))
+    it, inbox = world(hook=HOOK), Inbox(*[500 if at % 2 else 0.0 for at in range(tries)])
+    await it.of(one=True)
+    process = Process(it)
+    sending = SendNotifications(
+        it.log, process.book, process.follows, it.documents, inbox, secrets, SystemClock(),
+        leads=lambda: True, pauses=(0, *([0.001] * len(PAUSES_S))),
+    )  # fmt: skip
+    async with running(sending):
+        await until(lambda: delivered(it).get("hook") == ["delivered"])
+        assert tries > 60
+        assert len(inbox.got) == tries + 1
+        assert len({request.headers["webhook-id"] for request in inbox.got}) == 1, "a receiver that honours ids has one"
+        assert sending.failing == {}
+
+
 async def test_a_request_that_is_wrong_is_given_up_and_the_next_is_sent(secrets: SecretFiles) -> None:
     it, inbox = world(hook=HOOK), Inbox(400, 400, 400)
     await it.of(one=True)
