@@ -46,8 +46,13 @@ class Tenant:
 async def test_a_spent_budget_is_a_ticket_of_billing_about_the_tenant() -> None:
     it = Tenant()
     it.has("5")
-    it.reached("0.8", "5")
+    it.reached("0.5", "5")
     assert await it.at() == []
+    it.reached("0.80", "5")
+    (signal,) = await it.source.signals(NOON)
+    assert signal.annotations["summary"] == (
+        "acme: the budget tenant of 5 USD is spent to 80 %; jobs that do not fit are refused"
+    )
     it.reached("1", "5.0")
     (signal,) = await it.source.signals(NOON)
     assert signal.firing
@@ -55,7 +60,7 @@ async def test_a_spent_budget_is_a_ticket_of_billing_about_the_tenant() -> None:
         "alertname": "BudgetSpent", "severity": "ticket", "owner": "billing", "tenant": "acme", "budget": "tenant",
     }  # fmt: skip
     assert signal.annotations["summary"] == (
-        "acme: the budget tenant of 5.0 USD is spent; jobs that it pays are refused"
+        "acme: the budget tenant of 5.0 USD is spent to 100 %; jobs that do not fit are refused"
     )
     assert runbook_of("BudgetSpent") == "docs/runbooks/burn.md"
 

@@ -14,6 +14,8 @@ from queuebit_gameday.days import (
     data_leak,
     high_output_variance,
     missing_provenance,
+    noisy_neighbour,
+    scheduler_starvation,
     silent_degradation,
     telemetry_loss,
     vendor_api_change,
@@ -86,6 +88,18 @@ DAYS: Final[Mapping[str, Day]] = MappingProxyType({
         "docs/runbooks/provenance-completeness.md",
         missing_provenance.play,
         ("provenance-completeness",),
+    ),
+    "noisy-neighbour": Day(
+        "A tenant fills the queue of a backend",
+        "a tenant submits a dozen long jobs at once",
+        "docs/runbooks/noisy-neighbour.md",
+        noisy_neighbour.play,
+    ),
+    "scheduler-starvation": Day(
+        "No job gets a place",
+        "the scheduler hangs while users submit",
+        "docs/runbooks/queue-wait.md",
+        scheduler_starvation.play,
     ),
     "silent-degradation": Day(
         "A backend returns wrong results, without an error",

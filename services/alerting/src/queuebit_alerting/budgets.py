@@ -17,10 +17,12 @@ from queuebit_runtime.stored import Stored
 __all__ = ["BudgetsSpent"]
 
 _MONTH: Final = "month"
+_NEARLY: Final = Decimal("0.8")
+"""The least share of a spent budget: one that refuses jobs refuses what does not fit before all of it is charged."""
 
 
 class BudgetsSpent:
-    """A budget is spent from the announcement of all of it until its amount or window changes, or its window is over.
+    """A budget is spent from the announcement of 80 % of it until its amount or window changes, or its window is over.
 
     The window of a month is over with the month, one of days as many days later, and that of a lifetime never.
     """
@@ -30,7 +32,7 @@ class BudgetsSpent:
         self._terms: dict[str, Mapping[str, BudgetTerms]] = {}
         """The budgets of each tenant."""
         self._spent: dict[tuple[str, str], tuple[BudgetShare, str, datetime]] = {}
-        """By tenant and budget: the last announcement of all of it, the id of its event, and when it was stored."""
+        """By tenant and budget: the last announcement of so much of it, the id of its event, and when it was stored."""
 
     def take(self, stored: Stored) -> None:
         """Fold a fact about a tenant or a budget."""
@@ -39,7 +41,7 @@ class BudgetsSpent:
                 self._terms[data.tenant] = data.budgets or {}
             case TenantRemoved(data=data):
                 self._terms.pop(data.tenant, None)
-            case BudgetReached(data=data) if Decimal(data.share) >= 1:
+            case BudgetReached(data=data) if Decimal(data.share) >= _NEARLY:
                 self._spent[data.tenant, data.budget] = data, stored.event.id, stored.stored_at
 
     async def signals(self, now: datetime) -> Sequence[Signal]:
@@ -54,10 +56,11 @@ class BudgetsSpent:
         if not _holds(share, self._terms.get(share.tenant, {}).get(share.budget)) or not _lasts(share, at, now):
             return Signal(labels, {}, firing=False, at=now)
         limit = f"{share.limit.amount} {share.limit.currency}"
-        then = "it warns only" if share.soft else "jobs that it pays are refused"
+        percent = f"{(Decimal(share.share) * 100).normalize():f}"
+        then = "it warns only" if share.soft else "jobs that do not fit are refused"
         return Signal(
             labels,
-            {"summary": f"{share.tenant}: the budget {share.budget} of {limit} is spent; {then}"},
+            {"summary": f"{share.tenant}: the budget {share.budget} of {limit} is spent to {percent} %; {then}"},
             firing=True,
             at=now,
             evidence=Evidence(events=(event,), since=at),
