@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from exa.common.errors.iqm_error import CircuitTranspilationError
-from iqm.iqm_client import CircuitValidationError
+from iqm.iqm_client import CircuitTranspilationError, CircuitValidationError
 from iqm.iqm_client.transpile import transpile_insert_moves
 from iqm.station_control.client.qon import ObservationFinder
 from iqm.station_control.interface.models import DynamicQuantumArchitecture
