@@ -105,7 +105,7 @@ vendors: $(foreach it,$(VENDORS),build/vendors/$(it)/.ready) ## each vendor's pl
 vendorstack: setup build/vendors/ionq/.ready ## a vendor's plugin with its own Python in a whole stack, against a stub
 	$(PY) -m pytest -q -p no:randomly $(VENDOR_TESTS) tests/vendors/stack
 
-build/vendors/%/.ready: libs/vendors/%/requirements.lock libs/vendors/%/pyproject.toml .venv/.uv
+build/vendors/%/.ready: libs/vendors/%/requirements.lock libs/vendors/%/pyproject.toml $(foreach m,$(VENDOR_MEMBERS),$(m)/pyproject.toml) .venv/.uv
 	@echo "filling build/vendors/$*/.venv: a minute or two"
 	@mkdir -p $(@D) && test -x $(@D)/.venv/bin/python || python3 -m venv $(@D)/.venv
 	@$(PY) -m uv pip sync --quiet --python $(@D)/.venv/bin/python --require-hashes $<
