@@ -42,60 +42,77 @@ def case_counts(good: str, total: str, starts: Sequence[datetime], until: dateti
         starts: the starts of the windows.
         until: their end.
     """
-    hours, days = ([_whole(it, span) for it in starts] for span in (_HOUR, _DAY))
-    last_hour, last_day = (_part_of(until, it) for it in (_HOUR, _DAY))
-    in_sums = (
-        f"span = 'day' AND start >= {_second(day)} OR span = 'hour' AND start >= {_second(hour)}"
-        f" AND (start < {_second(day)} OR start >= {_second(last_day)})"
-        for hour, day in zip(hours, days, strict=True)
-    )
-    in_edge = (
-        f"case_at >= {moment(it)} AND (case_at < {moment(hour)} OR case_at >= {moment(last_hour)})"
-        for it, hour in zip(starts, hours, strict=True)
-    )
-    in_rest = (f"case_hour >= {_second(hour)}" for hour in hours)
-    of_sums, of_edges, of_rest = (
-        [_counted(each, inside) for each in (good_case, case)]
-        for inside, good_case, case in (
-            ([*in_sums], _of_sums(good), _of_sums(total)),
-            ([*in_edge], _of_row(good), _of_row(total)),
-            ([*in_rest], _of_row(good), _of_row(total)),
-        )
-    )
-    each_hour = _either(
-        f"start >= {_second(hour)} AND start < {_second(day)}" for hour, day in zip(hours, days, strict=True)
-    )
-    first_hours = _either(
-        f"case_at >= {moment(it)} AND case_at < {moment(hour)}" for it, hour in zip(starts, hours, strict=True)
-    )
+    windows = _Windows(starts, until)
     return f"""
             SELECT {_FIELDS}, fine, cases
             FROM (
                 SELECT *, max(upto) OVER () AS summed
                 FROM (
-                    SELECT {_FIELDS}, max(through) AS upto, toUInt64(0) AS seq,
-                        sumForEach({of_sums[0]}) AS fine, sumForEach({of_sums[1]}) AS cases
-                    FROM case_sums
-                    WHERE span = 'mark'
-                        OR (span = 'day' AND start >= {_second(min(days))} AND start < {_second(last_day)})
-                        OR (span = 'hour' AND start < {_second(last_hour)}
-                            AND (start >= {_second(last_day)} OR {each_hour}))
-                    GROUP BY {_FIELDS}
+                    {_from_sums(good, total, windows)}
                     UNION ALL
-                    SELECT {_OF_ROWS}, toUInt64(0) AS upto, seq, {of_rest[0]} AS fine, {of_rest[1]} AS cases
-                    FROM events
-                    WHERE seq > {SUMMED_THROUGH}
-                        AND case_hour >= {_second(min(hours))} AND case_hour < {_second(last_hour)}
-                    LIMIT 1 BY seq
+                    {_from_later_rows(good, total, windows)}
                 )
             )
             WHERE seq = 0 OR seq > summed
             UNION ALL
-            SELECT {_OF_ROWS}, {of_edges[0]} AS fine, {of_edges[1]} AS cases
+            {_from_edges(good, total, windows)}"""  # noqa: S608 - of constants, of names of this package, and of moments
+
+
+class _Windows:
+    """Windows with one end, and what is whole in each: hours from `hours` to `last_hour`, days likewise."""
+
+    def __init__(self, starts: Sequence[datetime], until: datetime) -> None:
+        self.starts, self.until = starts, until
+        self.hours, self.days = ([_whole(it, span) for it in starts] for span in (_HOUR, _DAY))
+        self.last_hour, self.last_day = (_part_of(until, it) for it in (_HOUR, _DAY))
+
+
+def _from_sums(good: str, total: str, windows: _Windows) -> str:
+    """Whole days, the whole hours beside them, and the mark: the position of these sums."""
+    first_days = [*zip(windows.hours, windows.days, strict=True)]
+    inside = [
+        f"span = 'day' AND start >= {_second(day)} OR span = 'hour' AND start >= {_second(hour)}"
+        f" AND (start < {_second(day)} OR start >= {_second(windows.last_day)})"
+        for hour, day in first_days
+    ]
+    before_days = _either(f"start >= {_second(hour)} AND start < {_second(day)}" for hour, day in first_days)
+    fine, cases = (_counted(_in_sums(it), inside) for it in (good, total))
+    return f"""SELECT {_FIELDS}, max(through) AS upto, toUInt64(0) AS seq,
+                        sumForEach({fine}) AS fine, sumForEach({cases}) AS cases
+                    FROM case_sums
+                    WHERE span = 'mark'
+                        OR (span = 'day' AND start >= {_second(min(windows.days))}
+                            AND start < {_second(windows.last_day)})
+                        OR (span = 'hour' AND start < {_second(windows.last_hour)}
+                            AND (start >= {_second(windows.last_day)} OR {before_days}))
+                    GROUP BY {_FIELDS}"""  # noqa: S608 - as above
+
+
+def _from_later_rows(good: str, total: str, windows: _Windows) -> str:
+    """Events of whole hours that the sums do not have yet."""
+    inside = [f"case_hour >= {_second(it)}" for it in windows.hours]
+    fine, cases = (_counted(_in_rows(it), inside) for it in (good, total))
+    return f"""SELECT {_OF_ROWS}, toUInt64(0) AS upto, seq, {fine} AS fine, {cases} AS cases
+                    FROM events
+                    WHERE seq > {SUMMED_THROUGH}
+                        AND case_hour >= {_second(min(windows.hours))} AND case_hour < {_second(windows.last_hour)}
+                    LIMIT 1 BY seq"""  # noqa: S608 - as above
+
+
+def _from_edges(good: str, total: str, windows: _Windows) -> str:
+    """Events of the hours in which a window begins or ends, one by one."""
+    first_hours = [*zip(windows.starts, windows.hours, strict=True)]
+    last = moment(windows.last_hour)
+    inside = [
+        f"case_at >= {moment(start)} AND (case_at < {moment(hour)} OR case_at >= {last})" for start, hour in first_hours
+    ]
+    at_start = _either(f"case_at >= {moment(start)} AND case_at < {moment(hour)}" for start, hour in first_hours)
+    fine, cases = (_counted(_in_rows(it), inside) for it in (good, total))
+    return f"""SELECT {_OF_ROWS}, {fine} AS fine, {cases} AS cases
             FROM events
-            WHERE case_hour > toDateTime(0, 'UTC') AND case_at >= {moment(min(starts))} AND case_at < {moment(until)}
-                AND (case_at >= {moment(last_hour)} OR {first_hours})
-            LIMIT 1 BY seq"""  # noqa: S608 - of constants, of names of this package, and of moments
+            WHERE case_hour > toDateTime(0, 'UTC') AND case_at >= {moment(min(windows.starts))}
+                AND case_at < {moment(windows.until)} AND (case_at >= {last} OR {at_start})
+            LIMIT 1 BY seq"""  # noqa: S608 - as above
 
 
 def open_counts(threshold_ms: int, starts: Sequence[datetime], until: datetime) -> str:
@@ -108,9 +125,34 @@ def open_counts(threshold_ms: int, starts: Sequence[datetime], until: datetime) 
         starts=", ".join(map(moment, starts)),
         until=moment(until),
         earliest=moment(until - timedelta(days=30)),
-        summed=SUMMED_THROUGH,
+        opened_since=_OPENED_SINCE,
     )
 
+
+_OPENED_SINCE: Final = f"""
+                    SELECT toDateTime64(ifNull(minOrNull(opened_hour), now()), 6, 'UTC') - INTERVAL 1 HOUR
+                    FROM (
+                        SELECT opened_hour, tenant, sum(number) AS open
+                        FROM (
+                            SELECT *, max(upto) OVER () AS summed
+                            FROM (
+                                SELECT start AS opened_hour, tenant, sum(opens) AS number, max(through) AS upto,
+                                    toUInt64(0) AS seq
+                                FROM case_sums
+                                WHERE span IN ('mark', 'open')
+                                GROUP BY start, tenant
+                                UNION ALL
+                                SELECT opened_hour, tenant, toInt64(opens), toUInt64(0), seq
+                                FROM events
+                                WHERE seq > {SUMMED_THROUGH} AND opened_hour > toDateTime(0, 'UTC')
+                                LIMIT 1 BY seq
+                            )
+                        )
+                        WHERE opened_hour > toDateTime(0, 'UTC') AND (seq = 0 OR seq > summed)
+                        GROUP BY opened_hour, tenant
+                        HAVING open != 0
+                    )"""  # noqa: S608 - of constants
+"""From an hour before the first hour of which a job is open: its acceptance may be stored earlier than its own time."""
 
 _OPEN: Final = """
             SELECT tenant, project, workload_class, backend,
@@ -134,28 +176,7 @@ _OPEN: Final = """
                 WHERE type IN (
                         'qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.started.v1',
                         'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')
-                    AND stored_at >= greatest({earliest}, (
-                        SELECT toDateTime64(ifNull(minOrNull(opened_hour), now()), 6, 'UTC') - INTERVAL 1 HOUR
-                        FROM (
-                            SELECT opened_hour, tenant, sum(number) AS open
-                            FROM (
-                                SELECT *, max(upto) OVER () AS summed
-                                FROM (
-                                    SELECT start AS opened_hour, tenant, sum(opens) AS number, max(through) AS upto,
-                                        toUInt64(0) AS seq
-                                    FROM case_sums
-                                    WHERE span IN ('mark', 'open')
-                                    GROUP BY start, tenant
-                                    UNION ALL
-                                    SELECT opened_hour, tenant, toInt64(opens), toUInt64(0), seq
-                                    FROM events
-                                    WHERE seq > {summed} AND opened_hour > toDateTime(0, 'UTC')
-                                    LIMIT 1 BY seq
-                                )
-                            )
-                            WHERE opened_hour > toDateTime(0, 'UTC') AND (seq = 0 OR seq > summed)
-                            GROUP BY opened_hour, tenant
-                            HAVING open != 0)))
+                    AND stored_at >= greatest({earliest}, ({opened_since}))
                 GROUP BY tenant, job
                 HAVING countIf(type IN ('qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')) = 0
                     AND countIf(type = 'qb.job.accepted.v1') > 0
@@ -208,6 +229,7 @@ def _second(at: datetime) -> str:
 
 
 def _counted(cases: str, inside: Iterable[str]) -> str:
+    """An array with the cases in each window, by the condition of being inside."""
     return f"[{', '.join(f'toUInt64(if({it}, {cases}, 0))' for it in inside)}]"
 
 
@@ -215,11 +237,13 @@ def _either(conditions: Iterable[str]) -> str:
     return " OR ".join(f"({it})" for it in dict.fromkeys(conditions))
 
 
-def _of_sums(cases: str) -> str:
+def _in_sums(cases: str) -> str:
+    """Names of `CASE_COLUMNS` as columns of `case_sums`."""
     return cases.replace("<", "case_sums.").replace(">", "")
 
 
-def _of_row(cases: str) -> str:
+def _in_rows(cases: str) -> str:
+    """Names of `CASE_COLUMNS` as what one event adds to them."""
     cases = cases.replace("<backend>", "toString(case_backend)")
     for name, what in CASE_COLUMNS.items():
         cases = cases.replace(f"<{name}>", f"toUInt64({what})")

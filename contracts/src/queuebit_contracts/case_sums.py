@@ -8,7 +8,7 @@ from typing import Final
 
 from queuebit_contracts.tables import statements
 
-__all__ = ["ADD_CASES", "BUCKETS_MS", "CASE_COLUMNS", "CASE_SUMS", "SUMMED_THROUGH"]
+__all__ = ["ADD_CASES", "BUCKETS_MS", "CASE_COLUMNS", "RENEW_CASE_SUMS", "SUMMED_THROUGH"]
 
 BUCKETS_MS: Final = (
     10, 20, 50, 100, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500, 10000, 15000, 30000, 60000, 120000,
@@ -24,7 +24,7 @@ CASE_COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "completed": "type = 'qb.job.completed.v1'",
         "ran": _RAN,
-        "ended": ("type IN ('qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')"),
+        "ended": "type IN ('qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')",
         "usable": "usable",
         "quality_ppm": "quality_ppm",
         "retried": "attempt > 1",
@@ -46,7 +46,7 @@ CASE_COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What an event adds to the columns of its hour and its day: 0 or 1, or a number, in columns of `events`."""
 
-CASE_SUMS: Final = (
+RENEW_CASE_SUMS: Final = (
     "DROP TABLE IF EXISTS case_sums SYNC",
     next(it for it in statements("{generation}") if "TABLE IF NOT EXISTS case_sums\n" in it),
 )

@@ -85,7 +85,6 @@ _SUMS: Final[Mapping[str, tuple[str, str]]] = {
 _DELAYS_S: Final[Mapping[str, int]] = {"provenance-completeness": 60, "telemetry-completeness": 60}
 """How long after a case something may still be missing, in seconds: the window is of cases that are as old."""
 
-
 _KEPT_DAYS: Final[Mapping[str, int]] = {"telemetry-completeness": 30}
 """For how many days cases can be counted, where that is less than the longest window: spans are kept for 30 days."""
 
