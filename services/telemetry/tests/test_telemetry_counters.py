@@ -48,7 +48,7 @@ def _sample(name: str, backend: str) -> str:
 
 async def test_counters_grow_with_the_cases_and_never_shrink() -> None:
     cases, metrics = _Cases(), Metrics("telemetry")
-    count = CountObjectives(cases, [SUCCESS], metrics, FixedClock())
+    count = CountObjectives(cases, [SUCCESS], metrics, FixedClock(), lambda: 0)
     cases.counts = {"torino": (9, 10)}
     await count()
     assert _scraped(metrics) == {_sample("good", "torino"): 9, _sample("cases", "torino"): 10}
@@ -74,7 +74,7 @@ def test_while_the_log_rests_nothing_is_counted() -> None:
 
 async def test_no_tenant_is_a_label_and_all_count_together() -> None:
     cases, metrics = _Cases(), Metrics("telemetry")
-    await CountObjectives(cases, [SUCCESS], metrics, FixedClock())()
+    await CountObjectives(cases, [SUCCESS], metrics, FixedClock(), lambda: 0)()
     assert "GROUP BY backend\n" in cases.queries[0].sql
     assert not any("tenant" in it.labels for it in metrics)
 
@@ -82,7 +82,7 @@ async def test_no_tenant_is_a_label_and_all_count_together() -> None:
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed: apt-get install prometheus")
 def test_the_rules_refer_only_to_metrics_that_exist(tmp_path: Path) -> None:
     metrics = Metrics("telemetry")
-    CountObjectives(_Cases(), shipped(), metrics, FixedClock())
+    CountObjectives(_Cases(), shipped(), metrics, FixedClock(), lambda: 0)
     text = rules(shipped())
     path = tmp_path / "rules.yaml"
     path.write_text(text)

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from queuebit_contracts.case_sums import ADD_CASES, CASE_SUMS
+from queuebit_contracts.case_sums import ADD_CASES, RENEW_CASE_SUMS
 from queuebit_contracts.tables import VERSION, generation_of, statements
 from queuebit_incidents.scope import Scope
 from queuebit_runtime.connection import Connection
@@ -16,7 +16,7 @@ from queuebit_telemetry.answers import Answers
 from queuebit_telemetry.client import faults
 from queuebit_telemetry.errors import NoTables, Unsound, WrongSchema
 from queuebit_telemetry.holding import HOLD
-from queuebit_telemetry.queries import FORGET, POSITION, REFILLED, SET_ASIDE, SUMMED
+from queuebit_telemetry.queries import DROP, FORGET, POSITION, REFILLED, SET_ASIDE, SUMMED
 from queuebit_telemetry.spans import LogLine, Span
 from queuebit_telemetry.state import Head, Position, Summed
 
@@ -73,7 +73,7 @@ class ClickHouse(Answers):
             await self._command(statement)
 
     async def set_aside(self) -> None:
-        statements = FORGET[:2] if await self._has_refilled() is False else SET_ASIDE
+        statements = DROP if await self._has_refilled() is False else SET_ASIDE
         for statement in statements:
             await self._command(statement)
 
@@ -123,7 +123,7 @@ class ClickHouse(Answers):
             return Summed(position, int(row["through"]), versions[0] == versions[1] and not int(row["lost"]))
 
     async def renew_sums(self, generation: str) -> None:
-        for statement in CASE_SUMS:
+        for statement in RENEW_CASE_SUMS:
             await self._command(statement.replace("{generation}", generation))
 
     async def add_cases(self, after: int, through: int, token: str) -> None:

@@ -9,6 +9,7 @@ __all__ = [
     "BILLED_BESIDE",
     "BILLS",
     "CHARGES",
+    "DROP",
     "FACTS",
     "FORGET",
     "JOBS",
@@ -34,6 +35,9 @@ WHERE database = currentDatabase() AND name = 'events'
 """Parts that are detached were damaged: the warehouse set them aside, and their rows are missing."""
 
 _DROP_SUMS: Final = "DROP TABLE IF EXISTS case_sums SYNC"
+
+DROP: Final = (_DROP_SUMS, "DROP TABLE IF EXISTS events SYNC")
+"""Forgets the events and what is summed of them, and keeps the table that was set aside."""
 
 SET_ASIDE: Final = (
     "DROP TABLE IF EXISTS events_set_aside SYNC",
@@ -62,7 +66,7 @@ SELECT
 """
 """The position of the sums beside that of the events that they are made of."""
 
-FORGET: Final = (_DROP_SUMS, "DROP TABLE IF EXISTS events SYNC", "DROP TABLE IF EXISTS events_set_aside SYNC")
+FORGET: Final = (*DROP, "DROP TABLE IF EXISTS events_set_aside SYNC")
 
 NEWEST: Final = """
 SELECT job, seq

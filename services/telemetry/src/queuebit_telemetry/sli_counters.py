@@ -44,7 +44,7 @@ class CountObjectives:
         promised: Sequence[Objective],
         metrics: Metrics,
         clock: Clock,
-        position: Callable[[], int] = lambda: 0,
+        position: Callable[[], int],
     ) -> None:
         """`position` is the last sequence that the warehouse has of the log: while that rests, nothing is counted."""
         self._cases = cases
@@ -67,7 +67,7 @@ class CountObjectives:
             await asyncio.sleep(max(_EVERY_S, _PAUSE_FACTOR * (self._clock.monotonic() - began)))
 
     def has_news(self) -> bool:
-        """Whether a round may find other counts than the one before."""
+        """Whether this round may find other counts than the one before; call it once in each round."""
         self._rests = 0 if self._position() != self._seen else self._rests + 1
         self._seen = self._position()
         return self._rests < _RESTS
