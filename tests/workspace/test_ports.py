@@ -32,6 +32,7 @@ WITHOUT_LAWS = {
     "Running": "one implementation, a child; its handler is tested with real ones that are killed",
     "Runs": "as Running",
     "Past": "one implementation, on the log; streams are tested over a log in memory and over a stack that is killed",
+    "Placer": "a policy in the laboratory: each job is placed once, on a machine that fits and is open (test_lab.py)",
     "Policy": "a pure function: `qb verify` makes its decisions again",
     "Result": "what chDB returns",
     "RunTimer": "one implementation, the stopwatch of a run; when it counts is part of CircuitsLaws",
