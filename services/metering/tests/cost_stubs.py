@@ -37,6 +37,8 @@ class CostStub(StubVendor):
         self.costs: dict[str, str] = {}
         self.currency = "USD"
         self.page_size = 100
+        self.overlap = 0
+        """How many entries of a page the next one has again."""
 
     def denied(self) -> Response:
         return Response.of({"error": "not authorised"}, 401)
@@ -187,7 +189,7 @@ class IonqJobsStub(CostStub):
         ]
         found.sort(key=lambda it: str(it["submitted_at"]), reverse=True)
         at = int(request.query.get("next", ["0"])[0])
-        page = found[at : at + self.page_size]
+        page = found[max(at - self.overlap, 0) : at + self.page_size]
         following = str(at + self.page_size) if at + self.page_size < len(found) else None
         return Response.of({"jobs": page, "next": following})
 

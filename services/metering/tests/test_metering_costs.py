@@ -225,6 +225,26 @@ class TestAwsReportCosts(CostReaderLaws):
             with pytest.raises(CostsUnavailable, match=why):
                 await costs.read(FIRST, LAST)
 
+    async def test_all_members_of_a_gzip_file_are_read(self, vendor: AwsReportStub, costs: CostReader) -> None:
+        content = vendor.table(sorted(vendor.costs))
+        vendor.content, vendor.page_size = gzip.compress(content), 1000
+        whole = await self.sum_of(costs)
+        middle = content.index(b"\n", len(content) // 2) + 1
+        vendor.content, vendor.delivery = (
+            gzip.compress(content[:middle]) + gzip.compress(content[middle:]),
+            "delivery-2",
+        )
+        assert await self.sum_of(costs) == whole
+
+    async def test_a_file_that_a_manifest_names_twice_is_not_counted_twice(
+        self, vendor: AwsReportStub, costs: CostReader
+    ) -> None:
+        (month,) = vendor.months
+        body = json.dumps(vendor.described(month, [*vendor.files(month)] * 2)).encode()
+        vendor.fail("*Manifest*", Garbage(body, "application/json"))
+        with pytest.raises(CostsUnavailable, match="names a file twice"):
+            await costs.read(FIRST, LAST)
+
 
 class TestLegacyReportCosts(TestAwsReportCosts):
     stub = LegacyReportStub
@@ -235,6 +255,11 @@ class TestIonqJobCosts(CostReaderLaws):
 
     def reader(self, vendor: CostStub, calls: Calls, secret: Path) -> CostReader:
         return IonqJobCosts(Ionq.model_validate({"key_file": secret, "url": vendor.url}), calls)
+
+    async def test_a_job_on_two_pages_is_counted_once(self, vendor: CostStub, costs: CostReader) -> None:
+        before = await self.sum_of(costs)
+        vendor.page_size, vendor.overlap = 2, 1
+        assert await self.sum_of(costs) == before
 
     async def test_the_cost_of_a_job_of_old_days_is_asked_once(self, vendor: CostStub, costs: CostReader) -> None:
         for _ in range(2):

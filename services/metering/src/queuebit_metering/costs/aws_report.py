@@ -7,6 +7,8 @@ Source: AWS Data Exports user guide, "Understanding export delivery", "Data Expo
 from __future__ import annotations
 
 import asyncio
+import gzip
+import io
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -100,6 +102,8 @@ class AwsReportCosts:
             if not all(it.startswith(bucket) for it in keys):
                 self._calls.unavailable("its manifest names a file in another bucket")
             keys = [it.removeprefix(bucket) for it in keys]
+        if len(set(keys)) < len(keys):
+            self._calls.unavailable("its manifest names a file twice")
         if not all(it.endswith(".csv.gz") for it in keys):
             self._calls.unavailable("its report is not in gzip and CSV: choose this format for the report at AWS")
         return keys
@@ -118,13 +122,16 @@ class AwsReportCosts:
         return [(it.usage_start.date(), it.amount) for it in lines]
 
     def _unpacked(self, packed: bytes) -> bytes:
-        inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        """All members of the file (RFC 1952, section 2.2)."""
         try:
-            content = inflate.decompress(packed, _UNPACKED)
-        except zlib.error:
+            with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+                content = file.read(_UNPACKED + 1)
+        except EOFError:
+            self._calls.unavailable("a file of its report is cut off")
+        except (gzip.BadGzipFile, zlib.error):
             self._calls.unavailable("a file of its report is not gzip")
-        if not inflate.eof:
-            self._calls.unavailable(f"a file of its report is cut off, or larger than {_UNPACKED >> 20} MiB")
+        if len(content) > _UNPACKED:
+            self._calls.unavailable(f"a file of its report is larger than {_UNPACKED >> 20} MiB")
         return content
 
 

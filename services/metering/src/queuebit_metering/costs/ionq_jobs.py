@@ -44,9 +44,11 @@ class IonqJobCosts:
         days: defaultdict[date, list[Decimal]] = defaultdict(list)
         known: dict[str, tuple[date, Decimal]] = {}
         asked = 0
+        seen: set[str] = set()
         async for job, day in self._ended(headers, first):
-            if day > last:
+            if day > last or job in seen:  # pages move while jobs are submitted, and then show a job twice
                 continue
+            seen.add(job)
             if job not in self._known:
                 asked += 1
                 if asked > _JOBS:
