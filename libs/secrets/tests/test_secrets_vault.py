@@ -62,3 +62,12 @@ def test_a_sealed_vault_is_away(vault: Vault) -> None:
     vault.fail("*", Status(503, body=b'{"errors": ["Vault is sealed"]}'), times=9)
     with pytest.raises(VaultAway, match="does not answer"):
         vault_secret("kv/acme#api_key", {"VAULT_ADDR": vault.url, "VAULT_TOKEN": Vault.secret})
+
+
+def test_the_token_does_not_follow_a_redirect_to_another_host(vault: Vault) -> None:
+    with Vault() as other:
+        other.secret = "of-another-host"
+        vault.fail("*", Status(307, headers={"location": f"{other.url}/v1/kv/acme"}), times=9)
+        with pytest.raises(VaultRefuses, match="redirects to another address"):
+            vault_secret("kv/acme#api_key", {"VAULT_ADDR": vault.url, "VAULT_TOKEN": Vault.secret})
+        assert not other.requests

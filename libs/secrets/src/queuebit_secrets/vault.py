@@ -62,6 +62,7 @@ def _data(path: str, environment: Mapping[str, str]) -> dict[str, object]:
             verify=environment.get("VAULT_CACERT", True),
             timeout=_ANSWER_S,
             session=session,
+            allow_redirects=False,  # the token would follow to any host
         )
         try:
             answer = client.read(path)
@@ -72,6 +73,8 @@ def _data(path: str, environment: Mapping[str, str]) -> dict[str, object]:
             raise VaultRefuses(f"Vault at {address} cannot read {path}: {reason}") from error
         except (hvac.exceptions.VaultError, requests.RequestException) as error:
             raise VaultAway(f"Vault at {address} does not answer: {type(error).__name__}") from error
+    if isinstance(answer, requests.Response) and answer.is_redirect:
+        raise VaultRefuses(f"Vault at {address} redirects to another address: set the address of the active node")
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, dict):
         raise VaultRefuses(f"Vault at {address} has nothing at {path}: check the path (version 2 has /data/ in it)")
