@@ -99,6 +99,27 @@ async def test_what_verify_tries_is_none_unless_more_is_tried_beside_it() -> Non
     assert signal.values["requests"] == "7"
     (signal,) = await WallsTried(Lines(*CHECK, line("qb.job.demo.>", cid=313)).lines).signals(later)
     assert signal.values["requests"] == "1"
+    (signal,) = await WallsTried(Lines(*CHECK, line("qb.job.demo.>")).lines).signals(later)
+    assert signal.values["requests"] == "7", "a check tries each of them once"
+    (signal,) = await WallsTried(Lines(*CHECK, line("qb.job.beta.>")).lines).signals(later)
+    assert signal.values["requests"] == "7", "a check tries those of one tenant"
+
+
+async def test_a_connection_that_never_stops_trying_is_a_ticket() -> None:
+    lines = Lines()
+    source = WallsTried(lines.lines)
+    for second in range(0, 30, 3):
+        lines.new = [line("qb.job.demo.>").replace("11:07:46", f"11:08:{second:02}")]
+        found = await source.signals(LOCAL + timedelta(seconds=14 + second))
+    assert [it.firing for it in found] == [True]
+    assert int(found[0].values["requests"]) >= 8
+
+
+def test_a_client_does_not_choose_the_number_of_its_connection() -> None:
+    text = line("qb.job.demo.>").replace("v2.16.0:python3", "v2.16.0:python3:x - cid:7 - y")
+    found = attempt_of(text)
+    assert found is not None
+    assert found.connection == "312"
 
 
 async def test_the_file_is_read_once_and_may_be_missing_or_rotated(tmp_path: Path) -> None:

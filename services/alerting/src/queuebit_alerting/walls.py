@@ -21,7 +21,7 @@ _MOST: Final = 1000
 """Attempts that are kept of each tenant."""
 
 _LINE = re.compile(
-    r"(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)(?:\.\d+)? \[ERR\] .*- cid:(?P<cid>\d+) - .*"
+    r"(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)(?:\.\d+)? \[ERR\] .*?- cid:(?P<cid>\d+) - .*"
     r'"(?P<tenant>[a-z0-9-]{1,64})/nkey:(?P<key>U[A-Z2-7]{55})" - (?:Publish|Subscription) Violation - '
     r'Subject "(?P<subject>[^"]{1,500})"'
 )
@@ -34,6 +34,8 @@ _CHECK = re.compile(
     r"|qb\.query\.[a-z0-9-]+\.jobs|\$JS\.API\.DIRECT\.GET\.KV_PAYLOADS\.\$KV\.PAYLOADS\.queuebit-decisions\.0{64}\.0"
 )
 """What `qb verify` tries, to see that it is refused."""
+_TRIES: Final = 6
+"""How many these are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,11 @@ class WallsTried:
     async def signals(self, now: datetime) -> Sequence[Signal]:
         """One signal for each tenant that tried; see `SignalSource`."""
         self._open += filter(None, map(attempt_of, await self._lines()))
-        newest = {it.connection: it.at for it in self._open}
-        whole = {it for it, at in newest.items() if not timedelta(0) <= now - at < _WHOLE}
+        first: dict[str, datetime] = {}
+        for it in self._open:
+            first.setdefault(it.connection, it.at)
+        # Not the last attempt: a connection that never stops trying would never be whole.
+        whole = {it for it, at in first.items() if not timedelta(0) <= now - at < _WHOLE}
         for it in without_checks([it for it in self._open if it.connection in whole]):
             self._tried.setdefault(it.tenant, []).append(it)
         self._open = [it for it in self._open if it.connection not in whole]
@@ -110,13 +115,15 @@ def attempt_of(line: str) -> Attempt | None:
 
 
 def without_checks(attempts: Iterable[Attempt]) -> list[Attempt]:
-    """The attempts, without those of connections that try what `qb verify` tries, and nothing else."""
+    """The attempts, without those of connections that try what `qb verify` tries, once, and nothing else."""
     of: dict[tuple[str, str], list[Attempt]] = {}
     for it in attempts:
         of.setdefault((it.connection, it.key), []).append(it)
     checks = {
         name
         for name, them in of.items()
-        if any(".wall-probe." in it.subject for it in them) and all(_CHECK.fullmatch(it.subject) for it in them)
+        if sum(".wall-probe." in it.subject for it in them) == 1
+        and all(_CHECK.fullmatch(it.subject) for it in them)
+        and len({it.subject for it in them}) == len(them) <= _TRIES
     }
     return [it for name, them in of.items() if name not in checks for it in them]
