@@ -208,3 +208,11 @@ def test_a_warehouse_that_loses_rows_meanwhile_gives_no_invoice(
     monkeypatch.setattr(stack_invoices, "rows", rows)
     with pytest.raises(Stop, match="nothing was issued"):
         prepare(Home(tmp_path), None, "2026-10")
+
+
+def test_an_address_as_long_as_it_may_be_is_drawn_on_two_pages() -> None:
+    line = "W" * 200
+    party = Party(name=line, address=(line,) * 8, tax_id=line[:100], contact=line)
+    it = document().model_copy(update={"seller": party, "buyer": party})
+    text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(as_pdf(it, fact(it), NOON))).pages)
+    assert text.count("W") == 2 * (200 * 10 + 100)

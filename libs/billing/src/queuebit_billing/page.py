@@ -131,6 +131,7 @@ def _heading(document: Document, issued_at: datetime) -> list[Any]:  # flowables
     top = Table(
         [[_party(seller), Paragraph("Invoice", ParagraphStyle("t", parent=_TITLE, alignment=2))], [_to(buyer), right]],
         colWidths=(_WIDTH * 0.58, _WIDTH * 0.42),
+        splitInRow=1,  # an address may be longer than a page
         style=TableStyle([
             ("VALIGN", (0, 0), (-1, -1), "TOP"),
             ("LEFTPADDING", (0, 0), (-1, -1), 0),
