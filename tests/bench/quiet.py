@@ -34,7 +34,7 @@ from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import Unavailable
 from queuebit_runtime.stored import Stored
-from queuebit_slo import Objective, query, shipped
+from queuebit_slo import Objective, shipped
 
 __all__ = ["false_alarms"]
 
@@ -75,9 +75,9 @@ class Quiet:
     def __init__(self, seed: int, days: int) -> None:
         self._seed = seed
         self.clock = _Clock()
-        self._objectives = {query(it, BEGAN, _spans(it)).sql: it for it in shipped() if it.alerts}
+        self.objectives = [it for it in shipped() if it.alerts]
         steps = (days + 4) * 144
-        self._bad = {it.name: self._counted(it, steps) for it in self._objectives.values()}
+        self._bad = {it.name: self._counted(it, steps) for it in self.objectives}
         self._waits = {it: self._queue(it, (_PAST_DAYS + days + 1) * 24) for it in _BACKENDS}
 
     def _draw(self, *names: object) -> Random:
@@ -134,8 +134,6 @@ class Quiet:
         return found
 
     async def rows(self, sql: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
-        if sql in self._objectives:
-            return self._cases(self._objectives[sql], parameters)
         if sql == CALIBRATIONS:
             return [self._device(it) for it in _DEVICES]
         if sql == BILLS:
@@ -148,11 +146,12 @@ class Quiet:
         answers = {RAN: self._ran, ENDED: self._ended, SPENT: self._spent, CALIBRATED: self._calibrated}
         return answers[sql](at)
 
-    def _cases(self, objective: Objective, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
+    def cases(self, objective: Objective) -> list[dict[str, Any]]:
+        """What the query of an objective gives: a row for each window that its alerts look at."""
         step = 4 * 144 + int((self.clock.now() - BEGAN) / _STEP)
         group, bad = dict.fromkeys(objective.by, "acme"), self._bad[objective.name]
         rows = []
-        for span in json.loads(parameters["spans_s"]):
+        for span in {int(it.total_seconds()) for alert in objective.alerts for it in (alert.long, alert.short)}:
             first = max(0, step - max(1, span // 600))
             total = (step - first) * _CASES
             rows.append({**group, "span_s": span, "good": total - bad[step] + bad[first], "total": total})
@@ -236,8 +235,14 @@ class Quiet:
         )
 
 
-def _spans(objective: Objective) -> list[timedelta]:
-    return sorted({it for alert in objective.alerts for it in (alert.long, alert.short)})
+class _Cases:
+    """The warehouse, as one objective asks it."""
+
+    def __init__(self, quiet: Quiet, objective: Objective) -> None:
+        self._quiet, self._objective = quiet, objective
+
+    async def rows(self, sql: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
+        return self._quiet.cases(self._objective)
 
 
 class _Counting:
@@ -277,7 +282,7 @@ async def _false_alarms(seed: int, days: int) -> tuple[Counter[str], int]:
     drift = WatchDrift(quiet, quiet.complete, quiet, _Nowhere(), tuple, clock, room=1_000_000)
     slow = _Counting(
         [
-            Objectives([*quiet._objectives.values()], quiet),
+            *(Objectives([it], _Cases(quiet, it)) for it in quiet.objectives),
             Calibrations(quiet, quiet, quiet.complete),
             Bills(quiet, quiet.complete),
             drift,
