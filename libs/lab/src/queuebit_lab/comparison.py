@@ -13,7 +13,7 @@ from queuebit_lab.baselines import Estimate, Immediate, Placer, best_fidelity, f
 from queuebit_lab.front import Point, front
 from queuebit_lab.measures import Measures, measure
 from queuebit_lab.platform import Platform
-from queuebit_lab.scenario import Scenario
+from queuebit_lab.scenario import Scenario, jobs
 from queuebit_lab.simulation import Outcome, simulate
 from queuebit_scheduling import POLICY
 
@@ -105,10 +105,12 @@ def compare(it: Scenario, names: Sequence[str], *, fronts: bool = False) -> Comp
         fronts: whether to compute the two fronts, too.
 
     Raises:
-        Malformed: no policy has one of these names.
+        Malformed: no policy has one of these names, or no job arrives.
     """
     if unknown := [name for name in names if name not in POLICIES]:
         raise Malformed(f"no policy is called {unknown[0]!r}: take some of {', '.join(POLICIES)}")
+    if not jobs(it):
+        raise Malformed("no job arrives: take more hours or a higher rate")
     outcomes = tuple(simulate(it, partial(POLICIES[name], it)) for name in names)
     reachable, limit = (tuple(front(it, knows_waits=known)) if fronts else () for known in (False, True))
     return Comparison(it, outcomes, tuple(map(measure, outcomes)), reachable, limit)

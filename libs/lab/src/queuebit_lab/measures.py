@@ -94,26 +94,11 @@ def fairness(it: Outcome) -> Fairness:
     The entitlement is the max-min fair share of the device time that was delivered in the hour, by weight. A tenant
     that asks for less gets what it asks for, and the others share the rest.
     """
-    begins, shares = it.scenario.begins_us, {stream.tenant: stream.share for stream in it.scenario.streams}
-    hours = (it.scenario.ends_us - begins) // _HOUR_US
-    received = [dict.fromkeys(shares, 0) for _ in range(hours)]
-    demanded = [dict.fromkeys(shares, 0) for _ in range(hours)]
-    ran = {run.work.number: run for run in it.runs}
-    mean_us = sum(run.ended_us - run.started_us for run in it.runs) // max(1, len(it.runs))
-    for work in it.works:
-        run = ran.get(work.number)
-        end_us = it.scenario.ends_us if run is None else run.ended_us
-        for hour in range((work.arrived_us - begins) // _HOUR_US, min(hours, 1 + (end_us - begins) // _HOUR_US)):
-            since, until = begins + hour * _HOUR_US, begins + (hour + 1) * _HOUR_US
-            if run is None:
-                demanded[hour][work.tenant] += mean_us
-            else:
-                demanded[hour][work.tenant] += run.ended_us - max(since, run.started_us)
-                received[hour][work.tenant] += _overlap(run.started_us, run.ended_us, since, until)
+    shares = {stream.tenant: stream.share for stream in it.scenario.streams}
     totals: dict[str, int] = defaultdict(int)
     rights: dict[str, float] = defaultdict(float)
     worst, part, indices = 0.0, 0.0, []
-    for got, wanted in list(zip(received, demanded, strict=True))[1:]:
+    for got, wanted in _hours(it)[1:]:
         total = sum(got.values())
         right = entitlements(total, wanted, shares)
         indices.append(jain([got[name] / right[name] for name in shares if right[name]]))
@@ -131,6 +116,26 @@ def fairness(it: Outcome) -> Fairness:
         shares={name: totals[name] / total for name in shares},
         entitled={name: rights[name] / total for name in shares},
     )
+
+
+def _hours(it: Outcome) -> list[tuple[dict[str, int], dict[str, int]]]:
+    """For each full hour: the device time that each tenant received, and that of its jobs that waited or ran."""
+    begins, tenants = it.scenario.begins_us, [stream.tenant for stream in it.scenario.streams]
+    hours = (it.scenario.ends_us - begins) // _HOUR_US
+    received, demanded = ([dict.fromkeys(tenants, 0) for _ in range(hours)] for _ in range(2))
+    ran = {run.work.number: run for run in it.runs}
+    mean_us = sum(run.ended_us - run.started_us for run in it.runs) // max(1, len(it.runs))
+    for work in it.works:
+        run = ran.get(work.number)
+        end_us = it.scenario.ends_us if run is None else run.ended_us
+        for hour in range((work.arrived_us - begins) // _HOUR_US, min(hours, 1 + (end_us - begins) // _HOUR_US)):
+            since, until = begins + hour * _HOUR_US, begins + (hour + 1) * _HOUR_US
+            if run is None:
+                demanded[hour][work.tenant] += mean_us
+            else:
+                demanded[hour][work.tenant] += run.ended_us - max(since, run.started_us)
+                received[hour][work.tenant] += _overlap(run.started_us, run.ended_us, since, until)
+    return [*zip(received, demanded, strict=True)]
 
 
 def entitlements(total: float, wanted: Mapping[str, float], shares: Mapping[str, int]) -> dict[str, float]:

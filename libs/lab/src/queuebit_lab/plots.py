@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -47,10 +48,10 @@ def _tradeoff(it: Comparison) -> Figure:
     return figure
 
 
-def _line(axes: object, points: Sequence[Point], label: str, style: str) -> None:
+def _line(axes: Any, points: Sequence[Point], label: str, style: str) -> None:  # matplotlib has no types here
     if points:
         x, y = [p.completion_mean_s / 60 for p in points], [p.fidelity_mean for p in points]
-        axes.plot(x, y, style, color="grey", label=label)  # type: ignore[attr-defined]  # matplotlib has no types here
+        axes.plot(x, y, style, color="grey", label=label)
 
 
 def _completion(it: Comparison) -> Figure:

@@ -120,17 +120,21 @@ def scenario(
     Args:
         name: one of `SCENARIOS`.
         fleet_name: one of `FLEETS`; not for `monopolist`.
-        hours: how long jobs arrive, up to 120.
+        hours: how long jobs arrive, up to 120; at least 2 for `monopolist`, whose first hour does not count.
         per_hour: jobs of all tenants together; not for `monopolist`.
         seed: of all random choices.
         places: the most placed jobs of a machine, for the policy of the platform.
 
     Raises:
-        Malformed: no scenario or fleet has this name.
+        Malformed: no scenario or fleet has this name, or the hours are too few.
     """
     if name not in SCENARIOS:
         raise Malformed(f"no scenario is called {name!r}: take one of {', '.join(SCENARIOS)}")
     if name == "monopolist":
+        if hours < 2:
+            raise Malformed(
+                "monopolist needs at least 2 hours: the first one, in which the queue builds up, does not count"
+            )
         machines = tuple(Machine(it, devices()[it], None) for it in _DEDICATED)
         entitled = _per_hour(machines) / 8
         tenants = [("one", 1, 1.3), ("two", 2, 2.6), ("four", 4, 5.2), ("monopolist", 1, 130.0)]
