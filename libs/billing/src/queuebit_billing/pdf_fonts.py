@@ -3,8 +3,8 @@
 Standard fonts cover Western European languages. Other Latin letters, Greek and Cyrillic are written with Roboto; the
 file contains the letters that it uses. Chinese, Japanese and Korean are written with the fonts for these languages that
 the PDF standard names (ISO 32000-1, 9.7.5: predefined CMaps): they are not part of the file, and readers show them with
-a font of their own. So a document has the same bytes on every machine with the same version of the
-fonts. All other characters are shown as question marks.
+a font of their own. So a document has the same bytes on every machine with the same version of Roboto. All other
+characters are shown as question marks.
 """
 
 from __future__ import annotations

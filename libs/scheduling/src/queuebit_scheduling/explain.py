@@ -20,6 +20,7 @@ __all__ = ["Considered", "Contender", "Explanation", "Unexplained", "explain", "
 
 _ONLY = "only"
 _MINUTES = BALANCE_US * 10_000 // 60_000_000
+"""What a percentage point of success probability is worth to a balanced job."""
 
 _WHY_CHOSEN = {
     _ONLY: "it was the only candidate with a free place",

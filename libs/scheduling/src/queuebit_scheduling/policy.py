@@ -19,15 +19,7 @@ from queuebit_scheduling.plan import Choice, Group, Place, Step, Target, Turn
 from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Snapshot, Tenant
 from queuebit_scheduling.usage import period_of
 
-__all__ = [
-    "BURST_US",
-    "NEAR_JOBS",
-    "NEAR_US",
-    "POLICY",
-    "SESSION_PARTS",
-    "SNAPSHOT_JOBS",
-    "FairShare",
-]
+__all__ = ["BURST_US", "NEAR_JOBS", "NEAR_US", "POLICY", "SESSION_PARTS", "SNAPSHOT_JOBS", "FairShare"]
 
 SNAPSHOT_JOBS = 64
 """The most jobs in a snapshot: twice as many as a cycle places."""
@@ -216,10 +208,8 @@ class _Cycle:
         turn = min(first or turns, key=lambda it: (it.rank, it.tenant.name))
         if turn.job is None:
             return None
-        targets, choice = (
-            [self._target(turn.job, it) for it in self._usable(turn.job)],
-            self._policy.choice(turn.job.objective),
-        )
+        targets = [self._target(turn.job, it) for it in self._usable(turn.job)]
+        choice = self._policy.choice(turn.job.objective)
         chosen = min((it for it in targets if it.free), key=lambda it: tuple(rule(it) for _, rule in choice))
         counted = self._counted(turn.job)
         self._take(turn.tenant, turn.job, chosen, counted)

@@ -113,7 +113,7 @@ class Job:
     fallback_after_us: int = 0
     """How long all candidates that it asked for must be out of service before it runs on its fallback."""
     objective: str | None = None
-    """What it prefers of its candidates: see `OBJECTIVES` of `policy`; None: the lowest cost."""
+    """What it prefers of its candidates: see `OBJECTIVES`; None: the lowest cost."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "candidates", _sorted(self.candidates, lambda it: it.backend))
