@@ -125,7 +125,7 @@ class AwsReportStub(CostStub):
         for month in self.months:
             files = self.files(month)
             if request.path == f"/reports/{self.manifest(month)}":
-                return Response.of(self.described(month, [*files]))
+                return Response.of(self.described([*files]))
             if (found := files.get(request.path.removeprefix("/reports/"))) is not None:
                 return Response(200, found, {"Content-Type": "application/octet-stream"})
         return Response(404, b"<Error><Code>NoSuchKey</Code></Error>", {})
@@ -134,8 +134,7 @@ class AwsReportStub(CostStub):
         following = (month + timedelta(days=31)).replace(day=1)
         return f"{self.folder.format(month, following)}/q-Manifest.json"
 
-    def described(self, month: date, keys: list[str]) -> dict[str, object]:
-        del month
+    def described(self, keys: list[str]) -> dict[str, object]:
         return {"executionId": self.delivery, "columns": [], "dataFiles": [f"s3://reports/{it}" for it in keys]}
 
     def files(self, month: date) -> dict[str, bytes]:
@@ -167,8 +166,7 @@ class LegacyReportStub(AwsReportStub):
         *("lineItem/ResourceId", "lineItem/UsageAmount", "lineItem/CurrencyCode", "lineItem/UnblendedCost"),
     )
 
-    def described(self, month: date, keys: list[str]) -> dict[str, object]:
-        del month
+    def described(self, keys: list[str]) -> dict[str, object]:
         return {"assemblyId": self.delivery, "compression": "GZIP", "bucket": "reports", "reportKeys": keys}
 
 

@@ -162,8 +162,8 @@ class AzureStub(StubVendor):
             return {"histogram": _shares(json.loads(source), shots, exact=body["target"] == "ionq.simulator")}
         program = qasm2.loads(source)
         found = simulated(program, shots)
-        shots = [text.split()[::-1] for text, count in found.items() for _ in range(count)]
-        return {register.name: [it[n] for it in shots] for n, register in enumerate(program.cregs)}
+        outcomes = [text.split()[::-1] for text, count in found.items() for _ in range(count)]
+        return {register.name: [it[n] for it in outcomes] for n, register in enumerate(program.cregs)}
 
 
 def _shares(circuit: dict[str, Any], shots: int, *, exact: bool) -> dict[str, float]:

@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     warehouse_url: str = "http://127.0.0.1:8123"
     """ClickHouse's HTTP interface, in which objectives are counted."""
     warehouse_user: str = Field(default="analyst", min_length=1)
-    """One who reads all rows and writes nothing."""
+    """A user who reads all rows and writes nothing."""
     warehouse_password_file: Path | None = None
     """One line; readable by its owner only. Without it, no objective is evaluated."""
     objectives: Path | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from queuebit.client import AsyncClient
@@ -55,8 +56,8 @@ class Prober(Service):
             password = read_secret(settings.warehouse_password_file)
             warehouse = Warehouse(settings.warehouse_url, settings.warehouse_user, password)
             self._again = RunAgain(self.log, newest, consents, document.reruns, warehouse, client, SystemClock())
-            self.work.append(self._reruns)
-        self.work.append(self._runs)
+            self.work.append(partial(self._rounds, self._again))
+        self.work.append(partial(self._rounds, self._run))
         self.after.append(client.close)
         self.detail = lambda: (
             {"probes": len(document.probe), "running": self._run.running, **newest.count()}
@@ -64,14 +65,9 @@ class Prober(Service):
             | ({"reruns": self._again.trouble} if self._again and self._again.trouble else {})
         )
 
-    async def _runs(self) -> None:
+    async def _rounds(self, run: RunProbes | RunAgain) -> None:
         while True:
-            await self._run()
-            await asyncio.sleep(self._every_s)
-
-    async def _reruns(self) -> None:
-        while self._again is not None:
-            await self._again()
+            await run()
             await asyncio.sleep(self._every_s)
 
 

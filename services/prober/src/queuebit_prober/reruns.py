@@ -31,8 +31,8 @@ class _Rows(Protocol):
 class RunAgain:
     """In each slot, one old job of the projects that allow it. Which one follows from the slot.
 
-    So a process that restarts, or a second one, runs the same job: it is paid once, and has one finding. Who withdraws
-    the consent is not asked about a run that is under way.
+    So a process that restarts, or a second one, runs the same job: it is paid once, and has one finding. A consent that
+    is withdrawn does not end a run that has begun.
     """
 
     def __init__(

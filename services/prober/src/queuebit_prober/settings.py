@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     warehouse_url: str = "http://127.0.0.1:8123"
     """ClickHouse's HTTP interface, from which old jobs are read."""
     warehouse_user: str = Field(default="analyst", min_length=1)
-    """One who reads all rows and writes nothing."""
+    """A user who reads all rows and writes nothing."""
     warehouse_password_file: Path | None = None
     """One line; readable by its owner only. Without it, no old job is run again."""
     every_s: float = Field(default=10, ge=0.05, le=3600)

@@ -245,9 +245,8 @@ def _sent(job: Job) -> Sent:
         return Sent(
             job=str(job.details["id"]),
             bits=int(about[_BITS]),
-            measured=tuple(
-                int(it) if it else None for it in about.get(_MEASURED, "").split(",")
-            ),  # absent in older jobs
+            # jobs of earlier versions do not have it
+            measured=tuple(int(it) if it else None for it in about.get(_MEASURED, "").split(",")),
             registers=tuple(int(it) for it in about[_REGISTERS].split(",") if it),
             shots=int(job.details["inputParams"]["shots"]),
             memory=about[_MEMORY] == "True",

@@ -32,6 +32,7 @@ _MANIFEST: Final = 4 << 20
 _FILE: Final = 64 << 20
 """Bytes of a file, compressed."""
 _UNPACKED: Final = 256 << 20
+"""Bytes of a file, decompressed."""
 _FILES: Final = 100
 """Files of a month."""
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from queuebit_runtime.secrets import read_secret
 from queuebit_secrets import vault_secret
@@ -61,8 +61,7 @@ class Credential(BaseModel):
 
     @field_validator("vault")
     @classmethod
-    def _names_a_field(cls, place: str | None, info: ValidationInfo) -> str | None:
-        del info
+    def _names_a_field(cls, place: str | None) -> str | None:
         if place is not None and not all(place.partition("#")):
             raise ValueError("must be PATH#FIELD, such as secret/data/ionq#api_key")
         return place
