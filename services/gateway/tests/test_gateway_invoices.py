@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp
 from queuebit_billing import Bounds, Document, Heading, Party, Usage, build
 from queuebit_billing.queries import UsageSum
 from queuebit_contracts.invoice import DOCUMENT_TYPE
+from queuebit_gateway.invoices import Turns
 from queuebit_runtime.payloads import describe
 
 from .asgi import send
@@ -101,6 +103,18 @@ async def test_an_invoice_of_very_many_lines_is_not_drawn_here(
     answer = await send(app, "GET", f"/v1/invoices/{invoiced.number}.pdf")
     assert (answer.status, answer.json()["code"]) == (422, "too_many_lines")
     assert (await send(app, "GET", f"/v1/invoices/{invoiced.number}?format=csv")).status == 200
+
+
+async def test_a_tenant_that_asks_for_many_invoices_delays_another_one_by_one_of_them() -> None:
+    turns, order = Turns(), list[str]()
+
+    async def draw(tenant: str) -> None:
+        async with turns.of(tenant):
+            order.append(tenant)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(draw(it) for it in ("evil", "evil", "evil", "evil", "acme")))
+    assert order == ["evil", "acme", "evil", "evil", "evil"]
 
 
 async def test_a_form_that_does_not_exist_and_a_pdf_of_another_tenant_are_refused(

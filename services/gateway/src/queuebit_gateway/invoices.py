@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
+from weakref import WeakValueDictionary
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,7 +25,7 @@ from queuebit_gateway.pages import limit_of
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.problems import Problem
 
-__all__ = ["Invoices"]
+__all__ = ["Invoices", "Turns"]
 
 _MOST: Final = 500
 _PDF: Final = "application/pdf"
@@ -49,13 +51,31 @@ _FORMS: Final[Mapping[str, tuple[str, str, Callable[[Document, Row], bytes]]]] =
 """The end of a file's name, its media type, and what writes it."""
 
 
+class Turns:
+    """One tenant at a time, and each tenant once: who asks for many invoices at once delays others by one of them."""
+
+    def __init__(self) -> None:
+        """Begin with nothing that runs."""
+        self._all = asyncio.Lock()
+        self._own: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """By tenant, while it has something that runs or waits."""
+
+    @asynccontextmanager
+    async def of(self, tenant: str) -> AsyncIterator[None]:
+        """Wait for a turn, and keep it."""
+        if (own := self._own.get(tenant)) is None:
+            self._own[tenant] = own = asyncio.Lock()
+        async with own, self._all:
+            yield
+
+
 class Invoices:
     """`GET /v1/invoices`, and `GET /v1/invoices/{number}?format=`; `.pdf` after the number, or `Accept`, do as well."""
 
     def __init__(self, platform: Platform, caller_of: CallerOf) -> None:
         self._platform = platform
         self._caller_of = caller_of
-        self._drawing = asyncio.Semaphore(1)
+        self._turns = Turns()
 
     def routes(self) -> list[Route]:
         """The routes."""
@@ -87,7 +107,7 @@ class Invoices:
                 f"the invoice has more than {_MOST_DRAWN:,} lines: ask for csv, or use `qb invoice show --format pdf`"
             )
             raise Problem(422, "too_many_lines", text)
-        async with self._drawing:
+        async with self._turns.of(caller.tenant):
             made = await asyncio.to_thread(written, document, row)
         return Response(made, 200, headers, media_type)
 
