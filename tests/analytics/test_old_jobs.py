@@ -19,7 +19,13 @@ SOURCE = "OPENQASM 3.0;\nqubit[1] q;\nbit[1] c;\nc = measure q;\n"
 
 
 def _job(
-    job: str, *, project: str = "chem", backend: str = "reruns-aer", source: str = SOURCE, **completed: Any
+    job: str,
+    *,
+    project: str = "chem",
+    backend: str = "reruns-aer",
+    source: str = SOURCE,
+    seed: int | None = None,
+    **completed: Any,
 ) -> list[tuple[str, bytes]]:
     """A job of tenant `reruns` that completed, as far as the query reads it."""
     name, named = f"qb.job.reruns.{job}", {"tenant": "reruns", "job": job}
@@ -27,7 +33,7 @@ def _job(
     result = {"media_type": "application/json", "inline": '{"0":1000}'}
     said = {"backend": backend, "terms": {"project": project}, "result": result, **named, **completed}
     return [
-        event(f"{name}.submitted", "qb.job.submitted.v1", NOW, circuit=circuit, shots=1000, **named),
+        event(f"{name}.submitted", "qb.job.submitted.v1", NOW, circuit=circuit, shots=1000, seed=seed, **named),
         event(f"{name}.accepted", "qb.job.accepted.v1", NOW, circuit=circuit["digest"], **named),
         event(f"{name}.completed", "qb.job.completed.v1", NOW, **said),
     ]
@@ -46,6 +52,7 @@ def test_jobs_of_projects_that_allow_it_are_found_in_an_order_that_follows_from_
         [
             *(it for job in jobs for it in _job(job)),
             *_job("other-project", project="secret"),
+            *_job("own-seed", seed=7),
             *_job("other-backend", backend="reruns-device"),
             *_job("doubted", suspect=doubted),
             *_job("large", result=stored),

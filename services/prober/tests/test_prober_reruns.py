@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,16 +32,18 @@ class Warehouse:
     def __init__(self, counts: str = '{"00":500,"11":500}') -> None:
         self.asked: list[Mapping[str, str]] = []
         self.counts: str | None = counts
+        self.meanwhile: Callable[[], None] = lambda: None
 
     async def rows(self, sql: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
         self.asked.append(parameters)
+        self.meanwhile()
         if self.counts is None:
             raise Unavailable("the warehouse does not answer")
         if parameters["projects"] == "[]":
             return []
         return [{
-            "tenant": "acme", "job": "j1", "backend": "aer", "source": BELL, "circuit": digest(BELL.encode()),
-            "shots": 1000, "counts": self.counts,
+            "tenant": "acme", "job": "j1", "project": "chem", "backend": "aer", "source": BELL,
+            "circuit": digest(BELL.encode()), "shots": 1000, "counts": self.counts,
         }]  # fmt: skip
 
 
@@ -97,6 +99,15 @@ async def test_only_projects_that_allow_it_are_asked_for_and_only_on_the_named_b
     assert warehouse.asked[1]["projects"] == "['acme/chem']"
     it.allow(reruns=False)
     assert it.consents.projects == []
+
+
+async def test_a_consent_that_is_withdrawn_while_the_warehouse_is_asked_counts() -> None:
+    log, platform, warehouse = MemoryLog(), LocalPlatform(), Warehouse()
+    it = Prober(log, platform, warehouse)
+    it.allow(reruns=True)
+    warehouse.meanwhile = lambda: it.allow(reruns=False)
+    await it.run()
+    assert (findings(log), platform.submissions) == ([], [])
 
 
 async def test_a_result_that_differs_is_stated() -> None:

@@ -76,7 +76,9 @@ class RunAgain:
     async def _run(self, slot: int) -> None:
         projects = self._consents.projects
         backends = self._document.chosen(str(it["backend"]) for it in await self._client.backends())
-        found = old_job(await self._warehouse.rows(OLD_JOBS, self._parameters(slot, projects, backends)))
+        rows = await self._warehouse.rows(OLD_JOBS, self._parameters(slot, projects, backends))
+        allowed = set(self._consents.projects)  # one may have been withdrawn while the warehouse was asked
+        found = old_job(it for it in rows if f"{it['tenant']}/{it['project']}" in allowed)
         if found is None:
             self._nothing_in = slot
             return
