@@ -240,7 +240,7 @@ class TestAwsReportCosts(CostReaderLaws):
         self, vendor: AwsReportStub, costs: CostReader
     ) -> None:
         (month,) = vendor.months
-        body = json.dumps(vendor.described(month, [*vendor.files(month)] * 2)).encode()
+        body = json.dumps(vendor.described([*vendor.files(month)] * 2)).encode()
         vendor.fail("*Manifest*", Garbage(body, "application/json"))
         with pytest.raises(CostsUnavailable, match="names a file twice"):
             await costs.read(FIRST, LAST)
