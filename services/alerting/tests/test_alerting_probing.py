@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from queuebit_alerting.probing import ProbesFailing
-from queuebit_alerting.state import Signal
 from queuebit_contracts.alert_documents import Alerts
 from queuebit_contracts.probe import ProbeFinding, ProbeJudged
 from queuebit_contracts.runbooks import runbook_of
@@ -74,7 +73,6 @@ async def test_the_page_names_the_probe_its_jobs_and_the_runbook() -> None:
     it = Probed()
     await it.after("passed", "below", "below")
     (signal,) = await it.source.signals(it.now)
-    assert isinstance(signal, Signal)
     assert signal.annotations["summary"] == "torino: 2 runs in a row of the probe ghz were bad, the last: found below"
     assert (signal.evidence.jobs, signal.evidence.since) == (("j2", "j3"), NOON + timedelta(hours=2))
     assert runbook_of(signal.labels["indicator"]) == "docs/runbooks/probe.md"

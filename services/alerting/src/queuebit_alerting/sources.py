@@ -67,16 +67,19 @@ class Sources:
         self.drift: WatchDrift | None = None
         self.asked: tuple[Warehouse, Callable[[], Awaitable[None]]] | None = None
         """The warehouse, and the check that it has the whole log; None without its password."""
-        if settings.warehouse_password_file is None:
-            return
-        password = read_secret(settings.warehouse_password_file)
+        if settings.warehouse_password_file is not None:
+            self._ask_warehouse(settings, read_secret(settings.warehouse_password_file), scheduler, folder, clock)
+
+    def _ask_warehouse(
+        self, settings: Settings, password: str, scheduler: Scheduler, folder: Path | None, clock: Clock
+    ) -> None:
         warehouse = Warehouse(settings.warehouse_url, settings.warehouse_user, password)
         complete = Completeness(warehouse, self._log_end, clock).require
         self.asked = warehouse, complete
         self.drift = WatchDrift(
             warehouse,
             complete,
-            StoredSnapshots(KeyValuePayloads(bus)),
+            StoredSnapshots(KeyValuePayloads(self._bus)),
             StateFile(folder and folder / f"drift-{settings.name}.json"),
             self._firing,
             clock,

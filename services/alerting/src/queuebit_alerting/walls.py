@@ -55,7 +55,7 @@ class Attempt:
 class WallsTried:
     """A tenant tried to read or write what is another one's, within a day.
 
-    A subject of its own that its role forbids is none, and neither is what `qb verify` tries.
+    A subject of its own that its role forbids is no attempt, and neither is what `qb verify` tries.
     """
 
     def __init__(self, lines: Callable[[], Awaitable[Sequence[str]]]) -> None:
