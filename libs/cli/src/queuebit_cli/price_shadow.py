@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from queuebit_contracts.admission import Acceptance
+from queuebit_contracts.admission import Acceptance, Candidate
 from queuebit_contracts.billing import Metering
 from queuebit_contracts.usage import Usage, is_final, quantities
 from queuebit_kernel.exact import difference, plain, total
-from queuebit_pricing import Bounds, PriceBook, Unpriced, bill
+from queuebit_pricing import Bounds, Price, PriceBook, Unpriced, bill
 
 __all__ = ["BILLED", "shadow"]
+
+_Rated = tuple[Decimal, Decimal]
+"""The amounts of a job by the book in force and by the draft."""
 
 BILLED: Final = """
 SELECT
@@ -53,42 +56,50 @@ def shadow(rows: Iterable[Mapping[str, Any]], own: PriceBook, draft: PriceBook) 
         has no price for, whose amounts are in neither sum.
 
     Raises:
-        Unpriced: the book in force has not the price of a job.
+        Unpriced: the book in force lacks the price of a job.
     """
-    found: dict[tuple[str, str], list[tuple[Decimal, Decimal] | None]] = {}
+    found: dict[tuple[str, str], list[_Rated | None]] = {}
     for row in rows:
         metered = Metering.model_validate_json(row["metered"])
         accepted = Acceptance.model_validate_json(row["accepted"])
         terms = next((it for it in accepted.everywhere if it.backend == metered.backend), None)
         if metered.backend is None or terms is None:
             continue
-        usage = Usage.model_validate(json.loads(row["newest"])["usage"])
-        gates = terms.gate_shots.model_dump() if terms.gate_shots else {}
-        shots = accepted.profile.shots or accepted.shots
-        bounds = Bounds(tasks=terms.tasks, shots=shots, qpu_us=terms.qpu_us, qubits=accepted.profile.qubits, **gates)
         accepted_at = datetime.fromtimestamp(int(row["accepted_us"]) / 1_000_000, UTC)
-        prices = own.price(terms.price), _price_for(draft, metered.backend, accepted_at)
-        amounts = [
-            bill(
-                price, bounds, metered.state, quantities(usage),
-                final=is_final(usage), at_limit=bool(metered.usage.at_limit), reason=row["reason"] or None,
-            ).amount
-            for price in prices if price is not None
-        ]  # fmt: skip
+        price, drafted = own.price(terms.price), _price_for(draft, metered.backend, accepted_at)
+        amount = _amounts(row, metered, accepted, terms)
         mine = found.setdefault((row["tenant"], metered.backend), [])
-        mine.append((amounts[0], amounts[1]) if len(amounts) == len(prices) else None)
+        mine.append(None if drafted is None else (amount(price), amount(drafted)))
     lines = [_line(*key, them) for key, them in found.items()]
     return sorted(lines, key=lambda it: (-abs(Decimal(it["change"])), it["tenant"], it["backend"]))
 
 
-def _price_for(book: PriceBook, backend: str, at: datetime) -> Any:  # a price, or None
+def _amounts(
+    row: Mapping[str, Any],  # JSON
+    metered: Metering,
+    accepted: Acceptance,
+    terms: Candidate,
+) -> Callable[[Price], Decimal]:
+    """What a job costs by a price: as metering bills it, with its newest usage."""
+    usage = Usage.model_validate(json.loads(row["newest"])["usage"])
+    gates = terms.gate_shots.model_dump() if terms.gate_shots else {}
+    shots = accepted.profile.shots or accepted.shots
+    bounds = Bounds(tasks=terms.tasks, shots=shots, qpu_us=terms.qpu_us, qubits=accepted.profile.qubits, **gates)
+    measured, is_known, at_limit = quantities(usage), is_final(usage), bool(metered.usage.at_limit)
+    reason = row["reason"] or None
+    return lambda price: (
+        bill(price, bounds, metered.state, measured, final=is_known, at_limit=at_limit, reason=reason).amount
+    )
+
+
+def _price_for(book: PriceBook, backend: str, at: datetime) -> Price | None:
     try:
         return book.price_for(backend, at)
     except Unpriced:
         return None
 
 
-def _line(tenant: str, backend: str, them: list[tuple[Decimal, Decimal] | None]) -> dict[str, Any]:  # JSON
+def _line(tenant: str, backend: str, them: Sequence[_Rated | None]) -> dict[str, Any]:  # JSON
     rated = [it for it in them if it is not None]
     before, after = (total([it[place] for it in rated]) for place in (0, 1))
     return {
