@@ -79,9 +79,11 @@ WHERE seq > {{after:UInt64}} AND seq <= {{through:UInt64}}
 GROUP BY span, start, tenant, its_project, its_class, its_backend, its_currency
 UNION ALL
 SELECT
-    'mark', toDateTime(0, 'UTC'), '', '', '', '', '', any(generation), {{through:UInt64}},
+    'mark', toDateTime(0, 'UTC'), '', '', '', '', '', generation, {{through:UInt64}},
     {", ".join("0" for _ in CASE_COLUMNS)}, toDecimal128(0, 18), toInt64(0)
-FROM events
-WHERE seq > {{after:UInt64}} AND seq <= {{through:UInt64}}
+FROM (SELECT generation FROM events LIMIT 1)
 """  # noqa: S608 - of constants
-"""Adds the events after one sequence and up to another. `FINAL`: a row that is stored twice is counted once."""
+"""Adds the events after one sequence and up to another. `FINAL`: a row that is stored twice is counted once.
+
+The mark has the generation of the table, which all of its rows have: a log that lost a part has sequences without rows.
+"""

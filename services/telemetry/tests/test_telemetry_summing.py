@@ -127,6 +127,21 @@ async def test_the_warehouse_adds_each_event_once(clickhouse: ClickHouse, life_o
 
 
 @pytest.mark.server
+async def test_a_log_that_lost_its_beginning_is_summed(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+    position = await clickhouse.position()
+    rows = [it._replace(seq=2 * MOST + it.seq) for it in rows_of(life_of("acme", "j1"))]
+    await clickhouse.append(rows, position.generation, "LOG>0")
+    clock = _Clock()
+    summing = SumCases(clickhouse, lambda: 2 * MOST + 6, clock)  # type: ignore[arg-type]  # as above
+    await _all(summing)
+    clock.at = LATE_S
+    await _all(summing)
+    assert (await clickhouse.summed()).through == 2 * MOST + 6
+    (found,) = await clickhouse._query("SELECT sum(completed) AS jobs FROM case_sums WHERE span = 'day'")
+    assert found["jobs"] == 1
+
+
+@pytest.mark.server
 async def test_a_table_of_sums_that_was_dropped_is_made_again(clickhouse: ClickHouse, life_of: LifeOf) -> None:
     position = await clickhouse.position()
     await clickhouse.append(rows_of(life_of("acme", "j1")), position.generation, "LOG>0")
