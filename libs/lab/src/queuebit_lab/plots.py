@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from queuebit_lab.comparison import Comparison
 from queuebit_lab.front import Point
@@ -15,6 +17,8 @@ from queuebit_lab.front import Point
 __all__ = ["draw"]
 
 _SIZE = (7.2, 4.5)
+_MARKERS = "os^Dv<>PX*"
+"""Hollow and of several forms, so that policies at the same point are all seen."""
 _METADATA = {"Software": None}
 """No version of the library, so that equal plots are equal files."""
 
@@ -40,10 +44,12 @@ def _tradeoff(it: Comparison) -> Figure:
         (it.limit, "front with true waits", ":"),
     ):
         _line(axes, points, label, style)
-    for found in it.measures:
-        axes.plot(found.completion_mean_s / 60, found.fidelity_mean, "o", label=found.policy)
-    axes.set(xscale="log", xlabel="mean completion, minutes", ylabel="mean fidelity (ESP)", title=_title(it))
-    axes.legend(fontsize="small")
+    for found, marker in zip(it.measures, itertools.cycle(_MARKERS), strict=False):
+        x, y = [found.completion_mean_s / 60], [found.fidelity_mean]
+        axes.plot(x, y, marker, label=found.policy, markerfacecolor="none", markeredgewidth=1.8)
+    axes.set(xlabel="mean completion, minutes", ylabel="mean fidelity (ESP)", title=_title(it))
+    _minutes(axes)
+    figure.legend(loc="outside right center", fontsize="small")
     axes.grid(visible=True, alpha=0.3)
     return figure
 
@@ -54,13 +60,22 @@ def _line(axes: Any, points: Sequence[Point], label: str, style: str) -> None:  
         axes.plot(x, y, style, color="grey", label=label)
 
 
+def _minutes(axes: Any) -> None:  # matplotlib has no types here
+    """Scale the axis of time by its logarithm, with plain numbers beside it."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
 def _completion(it: Comparison) -> Figure:
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.subplots()
     for found in it.outcomes:
         minutes = sorted((run.ended_us - run.work.arrived_us) / 6e7 for run in found.runs)
         axes.plot(minutes, [(number + 1) / len(minutes) for number in range(len(minutes))], label=found.policy)
-    axes.set(xscale="log", xlabel="completion, minutes", ylabel="share of jobs", title=_title(it))
+    axes.set(xlabel="completion, minutes", ylabel="share of jobs", title=_title(it))
+    _minutes(axes)
     axes.legend(fontsize="small")
     axes.grid(visible=True, alpha=0.3)
     return figure
