@@ -96,6 +96,19 @@ def _money(tenant: Group) -> None:
     grant.add_argument("--priority", type=number(0, 1000), default=0, metavar="N", help="a lower one pays first (0)")
     grant.add_argument("--expires", type=moment, metavar="TIME", help="such as 2027-01-01, in UTC (never)")
 
+    _limit(tenant)
+    usage = tenant.command(
+        "usage", "tenancy:state_usage", "state what a job used, where its backend never does", "TENANT"
+    )
+    usage.add_argument("job", metavar="JOB", help="its whole id")
+    usage.add_argument("measures", nargs="+", metavar="METRIC=N", help="qpu-time (microseconds), shots, qubits")
+    usage.add_argument("--by", metavar="NAME", help="who states it, as the fact names it (your account)")
+
+    project = tenant.group("project", "what is paid from one account")
+    _budget(project.command("add", "tenancy:add_project", "a new project", "TENANT", "PROJECT"))
+
+
+def _limit(tenant: Group) -> None:
     limit = tenant.command("limit", "budgets:limit", "limits of a tenant, and backends of a project", "TENANT")
     limit.add_argument("project", nargs="?", metavar="PROJECT")
     limit.add_argument("--share", type=number(1), metavar="N", help="of the tenant: weight in fair share")
@@ -115,16 +128,6 @@ def _money(tenant: Group) -> None:
     limit.add_argument(
         "--objective", metavar="O", help="of the project: what its jobs prefer: cost, time, fidelity or balanced (cost)"
     )
-
-    usage = tenant.command(
-        "usage", "tenancy:state_usage", "state what a job used, where its backend never does", "TENANT"
-    )
-    usage.add_argument("job", metavar="JOB", help="its whole id")
-    usage.add_argument("measures", nargs="+", metavar="METRIC=N", help="qpu-time (microseconds), shots, qubits")
-    usage.add_argument("--by", metavar="NAME", help="who states it, as the fact names it (your account)")
-
-    project = tenant.group("project", "what is paid from one account")
-    _budget(project.command("add", "tenancy:add_project", "a new project", "TENANT", "PROJECT"))
 
 
 def _people(tenant: Group) -> None:

@@ -101,7 +101,11 @@ def _assign(batch: list[list[Option]], machines: int, seed: int) -> list[int]:
     }
     algorithm = NSGA2(pop_size=_POPULATION, eliminate_duplicates=True, **operators)
     result = minimize(Assign(), algorithm, ("n_gen", _GENERATIONS), seed=seed, verbose=False)
-    front, assignments = np.atleast_2d(result.F), np.atleast_2d(result.X)
+    return _nearest_to_ideal(np.atleast_2d(result.F), np.atleast_2d(result.X))
+
+
+def _nearest_to_ideal(front: NDArray[np.float64], assignments: NDArray[np.int64]) -> list[int]:
+    """Return the assignment with the least distance to the best of both objectives, each scaled to the front."""
     spread = np.ptp(front, axis=0)
     scaled = (front - front.min(axis=0)) / np.where(spread > 0, spread, 1)
     return [int(it) for it in assignments[int(np.argmin((scaled**2).sum(axis=1)))]]

@@ -131,18 +131,21 @@ def scenario(
     if name not in SCENARIOS:
         raise Malformed(f"no scenario is called {name!r}: take one of {', '.join(SCENARIOS)}")
     if name == "monopolist":
-        if hours < 2:
-            raise Malformed(
-                "monopolist needs at least 2 hours: the first one, in which the queue builds up, does not count"
-            )
-        machines = tuple(Machine(it, devices()[it], None) for it in _DEDICATED)
-        entitled = _per_hour(machines) / 8
-        tenants = [("one", 1, 1.3), ("two", 2, 2.6), ("four", 4, 5.2), ("monopolist", 1, 130.0)]
-        streams = tuple(Stream(tenant, share, entitled * times) for tenant, share, times in tenants)
-        return Scenario(name, "dedicated", machines, streams, 0, hours * _HOUR_US, _LONG_SHOTS, seed, places)
+        return _monopolist(hours, seed, places)
     streams = tuple(Stream(it, 1, per_hour / 4, name == "bursty") for it in ("acme", "beta", "chem", "dyna"))
     ends_us = DAY_US + hours * _HOUR_US
     return Scenario(name, fleet_name, fleet(fleet_name), streams, DAY_US, ends_us, _SHOTS, seed, places)
+
+
+def _monopolist(hours: int, seed: int, places: int) -> Scenario:
+    if hours < 2:
+        text = "monopolist needs at least 2 hours: the first one, in which the queue builds up, does not count"
+        raise Malformed(text)
+    machines = tuple(Machine(it, devices()[it], None) for it in _DEDICATED)
+    entitled = _per_hour(machines) / 8
+    tenants = [("one", 1, 1.3), ("two", 2, 2.6), ("four", 4, 5.2), ("monopolist", 1, 130.0)]
+    streams = tuple(Stream(tenant, share, entitled * times) for tenant, share, times in tenants)
+    return Scenario("monopolist", "dedicated", machines, streams, 0, hours * _HOUR_US, _LONG_SHOTS, seed, places)
 
 
 def jobs(it: Scenario) -> list[Work]:

@@ -7,7 +7,7 @@ from typing import Final
 from queuebit_gameday.scratch import Operator
 from queuebit_gameday.vendor import Vendor
 
-__all__ = ["BELL", "completed", "incident", "not_ready", "ready", "vendor_of"]
+__all__ = ["BELL", "completed", "incident", "not_ready", "ready", "state_of", "vendor_of"]
 
 BELL: Final = """\
 OPENQASM 3.0;
@@ -23,6 +23,11 @@ c = measure q;
 def completed(jobs: list[dict[str, object]]) -> str | None:
     """A few words if all jobs completed, and there is at least one; else None."""
     return f"{len(jobs)} completed" if jobs and all(it["state"] == "completed" for it in jobs) else None
+
+
+def state_of(stack: Operator, job: str, *user: str) -> str:
+    """The state of a job; `None` as text if it cannot be shown. `user` is words such as `--tenant`, `acme`."""
+    return str((stack.ask("job", "show", job, *user) or {}).get("state"))
 
 
 def not_ready(stack: Operator, name: str) -> str | None:

@@ -66,7 +66,7 @@ def _calibrate(stack: Operator, vendor: Vendor, error: float) -> None:
     """State the calibration of the next day, and wait until the log has it."""
     known, vendor.two_qubit_error = _known(stack), error
     vendor.calibrated_at += timedelta(days=1)
-    for _ in range(30):
+    for _ in range(30):  # each look starts `qb`, and takes about a second
         if _known(stack) > known:
             return
     raise RuntimeError("the executor does not read the calibration of the device")

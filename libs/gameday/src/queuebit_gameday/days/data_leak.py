@@ -8,7 +8,7 @@ from queuebit.credentials import find
 from queuebit.errors import QueuebitError, Refused
 from queuebit.nats_transport import NatsTransport
 from queuebit_contracts import subjects
-from queuebit_gameday.days import BELL, completed
+from queuebit_gameday.days import BELL, completed, state_of
 from queuebit_gameday.score import Score
 from queuebit_gameday.scratch import Operator
 
@@ -49,8 +49,8 @@ def play(stack: Operator, score: Score) -> None:
         lambda: stack.firing(alertname="DataLeakAttempt", tenant=_OTHER, severity="ticket"),
         60,
     )
-    state = (stack.ask("job", "show", job, "--tenant", _OWNER) or {}).get("state")
-    score.check("repair", "the owner's job is as it was", state == "completed", str(state))
+    state = state_of(stack, job, "--tenant", _OWNER)
+    score.check("repair", "the owner's job is as it was", state == "completed", state)
     score.check("repair", "`qb verify` finds every invariant, I3 among them", stack.is_verified())
 
 

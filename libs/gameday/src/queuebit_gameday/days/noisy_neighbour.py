@@ -6,7 +6,7 @@ import json
 import time
 from typing import Final
 
-from queuebit_gameday.days import BELL, completed
+from queuebit_gameday.days import BELL, completed, state_of
 from queuebit_gameday.score import Score
 from queuebit_gameday.scratch import Operator
 
@@ -76,4 +76,4 @@ def _waits(stack: Operator, job: str) -> str | None:
 
 
 def _state(stack: Operator, job: str) -> str:
-    return str((stack.ask("job", "show", job, "--tenant", _LOUD) or {}).get("state"))
+    return state_of(stack, job, "--tenant", _LOUD)

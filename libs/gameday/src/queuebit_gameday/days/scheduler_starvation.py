@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from queuebit_gameday.days import BELL, completed, not_ready, ready
+from queuebit_gameday.days import BELL, completed, not_ready, ready, state_of
 from queuebit_gameday.score import Score
 from queuebit_gameday.scratch import Operator
 
@@ -34,14 +34,14 @@ def play(stack: Operator, score: Score) -> None:
         return next((it[:80] for it in troubles if "alerting" in it or "liveness" in it), None)
 
     score.wait("detection", "`qb status` says that it is not known which backends answer", unmeasured, 90)
-    states = {_state(stack, it) for it in jobs}
+    states = {state_of(stack, it) for it in jobs}
     score.check("containment", "jobs are accepted, and none is lost or refused", states == {"accepted"}, str(states))
     score.check("containment", "no backend counts as down", stack.firing(alertname="BackendDown") is None)
     stack.kill(hung)
     score.wait("repair", "the scheduler is ready again", lambda: ready(stack), 90)
 
     def all_completed() -> str | None:
-        return f"{_JOBS} completed" if {_state(stack, it) for it in jobs} == {"completed"} else None
+        return f"{_JOBS} completed" if {state_of(stack, it) for it in jobs} == {"completed"} else None
 
     score.wait("repair", "all jobs that waited complete", all_completed, 90)
     runs = stack.sql(
@@ -51,7 +51,3 @@ def play(stack: Operator, score: Score) -> None:
     ran = int(runs[0]["n"]) if runs else 0
     score.check("repair", "each of them ran once", ran == _JOBS, f"{ran} ends of {_JOBS} jobs")
     score.check("repair", "`qb verify` finds every invariant", stack.is_verified())
-
-
-def _state(stack: Operator, job: str) -> str:
-    return str((stack.ask("job", "show", job) or {}).get("state"))

@@ -34,27 +34,17 @@ def play(stack: Operator, score: Score) -> None:
     score.check(
         "containment", "jobs at the vendor fail, and none has a wrong result", states == {"failed"}, str(states)
     )
-    named = [str(it["job"]) for it in failed]
+    jobs = [str(it["job"]) for it in failed]
     file = stack.home.root / "gameday.qasm"
     for _ in range(_MORE):
         stack.qb("submit", str(file), "--shots", "100", "--backend", DEVICE)
-
-    def reason() -> str | None:
-        shown = [stack.ask("job", "show", it) or {} for it in named[:1]]
-        text = str(shown[0].get("reason") or shown[0]) if shown else ""
-        return "vendor_failed: unknown shape" if "unknown way" in text else None
-
-    score.wait("detection", "the reason of a job says that the answer has another shape", reason, 30)
-
-    def uncharged() -> str | None:
-        rows = stack.sql(
-            "SELECT count() AS n, toString(sum(charge)) AS charged FROM events FINAL WHERE type = 'qb.job.metered.v1' "  # noqa: S608
-            f"AND job IN ({', '.join(repr(it) for it in named)})"
-        )
-        known = rows and int(rows[0]["n"]) == _JOBS
-        return f"{_JOBS} jobs, charged {rows[0]['charged']}" if known and float(rows[0]["charged"]) == 0 else None
-
-    score.wait("containment", "what the vendor did not run is charged to no one", uncharged, 60)
+    score.wait(
+        "detection",
+        "the reason of a job says that the answer has another shape",
+        lambda: _unknown_shape(stack, jobs[0]),
+        30,
+    )
+    score.wait("containment", "what the vendor did not run is charged to no one", lambda: _uncharged(stack, jobs), 60)
     elsewhere = completed(stack.submit(BELL, "--backend", "aer"))
     score.check("containment", "a job on another backend completes", elsewhere is not None, elsewhere or "none")
     score.wait(
@@ -64,9 +54,24 @@ def play(stack: Operator, score: Score) -> None:
         180,
     )
     install(stack.plugins, "2.0", "2")
-
-    def again() -> str | None:
-        return completed(stack.submit(BELL, "--backend", DEVICE))
-
-    score.wait("repair", "with a plugin that knows the new shape, jobs complete", again, 120)
+    score.wait(
+        "repair",
+        "with a plugin that knows the new shape, jobs complete",
+        lambda: completed(stack.submit(BELL, "--backend", DEVICE)),
+        120,
+    )
     score.check("repair", "`qb verify` finds every invariant", stack.is_verified())
+
+
+def _unknown_shape(stack: Operator, job: str) -> str | None:
+    shown = stack.ask("job", "show", job) or {}
+    return "vendor_failed: unknown shape" if "unknown way" in str(shown.get("reason") or shown) else None
+
+
+def _uncharged(stack: Operator, jobs: list[str]) -> str | None:
+    rows = stack.sql(
+        "SELECT count() AS n, toString(sum(charge)) AS charged FROM events FINAL WHERE type = 'qb.job.metered.v1' "  # noqa: S608
+        f"AND job IN ({', '.join(repr(it) for it in jobs)})"
+    )
+    known = rows and int(rows[0]["n"]) == len(jobs)
+    return f"{len(jobs)} jobs, charged {rows[0]['charged']}" if known and float(rows[0]["charged"]) == 0 else None
