@@ -72,3 +72,12 @@ def test_both_books_rate_the_newest_usage_of_each_job_once(warehouse: Warehouse,
         ["plain", "1", "1", "1", "0", "0"],
     ]
     assert {it["change"] for it in shadow(rows, own, own)} == {"0"}
+
+
+def test_a_draft_that_prices_by_what_was_not_counted_is_not_free(warehouse: Warehouse, tmp_path: Path) -> None:
+    own, draft = (_book(tmp_path, "own", counted=TASK), _book(tmp_path, "gates", counted='per_gate_2q = "0.01"'))
+    warehouse.fill_at([*_job("j7", "counted", 100)])
+    window = {"since": f"{NOW.timestamp() - 60:f}", "until": f"{NOW.timestamp() + 60:f}"}
+    rows = [it for it in warehouse.ask(BILLED, window) if it["tenant"] == "shadow" and '"counted"' in it["metered"]]
+    (found,) = shadow(rows, own, draft)
+    assert (found["jobs"], found["unpriced"]) == (0, 1)

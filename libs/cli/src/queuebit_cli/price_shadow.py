@@ -53,7 +53,7 @@ def shadow(rows: Iterable[Mapping[str, Any]], own: PriceBook, draft: PriceBook) 
 
     Returns:
         `tenant`, `backend`, `jobs`, `now` and `draft` (amounts as text), `change`, and `unpriced`: jobs that the draft
-        has no price for, whose amounts are in neither sum.
+        has no price for, or prices by gates or tasks that were not counted; their amounts are in neither sum.
 
     Raises:
         Unpriced: the book in force lacks the price of a job.
@@ -69,7 +69,8 @@ def shadow(rows: Iterable[Mapping[str, Any]], own: PriceBook, draft: PriceBook) 
         price, drafted = own.price(terms.price), _price_for(draft, metered.backend, accepted_at)
         amount = _amounts(row, metered, accepted, terms)
         mine = found.setdefault((row["tenant"], metered.backend), [])
-        mine.append(None if drafted is None else (amount(price), amount(drafted)))
+        is_rated = drafted is not None and _was_counted(drafted, accepted, terms)
+        mine.append((amount(price), amount(drafted)) if drafted is not None and is_rated else None)
     lines = [_line(*key, them) for key, them in found.items()]
     return sorted(lines, key=lambda it: (-abs(Decimal(it["change"])), it["tenant"], it["backend"]))
 
@@ -90,6 +91,13 @@ def _amounts(
     return lambda price: (
         bill(price, bounds, metered.state, measured, final=is_known, at_limit=at_limit, reason=reason).amount
     )
+
+
+def _was_counted(price: Price, accepted: Acceptance, terms: Candidate) -> bool:
+    """Whether the acceptance has all that a price counts: without it, what is not known would cost nothing."""
+    knows_gates = terms.gate_shots is not None or not price.counts_gates
+    knows_tasks = terms.tasks is not None or accepted.profile.items is None or not price.counts_tasks
+    return knows_gates and knows_tasks
 
 
 def _price_for(book: PriceBook, backend: str, at: datetime) -> Price | None:
