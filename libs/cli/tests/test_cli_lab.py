@@ -32,3 +32,12 @@ def test_json_has_the_speed_which_the_file_has_not(capsys: pytest.CaptureFixture
 def test_an_unknown_policy_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lab", "schedule", "--policies", "mine"]) == 2
     assert "best-fidelity" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_named_before_anything_is_computed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main([*ONE_HOUR, "--output", str(tmp_path / "file")]) == 2
+    said = capsys.readouterr()
+    assert (said.out, "choose another --output" in said.err) == ("", True)
