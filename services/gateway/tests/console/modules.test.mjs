@@ -15,7 +15,7 @@ const { concat, readTrust, unb64, utf8, verifyInclusion, verifyReceipt } = await
 const second = await load("proof/post-quantum.js");
 const { spendOf, termsOf } = await load("pages/tenant.js");
 const { queues } = await load("pages/operations.js");
-const { owed, sections } = await load("pages/invoices.js");
+const { asPython, owed, sections } = await load("pages/invoices.js");
 
 test("amounts of invoices keep all their digits, and what is owed is what the last credit left", () => {
   assert.equal(rows.exact("1234567.5"), "1,234,567.50");
@@ -27,6 +27,11 @@ test("amounts of invoices keep all their digits, and what is owed is what the la
   assert.deepEqual(owed({ totals, credits: [] }), totals);
   const credits = [{ amount: usd("1"), left: usd("9") }, { amount: usd("4"), left: usd("5") }];
   assert.deepEqual(owed({ totals, credits }), [usd("5"), totals[1]]);
+});
+
+test("an address of the console puts no code into what is shown as Python", () => {
+  assert.equal(asPython("acme-2026-11"), 'row, content = client.invoice("acme-2026-11")\nprint(content)');
+  assert.equal(asPython('x")\nimport os #'), 'row, content = client.invoice("x\\")\\nimport os #")\nprint(content)');
 });
 
 test("lines of an invoice stand by period and currency, corrections after those of its own period", () => {

@@ -86,13 +86,16 @@ export function sections(lines) {
   return [...groups.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, found]) => found);
 }
 
+/** Code for one invoice. The number comes from the address of the page, which another person may have written. */
+export const asPython = (number) => `row, content = client.invoice(${JSON.stringify(number)})\nprint(content)`;
+
 function One({ id }) {
   const list = useData("/v1/invoices?limit=500", { on: isInvoice });
   const document = useData(`/v1/invoices/${encodeURIComponent(id)}`, { read: getJson });
   const row = (list.data?.data || []).find((it) => it.number === id);
   return html`
     <div class="head"><h1>${id}</h1><div class="tools"><${Downloads} number=${id} />
-      <${Share} path="/v1/invoices/${id}?format=csv" python=${`row, content = client.invoice("${id}")\nprint(content)`} /></div></div>
+      <${Share} path="/v1/invoices/${id}?format=csv" python=${asPython(id)} /></div></div>
     <${Loaded} of=${document}>${(it) => html`
       <${Facts} of=${[
         ["Bill to", it.buyer?.name || it.tenant], ["From", it.seller?.name || undefined], ["Period", `${it.start} to ${lastDay(it.end)} (UTC)`],
