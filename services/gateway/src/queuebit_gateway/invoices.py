@@ -52,7 +52,7 @@ _FORMS: Final[Mapping[str, tuple[str, str, Callable[[Document, Row], bytes]]]] =
 
 
 class Turns:
-    """One tenant at a time, and each tenant once: who asks for many invoices at once delays others by one of them."""
+    """One tenant at a time, and one invoice of each: a tenant that asks for many at once delays others by one of them."""
 
     def __init__(self) -> None:
         """Begin with nothing that runs."""
