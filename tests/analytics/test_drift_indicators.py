@@ -214,10 +214,7 @@ def _data(stored: Stored) -> dict[str, Any]:
 
 @pytest.mark.parametrize("indicator", ["variance", "drift", "calibration-freshness", "calibration-pass"])
 def test_each_can_be_counted_over_a_window(devices: Warehouse, indicator: str) -> None:
-    window = {
-        "since": f"{NOON - 1000 * DAY:%Y-%m-%d %H:%M:%S}",
-        "until": f"{datetime.now(UTC) + DAY:%Y-%m-%d %H:%M:%S}",
-    }
-    (row,) = devices.ask(f"SELECT sum(good) AS good, sum(total) AS total FROM {counts(indicator)}", window)
+    source = counts(indicator, NOON - 1000 * DAY, datetime.now(UTC) + DAY)
+    (row,) = devices.ask(f"SELECT sum(good) AS good, sum(total) AS total FROM {source}")
     (view,) = devices.ask(f"SELECT sum(good) AS good, sum(total) AS total FROM {INDICATORS[indicator].view}")
     assert row == view
