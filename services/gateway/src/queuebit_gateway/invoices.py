@@ -52,7 +52,7 @@ _FORMS: Final[Mapping[str, tuple[str, str, Callable[[Document, Row], bytes]]]] =
 
 
 class Turns:
-    """One tenant at a time, and one invoice of each: a tenant that asks for many at once delays others by one of them."""
+    """One invoice at a time, and of each tenant in turn: many of one tenant delay another one by one of them."""
 
     def __init__(self) -> None:
         """Begin with nothing that runs."""
