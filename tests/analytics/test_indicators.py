@@ -291,11 +291,12 @@ def test_lines_that_equal_the_vendors_are_of_the_newest_bill(indicators: Warehou
     assert _counted(indicators, "billing-accuracy", "") == (9, 10)
 
 
-def test_probes_count_unless_their_cost_was_refused(indicators: Warehouse) -> None:
-    states = ("passed", "unclear", "below", "failed", "skipped")
+def test_probes_count_unless_their_cost_was_refused_and_old_jobs_if_they_have_a_result(indicators: Warehouse) -> None:
+    states = ("passed", "unclear", "below", "failed", "skipped", "failed")
     for slot, state in enumerate(states):
         said: dict[str, Any] = {"backend": "forte", "run": f"ghz-{slot}", "probe": "ghz", "state": state}
         said |= {"fidelity_ppm": 900_000 + slot} if state != "failed" else {}
+        said |= {"kind": "rerun"} if slot == 5 else {}
         subject = f"qb.probe.forte.judged.ghz-{slot}"
         indicators.fill_at(
             [(START + slot * SECOND, event(subject, "qb.probe.judged.v1", START + slot * SECOND, **said))]

@@ -1,6 +1,7 @@
 -- Runs of probes, at their finding: good if nothing is wrong with the backend as far as the run can say.
 --
--- A run that was refused for its cost is no case. The rows are the platform's: their tenant is empty.
+-- A run that was refused for its cost is no case, and neither is an old job of a tenant that has no result when it is run
+-- again: its circuit may be why. The rows are the platform's: their tenant is empty.
 CREATE OR REPLACE VIEW sli_probe AS
 SELECT
     it.tenant AS tenant,
@@ -18,3 +19,4 @@ FROM events AS it FINAL
 LEFT ANY JOIN backend_vendors AS whose ON whose.backend = it.backend
 WHERE it.type = 'qb.probe.judged.v1'
     AND JSONExtractString(it.data, 'state') != 'skipped'
+    AND NOT (JSONExtractString(it.data, 'kind') = 'rerun' AND JSONExtractString(it.data, 'state') = 'failed')
