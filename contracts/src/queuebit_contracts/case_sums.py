@@ -75,15 +75,17 @@ FROM events FINAL
 ARRAY JOIN arrayFilter(
     it -> it.2 > toDateTime(0, 'UTC'),
     [('day', toStartOfDay(case_hour)), ('hour', case_hour), ('open', opened_hour)]) AS place
-WHERE seq > {{after:UInt64}} AND seq <= {{through:UInt64}}
+WHERE seq > {{after:UInt64}} AND seq <= {{through:UInt64}} AND {{after:UInt64}} = {SUMMED_THROUGH}
 GROUP BY span, start, tenant, its_project, its_class, its_backend, its_currency
 UNION ALL
 SELECT
     'mark', toDateTime(0, 'UTC'), '', '', '', '', '', generation, {{through:UInt64}},
     {", ".join("0" for _ in CASE_COLUMNS)}, toDecimal128(0, 18), toInt64(0)
 FROM (SELECT generation FROM events LIMIT 1)
+WHERE {{after:UInt64}} = {SUMMED_THROUGH}
 """  # noqa: S608 - of constants
 """Adds the events after one sequence and up to another. `FINAL`: a row that is stored twice is counted once.
 
-The mark has the generation of the table, which all of its rows have: a log that lost a part has sequences without rows.
+Nothing is added unless the sums end at that sequence: another process may have replaced the table meanwhile. The mark
+has the generation of the table, which all of its rows have: a log that lost a part has sequences without rows.
 """

@@ -127,6 +127,20 @@ async def test_the_warehouse_adds_each_event_once(clickhouse: ClickHouse, life_o
 
 
 @pytest.mark.server
+async def test_a_part_that_does_not_follow_the_sums_is_not_added(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+    """Another process replaced the table after this one read the position of the sums."""
+    position = await clickhouse.position()
+    events = [it for number in range(3) for it in life_of("acme", f"j{number}")]
+    await clickhouse.append(rows_of(events), position.generation, "LOG>0")
+    await clickhouse.add_cases(10, 18, "CASES>10")
+    assert (await clickhouse.summed()).through == 0
+    for token in ("CASES>0", "CASES>0#1"):
+        await clickhouse.add_cases(0, 18, token)
+    (found,) = await clickhouse._query("SELECT sum(completed) AS jobs FROM case_sums WHERE span = 'day'")
+    assert found["jobs"] == 3
+
+
+@pytest.mark.server
 async def test_a_log_that_lost_its_beginning_is_summed(clickhouse: ClickHouse, life_of: LifeOf) -> None:
     position = await clickhouse.position()
     rows = [it._replace(seq=2 * MOST + it.seq) for it in rows_of(life_of("acme", "j1"))]
