@@ -69,8 +69,10 @@ def shadow(rows: Iterable[Mapping[str, Any]], own: PriceBook, draft: PriceBook) 
         price, drafted = own.price(terms.price), _price_for(draft, metered.backend, accepted_at)
         amount = _amounts(row, metered, accepted, terms)
         mine = found.setdefault((row["tenant"], metered.backend), [])
-        is_rated = drafted is not None and _was_counted(drafted, accepted, terms)
-        mine.append((amount(price), amount(drafted)) if drafted is not None and is_rated else None)
+        if drafted is None or not _was_counted(drafted, accepted, terms):
+            mine.append(None)
+        else:
+            mine.append((amount(price), amount(drafted)))
     lines = [_line(*key, them) for key, them in found.items()]
     return sorted(lines, key=lambda it: (-abs(Decimal(it["change"])), it["tenant"], it["backend"]))
 
