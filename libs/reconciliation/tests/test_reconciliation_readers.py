@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 
 from queuebit_kernel.exact import total
 from queuebit_reconciliation import BadBill, Bill, BrokenReader, Reader, UnknownBill, find, reader_of, registry, vendors
-from queuebit_reconciliation.text import number
+from queuebit_reconciliation.text import number, read_table
 
 BILLS = Path(__file__).parents[3] / "examples" / "bills"
 SAMPLES = {
@@ -301,3 +302,13 @@ def test_an_amount_of_36_digits_is_read_and_one_more_place_is_refused() -> None:
     assert number(largest) == Decimal(largest)
     with pytest.raises(BadBill, match="more than 18 digits"):
         number("123456789012345678.123456789012345678e-1")
+
+
+def test_a_large_table_takes_its_own_size_beside_its_text() -> None:
+    text = "a,b\n" + "1234567890,abcdefghij\n" * 20_000
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read_table(text, ["a"])) == 20_000
+        assert tracemalloc.get_traced_memory()[1] < 2 * len(text)
+    finally:
+        tracemalloc.stop()

@@ -175,7 +175,8 @@ def read_table(text: str, required: Sequence[str], *, first_line: int = 1) -> It
     Raises:
         BadBill: a column is missing or there twice, or a row does not have as many cells as the header.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines = io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8", newline="")  # `StringIO` takes four bytes a letter
+    reader = csv.reader(lines, strict=True)
     try:
         header = [it.strip() for it in next(reader, [])]
         columns = _columns(header, required, first_line)
