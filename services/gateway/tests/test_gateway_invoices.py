@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -15,7 +16,7 @@ import pytest
 from pypdf import PdfReader
 from starlette.types import ASGIApp
 
-from queuebit_billing import Bounds, Document, Heading, Party, Usage, build
+from queuebit_billing import Bounds, Document, Heading, Party, Usage, build, read
 from queuebit_billing.queries import UsageSum
 from queuebit_contracts.invoice import DOCUMENT_TYPE
 from queuebit_gateway.invoices import Turns
@@ -115,6 +116,24 @@ async def test_a_tenant_that_asks_for_many_invoices_delays_another_one_by_one_of
 
     await asyncio.gather(*(draw(it) for it in ("evil", "evil", "evil", "evil", "acme")))
     assert order == ["evil", "acme", "evil", "evil", "evil"]
+
+
+async def test_of_many_invoices_that_are_asked_for_at_once_one_is_in_memory(
+    app: ASGIApp, invoiced: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = [0, 0]
+
+    def reading(content: bytes) -> Document:
+        at_once[0] += 1
+        at_once[1] = max(at_once)
+        time.sleep(0.02)
+        at_once[0] -= 1
+        return read(content)
+
+    monkeypatch.setattr("queuebit_gateway.invoices.read", reading)
+    path = f"/v1/invoices/{invoiced.number}?format=csv"
+    answers = await asyncio.gather(*(send(app, "GET", path) for _ in range(4)))
+    assert ([it.status for it in answers], at_once) == ([200] * 4, [0, 1])
 
 
 async def test_a_form_that_does_not_exist_and_a_pdf_of_another_tenant_are_refused(

@@ -96,20 +96,27 @@ class Invoices:
         if row is None:
             text = f"there is no invoice {number[:128]!r} here"
             raise Problem(404, "unknown_invoice", text, "`GET /v1/invoices` lists the invoices")
-        content = await self._platform.content(caller.tenant, Payload.model_validate(row["document"]))
-        end, media_type, written = _FORMS[form]
+        payload, (end, media_type, _) = Payload.model_validate(row["document"]), _FORMS[form]
         headers = {"cache-control": "no-store", "content-disposition": f'attachment; filename="{number}{end}"'}
         if form == "json":
-            return Response(content, 200, headers, media_type)
-        document = await asyncio.to_thread(read, content)
-        if form == "pdf" and len(document.lines) + len(document.agreed) > _MOST_DRAWN:
-            text = (
-                f"the invoice has more than {_MOST_DRAWN:,} lines: ask for csv, or use `qb invoice show --format pdf`"
-            )
-            raise Problem(422, "too_many_lines", text)
-        async with self._turns.of(caller.tenant):
-            made = await asyncio.to_thread(written, document, row)
+            return Response(await self._platform.content(caller.tenant, payload), 200, headers, media_type)
+        async with self._turns.of(caller.tenant):  # read in it, too: a document takes many times its size of memory
+            content = await self._platform.content(caller.tenant, payload)
+            made = await asyncio.to_thread(_written, form, content, row)
         return Response(made, 200, headers, media_type)
+
+
+def _written(form: str, content: bytes, row: Row) -> bytes:
+    """The document in a form.
+
+    Raises:
+        Problem: it has more lines than are drawn here.
+    """
+    document = read(content)
+    if form == "pdf" and len(document.lines) + len(document.agreed) > _MOST_DRAWN:
+        text = f"the invoice has more than {_MOST_DRAWN:,} lines: ask for csv, or use `qb invoice show --format pdf`"
+        raise Problem(422, "too_many_lines", text)
+    return _FORMS[form][2](document, row)
 
 
 def _wanted(request: Request) -> tuple[str, str]:
