@@ -1,7 +1,8 @@
 """Cases of objectives as counters of Prometheus, which the rules of `qb slo rules` read.
 
 A counter has the cases since a day before the process started: a late event of that time adds to it when it arrives.
-A job is a case when it ended. Names of tenants and projects are no labels: a counter is about all of them together.
+A job is a case when it ended. Names of tenants, projects and workload classes are no labels: a counter is about all of
+them together. Tenants choose classes as they like, and a metric has few series.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ __all__ = ["LABELS", "CountObjectives"]
 
 _log = logging.getLogger(__name__)
 
-LABELS: Final = ("workload_class", "backend", "vendor")
+LABELS: Final = ("backend", "vendor")
 """The columns of `by` that are labels, beside the name of the objective."""
 
 _EVERY_S: Final = 30.0
