@@ -33,9 +33,15 @@ def _book(folder: Path, name: str, **prices: str) -> PriceBook:
 
 
 def _job(
-    job: str, backend: str, shots: int, state: str = "completed", corrected: int | None = None
+    job: str,
+    backend: str,
+    shots: int,
+    state: str = "completed",
+    corrected: int | None = None,
+    *,
+    tenant: str = "shadow",
 ) -> Iterator[tuple[datetime, tuple[str, bytes]]]:
-    subject, whose = f"qb.job.shadow.{job}", {"tenant": "shadow", "project": "chem", "job": job}
+    subject, whose = f"qb.job.{tenant}.{job}", {"tenant": tenant, "project": "chem", "job": job}
     money = {"amount": "1", "currency": "USD"}
     accepted: dict[str, Any] = {
         **whose, "user": "ann", "share": 1, "shots": 100, "circuit": DIGEST, "price_book": DIGEST, "seed": 1,
@@ -76,8 +82,8 @@ def test_both_books_rate_the_newest_usage_of_each_job_once(warehouse: Warehouse,
 
 def test_a_draft_that_prices_by_what_was_not_counted_is_not_free(warehouse: Warehouse, tmp_path: Path) -> None:
     own, draft = (_book(tmp_path, "own", counted=TASK), _book(tmp_path, "gates", counted='per_gate_2q = "0.01"'))
-    warehouse.fill_at([*_job("j7", "counted", 100)])
+    warehouse.fill_at([*_job("j7", "counted", 100, tenant="gates")])
     window = {"since": f"{NOW.timestamp() - 60:f}", "until": f"{NOW.timestamp() + 60:f}"}
-    rows = [it for it in warehouse.ask(BILLED, window) if it["tenant"] == "shadow" and '"counted"' in it["metered"]]
+    rows = [it for it in warehouse.ask(BILLED, window) if it["tenant"] == "gates"]
     (found,) = shadow(rows, own, draft)
     assert (found["jobs"], found["unpriced"]) == (0, 1)
