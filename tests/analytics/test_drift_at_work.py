@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from queuebit_alerting.drift_adapters import StateFile
+from queuebit_alerting.drift_rows import RAN
 from queuebit_alerting.drifting import stream_of
 from queuebit_alerting.watching import WatchDrift
 from queuebit_contracts.wire import Payload
@@ -40,6 +41,8 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     for hour in range(95):
         at, bad = BEGAN + timedelta(hours=hour, minutes=7), hour >= 76
         messages += chain.from_iterable(_job("torino", at, 0.8 if bad else 0.95) for _ in range(3))
+        if hour == 10:
+            messages += _job("torino", at, 0.1, seed=7)
         messages += _job("aer", at, 0.5 + hour / 400, state="failed" if bad else "completed")
         if hour % 3 == 0:  # 26 before the device gets worse: a reference takes 21
             snapshot = dumps({"qubits": [{"readout_error": 0.05 if bad else 0.01, "t1_s": 1e-4}]})
@@ -55,11 +58,14 @@ def _backend(backend: str, name: str, at: datetime, /, **data: Any) -> Stored:
     return at, event(f"qb.backend.{backend}.{name}", f"qb.backend.{name}.v1", at, backend=backend, **data)
 
 
-def _job(backend: str, at: datetime, share: float, state: str = "completed") -> Iterator[Stored]:
+def _job(
+    backend: str, at: datetime, share: float, state: str = "completed", seed: int | None = None
+) -> Iterator[Stored]:
     """A job that ran for a second, and its bill."""
     whose = {"tenant": "acme", "job": f"w{next(_numbers)}"}
     subject, end = f"qb.job.acme.{whose['job']}", at + timedelta(seconds=1)
     placed = {**whose, "backend": backend, "circuit": BELL}
+    yield at, event(f"{subject}.submitted", "qb.job.submitted.v1", at, **whose, seed=seed)
     yield at, event(f"{subject}.placed.{backend}", "qb.job.placed.v1", at, **placed)
     right = round(500 * share)
     counts = {"00": right, "11": right, "01": 500 - right, "10": 500 - right}
@@ -94,6 +100,13 @@ class Asks:
     def process(self, file: Path, clock: FixedClock) -> WatchDrift:
         none: Callable[[], tuple[Mapping[str, str], ...]] = tuple
         return WatchDrift(self, self.complete, self, StateFile(file), none, clock, room=10_000)
+
+
+def test_a_job_with_a_seed_of_its_own_is_not_watched(history: Warehouse) -> None:
+    """Who chooses the seeds of an emulated device chooses its results, and so whether those of others are suspect."""
+    hour = (BEGAN + timedelta(hours=10)).timestamp()
+    (found,) = history.ask(RAN, {"since": f"{hour:.0f}", "until": f"{hour + 3600:.0f}"})
+    assert (len(found["jobs"]), sum(map(int, found["counts"].values()))) == (3, 3000)
 
 
 async def test_the_past_is_taken_and_what_drifts_is_named(history: Warehouse, tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ WITH
             tenant, job, backend, stored_at,
             JSONExtractString(data, 'calibration') AS calibration,
             parseDateTime64BestEffortOrZero(JSONExtractString(data, 'placed_at'), 6, 'UTC') AS placed_at,
+            parseDateTime64BestEffortOrZero(JSONExtractString(data, 'submitted_at'), 6, 'UTC') AS submitted_at,
             JSONExtract(JSONExtractString(data, 'result', 'inline'), 'Map(String, UInt64)') AS counts
         FROM events
         WHERE type = 'qb.job.completed.v1'
@@ -75,6 +76,15 @@ WITH
             AND stored_at < fromUnixTimestamp({until:UInt32})
             AND (tenant, job) IN (SELECT tenant, job FROM runs)
         GROUP BY tenant, job
+    ),
+    seeded AS (
+        SELECT tenant, job
+        FROM events
+        WHERE type = 'qb.job.submitted.v1'
+            AND stored_at >= (SELECT min(submitted_at) - INTERVAL 1 MINUTE FROM runs)
+            AND stored_at < fromUnixTimestamp({until:UInt32})
+            AND (tenant, job) IN (SELECT tenant, job FROM runs)
+            AND JSONExtractRaw(data, 'seed') NOT IN ('', 'null')
     )
 SELECT
     backend, circuit, calibration,
@@ -83,12 +93,15 @@ SELECT
     groupArray(100)(job) AS jobs
 FROM runs
 INNER JOIN circuits ON circuits.tenant = runs.tenant AND circuits.job = runs.job
-WHERE circuit != ''
+WHERE circuit != '' AND (runs.tenant, runs.job) NOT IN (SELECT tenant, job FROM seeded)
 GROUP BY backend, circuit, calibration
 ORDER BY at_us
 LIMIT 1000
 """
-"""The counts of each circuit on each device and calibration, added up, of at most 2,000 jobs: the first of the step."""
+"""The counts of each circuit on each device and calibration, added up, of at most 2,000 jobs: the first of the step.
+
+Jobs with a seed of their own are left out: who chooses the seeds of an emulated device chooses its results.
+"""
 
 ENDED: Final = """
 SELECT
