@@ -97,7 +97,7 @@ def test_options_and_steps_are_in_price_and_receipt(stack: EmbeddedStack, tenant
     device = "emulated-ibm-manila"
     planned = {row["backend"]: row for row in stack.ask("plan", *asked, *options, *steps)}
     plain = {row["backend"]: row for row in stack.ask("plan", *asked)}
-    assert "lacks the feature dynamical_decoupling" in planned["aer"]["reason"]
+    assert "lacks the features dynamical_decoupling, folding, readout_errors" in planned["aer"]["reason"]
     assert planned[device]["fits"], planned[device]["reason"]
     assert int(planned[device]["qpu_us"]) - 2_000_000 > 2.9 * (int(plain[device]["qpu_us"]) - 2_000_000)
     (job,) = stack.submit(*asked, *options, "--twirling", "2", *steps, "--backend", device)
