@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,14 @@ from queuebit_gameday.score import Check, Score
 from queuebit_kernel import FixedClock
 
 
-def played(monkeypatch: pytest.MonkeyPatch, *passed: bool) -> list[Path]:
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def played(monkeypatch: pytest.MonkeyPatch, *passed: bool, ended: bool = False) -> list[Path]:
     """Replace the play of a day by checks; return the folders that were used."""
     folders: list[Path] = []
 
@@ -23,6 +32,8 @@ def played(monkeypatch: pytest.MonkeyPatch, *passed: bool) -> list[Path]:
         folders.append(folder)
         score = Score(FixedClock(), lambda _: None, report)
         score.injected()
+        if ended:
+            os.kill(os.getpid(), signal.SIGTERM)
         for it in passed:
             score.check("detection", "an alert fires", it)
         return score
@@ -55,6 +66,17 @@ def test_a_check_that_did_not_pass_is_1_and_a_folder_can_stay(
     folders = played(monkeypatch, True, False)
     assert main(["gameday", "data-leak-attempt", "--keep"]) == 1
     assert "1 of 2 checks passed" in capsys.readouterr().out
+    folders[0].rmdir()
+
+
+def test_a_time_limit_ends_a_day_as_ctrl_c_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = played(monkeypatch, True, ended=True)
+    assert main(["gameday", "calibration-drift"]) == 130
+    output = capsys.readouterr()
+    assert "takes up to 30 minutes" in output.out
+    assert f"the scratch stack is stopped, its home is {folders[0]}" in output.err
     folders[0].rmdir()
 
 

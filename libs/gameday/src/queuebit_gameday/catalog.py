@@ -45,6 +45,8 @@ class Day:
     """What the scratch stack promises."""
     prepare: Callable[[Operator], None] = _nothing
     """What is written into the home before the stack starts."""
+    minutes: int = 5
+    """The longest time that it takes on two cores."""
 
 
 DAYS: Final[Mapping[str, Day]] = MappingProxyType({
@@ -61,6 +63,7 @@ DAYS: Final[Mapping[str, Day]] = MappingProxyType({
         "docs/runbooks/drift.md",
         calibration_drift.play,
         prepare=calibration_drift.prepare,
+        minutes=30,
     ),
     "cost-runaway": Day(
         "A loop spends the budget of a project",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
@@ -32,17 +33,20 @@ def gameday(args: Namespace, out: Output) -> Exit:
     if args.name not in DAYS:
         raise Stop(Exit.USAGE, f"there is no game day {args.name}: choose one of {', '.join(DAYS)}")
     day, folder = DAYS[args.name], Path(mkdtemp(prefix="qb-gameday-"))
-    out.say(f"{day.title}: {day.fault}; a scratch stack starts in {folder}")
+    out.say(f"{day.title}: {day.fault}; it takes up to {day.minutes} minutes; a scratch stack starts in {folder}")
 
     def report(check: Check) -> None:
         mark = out.paint("ok    ", "good") if check.passed else out.paint("failed", "bad")
         after = "" if check.took_s is None else f"{check.took_s:6.1f} s"
         out.say(f"{mark}  {check.stage:<11} {after:>8}  {check.what}{f': {check.found}' if check.found else ''}")
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a time limit of CI, too, stops the scratch stack
     try:
         score = play(day, folder, report)
     except RuntimeError as error:
         raise Stop(Exit.JOB_FAILED, f"{error}\nits home is {folder}") from error
+    except KeyboardInterrupt:
+        raise Stop(Exit.INTERRUPTED, f"interrupted: the scratch stack is stopped, its home is {folder}") from None
     out.document(
         {
             "name": args.name,
