@@ -7,7 +7,7 @@ from typing import Final
 from queuebit_gameday.scratch import Operator
 from queuebit_gameday.vendor import Vendor
 
-__all__ = ["BELL", "completed", "incident", "not_ready", "ready", "state_of", "vendor_of"]
+__all__ = ["BELL", "completed", "incident", "not_ready", "probe_passes", "ready", "state_of", "vendor_of"]
 
 BELL: Final = """\
 OPENQASM 3.0;
@@ -54,3 +54,9 @@ def vendor_of(stack: Operator) -> Vendor:
     if stack.vendor is None:
         raise RuntimeError("the day was not prepared: it has no vendor")
     return stack.vendor
+
+
+def probe_passes(stack: Operator, backend: str) -> str | None:
+    """Run the command of the runbook about probes now; None if it does not end with 0."""
+    done = stack.run("probe", "run", "--backend", backend)
+    return "the probe passes" if done.returncode == 0 else None

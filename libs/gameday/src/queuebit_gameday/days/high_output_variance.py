@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Final
 
-from queuebit_gameday.days import BELL, completed, incident, vendor_of
+from queuebit_gameday.days import BELL, completed, incident, probe_passes, vendor_of
 from queuebit_gameday.score import Score
 from queuebit_gameday.scratch import Operator
 from queuebit_gameday.vendor import DEVICE, use
@@ -57,12 +57,7 @@ def play(stack: Operator, score: Score) -> None:
     elsewhere = completed(stack.submit(BELL))
     score.check("containment", "jobs of users complete elsewhere", elsewhere is not None, elsewhere or "none")
     vendor.noise = lambda: 0.0
-
-    def passes() -> str | None:
-        done = stack.run("probe", "run", "--backend", DEVICE)
-        return "the probe passes" if done.returncode == 0 else None
-
-    score.wait("repair", "the command of the runbook ends with 0", passes, 120)
+    score.wait("repair", "the command of the runbook ends with 0", lambda: probe_passes(stack, DEVICE), 120)
     score.wait("repair", "the page ends", lambda: None if _pages(stack) else "nothing pages", 150)
     score.check("repair", "`qb verify` finds every invariant", stack.is_verified())
 

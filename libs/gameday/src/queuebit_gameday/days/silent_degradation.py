@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from queuebit_gameday.days import BELL, completed, incident
+from queuebit_gameday.days import BELL, completed, incident, probe_passes
 from queuebit_gameday.score import Score
 from queuebit_gameday.scratch import Operator
 from queuebit_kernel import rfc3339
@@ -122,12 +122,7 @@ def play(stack: Operator, score: Score) -> None:
     elsewhere = completed(stack.submit(BELL))
     score.check("containment", "jobs of users complete elsewhere", elsewhere is not None, elsewhere or "none")
     install(stack.plugins, "1.2", _NEVER)
-
-    def passes() -> str | None:
-        done = stack.run("probe", "run", "--backend", _BACKEND)
-        return "the probe passes" if done.returncode == 0 else None
-
-    score.wait("repair", "the command of the runbook ends with 0", passes, 120)
+    score.wait("repair", "the command of the runbook ends with 0", lambda: probe_passes(stack, _BACKEND), 120)
     stack.qb("incident", "note", "latest", "a game day: the device returned noise", "--cause", rfc3339(began))
     closed = stack.run("incident", "resolve", "latest", "--reason", "the device was replaced").returncode == 0
     score.check("repair", "the incident is resolved, with its cause", closed)
