@@ -9,6 +9,7 @@ from typing import Final
 from queuebit_alerting.canaries import COUNTED_SUBJECTS, CanaryWriter, design_of
 from queuebit_alerting.canary_book import Canary, CanaryBook
 from queuebit_alerting.errors import Denied
+from queuebit_alerting.handlers import until_first
 from queuebit_contracts.canaries import (
     METRICS,
     CanaryAborted,
@@ -26,7 +27,7 @@ from queuebit_contracts.canaries import (
 )
 from queuebit_contracts.query import Answer, Question
 from queuebit_experiments import ASSIGNING, BadDesign
-from queuebit_kernel import Stale, Unavailable
+from queuebit_kernel import Unavailable
 from queuebit_scheduling.registry import POLICIES
 
 __all__ = ["MOST_LIVE", "MOST_VALUE", "AnswerCanaries", "flags_for"]
@@ -44,8 +45,6 @@ _NAMED: Final = ("backend", _POLICY)
 """The subjects whose values are names."""
 
 _SUBJECTS: Final = (*COUNTED_SUBJECTS, _POLICY)
-_TRIES: Final = 5
-"""How often a request is decided again because another fact came first."""
 
 
 def flags_for(book: CanaryBook, tenant: str, _: Question) -> Answer:
@@ -62,15 +61,10 @@ class AnswerCanaries(CanaryWriter):
         Raises:
             Stale: others changed the canary again and again.
         """
-        fault: Stale | None = None
-        for _ in range(_TRIES):
-            try:
-                return await self._answer(request)
-            except Denied as error:
-                return CanaryAnswer(errors=(error.reason,))
-            except Stale as error:
-                fault = error
-        raise fault or Stale("canary")
+        try:
+            return await until_first(lambda: self._answer(request))
+        except Denied as error:
+            return CanaryAnswer(errors=(error.reason,))
 
     async def _answer(self, request: CanaryRequest) -> CanaryAnswer:
         orders = (request.draft, request.start, request.promote, request.abort)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from queuebit_alerting.notifying import notifications
 from queuebit_alerting.policy import Steady, merged, transitions
@@ -19,10 +20,15 @@ from queuebit_contracts.subjects_alerting import alert
 from queuebit_kernel import Clock, Stale, Unavailable, event_id
 from queuebit_runtime.log import EventLog, Unreadable
 
-__all__ = ["SOURCE", "Evaluate", "Notify", "catch_up", "fact_of"]
+__all__ = ["SOURCE", "Evaluate", "Notify", "catch_up", "fact_of", "until_first"]
 
 SOURCE: Final = "qb/alerting"
 """The author of the facts."""
+
+_TRIES: Final = 5
+"""How often a request is decided because another fact came first."""
+
+_T = TypeVar("_T")
 
 _logger = logging.getLogger(__name__)
 
@@ -141,3 +147,15 @@ def fact_of(change: Firing | Resolution) -> AlertFired | AlertResolved:
         return AlertFired(id=event_id("alert", change.alert, "fired", str(change.number)), source=SOURCE, data=change)
     name = event_id("alert", change.alert, "resolved", str(change.number))
     return AlertResolved(id=name, source=SOURCE, data=change)
+
+
+async def until_first(decide: Callable[[], Awaitable[_T]]) -> _T:
+    """Decide and append; again with what is known then, while another process is first.
+
+    Raises:
+        Stale: others were first again and again.
+    """
+    for _ in range(_TRIES - 1):
+        with suppress(Stale):
+            return await decide()
+    return await decide()

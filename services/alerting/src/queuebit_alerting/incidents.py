@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Final
 
-from queuebit_alerting.handlers import catch_up
+from queuebit_alerting.handlers import catch_up, until_first
 from queuebit_alerting.ports import Follows
 from queuebit_alerting.quieting import Quieting
 from queuebit_alerting.state import Book
@@ -22,9 +21,6 @@ from queuebit_kernel import Clock, Stale
 from queuebit_runtime.log import EventLog, Stored
 
 __all__ = ["AnswerIncidents", "IncidentBook", "KeepIncidents", "alerts_now"]
-
-_TRIES: Final = 5
-"""How often a request is decided again because another fact came first."""
 
 _logger = logging.getLogger(__name__)
 
@@ -144,15 +140,10 @@ class AnswerIncidents(_Appends):
         Raises:
             Stale: others changed the incident again and again.
         """
-        fault: Stale | None = None
-        for _ in range(_TRIES):
-            try:
-                return await self._answer(request)
-            except Refused as error:
-                return IncidentAnswer(errors=(error.reason,))
-            except Stale as error:
-                fault = error
-        raise fault or Stale(request.incident)
+        try:
+            return await until_first(lambda: self._answer(request))
+        except Refused as error:
+            return IncidentAnswer(errors=(error.reason,))
 
     async def _answer(self, request: IncidentRequest) -> IncidentAnswer:
         known = self._incidents.incidents.get(request.incident)
