@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import re
 import shutil
@@ -58,6 +59,18 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """End each test with the log as it was before: one that runs a service sets up the log of its whole process."""
+    root = logging.getLogger()
+    before, level = [*root.handlers], root.level
+    try:
+        return (yield)
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

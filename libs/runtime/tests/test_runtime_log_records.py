@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
 from datetime import datetime
 
 import orjson
@@ -18,15 +17,6 @@ from queuebit_runtime.tracing import Tracing
 from queuebit_testing.build import submitted
 
 LOG = logging.getLogger("queuebit_runtime.test")
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    before, level = [*root.handlers], root.level
-    yield
-    root.handlers[:] = before
-    root.setLevel(level)
 
 
 def handled(body: bytes, subject: str = "qb.job.acme.j1.submitted") -> Delivered:

@@ -13,12 +13,10 @@ from queuebit_warehouse import __main__ as warehouse
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    root, uvicorn = logging.getLogger(), logging.getLogger("uvicorn.error")
-    before, levels = [*root.handlers], (root.level, uvicorn.level)
+    uvicorn = logging.getLogger("uvicorn.error")
+    level = uvicorn.level
     yield
-    root.handlers[:] = before
-    root.setLevel(levels[0])
-    uvicorn.setLevel(levels[1])
+    uvicorn.setLevel(level)
 
 
 def test_the_level_of_all_services_is_that_of_the_warehouse(
