@@ -9,7 +9,7 @@ from queuebit_contracts.job import JobPlaced
 from queuebit_contracts.query import Answer, Question
 from queuebit_runtime.payloads import Missing
 from queuebit_scheduler.explaining import ExplainJob
-from queuebit_scheduling.reasons import unanswered
+from queuebit_scheduling.reasons import unavailable
 from queuebit_testing.build import submitted
 
 from .conftest import World
@@ -30,7 +30,7 @@ def test_each_placement_of_a_job_is_explained_in_its_order(world: World) -> None
     first, second = ask(world, "acme", "j1").rows
     assert (first["backend"], first["rule"], second["backend"], second["rule"]) == ("aer", "name", "cirq", "only")
     reasons = {it["backend"]: it["reason"] for it in json.loads(json.dumps(second["backends"]))}
-    assert reasons == {"cirq": "", "aer": unanswered(world.state.backends()["aer"])}
+    assert reasons == {"cirq": "", "aer": unavailable(world.state.backends()["aer"])}
     assert "rival" not in str(first)
     assert "secret" not in str(first)
 

@@ -22,6 +22,7 @@ from queuebit_scheduling.snapshot import (
     cost_ranks,
 )
 from queuebit_scheduling.usage import PERIOD_US, Served, micros, moment_of, period_of
+from queuebit_scheduling.windows import Window
 
 __all__ = [
     "MEDIA_TYPE",
@@ -52,6 +53,7 @@ __all__ = [
     "Turn",
     "Unexplained",
     "Waiting",
+    "Window",
     "by_name",
     "change",
     "cost_ranks",

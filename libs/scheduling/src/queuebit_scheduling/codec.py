@@ -1,5 +1,6 @@
 """The stored form of a snapshot: canonical JSON, version 1; version 2 if it has sessions, 3 if it has a fallback or a
-backend that is out of service, and 4 if a job has an objective.
+backend that is out of service, 4 if a job has an objective, and 5 if it has the project, user, class, priority or
+deadline of a job, or an isolated backend, a window, or a queue of others.
 
 Each table is an object of columns with the names of the fields. Equal snapshots have equal bytes; a placement refers to
 the digest of the bytes.
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from queuebit_kernel import Json, Malformed
 from queuebit_scheduling.snapshot import BackendCapacity, Candidate, CandidateGroup, Job, RunTime, Snapshot, Tenant
 from queuebit_scheduling.usage import Served
+from queuebit_scheduling.windows import Window
 
 __all__ = ["MEDIA_TYPE", "Document", "decode", "encode"]
 
@@ -23,6 +25,7 @@ MEDIA_TYPE = "application/vnd.queuebit.decision+json"
 
 _Whole = Annotated[int, Field(ge=0, le=2**53 - 1)]
 _Positive = Annotated[int, Field(ge=1, le=2**53 - 1)]
+_Signed = Annotated[int, Field(ge=-(2**53) + 1, le=2**53 - 1)]
 
 
 class _Table(BaseModel):
@@ -39,6 +42,17 @@ class _Backends(_Table):
     owed_us: list[_Whole] | None = None
     sessions: list[_Whole] | None = None
     out_since_us: list[_Whole | None] | None = None
+    isolated_since_us: list[_Whole | None] | None = None
+    queue_us: list[_Whole] | None = None
+
+
+class _Windows(_Table):
+    backend: list[str]
+    start_us: list[_Whole]
+    end_us: list[_Whole]
+    kind: list[str]
+    tenant: list[str | None]
+    reservation: list[str | None]
 
 
 class _Tenants(_Table):
@@ -64,6 +78,8 @@ class _Jobs(_Table):
     """For each job, one value per backend of its group. The next two fields have the same form."""
     esp_ppm: list[list[_Whole]]
     cost_rank: list[list[_Whole]]
+    priority: list[_Signed] | None = None
+    deadline_us: list[_Whole | None] | None = None
 
 
 class _Group(_Table):
@@ -77,6 +93,9 @@ class _Group(_Table):
     fallback_after_us: _Whole | None = None
     objective: str | None = None
     """What the jobs prefer of their candidates."""
+    project: str | None = None
+    user: str | None = None
+    workload_class: str | None = None
     jobs: _Jobs
 
 
@@ -84,14 +103,16 @@ class Document(_Table):
     """A stored snapshot. Version 2 has in addition `owed_us` and `sessions` of backends, and `session` of groups.
 
     Version 3 has these, too, and `out_since_us` of backends, and `fallback` and `fallback_after_us` of groups. Version
-    4 has all of these, and `objective` of groups.
+    4 has all of these, and `objective` of groups. Version 5 has all of these, `isolated_since_us` and `queue_us` of
+    backends, the windows, `project`, `user` and `workload_class` of groups, and `priority` and `deadline_us` of jobs.
     """
 
-    version: Literal[1, 2, 3, 4]
+    version: Literal[1, 2, 3, 4, 5]
     policy: str
     at_us: _Whole
     limit: _Positive
     backends: _Backends
+    windows: _Windows | None = None
     tenants: _Tenants
     run_times: _RunTimes
     groups: list[_Group]
@@ -148,6 +169,28 @@ def _add_later_columns(document: dict[str, Any], snapshot: Snapshot) -> None:  #
     if version >= _OBJECTIVE:
         for group, it in zip(document["groups"], snapshot.groups, strict=True):
             group["objective"] = it.jobs[0].objective
+    if version >= _SHARES:
+        _add_version_5(document, snapshot)
+
+
+def _add_version_5(document: dict[str, Any], snapshot: Snapshot) -> None:  # as JSON
+    backends = snapshot.backends
+    document["backends"]["isolated_since_us"] = [it.isolated_since_us for it in backends]
+    document["backends"]["queue_us"] = [it.queue_us for it in backends]
+    windows = [(backend.name, it) for backend in backends for it in backend.windows]
+    document["windows"] = {
+        "backend": [backend for backend, _ in windows],
+        "start_us": [it.start_us for _, it in windows],
+        "end_us": [it.end_us for _, it in windows],
+        "kind": [it.kind for _, it in windows],
+        "tenant": [it.tenant for _, it in windows],
+        "reservation": [it.reservation for _, it in windows],
+    }
+    for group, it in zip(document["groups"], snapshot.groups, strict=True):
+        first = it.jobs[0]
+        group |= {"project": first.project, "user": first.user, "workload_class": first.workload_class}
+        group["jobs"]["priority"] = [job.priority for job in it.jobs]
+        group["jobs"]["deadline_us"] = [job.deadline_us for job in it.jobs]
 
 
 def decode(content: bytes) -> Snapshot:
@@ -159,16 +202,18 @@ def decode(content: bytes) -> Snapshot:
     try:
         return _snapshot(Document.model_validate_json(content))
     except ValueError as error:  # pydantic's errors too
-        raise Malformed(f"not a snapshot of version 1 to 4: {error!s:.300}") from error
+        raise Malformed(f"not a snapshot of version 1 to 5: {error!s:.300}") from error
 
 
-_SESSIONS, _FALLBACK, _OBJECTIVE = 2, 3, 4
+_SESSIONS, _FALLBACK, _OBJECTIVE, _SHARES = 2, 3, 4, 5
 """The versions that have these."""
 
 
 def _version(snapshot: Snapshot) -> int:
     """The lowest version that has everything in a snapshot."""
     first = [it.jobs[0] for it in snapshot.groups]
+    if _needs_version_5(snapshot):
+        return _SHARES
     if any(it.objective is not None for it in first):
         return _OBJECTIVE
     if any(it.out_since_us is not None for it in snapshot.backends) or any(
@@ -177,6 +222,13 @@ def _version(snapshot: Snapshot) -> int:
         return _FALLBACK
     sessions = any(it.owed_us or it.sessions for it in snapshot.backends) or any(it.session is not None for it in first)
     return _SESSIONS if sessions else 1
+
+
+def _needs_version_5(snapshot: Snapshot) -> bool:
+    jobs = (job for group in snapshot.groups for job in group.jobs)
+    return any(it.isolated_since_us is not None or it.windows or it.queue_us for it in snapshot.backends) or any(
+        (it.project, it.user, it.workload_class, it.deadline_us) != (None,) * 4 or it.priority for it in jobs
+    )
 
 
 def _group(group: CandidateGroup) -> Json:
@@ -205,7 +257,7 @@ def _snapshot(document: Document) -> Snapshot:
         policy=document.policy,
         at_us=document.at_us,
         limit=document.limit,
-        backends=tuple(_read_backends(document.backends)),
+        backends=tuple(_read_backends(document.backends, document.windows)),
         tenants=tuple(
             Tenant(name, share, Served(us, period), outstanding_us)
             for name, share, us, period, outstanding_us in zip(
@@ -225,8 +277,13 @@ def _snapshot(document: Document) -> Snapshot:
     return snapshot
 
 
-def _read_backends(backends: _Backends) -> Iterator[BackendCapacity]:
-    nothing = [0] * len(backends.name)
+def _read_backends(backends: _Backends, windows: _Windows | None) -> Iterator[BackendCapacity]:
+    nothing, unknown = [0] * len(backends.name), [None] * len(backends.name)
+    of_backend: dict[str, list[Window]] = {name: [] for name in backends.name}
+    if windows is not None:
+        rows = zip(windows.start_us, windows.end_us, windows.kind, windows.tenant, windows.reservation, strict=True)
+        for name, row in zip(windows.backend, rows, strict=True):
+            of_backend[name].append(Window(*row))
     columns = (
         backends.name,
         backends.slots,
@@ -236,7 +293,10 @@ def _read_backends(backends: _Backends) -> Iterator[BackendCapacity]:
         backends.silent_since_us,
         backends.owed_us or nothing,
         backends.sessions or nothing,
-        backends.out_since_us or [None] * len(backends.name),
+        backends.out_since_us or unknown,
+        backends.isolated_since_us or unknown,
+        [tuple(of_backend[name]) for name in backends.name],
+        backends.queue_us or nothing,
     )
     return (BackendCapacity(*row) for row in zip(*columns, strict=True))
 
@@ -248,6 +308,30 @@ def _read_group(group: _Group) -> CandidateGroup:
     candidates = [
         tuple(Candidate(*row) for row in zip(group.backends, *columns, places, strict=True)) for columns in figures
     ]
-    rows = zip(jobs.job, jobs.sequence, jobs.accepted_us, jobs.size, candidates, strict=True)
-    rest = group.session, group.fallback_after_us or 0, group.objective
-    return CandidateGroup(tuple(Job(group.tenant, *row, *rest) for row in rows), group.waiting)
+    count = len(jobs.job)
+    rows = zip(
+        jobs.job,
+        jobs.sequence,
+        jobs.accepted_us,
+        jobs.size,
+        candidates,
+        jobs.priority or [0] * count,
+        jobs.deadline_us or [None] * count,
+        strict=True,
+    )
+    read = (
+        Job(
+            group.tenant,
+            *row[:5],
+            session=group.session,
+            fallback_after_us=group.fallback_after_us or 0,
+            objective=group.objective,
+            project=group.project,
+            user=group.user,
+            workload_class=group.workload_class,
+            priority=row[5],
+            deadline_us=row[6],
+        )
+        for row in rows
+    )
+    return CandidateGroup(tuple(read), group.waiting)

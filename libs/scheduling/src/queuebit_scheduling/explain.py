@@ -11,7 +11,7 @@ from queuebit_kernel import Fault, Malformed, rfc3339
 from queuebit_scheduling.codec import decode
 from queuebit_scheduling.objectives import BALANCE_US
 from queuebit_scheduling.plan import Choice, FellBack, Policy, Step, Target, Turn
-from queuebit_scheduling.reasons import unanswered
+from queuebit_scheduling.reasons import unavailable
 from queuebit_scheduling.registry import POLICIES
 from queuebit_scheduling.snapshot import Job, Key, Snapshot
 from queuebit_scheduling.usage import moment_of
@@ -256,8 +256,8 @@ def _rule(choice: Choice, chosen: Target, other: Target) -> str:
 def _why_not(choice: Choice, chosen: Target, other: Target) -> str:
     if other.capacity is None:
         return f"{other.candidate.backend} had not registered"
-    if other.capacity.silent_since_us is not None:
-        return unanswered(other.capacity)
+    if not other.capacity.takes_jobs:
+        return unavailable(other.capacity)
     if not other.free:
         return f"all {other.capacity.queue_depth} places were taken"
     rule = _rule(choice, chosen, other)
@@ -265,7 +265,7 @@ def _why_not(choice: Choice, chosen: Target, other: Target) -> str:
 
 
 def _considered(target: Target, reason: str) -> Considered:
-    known = target.capacity is not None and target.capacity.silent_since_us is None
+    known = target.capacity is not None and target.capacity.takes_jobs
     return Considered(
         backend=target.candidate.backend,
         cost_rank=target.candidate.cost_rank,

@@ -1,8 +1,9 @@
 """When a job runs on its fallback: a pure rule over the facts about backends.
 
-A job that has a fallback switches when all backends that it asked for have been out of service for as long as its
-project allows, and a backend of the fallback answers. It returns when one of its own is in service again. Both ends of
-an interruption are facts, and the second needs answers for some time, so that jobs do not go back and forth.
+A job that has a fallback switches when all backends that it asked for have been out of service, or isolated, for as
+long as its project allows, and a backend of the fallback answers. It returns when one of its own is in service again.
+Both ends of an interruption are facts, and the second needs answers for some time, so that jobs do not go back and
+forth.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ __all__ = ["answers", "due_us", "fell_back", "usable"]
 
 
 def answers(backend: BackendCapacity | None) -> bool:
-    """Whether a backend is registered and does not count as stopped."""
-    return backend is not None and backend.slots > 0 and backend.silent_since_us is None
+    """Whether a backend is registered, does not count as stopped and is not isolated."""
+    return backend is not None and backend.slots > 0 and backend.takes_jobs
 
 
 def usable(job: Job, backends: Mapping[str, BackendCapacity], at_us: int) -> tuple[Candidate, ...]:
@@ -46,11 +47,15 @@ def due_us(job: Job, backends: Mapping[str, BackendCapacity]) -> int | None:
 
 
 def fell_back(job: Job, backends: Mapping[str, BackendCapacity]) -> FellBack | None:
-    """Return which backends of a job are out of service, and since when the last of them is.
+    """Return which backends of a job are out of service or isolated, and since when the last of them is.
 
     None if one is in service, or if the job has only its fallback, because its own were out at its admission.
     """
     own = [it.backend for it in job.candidates if not it.fallback]
-    known = [backends.get(it) for it in own]
-    out = [it.out_since_us for it in known if it is not None and it.out_since_us is not None]
+    known = [it for it in map(backends.get, own) if it is not None]
+    out = [since for it in known if (since := _out_since_us(it)) is not None]
     return FellBack(tuple(own), max(out)) if own and len(out) == len(own) else None
+
+
+def _out_since_us(backend: BackendCapacity) -> int | None:
+    return backend.isolated_since_us if backend.out_since_us is None else backend.out_since_us

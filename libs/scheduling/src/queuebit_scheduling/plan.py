@@ -31,7 +31,7 @@ class Place:
     expected_us: int
     """Expected run time on this backend."""
     scores: tuple[tuple[str, int], ...]
-    """Expected time to completion, in microseconds, on each registered candidate that answers; soonest first."""
+    """Expected time to completion, in microseconds, on each registered candidate that takes jobs; soonest first."""
     session: str | None = None
     """The session of the job, if the backend counts the run as one of sessions: see `Policy.owed_us`."""
     fallback: FellBack | None = None
@@ -152,8 +152,8 @@ class Policy(Protocol):
         ...
 
     def group(self, job: Job) -> Hashable:
-        """Return the group of a job. Jobs of one group have the same tenant, candidates, session, fallback
-        and objective."""
+        """Return the group of a job. Jobs of one group have the same tenant, project, user, class, candidates, session,
+        fallback and objective."""
         ...
 
     def order(self, job: Job) -> tuple[int, ...]:

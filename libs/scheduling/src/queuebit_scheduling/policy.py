@@ -37,8 +37,9 @@ NEAR_JOBS, NEAR_US = 2, 2_000_000
 class FairShare:
     """The rules in force.
 
-    1. A job can be placed if one of its candidates is registered, answers and has a free place. Other jobs wait and do
-       not block any job. On a backend with open sessions, jobs without one are placed shortly before they run.
+    1. A job can be placed if one of its candidates is registered, answers, is not isolated and has a free place. Other
+       jobs wait and do not block any job. On a backend with open sessions, jobs without one are placed shortly before
+       they run.
     2. Jobs of an open session are next on its backend, before the turn of any tenant, unless the backend owes too much
        run time to others. It owes what jobs of sessions run while others wait; each job of these pays back three
        times its own run time. Several sessions are compared as in 3.
@@ -53,15 +54,15 @@ class FairShare:
        may have a job that is not in the snapshot.
     """
 
-    name = "fair-share/6"
+    name = "fair-share/7"
 
     def choice(self, objective: str | None) -> Choice:
         """Return the rules of an objective; those of `cost` for none, and for one that this version does not know."""
         return OBJECTIVES.get(objective or "", OBJECTIVES["cost"])
 
     def free(self, backend: BackendCapacity, *, first: bool = False) -> int:
-        """Return how many more jobs can be placed on a backend; 0 while it does not answer."""
-        if backend.silent_since_us is not None or (backend.sessions and not first and _is_near_full(backend)):
+        """Return how many more jobs can be placed on a backend; 0 while it does not answer or is isolated."""
+        if not backend.takes_jobs or (backend.sessions and not first and _is_near_full(backend)):
             return 0
         return max(0, backend.queue_depth - backend.taken)
 
@@ -82,9 +83,9 @@ class FairShare:
         return usable(job, backends, at_us)
 
     def leaves(self, job: Job, backend: str, backends: Mapping[str, BackendCapacity], at_us: int) -> bool:
-        """Whether it waits at a backend that does not answer, while another one that it may use does."""
+        """Whether it waits at a backend that takes no jobs, while another one that it may use does."""
         here = backends.get(backend)
-        if here is None or here.silent_since_us is None:
+        if here is None or here.takes_jobs:
             return False
         others = (it for it in self.usable(job, backends, at_us) if it.backend != backend)
         return any(answers(backends.get(it.backend)) for it in others)
@@ -94,9 +95,11 @@ class FairShare:
         return learned_us or max(1, promised_us)
 
     def group(self, job: Job) -> Hashable:
-        """Return tenant, session, candidates, fallback and objective: groups can be placed independently."""
+        """Return tenant, project, user, class, session, candidates, fallback and objective: groups can be placed
+        independently."""
         candidates = tuple((it.backend, it.fallback) for it in job.candidates)
-        return job.tenant, job.session, candidates, job.fallback_after_us, job.objective
+        owner = job.tenant, job.project, job.user, job.workload_class
+        return *owner, job.session, candidates, job.fallback_after_us, job.objective
 
     def order(self, job: Job) -> tuple[int, ...]:
         """Oldest first."""
@@ -213,7 +216,7 @@ class _Cycle:
         chosen = min((it for it in targets if it.free), key=lambda it: tuple(rule(it) for _, rule in choice))
         counted = self._counted(turn.job)
         self._take(turn.tenant, turn.job, chosen, counted)
-        known = [it for it in targets if it.capacity is not None and it.capacity.silent_since_us is None]
+        known = [it for it in targets if it.capacity is not None and it.capacity.takes_jobs]
         known.sort(key=lambda it: (it.completion_us, -it.candidate.esp_ppm, it.candidate.backend))
         scores = tuple((it.candidate.backend, it.completion_us) for it in known)
         fallback = fell_back(turn.job, self._capacity) if chosen.candidate.fallback else None

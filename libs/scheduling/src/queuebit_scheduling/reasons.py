@@ -11,7 +11,10 @@ from queuebit_scheduling.policy import POLICY
 from queuebit_scheduling.snapshot import BackendCapacity, Job, Key
 from queuebit_scheduling.usage import moment_of
 
-__all__ = ["Waiting", "unanswered", "waiting", "why_placed", "why_waiting"]
+__all__ = ["Waiting", "unavailable", "waiting", "why_placed", "why_waiting"]
+
+
+_SEE_STATUS = "see in `qb status` whether its executor is up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,11 @@ def _why_not_on(names: Sequence[str], backends: Mapping[str, BackendCapacity]) -
         return "its turn has not come yet"
     if busy := [it.name for it in registered if POLICY.free(it, first=True)]:
         return f"a session has {busy[0]}: other jobs are placed there shortly before they run"
-    silent = [unanswered(backend) for backend in registered if backend.silent_since_us is not None]
-    full = [backend for backend in registered if backend.silent_since_us is None]
+    silent = [unavailable(backend) for backend in registered if not backend.takes_jobs]
+    full = [backend for backend in registered if backend.takes_jobs]
     if not full:
-        return f"{' and '.join(silent)}: see in `qb status` whether its executor is up"
+        isolated = all(it.silent_since_us is None for it in registered)
+        return f"{' and '.join(silent)}: {'see why in `qb backends`' if isolated else _SEE_STATUS}"
     taken = [f"all {backend.queue_depth} places on {backend.name}" for backend in full]
     return "; ".join((f"{' and '.join(taken)} are taken", *silent))
 
@@ -91,9 +95,11 @@ def why_placed(backend: BackendCapacity, ahead: int, *, confirmed: bool, started
         confirmed: whether the log contains the placement.
         started: whether a worker has started it.
     """
+    if backend.silent_since_us is None and backend.isolated_since_us is not None and not started:
+        return f"it is placed on {backend.name}, and {unavailable(backend)}: it moves when another backend takes it"
     if backend.silent_since_us is not None:
         state = f"it was started on {backend.name}" if started else f"it is placed on {backend.name}"
-        return f"{state}, and {unanswered(backend)}: it goes on when its executor is up, see `qb status`"
+        return f"{state}, and {unavailable(backend)}: it goes on when its executor is up, see `qb status`"
     if started:
         return None
     if not confirmed:
@@ -103,7 +109,10 @@ def why_placed(backend: BackendCapacity, ahead: int, *, confirmed: bool, started
     return f"it is placed on {backend.name} and waits for {slots}{behind if ahead else ''}"
 
 
-def unanswered(backend: BackendCapacity) -> str:
-    """Return since when a backend has not answered, as a sentence."""
-    since = moment_of(backend.silent_since_us or 0)
+def unavailable(backend: BackendCapacity) -> str:
+    """Return since when a backend has not answered or is isolated, as a sentence."""
+    if backend.silent_since_us is None:
+        since = moment_of(backend.isolated_since_us or 0)
+        return f"{backend.name} has been isolated since {since:%Y-%m-%d %H:%M:%S} UTC"
+    since = moment_of(backend.silent_since_us)
     return f"{backend.name} has not answered since {since:%Y-%m-%d %H:%M:%S} UTC"

@@ -39,5 +39,11 @@ class _Version5(FairShare):
     name = "fair-share/5"
 
 
-POLICIES = by_name([POLICY, _Version5(), _Version4(), _Version3()])
+class _Version6(FairShare):
+    """The policy before isolated backends and shares of projects. Its snapshots have neither."""
+
+    name = "fair-share/6"
+
+
+POLICIES = by_name([POLICY, _Version6(), _Version5(), _Version4(), _Version3()])
 """The policies of this version."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
 from queuebit_scheduling.usage import Served
+from queuebit_scheduling.windows import Window
 
 if TYPE_CHECKING:
     from _typeshed import SupportsRichComparison
@@ -53,11 +54,26 @@ class BackendCapacity:
     out_since_us: int | None = None
     """Since when it is out of service, as the log says; None while it is in service. It may answer already, and is in
     service again when it has answered for long enough."""
+    isolated_since_us: int | None = None
+    """Since when it is isolated because of what it returns or of its calibration; it gets no jobs. Otherwise None."""
+    windows: tuple[Window, ...] = ()
+    """Periods in which it is not free for every job, sorted."""
+    queue_us: int = 0
+    """Expected time of the jobs of others that are in front of a new job, such as those in the queue of a vendor."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "windows", _sorted(self.windows, lambda it: it.place))
+
+    @property
+    def takes_jobs(self) -> bool:
+        """Whether it answers and is not isolated."""
+        return self.silent_since_us is None and self.isolated_since_us is None
 
     def with_jobs(self, count: int, expected_us: int) -> BackendCapacity:
         """Return the backend with so many more placed jobs, or fewer, and their expected run time."""
         taken, backlog_us = self.taken + count, self.backlog_us + expected_us
-        rest = self.silent_since_us, self.owed_us, self.sessions, self.out_since_us
+        state = self.silent_since_us, self.owed_us, self.sessions, self.out_since_us, self.isolated_since_us
+        rest = *state, self.windows, self.queue_us
         return BackendCapacity(self.name, self.slots, self.queue_depth, taken, backlog_us, *rest)
 
     def owing(self, owed_us: int) -> BackendCapacity:
@@ -114,6 +130,15 @@ class Job:
     """How long all candidates that it asked for must be out of service before it runs on its fallback."""
     objective: str | None = None
     """What it prefers of its candidates: see `OBJECTIVES`; None: the lowest cost."""
+    project: str | None = None
+    """None if its decision does not depend on projects; so are the next fields."""
+    user: str | None = None
+    """Who submitted it."""
+    workload_class: str | None = None
+    priority: int = 0
+    """Compared among jobs of one tenant alone; the highest is first."""
+    deadline_us: int | None = None
+    """When it must have ended; None if that does not matter."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "candidates", _sorted(self.candidates, lambda it: it.backend))
@@ -125,8 +150,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class CandidateGroup:
-    """Waiting jobs of one tenant with the same candidates, session, fallback and objective: if the first cannot be
-    placed, none can."""
+    """Waiting jobs of one tenant, project, user and class with the same candidates, session, fallback and objective: if
+    the first cannot be placed, none can."""
 
     jobs: tuple[Job, ...]
     """The first jobs in the order of the policy."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable
+from dataclasses import replace
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from queuebit_scheduling import (
     Served,
     Snapshot,
     Tenant,
+    Window,
 )
 
 __all__ = ["NOW_US", "QUICK", "crowded", "grouped", "snapshots"]
@@ -31,6 +33,9 @@ NOW_US = 1_000 * PERIOD_US
 _NAMES = "abcd"
 _FIGURES = st.integers(0, 10**6)
 _SIZES = ("2q9", "5q14")
+_WINDOWS = st.sampled_from(
+    [Window(NOW_US + 5, NOW_US + 10, "maintenance"), Window(NOW_US - 5, NOW_US + 5, "reservation", "t0", "r1")]
+)
 
 
 def grouped(policy: Policy, jobs: Iterable[Job], *, hidden: Collection[str] = ()) -> tuple[CandidateGroup, ...]:
@@ -55,6 +60,9 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
             draw(st.sampled_from((0, 0, 10**6, 10**8))),
             draw(st.integers(0, 1)),
             draw(st.none() | st.integers(NOW_US - 10, NOW_US)),
+            draw(st.none() | st.none() | _FIGURES),
+            tuple(draw(st.sets(_WINDOWS, max_size=2))),
+            draw(st.sampled_from((0, 0, 10**6))),
         )
         for name in sorted(draw(st.sets(st.sampled_from(_NAMES))))
     ]
@@ -100,4 +108,15 @@ def _jobs(draw: st.DrawFn, order: int, tenants: list[Tenant], most_us: int, *, f
     session = draw(st.sampled_from((None, "s1", "s2"))) if len(candidates) == 1 else None
     objective = draw(st.sampled_from((None, None, *OBJECTIVES)))
     accepted_us = NOW_US - draw(_FIGURES)
-    return Job(owner, f"j{order}", order, accepted_us, size, tuple(candidates), session, after_us, objective)
+    job = Job(owner, f"j{order}", order, accepted_us, size, tuple(candidates), session, after_us, objective)
+    project, user = draw(st.sampled_from((None, "p1", "p2"))), draw(st.sampled_from((None, "ann", "bob")))
+    workload_class = draw(st.sampled_from((None, None, "batch", "interactive", "other")))
+    priority, deadline_us = draw(st.integers(-2, 2)), draw(st.none() | st.integers(NOW_US, NOW_US + 10**6))
+    return replace(
+        job,
+        project=project,
+        user=user,
+        workload_class=workload_class,
+        priority=priority,
+        deadline_us=deadline_us,
+    )
