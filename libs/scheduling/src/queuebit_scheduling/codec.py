@@ -309,29 +309,21 @@ def _read_group(group: _Group) -> CandidateGroup:
         tuple(Candidate(*row) for row in zip(group.backends, *columns, places, strict=True)) for columns in figures
     ]
     count = len(jobs.job)
-    rows = zip(
-        jobs.job,
-        jobs.sequence,
-        jobs.accepted_us,
-        jobs.size,
-        candidates,
-        jobs.priority or [0] * count,
-        jobs.deadline_us or [None] * count,
-        strict=True,
-    )
-    read = (
+    rows = zip(jobs.job, jobs.sequence, jobs.accepted_us, jobs.size, candidates, strict=True)
+    last = zip(jobs.priority or [0] * count, jobs.deadline_us or [None] * count, strict=True)
+    read = [
         Job(
             group.tenant,
-            *row[:5],
+            *row,
             session=group.session,
             fallback_after_us=group.fallback_after_us or 0,
             objective=group.objective,
             project=group.project,
             user=group.user,
             workload_class=group.workload_class,
-            priority=row[5],
-            deadline_us=row[6],
+            priority=priority,
+            deadline_us=deadline_us,
         )
-        for row in rows
-    )
+        for row, (priority, deadline_us) in zip(rows, last, strict=True)
+    ]
     return CandidateGroup(tuple(read), group.waiting)
