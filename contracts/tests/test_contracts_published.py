@@ -24,6 +24,16 @@ RELEASED = sorted((ROOT / "released").glob("*/*.json"))
 
 UNRELEASED = frozenset(
     {
+        "qb.backend.freed.v1",
+        "qb.backend.reserved.v1",
+        "qb.backend.window_cancelled.v1",
+        "qb.backend.window_planned.v1",
+        "qb.reservation.booked.v1",
+        "qb.reservation.cancelled.v1",
+        "qb.reservation.ended.v1",
+        "qb.reservation.metered.v1",
+        "qb.reservation.returned.v1",
+        "qb.reservation.started.v1",
         "qb.account.corrected.v1",
         "qb.incident.acknowledged.v1",
         "qb.incident.joined.v1",

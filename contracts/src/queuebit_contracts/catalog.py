@@ -42,6 +42,12 @@ from queuebit_contracts.backend import (
     BackendRestored,
 )
 from queuebit_contracts.budget import BudgetReached
+from queuebit_contracts.calendar import (
+    BackendFreed,
+    BackendReserved,
+    BackendWindowCancelled,
+    BackendWindowPlanned,
+)
 from queuebit_contracts.canaries import (
     CanaryAborted,
     CanaryDrafted,
@@ -90,6 +96,14 @@ from queuebit_contracts.job import (
     JobUsageReported,
 )
 from queuebit_contracts.probe import ProbeJudged
+from queuebit_contracts.reservation import (
+    ReservationBooked,
+    ReservationCancelled,
+    ReservationEnded,
+    ReservationMetered,
+    ReservationReturned,
+    ReservationStarted,
+)
 from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened
 from queuebit_contracts.subjects import parse
 from queuebit_contracts.tenant import (
@@ -162,6 +176,7 @@ _JOB = "qb.job.{tenant}.{job}."
 _ACCOUNT = "qb.account.{tenant}.{account}."
 _TENANT = "qb.tenant.{tenant}."
 _DELEGATION = "qb.delegation.{tenant}.{delegation}."
+_RESERVATION = "qb.reservation.{tenant}.{reservation}."
 _SESSION = "qb.session.{tenant}.{session}."
 _HYBRID = "qb.hybrid.{tenant}.{hybrid}."
 _INVOICE = "qb.invoice.{tenant}.{period}."
@@ -206,6 +221,12 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(SessionOpened, _SESSION + "opened", ("broker",)),
         Entry(SessionClosed, _SESSION + "closed", ("broker",)),
         Entry(SessionMetered, _SESSION + "metered", ("metering",)),
+        Entry(ReservationBooked, _RESERVATION + "booked", ("broker",)),
+        Entry(ReservationCancelled, _RESERVATION + "cancelled", ("broker",)),
+        Entry(ReservationStarted, _RESERVATION + "started", ("scheduler",)),
+        Entry(ReservationReturned, _RESERVATION + "returned", ("broker",)),
+        Entry(ReservationEnded, _RESERVATION + "ended", ("scheduler",)),
+        Entry(ReservationMetered, _RESERVATION + "metered", ("metering",)),
         Entry(HybridSubmitted, _HYBRID + "submitted", ("client", "broker")),
         Entry(HybridAccepted, _HYBRID + "accepted", ("broker",)),
         Entry(HybridRejected, _HYBRID + "rejected", ("broker",)),
@@ -225,6 +246,10 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(BackendCalibrationFailed, "qb.backend.{backend}.calibration_failed", ("executor",)),
         Entry(BackendInterrupted, "qb.backend.{backend}.interrupted", ("scheduler",)),
         Entry(BackendRestored, "qb.backend.{backend}.restored", ("scheduler",)),
+        Entry(BackendWindowPlanned, "qb.backend.{backend}.window_planned.{window}", ("broker",)),
+        Entry(BackendWindowCancelled, "qb.backend.{backend}.window_cancelled.{window}", ("broker",)),
+        Entry(BackendReserved, "qb.backend.{backend}.reserved.{reservation}", ("broker",)),
+        Entry(BackendFreed, "qb.backend.{backend}.freed.{reservation}", ("broker",)),
         Entry(AlertFired, "qb.slo.{alert}.fired.{number}", ("alerting",)),
         Entry(AlertResolved, "qb.slo.{alert}.resolved.{number}", ("alerting",)),
         Entry(AlertNotified, "qb.slo.{group}.notified.{number}", ("alerting",)),

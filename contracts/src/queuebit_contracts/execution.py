@@ -65,6 +65,11 @@ class Placement(Wire):
     """The class of the submission; absent where it named none."""
     fallback: Fallback | None = None
     """The backends that this one stood in for; absent if the job asked for it."""
+    reservation: Name | None = None
+    """The reservation in whose slot the job runs; its usage then has the measure `reservation`."""
+    start_by: Moment | None = None
+    """The executor does not start it after this moment: it could not end before the next window of the backend, or
+    before the end of its slot. The scheduler then decides on it again. Absent: at any time."""
 
 
 class Start(Wire):

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from queuebit_contracts import alert_documents, delegation, deployment, openslo, query, session, tenants
+from queuebit_contracts import alert_documents, delegation, deployment, openslo, query, reservation, session, tenants
 from queuebit_contracts.catalog import CATALOG, EVENTS, AnyEvent, Entry, wire_name
 from queuebit_contracts.executors import with_executors
 from queuebit_contracts.field_docs import describe_fields
@@ -35,6 +35,9 @@ REQUESTS: tuple[type[BaseModel], ...] = (
     session.OpenSession,
     session.CloseSession,
     session.SessionAnswer,
+    reservation.BookReservation,
+    reservation.CancelReservation,
+    reservation.ReservationAnswer,
 )
 """Requests and answers, which the log does not store."""
 

@@ -108,6 +108,8 @@ class Question(Wire):
     tag: Name | None = None
     session: Name | None = None
     """Of sessions, and of groups: only this one. Of jobs: only its jobs."""
+    reservation: Name | None = None
+    """Of reservations: only this one."""
     label: str | None = Field(default=None, max_length=200)
     """Of jobs: only those whose label begins so."""
     since: Moment | None = None

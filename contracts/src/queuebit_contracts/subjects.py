@@ -7,6 +7,7 @@ qb.command.<tenant>.<job>.<verb>              qb.query.<tenant>.<question>
 qb.tenant.<tenant>.<event>[.<project or user>]   qb.admin.tenants, qb.admin.usage, qb.admin.invoice, qb.admin.bill
 qb.delegation.<tenant>.<delegation>.<event>   qb.identity.<tenant>.<verb>
 qb.session.<tenant>.<session>.<event>         qb.sessions.<tenant>.<verb>
+qb.reservation.<tenant>.<reservation>.<event> qb.reservations.<tenant>.<verb>
 qb.budget.<tenant>.<mark>.reached
 qb.hybrid.<tenant>.<hybrid>.<event>           qb.output.<tenant>.<hybrid>.<kind>.<number>
 qb.invoice.<tenant>.<period>.<event>[.<revision>]
@@ -69,6 +70,8 @@ __all__ = [
     "proof",
     "query",
     "replay",
+    "reservation",
+    "reservations",
     "session",
     "sessions",
     "stored",
@@ -127,7 +130,7 @@ _PLACES = {
         ("job", "stored", "account", "command", "reservation", "delegation", "session", "hybrid", "invoice", "budget"),
         (2, 3, 4, 5),
     ),
-    **dict.fromkeys(("query", "tenant", "identity", "sessions"), (2, 0, 3, 4)),
+    **dict.fromkeys(("query", "tenant", "identity", "sessions", "reservations"), (2, 0, 3, 4)),
     "bill": (0, 3, 4, 5),  # the second token is a vendor, which is no tenant
     **dict.fromkeys(("profile", "alive", "replay", "trace", "dead"), (0, 2, 0, 3)),
 }
@@ -218,6 +221,11 @@ def session(tenant: str, session_id: str) -> Aggregate:
     return Aggregate(f"qb.session.{require_token(tenant, 'tenant')}.{require_token(session_id, 'session')}")
 
 
+def reservation(tenant: str, reservation_id: str) -> Aggregate:
+    """The history of a reservation."""
+    return Aggregate(f"qb.reservation.{require_token(tenant, 'tenant')}.{require_token(reservation_id, 'reservation')}")
+
+
 def hybrid(tenant: str, hybrid_id: str) -> Aggregate:
     """The history of a hybrid job."""
     return Aggregate(f"qb.hybrid.{require_token(tenant, 'tenant')}.{require_token(hybrid_id, 'hybrid job')}")
@@ -282,6 +290,11 @@ def identity(verb: str, tenant: str | None = None) -> str:
 def sessions(verb: str, tenant: str | None = None) -> str:
     """Return the subject of requests to open or close sessions of a tenant; without a tenant, the pattern of all."""
     return _request("sessions", verb, tenant)
+
+
+def reservations(verb: str, tenant: str | None = None) -> str:
+    """Return the subject of requests to book or cancel reservations of a tenant; without one, the pattern of all."""
+    return _request("reservations", verb, tenant)
 
 
 def profile(stack: str) -> str:

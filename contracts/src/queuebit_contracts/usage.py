@@ -63,7 +63,7 @@ CPU_TIME: Final = "cpu-time"
 """Time of processors for steps after the run. No price component rates it."""
 
 RESERVATION: Final = "reservation"
-"""1 if the run took place in a reservation at the vendor, which pays for it."""
+"""1 if the run took place in a reservation, of this platform or at the vendor, which pays for it."""
 
 UNITS: Final[Mapping[str, str]] = {
     SHOTS: "shot",

@@ -15,6 +15,7 @@ from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.holding import Holding
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.requests import read_request
+from queuebit_broker.reservation_requests import KeepReservations, PlanWindows
 from queuebit_broker.session_requests import KeepSessions
 from queuebit_broker.snapshot import Request
 from queuebit_broker.state import World
@@ -178,6 +179,10 @@ class Office:
         self.sessions = KeepSessions(
             log=self.log, follower=follower, world=world, tariff=self.tariff, clock=self.clock, holding=holding
         )
+        self.reservations = KeepReservations(
+            log=self.log, follower=follower, world=world, tariff=self.tariff, clock=self.clock, holding=holding
+        )
+        self.windows = PlanWindows(self.log, follower, world, self.clock)
         return AdmitJob(
             log=self.log,
             follower=follower,

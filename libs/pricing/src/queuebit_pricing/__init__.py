@@ -14,6 +14,7 @@ from queuebit_pricing.listing import Component, Credits, Duration, Listing, Mini
 from queuebit_pricing.price import Price
 from queuebit_pricing.quoting import Quote, quote
 from queuebit_pricing.rating import Charge, rate
+from queuebit_pricing.reserved import RESERVED, RESERVED_IDLE, ReservedCharge, reserved_charge
 from queuebit_pricing.statement import UNITS, Line, Statement
 from queuebit_pricing.usage import Bounds, Usage
 
@@ -21,6 +22,8 @@ __all__ = [
     "CLASSICAL",
     "CLASSICAL_SECOND",
     "IDLE",
+    "RESERVED",
+    "RESERVED_IDLE",
     "UNITS",
     "WALL",
     "AgreedLine",
@@ -48,6 +51,7 @@ __all__ = [
     "PriceBook",
     "Problem",
     "Quote",
+    "ReservedCharge",
     "Statement",
     "Step",
     "Subscription",
@@ -68,5 +72,6 @@ __all__ = [
     "quote",
     "rate",
     "rate_time",
+    "reserved_charge",
     "session_price",
 ]

@@ -179,6 +179,11 @@ class Listing(_Term):
     instead of `per_session_idle_second`; its jobs cost their own price beside it. It is no component of a job, and
     always in the book's currency."""
 
+    per_reserved_second: Amount | None = None
+    """Charged for each whole second of a reservation of the backend, used or idle, in which it was in service; absent:
+    it cannot be reserved. Jobs in the slot cost their own price beside it, unless `free_when` has `reserved`. It is no
+    component of a job, and always in the book's currency."""
+
     @field_validator("valid_until")
     @classmethod
     def _ends_after_it_starts(cls, until: datetime | None, info: ValidationInfo) -> datetime | None:

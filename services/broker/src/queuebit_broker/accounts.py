@@ -29,13 +29,13 @@ from queuebit_ledger import Credit, burn, count_day, expiring
 
 __all__ = ["Account", "Accounts", "Committed", "OpenHold", "Totals", "counted"]
 
-_OF_SESSIONS = ("session", "idle")
+_OF_NO_JOB = ("session", "idle", "reservation")
 """Purposes of holds that no job has."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenHold:
-    """Money held for a job, or by a session."""
+    """Money held for a job, by a session or for a reservation."""
 
     amount: Money
     """What is on hold; of the cap of a session, what no job has used yet."""
@@ -64,7 +64,7 @@ class Account:
     holds: dict[str, OpenHold] = field(default_factory=dict)
     """Those of jobs, by job."""
     sessions: dict[str, OpenHold] = field(default_factory=dict)
-    """Those of sessions, for their caps and their idle time, by name."""
+    """Those of sessions, for their caps and their idle time, and of reservations, by name."""
     closed: ClosedJobs = field(default_factory=ClosedJobs)
     """Jobs whose hold was settled or released: they never hold again, even after a late delivery."""
     credits: dict[str, Credit] = field(default_factory=dict)
@@ -164,7 +164,7 @@ class Account:
 
     def _hold(self, data: Hold) -> _Movement:
         amount, budgets = data.amount.money, data.budgets or ()
-        if data.purpose in _OF_SESSIONS:
+        if data.purpose in _OF_NO_JOB:
             self.sessions[data.job] = OpenHold(amount, budgets, amount if data.purpose == "session" else None)
         else:
             self.holds[data.job] = OpenHold(amount, budgets)

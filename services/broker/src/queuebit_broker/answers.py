@@ -13,6 +13,7 @@ from queuebit_broker.accounts import Account
 from queuebit_broker.eligibility import Candidate, Silent, Tariff, Verdict, assess
 from queuebit_broker.funds import spending_of
 from queuebit_broker.profiles import Profiles
+from queuebit_broker.reservation_rows import reservation_row, taken_row
 from queuebit_broker.rules import about_shots, about_source, circuit_reason, runs
 from queuebit_broker.session_rows import session_row
 from queuebit_broker.state import World
@@ -119,6 +120,23 @@ class Answers:
         known = [it for it in self._world.sessions.of(tenant) if question.session in (None, it.session.session)]
         rows = [session_row(self._world, it, now, self._tariff.currency) for it in known[: question.limit]]
         return Answer(rows=tuple(rows))
+
+    async def reservations(self, tenant: str, question: Question) -> Answer:
+        """Reservations that are not over, or ended within a day, the newest first; or one of them."""
+        known = [
+            it
+            for it in self._world.calendars.of(tenant)
+            if question.reservation in (None, it.reservation.reservation)
+            and question.backend in (None, it.reservation.backend)
+        ]
+        return Answer(rows=tuple(reservation_row(it, self._world.sequence) for it in known[: question.limit]))
+
+    async def windows(self, tenant: str, question: Question) -> Answer:
+        """When backends cannot be reserved from now on: windows, and slots of all tenants, without their holders."""
+        now = self._clock.now()
+        names = [it for it in self._world.registered() if question.backend in (None, it)]
+        rows = [taken_row(name, it, now) for name in names for it in self._world.calendars.taken(name, now)]
+        return Answer(rows=tuple(rows[: question.limit]))
 
     def _account(self, name: str, account: Account, now: datetime) -> Iterator[_Row]:
         """An account by currency, then its grants, of which nothing was taken back yet."""

@@ -18,14 +18,17 @@ from queuebit_broker.holding import Holding
 from queuebit_broker.hybrids import AdmitHybridJobs, CancelByKind, StopHybridJobs
 from queuebit_broker.key_sets import FetchedKeySets
 from queuebit_broker.profiles import Profiles
+from queuebit_broker.reservation_requests import KeepReservations, PlanWindows
 from queuebit_broker.routes import (
     delegations,
     hybrid_routes,
     queries,
+    reservation_requests,
     revocations,
     routes,
     session_requests,
     tenancy,
+    windows,
 )
 from queuebit_broker.session_requests import KeepSessions
 from queuebit_broker.settings import Settings
@@ -95,6 +98,11 @@ def create_app() -> Service:
     service.include(delegations(keys, side_by_side=_QUERIES_AT_ONCE))
     service.include(revocations(keys, side_by_side=_QUERIES_AT_ONCE))
     service.include(session_requests(sessions, side_by_side=_QUERIES_AT_ONCE))
+    reservations = KeepReservations(
+        log=service.log, follower=view, world=world, tariff=tariff, clock=clock, holding=holding
+    )
+    service.include(reservation_requests(reservations, side_by_side=_QUERIES_AT_ONCE))
+    service.include(windows(PlanWindows(service.log, view, world, clock)))
     service.work.append(sessions.run)
     service.work.append(ExpireGrants(service.log, view, world, clock).run)
     service.work.append(AnnounceBudgets(service.log, world, clock).run)

@@ -8,14 +8,17 @@ from queuebit_broker.answers import Answers
 from queuebit_broker.delegating import DelegateKeys
 from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.hybrids import AdmitHybridJobs, Cancel
+from queuebit_broker.reservation_requests import KeepReservations, PlanWindows
 from queuebit_broker.session_requests import KeepSessions
 from queuebit_broker.tenancy import ApplyTenants
 from queuebit_contracts import subjects
+from queuebit_contracts.calendar import WINDOWS_REQUEST, WindowsAnswer, WindowsRequest
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.delegation import DelegateRequest, DelegationAnswer, RevokeRequest
 from queuebit_contracts.hybrid import HybridSubmitted
 from queuebit_contracts.job import JobSubmitted
 from queuebit_contracts.query import Answer, Question, TenantsAnswer, TenantsRequest
+from queuebit_contracts.reservation import BookReservation, CancelReservation, ReservationAnswer
 from queuebit_contracts.session import CloseSession, OpenSession, SessionAnswer
 from queuebit_contracts.subjects import TENANTS_REQUEST, identity
 from queuebit_contracts.wire import Reason
@@ -25,10 +28,20 @@ from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Tenant, request_of
 from queuebit_runtime.tenant_limiter import PLACES, TenantLimiter
 
-__all__ = ["delegations", "hybrid_routes", "queries", "revocations", "routes", "session_requests", "tenancy"]
+__all__ = [
+    "delegations",
+    "hybrid_routes",
+    "queries",
+    "reservation_requests",
+    "revocations",
+    "routes",
+    "session_requests",
+    "tenancy",
+    "windows",
+]
 
 _ROOM = 1 << 20
-"""Bytes of waiting requests of one tenant for delegated keys, or about sessions."""
+"""Bytes of waiting requests of one tenant for delegated keys, or about sessions and reservations."""
 
 
 def routes(admit: AdmitJob, cancel: Cancel) -> NatsRouter:
@@ -107,6 +120,16 @@ def queries(answers: Answers, *, side_by_side: int) -> NatsRouter:
         """Sessions of the tenant that are open, or closed within a day."""
         return await answers.sessions(tenant, question)
 
+    @server.answers("reservations")
+    async def on_reservations(tenant: Tenant, question: Question) -> Answer:
+        """Reservations of the tenant that are not over, or ended within a day."""
+        return await answers.reservations(tenant, question)
+
+    @server.answers("windows")
+    async def on_windows(tenant: Tenant, question: Question) -> Answer:
+        """When backends cannot be reserved from now on."""
+        return await answers.windows(tenant, question)
+
     return server.router
 
 
@@ -175,6 +198,49 @@ def session_requests(sessions: KeepSessions, *, side_by_side: int) -> NatsRouter
     return router
 
 
+def reservation_requests(reservations: KeepReservations, *, side_by_side: int) -> NatsRouter:
+    """Requests to book and cancel reservations; brokers share them."""
+    router = NatsRouter(middlewares=[Replies(_not_booked, turns=TenantLimiter(side_by_side, _ROOM), exclude_none=True)])
+
+    @router.subscriber(
+        subjects.reservations("book"),
+        queue="broker",
+        max_workers=SIDE_BY_SIDE,
+        decoder=request_of(BookReservation),
+        title="book_reservation",
+    )
+    async def on_book(tenant: Tenant, request: BookReservation) -> ReservationAnswer:
+        """Book a slot of a backend, with the hold of its price."""
+        return await reservations.book(tenant, request)
+
+    @router.subscriber(
+        subjects.reservations("cancel"),
+        queue="broker",
+        max_workers=SIDE_BY_SIDE,
+        decoder=request_of(CancelReservation),
+        title="cancel_reservation",
+    )
+    async def on_cancel_reservation(tenant: Tenant, request: CancelReservation) -> ReservationAnswer:
+        """Cancel a reservation, or give the rest of its slot back."""
+        return await reservations.cancel(tenant, request)
+
+    return router
+
+
+def windows(plan: PlanWindows) -> NatsRouter:
+    """Requests of the operator about the windows of backends; no other user may send them."""
+    router = NatsRouter(middlewares=[Replies(_no_windows, exclude_none=True)])
+
+    @router.subscriber(
+        WINDOWS_REQUEST, queue="broker", max_workers=SIDE_BY_SIDE, decoder=request_of(WindowsRequest), title="windows"
+    )
+    async def on_windows_request(request: WindowsRequest) -> WindowsAnswer:
+        """Plan or cancel windows of a backend, or list its calendar."""
+        return await plan(request)
+
+    return router
+
+
 def tenancy(apply: ApplyTenants) -> NatsRouter:
     """Requests of the operator about tenants; no other user may send them."""
     router = NatsRouter(middlewares=[Replies(_no)])
@@ -196,6 +262,14 @@ def _no(code: str, text: str) -> TenantsAnswer:
 
 def _not_open(code: str, text: str) -> SessionAnswer:
     return SessionAnswer(errors=(Reason(code=code, text=text),))
+
+
+def _not_booked(code: str, text: str) -> ReservationAnswer:
+    return ReservationAnswer(errors=(Reason(code=code, text=text),))
+
+
+def _no_windows(code: str, text: str) -> WindowsAnswer:
+    return WindowsAnswer(errors=(Reason(code=code, text=text),))
 
 
 def _not_granted(code: str, text: str) -> DelegationAnswer:

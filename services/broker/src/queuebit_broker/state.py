@@ -10,6 +10,7 @@ from functools import cache
 from pydantic import TypeAdapter
 
 from queuebit_broker.accounts import Account, Accounts, Totals
+from queuebit_broker.reservations import Calendars, KnownReservation
 from queuebit_broker.sessions import KnownSession, Sessions
 from queuebit_contracts.account import (
     AccountCorrected,
@@ -28,6 +29,7 @@ from queuebit_contracts.backend import (
     Calibration,
     Registration,
 )
+from queuebit_contracts.calendar import PlannedWindow
 from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
 from queuebit_contracts.delegations import Authority, Delegations, Grant, authority_of
@@ -77,6 +79,10 @@ class _Frozen:
     grants: tuple[Grant, ...] = ()
     sessions: tuple[KnownSession, ...] = ()
     interrupted: dict[str, datetime] = field(default_factory=dict)
+    reservations: tuple[KnownReservation, ...] = ()
+    windows: tuple[PlannedWindow, ...] = ()
+    newest_of: dict[str, int] = field(default_factory=dict)
+    """Sequence of the newest fact of each backend."""
 
 
 _NamedAccount = tuple[str, str, Account]
@@ -90,6 +96,7 @@ class World:
         self.delegations = Delegations()
         self.accounts = Accounts()
         self.sessions = Sessions()
+        self.calendars = Calendars()
         self.sequence = 0
         """Up to where the log is folded."""
         self.backends: dict[str, Backend] = {}
@@ -118,7 +125,8 @@ class World:
         return authority_of(self.delegations.find(tenant, proof.delegation), self.directory, proof.key, at)
 
     def take(self, event: Decoded, sequence: int) -> None:
-        """Fold one fact of a tenant, an account, a session or a backend."""
+        """Fold one fact of a tenant, an account, a session, a reservation or a backend."""
+        self.calendars.take(event, sequence)
         match event:
             case AccountHeld():
                 self.accounts.take(event, sequence)
@@ -196,6 +204,7 @@ class World:
             tuple(self.delegations.all()),
             tuple(replace(it) for it in self.sessions.all()),
             {**self.interrupted},
+            *self.calendars.freeze(),
         )
         accounts = [(*key, it.copy()) for key, it in self.accounts.accounts().items()]
 
@@ -223,6 +232,7 @@ class World:
             self.sequence = frozen.sequence
             self.backends, self._registered = frozen.backends, None
             self.interrupted = frozen.interrupted
+            self.calendars = Calendars(frozen.reservations, frozen.windows, frozen.newest_of.items())
             self._active = frozen.active
 
         return fill
