@@ -1,4 +1,5 @@
--- One row a line of a bill: of jobs, of the idle time of sessions, of the own time of hybrid jobs, and of corrections.
+-- One row a line of a bill: of jobs, of the idle time of sessions, of the own time of hybrid jobs, of reservations,
+-- and of corrections.
 --
 -- A correction has a row for each line that it changes, with the signed difference to the bill before it, so that the sum
 -- of `amount` is what was charged. An amount that no line explains is a row of the component `other`.
@@ -22,7 +23,8 @@ WITH
                 toDecimal128OrZero(it.amount, 18),
                 toDecimal128OrZero(it.credits.amount, 18)), bill.charge.lines) AS lines
         FROM events
-        WHERE type IN ('qb.job.metered.v1', 'qb.job.corrected.v1', 'qb.session.metered.v1', 'qb.hybrid.metered.v1')
+        WHERE type IN ('qb.job.metered.v1', 'qb.job.corrected.v1', 'qb.session.metered.v1', 'qb.hybrid.metered.v1',
+            'qb.reservation.metered.v1')
         LIMIT 1 BY seq
     ),
     histories AS (
@@ -72,6 +74,7 @@ SELECT
         type = 'qb.job.corrected.v1', 'correction',
         type = 'qb.job.metered.v1', 'job',
         type = 'qb.session.metered.v1', 'idle',
+        type = 'qb.reservation.metered.v1', 'reservation',
         'hybrid') AS kind,
     stored_at,
     event_time,

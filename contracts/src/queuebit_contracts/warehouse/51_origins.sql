@@ -1,4 +1,4 @@
--- Who caused it: one row a job, hybrid job or session, with what its submission and the broker say of it.
+-- Who caused it: one row a job, hybrid job, session or reservation, with what its submission and the broker say of it.
 --
 -- Of several submissions of one job, that counts which was accepted, as in `jobs`. The user is the one that the broker
 -- found: a submission cannot choose it.
@@ -30,5 +30,5 @@ SELECT
     if(max(type = 'qb.session.opened.v1'), id, '') AS session,
     maxIf(JSONExtractString(data, 'backend'), type = 'qb.session.opened.v1') AS session_backend
 FROM events
-WHERE type IN ('qb.hybrid.submitted.v1', 'qb.hybrid.accepted.v1', 'qb.session.opened.v1')
+WHERE type IN ('qb.hybrid.submitted.v1', 'qb.hybrid.accepted.v1', 'qb.session.opened.v1', 'qb.reservation.booked.v1')
 GROUP BY tenant, id

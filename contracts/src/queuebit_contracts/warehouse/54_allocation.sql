@@ -11,7 +11,7 @@ WITH
             component, unit, currency,
             if(empty(tags), [''], tags) AS shared,
             arrayJoin([
-                (if(component = 'session_idle_second', 'idle', 'allocated'), billed, toDecimal256(amount, 36)),
+                (if(component IN ('session_idle_second', 'reserved_idle_second'), 'idle', 'allocated'), billed, toDecimal256(amount, 36)),
                 ('overhead', unbilled, toDecimal256(unbilled, 18) * toDecimal256(unit_price, 18))]) AS part
         FROM charges
     ),

@@ -1,4 +1,4 @@
--- What was used: one row a measure of a job, hybrid job or session, as its newest bill says it. No sampling.
+-- What was used: one row a measure of a job, hybrid job, session or reservation, as its newest bill says it. No sampling.
 --
 -- Requested, consumed and billed are kept apart: NULL where a request or a bill says nothing of the measure.
 CREATE OR REPLACE VIEW usage AS
@@ -10,7 +10,7 @@ WITH
             argMax((type, event_time, project, backend), seq) AS about,
             argMax(
                 JSONExtract(data, 'Tuple(
-                    idle_s Nullable(UInt64),
+                    idle_s Nullable(UInt64), used_s UInt64, unavailable_s UInt64,
                     charge Tuple(lines Array(Tuple(component String, billed String))),
                     usage Tuple(
                         shots UInt64, qpu_us UInt64, qubits UInt64, final Nullable(Bool), time_us UInt64,
@@ -19,7 +19,8 @@ WITH
                 seq) AS bill,
             argMin(JSONExtract(data, 'Tuple(state String, ended_at String, closed_at String)'), seq) AS ended
         FROM events
-        WHERE type IN ('qb.job.metered.v1', 'qb.job.corrected.v1', 'qb.session.metered.v1', 'qb.hybrid.metered.v1')
+        WHERE type IN ('qb.job.metered.v1', 'qb.job.corrected.v1', 'qb.session.metered.v1', 'qb.hybrid.metered.v1',
+            'qb.reservation.metered.v1')
         GROUP BY tenant, id
     ),
     measured AS (
@@ -27,6 +28,10 @@ WITH
             tenant, id, about.1 AS type, about.2 AS event_time, about.3 AS project, about.4 AS backend, bill, ended,
             multiIf(
                 type = 'qb.session.metered.v1', [('idle-time', 'second', toString(ifNull(bill.idle_s, 0)), true)],
+                type = 'qb.reservation.metered.v1', [
+                    ('used-time', 'second', toString(bill.used_s), true),
+                    ('reserved-idle-time', 'second', toString(ifNull(bill.idle_s, 0)), true),
+                    ('unavailable-time', 'second', toString(bill.unavailable_s), true)],
                 type = 'qb.hybrid.metered.v1', [
                     ('time', 'microsecond', toString(bill.usage.time_us), true),
                     ('cpu-time', 'microsecond', toString(bill.usage.processor_us), true),
@@ -51,9 +56,10 @@ WITH
             arrayJoin(measures) AS measure,
             transform(
                 measure.1,
-                ['tasks', 'shots', 'qpu-time', 'qubit-time', 'gates-1q', 'gates-2q', 'measurements', 'idle-time', 'time'],
+                ['tasks', 'shots', 'qpu-time', 'qubit-time', 'gates-1q', 'gates-2q', 'measurements', 'idle-time', 'time',
+                    'used-time', 'reserved-idle-time'],
                 ['task', 'shot', 'second', 'qubit_second', 'gate_1q', 'gate_2q', 'measurement', 'session_idle_second',
-                    'classical_second'],
+                    'classical_second', 'reserved_second', 'reserved_idle_second'],
                 '') AS component,
             if(measure.2 LIKE '%microsecond', 1000000, 1) AS scale,
             arrayMap(

@@ -9,7 +9,7 @@ SELECT
     uniqExactIf(id, kind = 'job' AND state = 'completed') AS completed,
     uniqExactIf(id, kind = 'job' AND state = 'failed') AS failed,
     sum(charges.amount) AS amount,
-    sumIf(charges.amount, component = 'session_idle_second') AS idle,
+    sumIf(charges.amount, component IN ('session_idle_second', 'reserved_idle_second')) AS idle,
     sumIf(charges.amount, kind = 'hybrid') AS classical,
     sum(toDecimal256(unbilled, 18) * toDecimal256(unit_price, 18)) AS overhead,
     if(completed = 0, NULL, sum(charges.amount) / completed) AS per_success

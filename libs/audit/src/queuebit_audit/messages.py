@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, get_args
 from queuebit_audit.charges import authorised, bill, corrected, label
 from queuebit_audit.hybrids import HybridBill, HybridTerms
 from queuebit_audit.records import AccountEntry, CheckProofs, Content, Leaf, Placed, Root
+from queuebit_audit.reservation_facts import RESERVATION_EVENTS
 from queuebit_contracts.account import (
     AccountCorrected,
     AccountExpired,
@@ -87,8 +88,8 @@ class Fact(NamedTuple):
     """The event's name, with its number if it may occur several times after the end of a job; of an unknown event, its
     type."""
     content: object = None
-    """What is kept of its data: one of the classes here, in `charges` or in `records`; of tenants, delegations and
-    sessions, the event."""
+    """What is kept of its data: one of the classes here, in `charges` or in `records`; of tenants, delegations,
+    sessions and reservations, the event."""
     stray: str = ""
     """Why it does not belong where it is."""
 
@@ -183,7 +184,7 @@ def fact_of(stored: Stored, proofs: CheckProofs) -> Fact:
         known = " ".join((known, *qualifiers)) if known in NUMBERED else known
     content = _READERS.get(type(event), _nothing)(event, _Place(sequence, tenant, id_, stored.stored_at, proofs))
     stray = "" if proper == subject else f"sequence {sequence} holds an event of {proper}"
-    if noun in ("tenant", "delegation", "session", "invoice") and (stray or content is None):
+    if noun in ("tenant", "delegation", "session", "reservation", "invoice") and (stray or content is None):
         noun = ""
     return Fact(sequence, subject, noun, tenant, id_, known, content, stray)
 
@@ -338,6 +339,7 @@ _WHOLE = (
     *get_args(TenantEvent),
     *(DelegationGranted, DelegationRevoked, SessionOpened, SessionClosed, SessionMetered),
     *(InvoiceIssued, InvoiceCredited),
+    *RESERVATION_EVENTS,
 )
 """Classes whose events are kept whole: there are few."""
 

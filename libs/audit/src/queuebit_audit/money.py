@@ -13,6 +13,7 @@ from queuebit_audit.lifecycle import Outstanding
 from queuebit_audit.overdrafts import overdrawn
 from queuebit_audit.records import AccountEntry
 from queuebit_audit.report import Verdict
+from queuebit_audit.reservations import reservation_adds_up
 from queuebit_audit.sessions import session_adds_up
 from queuebit_audit.state import History
 from queuebit_contracts.session import idle_hold_of
@@ -39,14 +40,24 @@ def money_adds_up(history: History, book: PriceBook, outstanding: Outstanding) -
         idle = by_job.pop((tenant, idle_hold_of(session)), [])
         for fault in session_adds_up(facts, cap, idle, book, outstanding):
             verdict.add(f"{tenant}/{session}", fault)
-    for key, hybrid in history.hybrids.items():
-        for fault in time_adds_up(hybrid, by_job.pop(key, []), book, outstanding):
-            verdict.add("/".join(key), fault)
+    for subject, fault in _times(history, by_job, book, outstanding):
+        verdict.add(subject, fault)
     for key, entries in by_job.items():
         verdict.add("/".join(key), f"its account was {entries[0].name}, but no such job was ever submitted")
     if waiting := sum(job.provisional for job in history.jobs.values()):
         verdict.notes.append(f"{waiting} jobs keep their hold until their usage is final")
     return verdict
+
+
+def _times(
+    history: History, by_job: dict[tuple[str, str], list[AccountEntry]], book: PriceBook, outstanding: Outstanding
+) -> Iterator[tuple[str, str]]:
+    """What has a price by its time: hybrid jobs and reservations."""
+    for key, hybrid in history.hybrids.items():
+        yield from (("/".join(key), fault) for fault in time_adds_up(hybrid, by_job.pop(key, []), book, outstanding))
+    for key, facts in history.reservations.items():
+        faults = reservation_adds_up(facts, by_job.pop(key, []), book, outstanding)
+        yield from (("/".join(key), fault) for fault in faults)
 
 
 def _overdrawn(history: History) -> Iterator[tuple[str, str]]:

@@ -26,12 +26,14 @@ from queuebit_audit.messages import (
     Submitted,
 )
 from queuebit_audit.records import AccountEntry, Content, Decision, Head, Leaf, Placed, Stray
+from queuebit_audit.reservation_facts import RESERVATION_EVENTS, ReservationFacts, is_booked_by_its_user
 from queuebit_audit.session_facts import SessionFacts, is_signed
 from queuebit_contracts.catalog import CATALOG
 from queuebit_contracts.delegations import Authority, Delegations, authority_of
 from queuebit_contracts.directory import Directory, TenantEvent
 from queuebit_contracts.fallback import Fallback
 from queuebit_contracts.invoice import InvoiceCredited, InvoiceIssued
+from queuebit_contracts.reservation import Reservation, ReservationBooked
 from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened
 from queuebit_contracts.subjects import parse
 from queuebit_contracts.tenant import TenantDefined
@@ -77,6 +79,7 @@ class History:
     unauthorised: list[tuple[str, str]] = field(default_factory=list)
     """By subject: what was accepted from a key whose user could not submit."""
     sessions: dict[tuple[str, str], SessionFacts] = field(default_factory=dict)
+    reservations: dict[tuple[str, str], ReservationFacts] = field(default_factory=dict)
     budgets: BudgetFold = field(default_factory=BudgetFold)
     overdrafts: list[tuple[str, str]] = field(default_factory=list)
     """By tenant: holds that exceed what a budget had left."""
@@ -111,16 +114,26 @@ class History:
                 self.knows_tenants = True
             case "delegation":
                 self.delegations.take(cast("Event[Any]", content))
-            case "session" if isinstance(content, SessionOpened | SessionClosed | SessionMetered):
-                self._session(fact, content)
-            case "invoice" if isinstance(content, InvoiceIssued | InvoiceCredited):
-                self.invoices.append(content)
+            case "session" | "reservation" | "invoice":
+                self._whole(fact)
             case "proof" if isinstance(content, Checkpointed):
                 self.heads.append(Head(content.tree_size, len(self.leaves), content.signed))
             case "backend":
                 self._backend(content)
             case noun if noun == UNKNOWN:
                 self.unknown[fact.name] += 1
+
+    def _whole(self, fact: Fact) -> None:
+        """Fold an event that is kept whole."""
+        match fact.content:
+            case SessionOpened() | SessionClosed() | SessionMetered():
+                self._session(fact, fact.content)
+            case InvoiceIssued() | InvoiceCredited():
+                self.invoices.append(fact.content)
+            case content if isinstance(content, RESERVATION_EVENTS):
+                self.reservations.setdefault((fact.tenant, fact.id), ReservationFacts()).take(content, fact.sequence)
+                if isinstance(content, ReservationBooked):
+                    self._booked(fact, content.data)
 
     def _backend(self, content: object) -> None:
         match content:
@@ -157,6 +170,15 @@ class History:
             if not is_signed(data) or (self.knows_tenants and not self.given_up and not may):
                 who = f"no user of {data.tenant} who may submit"
                 self.unauthorised.append((fact.subject, f"sequence {fact.sequence} opens what {who} has signed"))
+
+    def _booked(self, fact: Fact, data: Reservation) -> None:
+        proof, delegated = data.proof, None
+        if proof.delegation:
+            delegated = Delegated(data.tenant, proof.delegation, data.project, data.booked_at)
+        may = self._may_submit(data.tenant, proof.key) or self._delegated(proof.key, delegated)
+        if not is_booked_by_its_user(data) or (self.knows_tenants and not self.given_up and not may):
+            who = f"no user of {data.tenant} who may submit"
+            self.unauthorised.append((fact.subject, f"sequence {fact.sequence} books what {who} has signed"))
 
     def _may_submit(self, tenant: str, key: str) -> bool:
         user = self.directory.user(tenant, key)

@@ -15,6 +15,7 @@ from queuebit_contracts.billing import Charge
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.hybrid import HybridMetered
 from queuebit_contracts.job import JobCorrected, JobMetered
+from queuebit_contracts.reservation import ReservationMetered
 from queuebit_contracts.session import SessionMetered
 from queuebit_kernel import Malformed, digest
 from queuebit_kernel.exact import difference, total
@@ -23,7 +24,7 @@ from queuebit_runtime.view import Raw
 
 __all__ = ["USAGE_FACTS", "TenantUsage"]
 
-USAGE_FACTS = (JobMetered, JobCorrected, SessionMetered, HybridMetered)
+USAGE_FACTS = (JobMetered, JobCorrected, SessionMetered, HybridMetered, ReservationMetered)
 """What invoices include."""
 _ZERO = Decimal(0)
 

@@ -66,7 +66,7 @@ FROM
     SELECT seq, least(event_time, stored_at) AS due_at
     FROM events FINAL
     PREWHERE tenant = {tenant:String} AND seq <= {cut:UInt64}
-        AND type IN ('qb.job.metered.v1', 'qb.session.metered.v1', 'qb.hybrid.metered.v1')
+        AND type IN ('qb.job.metered.v1', 'qb.session.metered.v1', 'qb.hybrid.metered.v1', 'qb.reservation.metered.v1')
     WHERE job NOT IN (
         SELECT job FROM events
         WHERE tenant = {tenant:String} AND seq <= {cut:UInt64} AND type = 'qb.job.corrected.v1')
@@ -91,7 +91,8 @@ ANYTHING: Final = """
 SELECT DISTINCT tenant
 FROM events
 WHERE seq <= {cut:UInt64}
-    AND type IN ('qb.job.metered.v1', 'qb.session.metered.v1', 'qb.hybrid.metered.v1', 'qb.invoice.issued.v1')
+    AND type IN ('qb.job.metered.v1', 'qb.session.metered.v1', 'qb.hybrid.metered.v1', 'qb.reservation.metered.v1',
+        'qb.invoice.issued.v1')
     AND least(event_time, stored_at) < {end:DateTime64(6, 'UTC')}
 ORDER BY tenant
 """

@@ -70,6 +70,10 @@ class NaiveBills:
         self._session_bills: list[tuple[tuple[str, str], Message]] = []
         self._hybrids: dict[tuple[str, str], dict[str, Any]] = {}
         """The ends of hybrid jobs that were accepted."""
+        self._reservations: dict[tuple[str, str], dict[str, Any]] = {}
+        """The ends of reservations."""
+        self._reservation_bills: dict[tuple[str, str], Message] = {}
+        self._reservations_paid: dict[tuple[str, str], Decimal] = {}
         self._hybrid_bills: dict[tuple[str, str], Message] = {}
         self._hybrids_paid: dict[tuple[str, str], Decimal] = {}
 
@@ -82,6 +86,8 @@ class NaiveBills:
             self._session(kind, data, message)
         elif noun == "hybrid":
             self._hybrid(name, data, message)
+        elif noun == "reservation":
+            self._reservation(name, data, message)
         elif noun == "account" and "job" in data:
             self._account(kind, data)
         elif noun == "job":
@@ -94,10 +100,13 @@ class NaiveBills:
             for key, message in self._session_bills:
                 found.append(_charged(message, self._idle(self._sessions[key])))
             found += [_charged(it, self._time(self._hybrids[key])) for key, it in self._hybrid_bills.items()]
+            found += [
+                _charged(it, self._reserved(self._reservations[key])) for key, it in self._reservation_bills.items()
+            ]
         return sorted(found, key=lambda it: it.sequence)
 
     def faults(self) -> Iterator[str]:
-        """Jobs and sessions that have no bill, or whose last bill or account does not follow from the last usage."""
+        """What has no bill, or whose last bill or account does not follow from its last usage."""
         with localcontext(prec=200):
             for (tenant, name), job in self._jobs.items():
                 yield from (f"{tenant}/{name}: {text}" for text in self._faults(job))
@@ -107,6 +116,8 @@ class NaiveBills:
                     yield f"{'/'.join(key)}: its idle time was never billed"
             for key, end in self._hybrids.items():
                 yield from (f"{'/'.join(key)}: {text}" for text in self._hybrid_faults(key, end))
+            for key, end in self._reservations.items():
+                yield from (f"{'/'.join(key)}: {text}" for text in self._reservation_faults(key, end))
 
     def _session(self, kind: str, data: dict[str, Any], message: Message) -> None:
         key = data["tenant"], data["session"]
@@ -131,10 +142,39 @@ class NaiveBills:
         elif (paid := self._hybrids_paid.get(key)) != wanted:
             yield f"its account paid {paid}, and its time costs {wanted}"
 
+    def _reservation(self, name: str, data: dict[str, Any], message: Message) -> None:
+        key = data["tenant"], data["reservation"]
+        if name == "ended":
+            self._reservations[key] = data
+        elif name == "metered":
+            self._reservation_bills[key] = message
+
+    def _reservation_faults(self, key: tuple[str, str], end: dict[str, Any]) -> Iterator[str]:
+        if "hold" not in end:
+            return
+        wanted = _sum(self._reserved(end))
+        if key not in self._reservation_bills:
+            yield "its slot was never billed"
+        elif (stated := Decimal(json.loads(self._reservation_bills[key].body)["data"]["charge"]["amount"])) != wanted:
+            yield f"its bill says {stated}, and its slot costs {wanted}"
+        elif (paid := self._reservations_paid.get(key)) != wanted:
+            yield f"its account paid {paid}, and its slot costs {wanted}"
+
+    def _reserved(self, end: dict[str, Any]) -> list[dict[str, str]]:
+        """The lines of a reservation: seconds with a job, and without one."""
+        price = self._prices[end["price"]]
+        parts = (("reserved_second", end["used_s"]), ("reserved_idle_second", end["idle_s"]))
+        unit = Decimal(price["per_reserved_second"])
+        return [_line(price, component, "Seconds", Decimal(seconds), unit) for component, seconds in parts if seconds]
+
     def _account(self, kind: str, data: dict[str, Any]) -> None:
         key = data["tenant"], data["job"]
         if key in self._hybrids and kind == "qb.account.settled.v1":
             self._hybrids_paid[key] = self._hybrids_paid.get(key, Decimal(0)) + Decimal(data["settled"]["amount"])
+        if key in self._reservations and kind == "qb.account.settled.v1":
+            self._reservations_paid[key] = self._reservations_paid.get(key, Decimal(0)) + Decimal(
+                data["settled"]["amount"]
+            )
         job = self._jobs.get(key)
         if job is None:
             return

@@ -13,7 +13,7 @@ from typing import Any
 
 __all__ = ["Message", "naive_days", "naive_lines"]
 
-_FIRST_BILLS = ("qb.job.metered.v1", "qb.session.metered.v1", "qb.hybrid.metered.v1")
+_FIRST_BILLS = ("qb.job.metered.v1", "qb.session.metered.v1", "qb.hybrid.metered.v1", "qb.reservation.metered.v1")
 _CORRECTION = "qb.job.corrected.v1"
 
 

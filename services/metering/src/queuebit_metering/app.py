@@ -12,7 +12,8 @@ from queuebit_metering.handlers import CorrectBill, MeterJob
 from queuebit_metering.hybrids import MeterHybridJobs
 from queuebit_metering.invoices import KeepInvoices
 from queuebit_metering.operator_routes import invoice_requests, vendor_bills
-from queuebit_metering.routes import hybrid_routes, routes, sessions
+from queuebit_metering.reservations import MeterReservation
+from queuebit_metering.routes import hybrid_routes, reservations, routes, sessions
 from queuebit_metering.sessions import MeterSession
 from queuebit_metering.settings import Settings
 from queuebit_metering.vendor_bills import ImportBill
@@ -40,6 +41,7 @@ def create_app() -> Service:
     meter, correct = MeterJob(service.log, bills, book), CorrectBill(service.log, book)
     service.include(routes(meter, correct, workers=settings.workers))
     service.include(sessions(MeterSession(service.log, book)))
+    service.include(reservations(MeterReservation(service.log, book)))
     service.include(hybrid_routes(MeterHybridJobs(service.log, book)))
     service.include(vendor_bills(ImportBill(service.log)))
     service.include(invoice_requests(KeepInvoices(service.log, KeyValuePayloads(service.bus), book, SystemClock())))

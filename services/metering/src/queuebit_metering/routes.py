@@ -9,13 +9,15 @@ from pydantic import Field
 
 from queuebit_contracts.hybrid import HybridCancelled, HybridCompleted, HybridFailed
 from queuebit_contracts.job import Ended, JobUsageReported
+from queuebit_contracts.reservation import ReservationEnded
 from queuebit_contracts.session import SessionClosed
 from queuebit_metering.handlers import CorrectBill, MeterJob
 from queuebit_metering.hybrids import MeterHybridJobs
+from queuebit_metering.reservations import MeterReservation
 from queuebit_metering.sessions import MeterSession
 from queuebit_runtime.consumers import LogSequence, Redelivered, subscribes
 
-__all__ = ["hybrid_routes", "routes", "sessions"]
+__all__ = ["hybrid_routes", "reservations", "routes", "sessions"]
 
 _AnyEnd = Annotated[Ended, Field(discriminator="type")]
 _AnyHybridEnd = Annotated[HybridCompleted | HybridFailed | HybridCancelled, Field(discriminator="type")]
@@ -45,6 +47,18 @@ def sessions(meter: MeterSession) -> NatsRouter:
     @subscribes(router, "metering-sessions", workers=1)
     async def on_closed(event: SessionClosed) -> None:
         """Bill the idle time of a session that closed."""
+        await meter(event)
+
+    return router
+
+
+def reservations(meter: MeterReservation) -> NatsRouter:
+    """Reservations that ended."""
+    router = NatsRouter()
+
+    @subscribes(router, "metering-reservations", workers=1)
+    async def on_reservation_ended(event: ReservationEnded) -> None:
+        """Bill the time of a reservation."""
         await meter(event)
 
     return router

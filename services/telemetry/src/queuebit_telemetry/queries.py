@@ -141,13 +141,14 @@ FROM (
         toDecimal128OrNull(JSONExtractString(data, 'charge', 'amount'), 18) AS charge,
         toDecimal128OrNull(JSONExtractString(data, 'charge', 'jbu'), 18) AS jbu
     FROM events FINAL
-    WHERE tenant = {tenant:String} AND type IN ('qb.session.metered.v1', 'qb.hybrid.metered.v1')
+    WHERE tenant = {tenant:String}
+        AND type IN ('qb.session.metered.v1', 'qb.hybrid.metered.v1', 'qb.reservation.metered.v1')
 )
 WHERE {project:String} = '' OR project = {project:String}
 GROUP BY project, currency
 ORDER BY project, currency
 """
-"""Exact sums over the events themselves, with the idle time of sessions and the own time of hybrid jobs.
+"""Exact sums over the events themselves, with the idle time of sessions, the own time of hybrid jobs and reservations.
 
 Money never comes from a derived table. `jobs` counts jobs alone.
 """
@@ -156,7 +157,8 @@ BILLS: Final = """
 SELECT seq AS sequence, stored_at AS at, type, job, data
 FROM events
 WHERE tenant = {tenant:String}
-    AND type IN ('qb.job.metered.v1', 'qb.job.corrected.v1', 'qb.session.metered.v1', 'qb.hybrid.metered.v1')
+    AND type IN ('qb.job.metered.v1', 'qb.job.corrected.v1', 'qb.session.metered.v1', 'qb.hybrid.metered.v1',
+        'qb.reservation.metered.v1')
     AND ({project:String} = '' OR JSONExtractString(data, 'project') = {project:String})
     AND ({before:UInt64} = 0 OR seq < {before:UInt64})
     AND stored_at >= toDateTime64({since:Float64}, 6, 'UTC')
