@@ -34,6 +34,7 @@ def routers() -> list[NatsRouter]:
         queuebit_hybrid.routes.routes(handler, handler),
         queuebit_metering.routes.routes(handler, handler, workers=1),
         queuebit_metering.routes.sessions(handler),
+        queuebit_metering.routes.reservations(handler),
         queuebit_metering.routes.hybrid_routes(handler),
         queuebit_provenance.routes.routes(handler, workers=1),
     ]

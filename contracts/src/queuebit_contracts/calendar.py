@@ -3,7 +3,7 @@
 All are facts of the backend, `qb.backend.<backend>.>`, and each is appended with the newest of them expected. So a
 window and a reservation that overlap cannot both be stored. They name no tenant, and every tenant may follow them.
 
-The operator plans and cancels windows on `WINDOWS_REQUEST`.
+The operator plans and cancels windows on `subjects.WINDOWS_REQUEST`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from queuebit_contracts.wire import Event, Moment, Name, Reason, Wire, open_text
 
 __all__ = [
     "MOST_WINDOWS",
-    "WINDOWS_REQUEST",
     "WINDOW_KINDS",
     "BackendFreed",
     "BackendReserved",
@@ -29,9 +28,6 @@ __all__ = [
     "WindowsAnswer",
     "WindowsRequest",
 ]
-
-WINDOWS_REQUEST: Final = "qb.admin.windows"
-"""The subject of the operator's requests about windows."""
 
 WINDOW_KINDS: Final = ("maintenance", "calibration")
 """Why no job runs on a backend in a window."""

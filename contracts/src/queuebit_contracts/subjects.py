@@ -46,6 +46,7 @@ __all__ = [
     "TENANTS",
     "TENANTS_REQUEST",
     "USAGE_REQUEST",
+    "WINDOWS_REQUEST",
     "Address",
     "Aggregate",
     "account",
@@ -95,6 +96,9 @@ TENANTS_REQUEST: Final = "qb.admin.tenants"
 
 USAGE_REQUEST: Final = "qb.admin.usage"
 """The subject on which the operator reports the usage of a job if its backend does not."""
+
+WINDOWS_REQUEST: Final = "qb.admin.windows"
+"""The subject of the operator's requests about windows of backends."""
 
 INVOICE_REQUEST: Final = "qb.admin.invoice"
 """The subject on which the operator issues and credits invoices."""

@@ -9,6 +9,7 @@ from queuebit_audit.lifecycle import Outstanding
 from queuebit_audit.records import AccountEntry
 from queuebit_audit.reservation_facts import ReservationFacts
 from queuebit_contracts.reservation import ReservationEnd
+from queuebit_contracts.subjects import event_name
 from queuebit_pricing import PriceBook, Unpriced, reserved_charge
 
 __all__ = ["reservation_adds_up"]
@@ -28,7 +29,7 @@ def reservation_adds_up(
     yield from (f"it has a second event {name}" for name in {*facts.names} if facts.names.count(name) > 1)
     booked, end = facts.reservation, facts.end
     if booked is None:
-        yield f"it was {facts.names[0].split('.')[2]}, and was never booked"
+        yield f"it was {event_name(facts.names[0])}, and was never booked"
         return
     if facts.cancelled and end is not None:
         yield "it was cancelled, and it ended"

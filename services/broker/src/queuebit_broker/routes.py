@@ -12,7 +12,7 @@ from queuebit_broker.reservation_requests import KeepReservations, PlanWindows
 from queuebit_broker.session_requests import KeepSessions
 from queuebit_broker.tenancy import ApplyTenants
 from queuebit_contracts import subjects
-from queuebit_contracts.calendar import WINDOWS_REQUEST, WindowsAnswer, WindowsRequest
+from queuebit_contracts.calendar import WindowsAnswer, WindowsRequest
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.delegation import DelegateRequest, DelegationAnswer, RevokeRequest
 from queuebit_contracts.hybrid import HybridSubmitted
@@ -20,7 +20,7 @@ from queuebit_contracts.job import JobSubmitted
 from queuebit_contracts.query import Answer, Question, TenantsAnswer, TenantsRequest
 from queuebit_contracts.reservation import BookReservation, CancelReservation, ReservationAnswer
 from queuebit_contracts.session import CloseSession, OpenSession, SessionAnswer
-from queuebit_contracts.subjects import TENANTS_REQUEST, identity
+from queuebit_contracts.subjects import TENANTS_REQUEST, WINDOWS_REQUEST, identity
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Malformed
 from queuebit_runtime.consumers import Body, First, LogSequence, Redelivered, StoredAt, Subject, subscribes
