@@ -59,6 +59,7 @@ UNRELEASED = frozenset(
         "qb.canary.shadowed.v1",
         "qb.canary.started.v1",
         "qb.bill.read.v1",
+        "qb.leader.elected.v1",
         "qb.probe.judged.v1",
         "qb.account.expired.v1",
         "qb.account.granted.v1",

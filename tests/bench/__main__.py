@@ -40,6 +40,7 @@ from tests.bench.rating import measure_rating
 from tests.bench.report import Report, percentile
 from tests.bench.sides import QueuebitSide
 from tests.bench.stack import Lag, memory
+from tests.bench.takeover import measure_takeover
 
 from queuebit import AsyncClient, QueuebitError
 from queuebit.credentials import find
@@ -63,6 +64,7 @@ SECTIONS = (
     "peer",
     "execution",
     "history",
+    "takeover",
 )
 
 PROJECTS = ("playground", "north", "south", "west")
@@ -229,6 +231,9 @@ def main() -> int:
         asked.only
     ):
         _with_a_stack(report, asked.only, scale)
+    if "takeover" in asked.only:
+        report.heading("A standby takes over from the leading scheduler")
+        uvloop.run(measure_takeover(report, scale))
     if "history" in asked.only:
         home = Path(tempfile.mkdtemp(prefix="queuebit-bench-"))
         measure_history(report, home, asked.history)

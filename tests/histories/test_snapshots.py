@@ -44,7 +44,7 @@ def broker() -> View:
 def scheduler() -> View:
     state = State(2)
     rescore = RescoreJobs(MemoryPayloads(), state.rescore, lambda: None)
-    view = Folding(state, rescore, ShadowPolicies(MemoryLog(), FixedClock()), lambda: None)
+    view = Folding(state, rescore, ShadowPolicies(MemoryLog(), FixedClock(), lambda: True), lambda: None)
 
     def take(it: Message) -> None:
         view.evolve(event_in(it))

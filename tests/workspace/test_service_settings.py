@@ -34,7 +34,7 @@ def bounds(model: type[BaseModel], field: str) -> dict[str, Any]:
     ],
 )
 def test_a_service_reads_what_may_be_written(written: type[BaseModel], read: type[BaseModel]) -> None:
-    for field in written.model_fields:
+    for field in {*written.model_fields} - {"processes"}:  # of the stack, not of one process
         assert bounds(written, field) == bounds(read, field), field
 
 

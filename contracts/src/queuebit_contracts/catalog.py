@@ -95,6 +95,7 @@ from queuebit_contracts.job import (
     JobSubmitted,
     JobUsageReported,
 )
+from queuebit_contracts.leader import LeaderElected
 from queuebit_contracts.probe import ProbeJudged
 from queuebit_contracts.reservation import (
     ReservationBooked,
@@ -263,6 +264,7 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(IncidentNoted, _INCIDENT + "noted.{number}", ("alerting",)),
         Entry(IncidentResolved, _INCIDENT + "resolved.{episode}", ("alerting",)),
         Entry(IncidentReopened, _INCIDENT + "reopened.{episode}", ("alerting",)),
+        Entry(LeaderElected, "qb.leader.{service}.elected", ("scheduler",)),
         Entry(ProbeJudged, "qb.probe.{backend}.judged.{run}", ("prober",)),
         Entry(CanaryDrafted, _CANARY + "drafted", ("alerting",)),
         Entry(CanaryStarted, _CANARY + "started", ("alerting",)),

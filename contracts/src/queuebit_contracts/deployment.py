@@ -92,6 +92,8 @@ class Backends(_Entry):
 class SchedulerSettings(_Entry):
     """How the scheduler places jobs."""
 
+    processes: int = Field(default=1, ge=1, le=4)
+    """How many run: one places jobs, and another one takes over when it ends."""
     policy: str = ""
     """The policy that places jobs, by name and version; empty: the newest of this version."""
     places_per_slot: int = Field(default=16, ge=1, le=1024)
@@ -162,5 +164,5 @@ class Services(_Entry):
         wanted: BaseModel | None = getattr(self.service, name, None)
         return {
             f"QUEUEBIT_{name.upper()}_{field.upper()}": json.dumps(value) if isinstance(value, tuple) else str(value)
-            for field, value in (wanted.model_dump() if wanted else {}).items()
+            for field, value in (wanted.model_dump(exclude={"processes"}) if wanted else {}).items()
         }

@@ -70,6 +70,8 @@ class Placement(Wire):
     start_by: Moment | None = None
     """The executor does not start it after this moment: it could not end before the next window of the backend, or
     before the end of its slot. The scheduler then decides on it again. Absent: at any time."""
+    term: int | None = Field(default=None, ge=1)
+    """The term of the scheduler that decided, of `qb.leader.scheduler.elected`; earlier versions have none."""
 
 
 class Start(Wire):

@@ -16,6 +16,7 @@ qb.slo.<alert or group>.<event>.<number>      qb.silence.<silence>.<event>   qb.
 qb.incident.<incident>.<event>[.<number>]     qb.admin.incident
 qb.probe.<backend>.<event>.<run>
 qb.canary.<canary>.<event>[.<number>]         qb.admin.canary
+qb.leader.<service>.elected
 qb.profile.<stack>                            qb.dead.<durable>.<sequence>
 qb.alive.<backend>   qb.config.stack.<event>   qb.replay.<durable>
 qb.trace.<service>                            qb.stored.<what follows qb.job. in the subject of a stored event>
@@ -63,6 +64,7 @@ __all__ = [
     "invoice",
     "invoices",
     "job",
+    "leader",
     "of_tenant",
     "origin",
     "output",
@@ -253,6 +255,11 @@ def output(tenant: str, hybrid_id: str, kind: str, number: int) -> str:
 def backend(name: str) -> Aggregate:
     """The history of a backend."""
     return Aggregate(f"qb.backend.{require_token(name, 'backend')}")
+
+
+def leader(service: str) -> Aggregate:
+    """Which processes of a service led."""
+    return Aggregate(f"qb.leader.{require_token(service, 'service')}")
 
 
 def vendor_bill(vendor: str, statement: str) -> Aggregate:

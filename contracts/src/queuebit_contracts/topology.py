@@ -23,6 +23,7 @@ __all__ = [
     "DECISIONS",
     "LOG",
     "PLATFORM",
+    "SCHEDULING",
     "VIEWS",
     "WEBHOOKS",
     "Bucket",
@@ -54,6 +55,9 @@ them."""
 
 ALERTING = "ALERTING"
 """Name of the bucket that says which process of the alerting service leads."""
+
+SCHEDULING = "SCHEDULING"
+"""Name of the bucket that says which process of the scheduler leads."""
 
 WEBHOOKS = "WEBHOOKS"
 """Name of the bucket that holds the tenants' webhook endpoints."""

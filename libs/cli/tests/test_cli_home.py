@@ -12,8 +12,9 @@ from queuebit_stack.bootstrap import bootstrap, key_of, read_tenants, readdress,
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.log_mark import Mark
-from queuebit_stack.ports import DEFAULTS
-from queuebit_stack.process_specs import process_specs
+from queuebit_stack.overview import columns
+from queuebit_stack.ports import DEFAULTS, with_processes
+from queuebit_stack.process_specs import more_schedulers, process_specs, service_of
 from queuebit_stack.stack import Stack
 from queuebit_stack.stacks import find as find_stacks
 from queuebit_stack.stacks import save
@@ -72,6 +73,26 @@ def test_every_service_of_the_topology_runs(home: Home) -> None:
     names = {spec.name for spec in process_specs(home, DEFAULTS)}
     assert names == {*declared().service, "nats-server", "warehouse"} - {"prober"}, "which starts with probes alone"
     assert all(home.seed_file(name).exists() for name in (*declared().service, "operator", "provisioner"))
+
+
+def test_a_second_scheduler_runs_where_the_settings_say_so(home: Home) -> None:
+    home.services_file.write_text("[service.scheduler]\nprocesses = 2\n")
+    ports = with_processes(DEFAULTS, more_schedulers(home))
+    specs = {it.name: it for it in process_specs(home, ports) if service_of(it.name) == "scheduler"}
+    assert [*specs] == ["scheduler", "scheduler-2"]
+    assert {name: it.env["QUEUEBIT_SCHEDULER_NAME"] for name, it in specs.items()} == {it: it for it in specs}
+    assert len({it.env["QUEUEBIT_BUS_HEALTH_PORT"] for it in specs.values()}) == 2
+    assert {it.env["QUEUEBIT_BUS_SEED_FILE"] for it in specs.values()} == {str(home.seed_file("scheduler"))}
+    assert {it.module for it in specs.values()} == {"queuebit_scheduler"}
+    assert "QUEUEBIT_SCHEDULER_PROCESSES" not in specs["scheduler"].env
+    ports_of_one = process_specs(home, DEFAULTS)
+    assert "scheduler-2" not in {it.name for it in ports_of_one}, "the settings changed since the last start"
+
+
+def test_the_role_of_a_process_is_shown_where_there_is_a_standby() -> None:
+    alone = [{"role": "leader"}, {"role": ""}]
+    assert "role" not in columns(alone)
+    assert columns([*alone, {"role": "standby"}])[-1] == "role"
 
 
 @pytest.mark.parametrize(("events", "wave"), [(1_000, 2), (1_000_000, 0)])

@@ -1,4 +1,4 @@
-"""What the operator asks: lists, silences, acknowledgements, test messages. And which process leads."""
+"""What the operator asks: lists, silences, acknowledgements, test messages."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from queuebit_alerting.adapters import Lease
 from queuebit_alerting.requests import AnswerOperator
 from queuebit_contracts.alert_documents import Alerts, Receiver, Route
 from queuebit_contracts.alert_requests import AlertingAnswer, AlertingRequest, TestOutcome
-from queuebit_kernel import Stale, Unavailable
-from queuebit_runtime.bucket import Bucket, BucketEntry
 
-from .alerting_world import NOON, Process, TurnableClock, World
+from .alerting_world import NOON, Process, World
 
 DOCUMENTS = Alerts(
     resolve_after_s=0,
@@ -110,69 +107,3 @@ async def test_two_orders_at_once_are_refused() -> None:
     both = {"test": {"receiver": "chat"}, "end": {"silence": "s1"}}
     (error,) = (await asked(World(DOCUMENTS), **both)).errors
     assert error.code == "malformed"
-
-
-class MemoryBucket(Bucket):
-    """One entry in memory."""
-
-    def __init__(self) -> None:
-        self.entry = BucketEntry("leader", 0, b"")
-        self.is_away = False
-
-    async def newest(self, keys: str) -> BucketEntry:
-        if self.is_away:
-            raise Unavailable("away")
-        return self.entry
-
-    async def write(self, key: str, body: bytes, revision: int) -> int:
-        if revision != self.entry.revision:
-            raise Stale(key)
-        self.entry = BucketEntry(key, revision + 1, body)
-        return revision + 1
-
-
-async def test_one_process_leads_and_another_takes_over_after_its_lease() -> None:
-    bucket, clock = MemoryBucket(), TurnableClock()
-    first, second = Lease(bucket, "one", 10, clock), Lease(bucket, "two", 10, clock)
-    await first.renew()
-    await second.renew()
-    assert (first.leads, second.leads) == (True, False)
-    for _ in range(20):
-        clock.passes(2)
-        await first.renew()
-        await second.renew()
-        assert (first.leads, second.leads) == (True, False)
-    clock.wall += timedelta(days=1)  # a jump of the clock ends no lease
-    assert first.leads
-    for _ in range(4):  # the first is killed
-        clock.passes(2)
-        await second.renew()
-        assert not second.leads
-    assert not first.leads, "it would have stopped before another takes over"
-    clock.passes(2)
-    await second.renew()
-    assert second.leads
-
-
-async def test_a_lease_passes_at_once_to_a_process_of_the_same_name_and_after_an_orderly_end() -> None:
-    bucket, clock = MemoryBucket(), TurnableClock()
-    first = Lease(bucket, "one", 10, clock)
-    await first.renew()
-    again = Lease(bucket, "one", 10, clock)
-    await again.renew()
-    assert again.leads
-    await again.leave()
-    other = Lease(bucket, "two", 10, clock)
-    await other.renew()
-    assert other.leads
-    assert not again.leads
-
-
-async def test_without_the_bucket_no_process_leads_for_long() -> None:
-    bucket, clock = MemoryBucket(), TurnableClock()
-    lease = Lease(bucket, "one", 10, clock)
-    await lease.renew()
-    bucket.is_away = True
-    clock.passes(8)
-    await lease.renew()
-    assert not lease.leads

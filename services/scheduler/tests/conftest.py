@@ -213,7 +213,10 @@ class World:
         self.log = MemoryLog()
         self.state = State(places_per_slot, policy)
         self.decisions = MemoryDecisions()
-        self.place = PlaceJobs(self.state, self.log, self.decisions, self.clock, Tracing("scheduler"))
+        self.term: int | None = 1
+        self.place = PlaceJobs(
+            self.state, self.log, self.decisions, self.clock, Tracing("scheduler"), lambda: self.term
+        )
         self.moments: list[datetime] = []
         self._folded = 0
 
@@ -261,7 +264,7 @@ class World:
 def watching(world: World, ask: Ask, *, silence_s: float, return_s: float = 2 * ASK_S) -> WatchBackends:
     """A watch of the world's backends, whose facts go to the world's log."""
     limits = limits_of(silence_s, return_s)
-    report = ReportOutages(world.state, world.log, limits)
+    report = ReportOutages(world.state, world.log, limits, lambda: world.term is not None)
     return WatchBackends(world.state, ask, world.clock, limits, report=report, wake=world.place.wake)
 
 

@@ -91,6 +91,7 @@ def test_a_placement_says_all_that_an_executor_needs(world: World) -> None:
             "qpu_us": 1500,
             "qubits": 2,
         },
+        "term": 1,
     }
     assert placed.provenanceid == "sha256:" + "0" * 64
     assert placed.source == "qb/scheduler"
@@ -267,7 +268,10 @@ def test_an_event_asks_for_a_cycle_only_while_jobs_wait(world: World) -> None:
     wakes: list[int] = []
     rescore = RescoreJobs(MemoryPayloads(), world.state.rescore, lambda: None)
     folding = Folding(
-        world.state, rescore, ShadowPolicies(world.log, world.clock), lambda: wakes.append(world.state.waiting)
+        world.state,
+        rescore,
+        ShadowPolicies(world.log, world.clock, lambda: True),
+        lambda: wakes.append(world.state.waiting),
     )
 
     def happens(event: AnyEvent) -> None:

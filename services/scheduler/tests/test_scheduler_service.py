@@ -2,77 +2,26 @@
 
 import asyncio
 import json
-import os
 import re
-import sys
-from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
 from nats.aio.msg import Msg
 
 from queuebit_contracts.backend import BackendInterrupted
-from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import JobPlaced
 from queuebit_contracts.query import Answer
-from queuebit_contracts.subjects import job, subject_of
+from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.topology import DECISIONS
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.log import JetStreamLog
 from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_scheduling import decode
-from queuebit_testing.server import NatsServer, free_port
+from queuebit_testing.server import NatsServer
 
 from .conftest import World, with_fallback
+from .scheduler_process import health, placed, say, start
 
 pytestmark = pytest.mark.server
-
-
-async def start(server: NatsServer, places: int = 2, silence_s: int = 30) -> tuple[asyncio.subprocess.Process, int]:
-    port = free_port()
-    environment = {
-        **os.environ,
-        "QUEUEBIT_BUS_URL": server.url,
-        "QUEUEBIT_BUS_SEED_FILE": str(server.seed_file("scheduler")),
-        "QUEUEBIT_BUS_HEALTH_PORT": str(port),
-        "QUEUEBIT_SCHEDULER_PLACES_PER_SLOT": str(places),
-        "QUEUEBIT_SCHEDULER_SILENCE_S": str(silence_s),
-        "QUEUEBIT_SCHEDULER_RETURN_S": "2",
-    }
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "queuebit_scheduler", env=environment, stderr=PIPE
-    ), port
-
-
-async def health(port: int) -> str:
-    while True:
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        except ConnectionError:
-            await asyncio.sleep(0.02)
-            continue
-        writer.write(b"GET /readyz HTTP/1.1\r\n\r\n")
-        text = (await reader.read()).decode()
-        writer.close()
-        if " 200 " in text:
-            return text
-        await asyncio.sleep(0.02)
-
-
-async def placed(log: JetStreamLog, name: str, backend: str = "aer") -> JobPlaced:
-    while True:
-        stored = await log.last(job("acme", name).event("placed", backend))
-        if stored is not None and isinstance(stored.event, JobPlaced):
-            return stored.event
-        await asyncio.sleep(0.005)
-
-
-async def say(server: NatsServer, service: str, *events: AnyEvent) -> None:
-    bus = Bus(service, server.url, server.seeds[service])
-    await bus.connect()
-    for event in events:
-        await JetStreamLog(bus).append(event)
-    await bus.close()
 
 
 async def test_it_places_answers_and_goes_on_after_a_crash(tmp_path: Path, world_of: type[World]) -> None:
@@ -141,7 +90,7 @@ async def test_a_decision_about_several_tenants_lies_where_only_the_operator_rea
 
 
 async def test_two_side_by_side_place_every_job_once(tmp_path: Path, world_of: type[World]) -> None:
-    """They decide alike and at once; the guard on the job's history lets one of them in, and the other sees whom."""
+    """One of them leads, and the view of the other shows the same."""
     server, jobs = NatsServer(tmp_path), 60
     async with server.running(), asyncio.timeout(100):
         await say(server, "executor-aer", world_of.registered("aer"))

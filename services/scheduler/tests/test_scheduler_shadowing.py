@@ -68,8 +68,10 @@ class Shadowed(World):
     def __init__(self) -> None:
         super().__init__()
         policies = {**POLICIES, **by_name([Elsewhere(self.clock), Faulty()])}
-        self.shadows = ShadowPolicies(self.log, self.clock, policies)
-        self.place = PlaceJobs(self.state, self.log, self.decisions, self.clock, Tracing("scheduler"), self.shadows)
+        self.shadows = ShadowPolicies(self.log, self.clock, lambda: True, policies)
+        self.place = PlaceJobs(
+            self.state, self.log, self.decisions, self.clock, Tracing("scheduler"), lambda: 1, self.shadows
+        )
 
     def fold(self, state: object = None) -> None:
         for stored in self.log.stored[self._folded :]:
@@ -182,7 +184,7 @@ def test_two_canaries_share_the_time_and_other_subjects_take_none(shadowed: Shad
 
 def test_a_snapshot_has_the_canaries(shadowed: Shadowed) -> None:
     shadowed.happens(*canary("old", "fair-share/3"), *canary("later", "fair-share/3")[:1])
-    again = ShadowPolicies(shadowed.log, shadowed.clock)
+    again = ShadowPolicies(shadowed.log, shadowed.clock, lambda: True)
     again.thaw([*shadowed.shadows.freeze()()])()
     assert again.running == 1
     again.evolve(canary("later", "fair-share/3")[1])

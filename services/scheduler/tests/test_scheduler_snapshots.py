@@ -24,7 +24,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(("accept", "cycle", "start", "end")),
 
 def whole(state: State) -> Folding:
     rescore = RescoreJobs(MemoryPayloads(), state.rescore, lambda: None)
-    return Folding(state, rescore, ShadowPolicies(MemoryLog(), FixedClock(THEN)), lambda: None)
+    return Folding(state, rescore, ShadowPolicies(MemoryLog(), FixedClock(THEN), lambda: True), lambda: None)
 
 
 def through_records(state: State) -> State:

@@ -7,7 +7,8 @@ import json
 from typing import Final, NamedTuple
 
 from queuebit_kernel import Stale, Unavailable
-from queuebit_runtime.connection import Connection
+from queuebit_runtime.connection import Connection, NatsError
+from queuebit_runtime.harden import OnMessage, listen
 from queuebit_runtime.requests import Requests
 from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 
@@ -29,6 +30,7 @@ class Bucket:
     """Every method raises `Unavailable` if the bucket does not answer."""
 
     def __init__(self, connection: Connection, name: str) -> None:
+        self._connection = connection
         self.requests = Requests(connection, timeout_s=5)
         self.name = name
         self.stream = f"KV_{name}"
@@ -55,3 +57,10 @@ class Bucket:
                 raise Stale(f"{key} of the bucket {self.name} was written by another process")
             raise Unavailable(f"{key} of the bucket {self.name} cannot be stored: {error.get('description')}")
         return int(answer["seq"])
+
+    async def watch(self, key: str, on_message: OnMessage) -> None:
+        """Call a function with each message to an entry, also one that the bucket then refuses."""
+        try:
+            await listen(self._connection.client, f"{self.prefix}{key}", on_message)
+        except NatsError as error:
+            raise Unavailable(f"{key} of the bucket {self.name} cannot be watched: {error!r}") from error

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from queuebit_stack import nats_server
 from queuebit_stack.home import Home
 from queuebit_stack.probe import Look, look
-from queuebit_stack.process_specs import NATS
+from queuebit_stack.process_specs import NATS, service_of
 from queuebit_stack.stack import Stack
 
 if TYPE_CHECKING:
     from queuebit_stack.supervisor import Supervisor
 
-__all__ = ["COLUMNS", "inside", "overview", "remarks", "sealing_trouble"]
+__all__ = ["COLUMNS", "columns", "inside", "overview", "remarks", "sealing_trouble"]
 
 COLUMNS = ("service", "pid", "listens", "healthy", "ready", "behind", "restarts")
 
@@ -43,6 +43,11 @@ def inside(supervisor: Supervisor) -> list[dict[str, object]]:
         }
         for child in supervisor.children
     ]
+
+
+def columns(rows: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
+    """The columns of a table of these processes; with the role of each, if one is a standby."""
+    return (*COLUMNS, "role") if any(row["role"] == "standby" for row in rows) else COLUMNS
 
 
 def remarks(rows: Iterable[Mapping[str, object]]) -> list[str]:
@@ -75,6 +80,7 @@ def _row(home: Home, stack: Stack, name: str, seen: Look, backlog: Mapping[str, 
         "ready": seen.ready,
         "behind": _behind(home, name, seen, backlog),
         "restarts": process.restarts,
+        "role": {True: "leader", False: "standby", None: ""}[seen.leads],
         "reason": process.reason or seen.reason,
         "last_end": process.last_end,
     }
@@ -85,6 +91,7 @@ def _behind(home: Home, service: str, seen: Look, backlog: Mapping[str, int]) ->
     from queuebit_contracts.topology import view_consumers
     from queuebit_stack.stacks import home_topology
 
+    service = service_of(service)
     waiting = sum(backlog.get(name, 0) for name in home_topology(home).durables_of(service))
     if seen.answered:
         return waiting + seen.behind

@@ -9,7 +9,18 @@ from contextlib import suppress
 from queuebit_contracts.executors import executor_of
 from queuebit_stack.errors import Exit, Stop
 
-__all__ = ["DEFAULTS", "auto", "choose", "fixed", "free", "holder_of", "is_free", "listen", "with_executors"]
+__all__ = [
+    "DEFAULTS",
+    "auto",
+    "choose",
+    "fixed",
+    "free",
+    "holder_of",
+    "is_free",
+    "listen",
+    "with_executors",
+    "with_processes",
+]
 
 DEFAULTS = {
     "nats-server": 7420,
@@ -88,9 +99,14 @@ def auto(previous: Mapping[str, int]) -> dict[str, int]:
 def with_executors(
     chosen: Mapping[str, int], stacks: Iterable[str], previous: Mapping[str, int] = {}
 ) -> dict[str, int]:
-    """Return the ports with one for the executor of each stack: its last one if that is free, else any that is."""
+    """Return the ports with one for the executor of each stack, as `with_processes`."""
+    return with_processes(chosen, map(executor_of, stacks), previous)
+
+
+def with_processes(chosen: Mapping[str, int], names: Iterable[str], previous: Mapping[str, int] = {}) -> dict[str, int]:
+    """Return the ports with one for each of these processes: its last one if that is free, else any that is."""
     extended = dict(chosen)
-    for name in map(executor_of, stacks):
+    for name in names:
         if name not in extended:
             last = previous.get(name)
             extended[name] = last if last and last not in extended.values() and is_free(last) else free(extended)

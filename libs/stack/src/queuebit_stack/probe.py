@@ -18,6 +18,8 @@ class Look:
     ready: bool = False
     behind: int = 0
     reason: str = "does not answer"
+    leads: bool | None = None
+    """Whether it leads among the processes of its service; None if it does not say so."""
 
 
 def look(port: int, timeout: float = 1.0) -> Look:
@@ -34,7 +36,9 @@ def look(port: int, timeout: float = 1.0) -> Look:
     if not isinstance(reply, dict) or "ready" not in reply:
         why = reply.get("error") if isinstance(reply, dict) else None
         return Look(True, good, good, 0, "" if good else str(why or f"answers {status}"))
-    return Look(True, bool(reply["alive"]), good, int(reply["behind"]), str(reply.get("reason") or ""))
+    leads = (reply.get("detail") or {}).get("leads")
+    led = None if leads is None else bool(leads)
+    return Look(True, bool(reply["alive"]), good, int(reply["behind"]), str(reply.get("reason") or ""), led)
 
 
 def get_json(port: int, path: str, timeout: float = 2.0) -> object:

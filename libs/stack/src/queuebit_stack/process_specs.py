@@ -32,12 +32,15 @@ __all__ = [
     "Spec",
     "executors",
     "is_executor",
+    "more_schedulers",
     "process_specs",
     "same",
+    "service_of",
 ]
 
 NATS, WAREHOUSE, BROKER, GATEWAY, PROBER = "nats-server", "warehouse", "broker", "gateway", "prober"
-_FIRST = (BROKER, "scheduler")
+_SCHEDULER = "scheduler"
+_FIRST = (BROKER, _SCHEDULER)
 _FIRST_STACK = "aer"
 """With these a first job can be accepted and run, while everything else is still starting."""
 _LATER = ("metering", "provenance", "telemetry", GATEWAY, "hybrid", "alerting")
@@ -110,7 +113,27 @@ def process_specs(home: Home, ports: Mapping[str, int]) -> list[Spec]:
         _service(home, ports, name, {**settings.environment(name), **_own(home, ports, name)})
         for name in (*_FIRST, *_LATER, *((PROBER,) if home.probes_file.exists() else ()))
     ]
-    return [nats, warehouse, *first, *services, *others]
+    standbys = [
+        _service(home, ports, name, {**settings.environment(_SCHEDULER), **_own(home, ports, name)})
+        for name in more_schedulers(home)
+        if name in ports
+    ]
+    return [nats, warehouse, *first, *services, *standbys, *others]
+
+
+def more_schedulers(home: Home) -> list[str]:
+    """The names of the schedulers beside the first one.
+
+    Raises:
+        Stop: the settings of the home break their rules.
+    """
+    settings = read_services(home).service.scheduler
+    return [f"{_SCHEDULER}-{number}" for number in range(2, (settings.processes if settings else 1) + 1)]
+
+
+def service_of(process: str) -> str:
+    """The service that a process is of: several may be schedulers, and each executor is a service of its own."""
+    return _SCHEDULER if process.startswith(f"{_SCHEDULER}-") else process
 
 
 def _is_long(home: Home) -> bool:
@@ -146,7 +169,7 @@ def _executor(home: Home, ports: Mapping[str, int], stack: str, served: Served) 
 def _service(home: Home, ports: Mapping[str, int], name: str, own: Mapping[str, str]) -> Spec:
     bus = {
         "QUEUEBIT_BUS_URL": f"nats://127.0.0.1:{ports[NATS]}",
-        "QUEUEBIT_BUS_SEED_FILE": str(home.seed_file(name)),
+        "QUEUEBIT_BUS_SEED_FILE": str(home.seed_file(service_of(name))),
         "QUEUEBIT_BUS_HEALTH_PORT": str(ports[name]),
         "QUEUEBIT_BUS_SNAPSHOTS_DIR": str(home.snapshots),
     }
@@ -170,6 +193,8 @@ def _inherited() -> dict[str, str]:
 
 def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
     match name:
+        case _ if service_of(name) == _SCHEDULER:
+            return {"QUEUEBIT_SCHEDULER_NAME": name}
         case "broker":
             return {
                 "QUEUEBIT_BROKER_TENANTS_FILE": str(home.good_tenants_file),

@@ -136,6 +136,7 @@ def prepare(home: Home, previous: Stack | None, choice: str | None) -> dict[str,
         write_nats_config,
     )
     from queuebit_stack.config_check import require_good
+    from queuebit_stack.process_specs import more_schedulers
     from queuebit_stack.stacks import find, save
 
     if previous is not None:
@@ -146,6 +147,7 @@ def prepare(home: Home, previous: Stack | None, choice: str | None) -> dict[str,
     save(home, stacks)
     bootstrap(home)
     require_good(home)
+    chosen = ports.with_processes(chosen, more_schedulers(home), had)
     first = first_tenants(home)
     write_nats_config(home, chosen, first)
     write_logins(home, first)

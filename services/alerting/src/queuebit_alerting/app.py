@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from queuebit_alerting.adapters import Lease, SecretFiles, posts_to
+from queuebit_alerting.adapters import SecretFiles, posts_to
 from queuebit_alerting.canaries import KeepCanaries
 from queuebit_alerting.canary_alerts import CanariesStopped
 from queuebit_alerting.canary_book import CanaryBook
@@ -31,6 +31,7 @@ from queuebit_contracts.alert_documents import Alerts, parse_alerts
 from queuebit_contracts.topology import ALERTING
 from queuebit_kernel import Clock, SystemClock, Unavailable
 from queuebit_runtime.bucket import Bucket
+from queuebit_runtime.lease import Lease
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.stored import Stored
@@ -76,7 +77,7 @@ class Alerting(Service):
         answer = AnswerOperator(self.log, self._book, view, documents, self._send.test, clock)
         self.include(operator_requests(answer))
         self._keep_incidents = self._with_incidents(view, documents, settings, clock)
-        self.work += [self._hold_lease, self._evaluations, self._notifications, self._send.run]
+        self.work += [self._lease.hold, self._evaluations, self._notifications, self._send.run]
         counts = CanaryCounts(*self._sources.asked) if self._sources.asked else None
         self._keep_canaries = self._with_canaries(view, counts, clock)
         self.draining.append(self._lease.leave)
@@ -141,11 +142,6 @@ class Alerting(Service):
             **({"unreached": failing} if failing else {}),
             **({"unmeasured": self._evaluate.trouble} if self._evaluate.trouble else {}),
         }
-
-    async def _hold_lease(self) -> None:
-        while True:
-            await self._lease.renew()
-            await asyncio.sleep(self._lease.every_s)
 
     async def _evaluations(self) -> None:
         loop = asyncio.get_running_loop()

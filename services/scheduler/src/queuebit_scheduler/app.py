@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from queuebit_contracts.topology import topology
+from functools import partial
+from socket import gethostname
+
+from queuebit_contracts.topology import SCHEDULING, topology
 from queuebit_kernel import SystemClock
+from queuebit_runtime.bucket import Bucket
+from queuebit_runtime.lease import Lease
 from queuebit_runtime.metrics import Metrics
 from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.service import Service
@@ -13,6 +18,7 @@ from queuebit_scheduler.adapters import StoredDecisions
 from queuebit_scheduler.explaining import ExplainJob
 from queuebit_scheduler.folding import Folding
 from queuebit_scheduler.handlers import AnswerWaiting, PlaceJobs
+from queuebit_scheduler.leading import SERVICE, Leadership
 from queuebit_scheduler.liveness import WatchBackends, limits_of, over_bus
 from queuebit_scheduler.outages import ReportOutages
 from queuebit_scheduler.rescoring import RescoreJobs
@@ -29,27 +35,40 @@ __all__ = ["create_app"]
 def create_app() -> Service:
     """Build the service from the environment."""
     settings, clock = Settings(), SystemClock()
-    service = Service("scheduler", BusSettings())
+    bus = BusSettings()
+    service = Service(SERVICE, bus)
+    name = settings.name or f"{gethostname()}:{bus.health_port}"
+    lease = Lease(Bucket(service.bus, SCHEDULING), name, settings.lease_s, clock)
+    leading = Leadership(lease, service.log, name)
     state = State(settings.places_per_slot, POLICIES[settings.policy or POLICY.name])
     payloads = KeyValuePayloads(service.bus)
     decisions = StoredDecisions(payloads)
-    shadows = ShadowPolicies(service.log, clock)
-    place = PlaceJobs(state, service.log, decisions, clock, service.bus.tracing, shadows)
+    shadows = ShadowPolicies(service.log, clock, lambda: leading.leads)
+    place = PlaceJobs(state, service.log, decisions, clock, service.bus.tracing, lambda: leading.term, shadows)
     rescore = RescoreJobs(payloads, state.rescore, place.wake)
-    folding = Folding(state, rescore, shadows, place.wake)
-    subjects, snapshot = topology().service["scheduler"].view, service.snapshot(folding)
-    service.views.append(View(service.bus, "scheduler", subjects, fold_events(folding.evolve), snapshot=snapshot))
+    folding = Folding(state, rescore, shadows, place.wake, leading)
+    subjects, snapshot = topology().service[SERVICE].view, service.snapshot(folding)
+    view = View(service.bus, SERVICE, subjects, fold_events(folding.evolve), snapshot=snapshot)
+    service.views.append(view)
     limits = limits_of(settings.silence_s, settings.return_s)
-    report = ReportOutages(state, service.log, limits)
+    report = ReportOutages(state, service.log, limits, lambda: leading.leads)
     watch = WatchBackends(state, over_bus(service.bus), clock, limits, report=report, wake=place.wake)
     service.include(queries(AnswerWaiting(state, clock), ExplainJob(service.log, decisions), watch.answer))
+    service.work += [lease.hold, partial(leading.run, view.reached, place.wake)]
     service.work += [place.run, place.tick, watch.run, rescore.run, shadows.run]
-    service.detail = lambda: {"waiting": state.waiting, "outstanding": state.outstanding, "shadows": shadows.running}
-    _measure(service.metrics, state)
+    service.draining.append(leading.leave)
+    service.detail = lambda: {
+        "waiting": state.waiting,
+        "outstanding": state.outstanding,
+        "shadows": shadows.running,
+        "leads": int(leading.leads),
+    }
+    _measure(service.metrics, state, leading)
     return service
 
 
-def _measure(metrics: Metrics, state: State) -> None:
+def _measure(metrics: Metrics, state: State, leading: Leadership) -> None:
+    metrics.gauge("queuebit_scheduler_leads", "1 if this process places jobs.", lambda: leading.leads)
     metrics.gauge("queuebit_jobs_waiting", "Accepted jobs without a place.", lambda: state.waiting)
     metrics.gauge("queuebit_jobs_outstanding", "Jobs with a place that have not ended.", lambda: state.outstanding)
     metrics.gauge(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from queuebit_runtime.log import Stored
 from queuebit_scheduler.frozen import FrozenState
+from queuebit_scheduler.leading import Leadership
 from queuebit_scheduler.rescoring import RescoreJobs
 from queuebit_scheduler.shadowing import ShadowPolicies
 from queuebit_scheduler.state import State
@@ -19,17 +20,27 @@ _STATE, _SCORES, _SHADOWS = b"=", b"~", b"?"
 class Folding:
     """The states of decisions, scores and policies in shadow: they follow one view, so they are stored together."""
 
-    def __init__(self, state: State, rescore: RescoreJobs, shadows: ShadowPolicies, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        state: State,
+        rescore: RescoreJobs,
+        shadows: ShadowPolicies,
+        wake: Callable[[], None],
+        leading: Leadership | None = None,
+    ) -> None:
         self._state = state
         self._rescore = rescore
         self._shadows = shadows
         self._wake = wake
+        self._leading = leading
 
     def evolve(self, stored: Stored) -> None:
         """Fold one event of the log."""
         self._state.evolve(stored.event, stored.sequence, stored.stored_at)
         self._rescore.evolve(stored.event)
         self._shadows.evolve(stored.event)
+        if self._leading is not None:
+            self._leading.evolve(stored.event)
         if self._state.waiting:
             self._wake()
 

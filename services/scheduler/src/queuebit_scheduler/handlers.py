@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from queuebit_contracts.job import Ended, Fallback, JobAccepted, JobPlaced, JobSubmitted, Placement, Score
 from queuebit_contracts.query import Answer, Question
@@ -62,9 +62,12 @@ class PlaceJobs:
         decisions: DecisionStore,
         clock: Clock,
         tracing: Tracing,
+        term: Callable[[], int | None],
         shadows: ShadowPolicies | None = None,
     ) -> None:
+        """Prepare; `term` is that of this process, or None while another one leads."""
         self._shadows = shadows
+        self._term = term
         self._state = state
         self._log = log
         self._decisions = decisions
@@ -93,8 +96,11 @@ class PlaceJobs:
         """Decide once, store the snapshot, and append every placement.
 
         A place is reserved before the append, so that no later cycle assigns it again. If another writer changed the
-        job meanwhile, the view shows the result. Placements without a confirmation wait again.
+        job meanwhile, the view shows the result. Placements without a confirmation wait again. A process that does not
+        lead decides nothing, and one that leads no longer appends nothing of what it decided.
         """
+        if (term := self._term()) is None:
+            return
         snapshot = self._state.snapshot(self._clock.now(), CYCLE_LIMIT)
         if snapshot is None:
             return
@@ -104,7 +110,7 @@ class PlaceJobs:
         jobs = [self._state.job(place.job) for place in places]
         for place in places:
             self._state.reserve(place.job, place.backend, place.session)
-        settled = await self._append_all(jobs, places, snapshot)
+        settled = await self._append_all(jobs, places, snapshot, term)
         for place, known in zip(places, settled, strict=True):
             if not known:
                 self._state.release(place.job)
@@ -113,7 +119,9 @@ class PlaceJobs:
         if self._shadows is not None:
             self._shadows.observe(snapshot, places)
 
-    async def _append_all(self, jobs: Sequence[AcceptedJob], places: Sequence[Place], snapshot: Snapshot) -> list[bool]:
+    async def _append_all(
+        self, jobs: Sequence[AcceptedJob], places: Sequence[Place], snapshot: Snapshot, term: int
+    ) -> list[bool]:
         """Append the placements of one decision after storing its snapshot; return the result of `_append` for each."""
         try:
             private = len(snapshot.tenants) > 1
@@ -122,15 +130,15 @@ class PlaceJobs:
             _log.warning("%d jobs wait on, because the decision about them cannot be kept: %s", len(places), error)
             return [False] * len(places)
         return await asyncio.gather(
-            *(self._append(job, place, decision) for job, place in zip(jobs, places, strict=True))
+            *(self._append(job, place, decision, term) for job, place in zip(jobs, places, strict=True))
         )
 
-    async def _append(self, job: AcceptedJob, place: Place, decision: Payload) -> bool:
+    async def _append(self, job: AcceptedJob, place: Place, decision: Payload, term: int) -> bool:
         """Append one placement; return whether the view will show the result."""
         tenant, name = job.key
         with self._tracing.span("scheduler place", job.traceparent, whose(tenant, name)):
             try:
-                await self._place(job, _placed(job, place, self._state.policy.name, decision))
+                await self._place(job, _placed(job, place, self._state.policy.name, decision, term))
             except Superseded as moved:
                 _log.info("%s", moved)
             except Malformed as error:
@@ -146,12 +154,15 @@ class PlaceJobs:
 
         Raises:
             Superseded: the job has another place, has started, or ended.
+            Unavailable: the log did not confirm, or this process no longer leads in the term of the placement.
             Malformed: its history holds what is no event, or an end before its acceptance: no later event will free
                 its place.
         """
         tenant, name = job.key
         history, after = job_aggregate(tenant, name), job.after
         for _ in range(_TRIES):
+            if self._term() != placed.data.term:
+                raise Unavailable("another scheduler leads")
             try:
                 await self._log.append(placed, after=after, guard=history.everything)
             except Stale:
@@ -209,7 +220,7 @@ def _ahead(count: int) -> str:
     return "1 job of yours is ahead" if count == 1 else f"{count} jobs of yours are ahead"
 
 
-def _placed(accepted: AcceptedJob, place: Place, policy: str, decision: Payload) -> JobPlaced:
+def _placed(accepted: AcceptedJob, place: Place, policy: str, decision: Payload, term: int) -> JobPlaced:
     tenant, job = accepted.key
     return JobPlaced(
         # the same decision after the same history is the same event, however often it is tried
@@ -237,6 +248,7 @@ def _placed(accepted: AcceptedJob, place: Place, policy: str, decision: Payload)
             terms=accepted.terms(place.backend),
             workload_class=accepted.workload_class,
             fallback=accepted.fallback if place.fallback is None else _fallback(place.fallback),
+            term=term,
         ),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from queuebit_contracts import subjects
@@ -22,15 +22,21 @@ _SOURCE = "qb/scheduler"
 
 
 class ReportOutages:
-    """Appends each change once, also if two schedulers run or the view is behind: the log itself is asked before."""
+    """Appends each change once, also if the view is behind or another scheduler was first: the log is asked before."""
 
-    def __init__(self, state: State, log: EventLog, limits: ContactLimits) -> None:
+    def __init__(self, state: State, log: EventLog, limits: ContactLimits, leads: Callable[[], bool]) -> None:
         self._state = state
         self._log = log
         self._limits = limits
+        self._leads = leads
 
     async def __call__(self, contacts: Mapping[str, Contact]) -> None:
-        """Append what follows from the newest requests to each backend; what the log refuses is tried with the next."""
+        """Append what follows from the newest requests to each backend; what the log refuses is tried with the next.
+
+        Only the leader does.
+        """
+        if not self._leads():
+            return
         for backend, contact in contacts.items():
             match change(contact, self._limits, interrupted=backend in self._state.interrupted):
                 case "interrupted":

@@ -15,6 +15,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="QUEUEBIT_SCHEDULER_", frozen=True, extra="forbid")
 
+    name: str = Field(default="", max_length=200)
+    """Names this process among several of the service; one that starts under the name of an earlier process takes its
+    lease over at once. Empty: the machine and its health port."""
+    lease_s: float = Field(default=3.0, ge=0.5, le=60)
+    """How long after the last heartbeat of the leader another process takes over."""
     policy: str = ""
     """The policy that places jobs, by name and version; empty: the newest of this version."""
     places_per_slot: int = Field(default=16, ge=1, le=1024)

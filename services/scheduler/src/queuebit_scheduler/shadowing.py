@@ -59,13 +59,15 @@ class _Period:
 class ShadowPolicies:
     """Follows which canaries try a policy, compares within a bounded share of the time, and reports what it found.
 
-    Where several processes schedule, each compares its own cycles. What a process compared since its last report is
-    lost with it.
+    Only the process that leads has cycles. What it compared since its last report is lost when it leads no longer.
     """
 
-    def __init__(self, log: EventLog, clock: Clock, policies: Mapping[str, Policy] = POLICIES) -> None:
+    def __init__(
+        self, log: EventLog, clock: Clock, leads: Callable[[], bool], policies: Mapping[str, Policy] = POLICIES
+    ) -> None:
         self._log = log
         self._clock = clock
+        self._leads = leads
         self._policies = policies
         self._candidates: dict[str, str] = {}
         """The policy that each canary of a policy tries, until it is over."""
@@ -126,7 +128,7 @@ class ShadowPolicies:
     async def _report(self, canary: str, period: _Period) -> None:
         """Append one report. Its subject has the second in which the period began, so that reports do not meet."""
         del self._periods[canary]
-        if canary not in self._running:
+        if canary not in self._running or not self._leads():
             return
         until = self._clock.now()
         data = Shadow(

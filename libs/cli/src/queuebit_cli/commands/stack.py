@@ -11,7 +11,7 @@ from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
-from queuebit_stack.overview import COLUMNS, overview, remarks
+from queuebit_stack.overview import columns, overview, remarks
 from queuebit_stack.stack import Stack, take_down
 from queuebit_stack.start import append_to, in_background, supervise
 from queuebit_stack.startup import grown, own, prepare, require_alone, require_ports, turn
@@ -75,7 +75,7 @@ def status(args: Namespace, out: Output) -> Exit:
     wrong = troubles(home, stack)
     out.document({"home": str(home.root), "state": state, "ready": ready, "services": rows, "troubles": wrong})
     if state != "down":
-        out.table(rows, COLUMNS, fit=True)
+        out.table(rows, columns(rows), fit=True)
         wrong = [*remarks(rows), *wrong]
     for trouble in wrong:
         out.say()
