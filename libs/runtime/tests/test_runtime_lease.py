@@ -104,7 +104,7 @@ async def test_a_process_that_was_stopped_for_longer_than_its_lease_does_not_lea
     clock.advance(30)
     assert not lease.leads
     await lease.renew()
-    assert (lease.leads, lease.number) == (True, 2), "no other process took over, and it begins anew"
+    assert (lease.leads, lease.number) == (True, 2), "no other process took over, and it leads for a second time"
 
 
 async def test_a_process_that_has_left_does_not_lead_again_although_a_heartbeat_was_on_its_way() -> None:

@@ -58,7 +58,7 @@ class Leadership:
             self._newest = max(self._newest, event.data.term)
 
     async def run(self, reached: Callable[[int], Awaitable[None]], begin: Callable[[], None]) -> NoReturn:
-        """Begin a term whenever this process holds the lease anew, until cancelled.
+        """Begin a term whenever this process gains the lease, until cancelled.
 
         Args:
             reached: waits until the view has everything up to a sequence: what earlier leaders appended precedes the
