@@ -24,11 +24,13 @@ from queuebit_contracts.job import (
     JobStarted,
     JobUsageReported,
     Part,
+    Placement,
     Start,
     Usage,
     UsageReport,
 )
 from queuebit_contracts.uncertainty import WILSON
+from queuebit_contracts.usage import RESERVATION, UNITS, Measure, measures_of, usage_of
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_executor.answers import Described, Submitted
 from queuebit_executor.finished import Finished
@@ -46,6 +48,7 @@ __all__ = [
     "dispatched",
     "failed",
     "finished",
+    "in_reservation",
     "registered",
     "started",
     "usage_reported",
@@ -127,7 +130,7 @@ def usage_reported(
             backend=backend,
             attempt=attempt,
             revision=revision,
-            usage=usage,
+            usage=in_reservation(job, usage),
             reason=reason,
         ),
     )
@@ -158,7 +161,7 @@ def finished(
             attempt=mark.number,
             shots=job.shots,
             result=result,
-            usage=done.usage,
+            usage=in_reservation(job, done.usage),
             compilation=done.compilation,
             calibration=done.calibration,
             submitted_at=job.submitted_at,
@@ -194,7 +197,7 @@ def failed(
             backend=job.backend,
             attempt=mark.number,
             reason=reason,
-            usage=usage or Usage(),
+            usage=in_reservation(job, usage) if usage else Usage(),
             submitted_at=job.submitted_at,
             accepted_at=job.accepted_at,
             placed_at=placed.time,
@@ -203,6 +206,16 @@ def failed(
             workload_class=job.workload_class,
             fallback=job.fallback,
         ),
+    )
+
+
+def in_reservation(job: Placement, usage: Usage) -> Usage:
+    """The usage of a run, with the measure that it took place in a reservation, if it did: a price may be free then."""
+    measures = measures_of(usage)
+    if job.reservation is None or any(it.metric == RESERVATION for it in measures):
+        return usage
+    return usage_of(
+        *measures, Measure(metric=RESERVATION, quantity="1", unit=UNITS[RESERVATION]), at_limit=usage.at_limit
     )
 
 

@@ -21,7 +21,7 @@ from queuebit_executor.cancelled_usage import ReportCancelled, Stopwatch
 from queuebit_executor.finished import Finished
 from queuebit_executor.instance import Instance
 from queuebit_executor.interrupt import Interrupt
-from queuebit_executor.policy import Begin, GiveUp, Leave, Resume, next_step, uses_all_cores
+from queuebit_executor.policy import Begin, GiveUp, Leave, Resume, next_step, too_late, uses_all_cores
 from queuebit_executor.ports import Circuits, CircuitWork
 from queuebit_executor.program_profiling import read_sources
 from queuebit_executor.program_run import ProgramRun, ProgramWork
@@ -154,6 +154,8 @@ class RunPlacement:
                 case Resume(mark, after):
                     return _Attempt(mark, after)
                 case Begin(number, after):
+                    if why := too_late(placed.data, number, self._clock.now()):
+                        raise Superseded(why)
                     start = events.started(self._me, placed, number, self._clock.now())
                     try:  # the same event may be appended again: it is stored once
                         began = await self._insist(partial(self._log.append, start, after=after, guard=job.everything))

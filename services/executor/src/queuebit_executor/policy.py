@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from queuebit_contracts.job import MOST_GATES, GateShots, Placement
@@ -11,6 +12,7 @@ from queuebit_contracts.query import BackendEstimate
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_executor.answers import Described, Estimate
 from queuebit_executor.state import Mark, Past
+from queuebit_kernel import rfc3339
 from queuebit_planning.eligibility import Capacity, Demand, objections
 from queuebit_planning.limits import SERIAL_QUBITS, state_bytes
 from queuebit_planning.timing import device_us, quickest
@@ -32,6 +34,7 @@ __all__ = [
     "quoted",
     "slots_of",
     "together",
+    "too_late",
     "uses_all_cores",
 ]
 
@@ -126,6 +129,16 @@ def needless(past: Past, placement: int) -> str | None:
     if past.placed > placement:
         return "the job was placed again"
     return None
+
+
+def too_late(job: Placement, attempt: int, now: datetime) -> str | None:
+    """Why a placement must not start any more: it could not end before the next window of its backend.
+
+    The scheduler decides on it again. A job that has started before is not held back: it has no other place.
+    """
+    if job.start_by is None or attempt > 1 or now <= job.start_by:
+        return None
+    return f"it was to start by {rfc3339(job.start_by)}, before the next window of {job.backend}"
 
 
 def slots_of(offer: Described, slots: int | None, cores: int) -> int:
