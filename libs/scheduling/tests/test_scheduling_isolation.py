@@ -66,7 +66,10 @@ def test_a_job_says_that_its_backends_are_isolated() -> None:
     assert why_placed(BAD, 0, confirmed=True, started=True) is None
 
 
-WINDOWS = (Window(NOW_US, NOW_US + 9, "reservation", "acme", "r1"), Window(NOW_US, NOW_US + 5, "maintenance"))
+WINDOWS = (
+    Window(NOW_US, NOW_US + 9, "reservation", "acme", "r1", "main", ("ann",)),
+    Window(NOW_US, NOW_US + 5, "maintenance"),
+)
 
 
 @pytest.mark.parametrize(

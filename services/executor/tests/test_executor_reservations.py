@@ -26,7 +26,8 @@ async def test_a_placement_does_not_start_after_its_last_moment(world: World, ru
     late = changed(event, start_by=FixedClock().now() - timedelta(milliseconds=1))
     with pytest.raises(Superseded, match="was to start by"):
         await run(late, sequence)
-    assert world.log.events(JobStarted) == world.log.events(JobCompleted) == []
+    assert world.log.events(JobStarted) == []
+    assert world.log.events(JobCompleted) == []
 
 
 async def test_a_placement_starts_at_its_last_moment(world: World, run: RunPlacement) -> None:

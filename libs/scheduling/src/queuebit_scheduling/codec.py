@@ -53,6 +53,8 @@ class _Windows(_Table):
     kind: list[str]
     tenant: list[str | None]
     reservation: list[str | None]
+    project: list[str | None]
+    users: list[list[str] | None]
 
 
 class _Tenants(_Table):
@@ -185,6 +187,8 @@ def _add_version_5(document: dict[str, Any], snapshot: Snapshot) -> None:  # as 
         "kind": [it.kind for _, it in windows],
         "tenant": [it.tenant for _, it in windows],
         "reservation": [it.reservation for _, it in windows],
+        "project": [it.project for _, it in windows],
+        "users": [None if it.users is None else [*it.users] for _, it in windows],
     }
     for group, it in zip(document["groups"], snapshot.groups, strict=True):
         first = it.jobs[0]
@@ -281,7 +285,9 @@ def _read_backends(backends: _Backends, windows: _Windows | None) -> Iterator[Ba
     nothing, unknown = [0] * len(backends.name), [None] * len(backends.name)
     of_backend: dict[str, list[Window]] = {name: [] for name in backends.name}
     if windows is not None:
-        rows = zip(windows.start_us, windows.end_us, windows.kind, windows.tenant, windows.reservation, strict=True)
+        users = [None if it is None else tuple(it) for it in windows.users]
+        owners = windows.tenant, windows.reservation, windows.project
+        rows = zip(windows.start_us, windows.end_us, windows.kind, *owners, users, strict=True)
         for name, row in zip(windows.backend, rows, strict=True):
             of_backend[name].append(Window(*row))
     columns = (
