@@ -13,7 +13,7 @@ from typing import Final
 
 from queuebit_contracts.case_sums import CASE_COLUMNS, SUMMED_THROUGH
 
-__all__ = ["VENDORS", "case_counts", "charge_sums", "moment", "open_counts"]
+__all__ = ["VENDORS", "case_counts", "charge_sums", "moment", "open_counts", "summed"]
 
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
@@ -33,8 +33,15 @@ def moment(at: datetime) -> str:
     return f"toDateTime64('{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}', 6, 'UTC')"
 
 
+def _text(at: datetime) -> str:
+    """A moment beside a column: a literal, which is planned faster than a function."""
+    return f"'{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'"
+
+
 def case_counts(good: str, total: str, starts: Sequence[datetime], until: datetime) -> str:
-    """Good and total cases of several windows with one end: rows with arrays `fine` and `cases`, one value a window.
+    """Good and total cases of windows with one end, in rows with `fine` and `cases`.
+
+    Of one window these are numbers, and of several arrays with a value for each.
 
     Args:
         good: which cases are good, in names of `CASE_COLUMNS`, each as `<name>`.
@@ -58,6 +65,11 @@ def case_counts(good: str, total: str, starts: Sequence[datetime], until: dateti
             {_from_edges(good, total, windows)}"""  # noqa: S608 - of constants, of names of this package, and of moments
 
 
+def summed(column: str, windows: int) -> str:
+    """The sum of `fine` or `cases` of several rows of `case_counts`."""
+    return f"sum({column})" if windows == 1 else f"sumForEach({column})"
+
+
 class _Windows:
     """Windows with one end, and what is whole in each: hours from `hours` to `last_hour`, days likewise."""
 
@@ -76,9 +88,8 @@ def _from_sums(good: str, total: str, windows: _Windows) -> str:
         for hour, day in first_days
     ]
     before_days = _either(f"start >= {_second(hour)} AND start < {_second(day)}" for hour, day in first_days)
-    fine, cases = (_counted(_in_sums(it), inside) for it in (good, total))
-    return f"""SELECT {_FIELDS}, max(through) AS upto, toUInt64(0) AS seq,
-                        sumForEach({fine}) AS fine, sumForEach({cases}) AS cases
+    fine, cases = (summed(_counted(_in_sums(it), inside), len(inside)) for it in (good, total))
+    return f"""SELECT {_FIELDS}, max(through) AS upto, toUInt64(0) AS seq, {fine} AS fine, {cases} AS cases
                     FROM case_sums
                     WHERE span = 'mark'
                         OR (span = 'day' AND start >= {_second(min(windows.days))}
@@ -92,7 +103,7 @@ def _from_later_rows(good: str, total: str, windows: _Windows) -> str:
     """Events of whole hours that the sums do not have yet."""
     inside = [f"case_hour >= {_second(it)}" for it in windows.hours]
     fine, cases = (_counted(_in_rows(it), inside) for it in (good, total))
-    return f"""SELECT {_OF_ROWS}, toUInt64(0) AS upto, seq, {fine} AS fine, {cases} AS cases
+    return f"""SELECT {_OF_ROWS}, 0, seq, {fine}, {cases}
                     FROM events
                     WHERE seq > {SUMMED_THROUGH}
                         AND case_hour >= {_second(min(windows.hours))} AND case_hour < {_second(windows.last_hour)}
@@ -102,16 +113,16 @@ def _from_later_rows(good: str, total: str, windows: _Windows) -> str:
 def _from_edges(good: str, total: str, windows: _Windows) -> str:
     """Events of the hours in which a window begins or ends, one by one."""
     first_hours = [*zip(windows.starts, windows.hours, strict=True)]
-    last = moment(windows.last_hour)
+    last = _text(windows.last_hour)
     inside = [
-        f"case_at >= {moment(start)} AND (case_at < {moment(hour)} OR case_at >= {last})" for start, hour in first_hours
+        f"case_at >= {_text(start)} AND (case_at < {_text(hour)} OR case_at >= {last})" for start, hour in first_hours
     ]
-    at_start = _either(f"case_at >= {moment(start)} AND case_at < {moment(hour)}" for start, hour in first_hours)
+    at_start = _either(f"case_at >= {_text(start)} AND case_at < {_text(hour)}" for start, hour in first_hours)
     fine, cases = (_counted(_in_rows(it), inside) for it in (good, total))
-    return f"""SELECT {_OF_ROWS}, {fine} AS fine, {cases} AS cases
+    return f"""SELECT {_OF_ROWS}, {fine}, {cases}
             FROM events
-            WHERE case_hour > toDateTime(0, 'UTC') AND case_at >= {moment(min(windows.starts))}
-                AND case_at < {moment(windows.until)} AND (case_at >= {last} OR {at_start})
+            WHERE case_hour > {_second(_EPOCH)} AND case_at >= {_text(min(windows.starts))}
+                AND case_at < {_text(windows.until)} AND (case_at >= {last} OR {at_start})
             LIMIT 1 BY seq"""  # noqa: S608 - as above
 
 
@@ -120,9 +131,10 @@ def open_counts(threshold_ms: int, starts: Sequence[datetime], until: datetime) 
 
     They are sought in the log from the first hour of which a job is open, at most 30 days before the windows' end.
     """
+    inside = [f"until >= {moment(it)}" for it in starts]
     return _OPEN.format(
-        threshold=threshold_ms,
-        starts=", ".join(map(moment, starts)),
+        fine=summed(_counted(f"until >= {moment(min(starts))} AND waited <= {threshold_ms}", inside), len(inside)),
+        cases=summed(_counted(f"until >= {moment(min(starts))}", inside), len(inside)),
         until=moment(until),
         earliest=moment(until - timedelta(days=30)),
         opened_since=_OPENED_SINCE,
@@ -155,9 +167,7 @@ _OPENED_SINCE: Final = f"""
 """From an hour before the first hour of which a job is open: its acceptance may be stored earlier than its own time."""
 
 _OPEN: Final = """
-            SELECT tenant, project, workload_class, backend,
-                sumForEach(arrayMap(it -> toUInt64(until >= it AND waited <= {threshold}), [{starts}])) AS fine,
-                sumForEach(arrayMap(it -> toUInt64(until >= it), [{starts}])) AS cases
+            SELECT tenant, project, workload_class, backend, {fine} AS fine, {cases} AS cases
             FROM (
                 SELECT
                     tenant,
@@ -191,7 +201,7 @@ def charge_sums(since: datetime, until: datetime) -> str:
     first_day, last_day = _whole(since, _DAY), _part_of(until, _DAY)
     columns = ("charges", "billed", "usable", "quality_ppm")
     of_sums = ", ".join(f"sum(case_sums.{it}) AS {it}" for it in columns)
-    of_rows = ", ".join(f"toUInt64({CASE_COLUMNS[it]}) AS {it}" for it in columns)
+    of_rows = ", ".join(f"toUInt64({CASE_COLUMNS[it]})" for it in columns)
     return f"""
             SELECT {fields}, amount, {", ".join(columns)}
             FROM (
@@ -205,7 +215,7 @@ def charge_sums(since: datetime, until: datetime) -> str:
                             AND (start < {_second(first_day)} OR start >= {_second(last_day)}))
                     GROUP BY {fields}
                     UNION ALL
-                    SELECT {_OF_ROWS}, currency, toUInt64(0) AS upto, seq, ifNull(charge, 0) AS amount, {of_rows}
+                    SELECT {_OF_ROWS}, currency, 0, seq, ifNull(charge, 0), {of_rows}
                     FROM events
                     WHERE seq > {SUMMED_THROUGH} AND case_hour >= {_second(since)} AND case_hour < {_second(until)}
                     LIMIT 1 BY seq
@@ -225,11 +235,14 @@ def _part_of(at: datetime, span: timedelta) -> datetime:
 
 
 def _second(at: datetime) -> str:
-    return f"toDateTime({(at - _EPOCH) // timedelta(seconds=1)}, 'UTC')"
+    """As `_text`, to the second."""
+    return f"'{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}'"
 
 
-def _counted(cases: str, inside: Iterable[str]) -> str:
-    """An array with the cases in each window, by the condition of being inside."""
+def _counted(cases: str, inside: Sequence[str]) -> str:
+    """The cases in each window, by the condition of being inside, which is that of the rows if there is one window."""
+    if len(inside) == 1:
+        return cases
     return f"[{', '.join(f'toUInt64(if({it}, {cases}, 0))' for it in inside)}]"
 
 

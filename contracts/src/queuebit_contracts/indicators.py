@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
-from queuebit_contracts.case_counts import VENDORS, case_counts, charge_sums, moment, open_counts
+from queuebit_contracts.case_counts import VENDORS, case_counts, charge_sums, moment, open_counts, summed
 from queuebit_contracts.case_sums import BUCKETS_MS
 
 __all__ = [
@@ -225,11 +225,16 @@ def _of_sums(
     if found.id == "queue-wait" and open_jobs:
         parts.append(open_counts(threshold_ms, starts, until))
     union = "\n            UNION ALL".join(parts)
+    goods, totals = (_array(summed(it, len(starts)), len(starts)) for it in ("fine", "cases"))
     return f"""(
     SELECT tenant, project, workload_class, backend, {VENDORS}[backend] AS vendor,
-        sumForEach(fine) AS goods, sumForEach(cases) AS totals
+        {goods} AS goods, {totals} AS totals
     FROM ({union}
     )
     GROUP BY tenant, project, workload_class, backend
     HAVING arraySum(goods) > 0 OR arraySum(totals) > 0
 )"""  # noqa: S608 - as above
+
+
+def _array(sums: str, windows: int) -> str:
+    return f"[{sums}]" if windows == 1 else sums
