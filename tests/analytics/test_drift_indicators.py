@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from queuebit_contracts.indicators import INDICATORS, counts
+from queuebit_contracts.kept_cases import KEPT
 
 from .job_history import HOUR, START, Stored
 from .warehouse import Warehouse, event
@@ -214,6 +215,8 @@ def _data(stored: Stored) -> dict[str, Any]:
 
 @pytest.mark.parametrize("indicator", ["variance", "drift", "calibration-freshness", "calibration-pass"])
 def test_each_can_be_counted_over_a_window(devices: Warehouse, indicator: str) -> None:
+    if indicator in KEPT:
+        devices.keep_cases(indicator)
     source = counts(indicator, NOON - 1000 * DAY, datetime.now(UTC) + DAY)
     (row,) = devices.ask(f"SELECT sum(good) AS good, sum(total) AS total FROM {source}")
     (view,) = devices.ask(f"SELECT sum(good) AS good, sum(total) AS total FROM {INDICATORS[indicator].view}")

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from queuebit_contracts.indicators import DIMENSIONS, INDICATORS, counts, sums
+from queuebit_contracts.indicators import DIMENSIONS, INDICATORS, counts, counts_of_windows, sums
+from queuebit_contracts.kept_cases import KEPT, KEPT_BAD
 from queuebit_slo import BurnAlert, Objective, budget, counted, judge, query
 
 from .job_history import HOUR, START, Life, Stored, calibrated, registered
@@ -74,6 +75,8 @@ def _counted(
     threshold_ms: int | None = None,
 ) -> tuple[int, int]:
     """Good and total cases of one tenant in a window."""
+    if indicator in KEPT:
+        warehouse.keep_cases(indicator)
     (row,) = warehouse.ask(
         f"SELECT sum(good) AS good, sum(total) AS total FROM {counts(indicator, since, until, threshold_ms)}"
         " WHERE tenant = {tenant:String}",
@@ -267,6 +270,13 @@ def test_telemetry_is_complete_with_events_spans_and_calibration(indicators: War
     rows = "\n".join(map(json.dumps, spans))
     indicators.ask(f"INSERT INTO otel_traces FORMAT JSONEachRow\n{rows}", user=WRITER)
     assert _counted(indicators, "telemetry-completeness", "t1") == (1, 4)
+    _fill(indicators, [Life("t1", START, trace=f"{9:032x}")])
+    assert _counted(indicators, "telemetry-completeness", "t1") == (1, 5)
+    (since_then,) = indicators.ask(f"""
+        SELECT sum(goods[1]) AS one, sum(goods[2]) AS none
+        FROM {counts_of_windows("telemetry-completeness", [START, START + 10 * HOUR], START + 20 * HOUR)}
+        WHERE tenant = 't1'""")
+    assert since_then == {"one": 1, "none": 0}
 
 
 def test_bills_are_computed_again_to_the_last_digit(indicators: Warehouse) -> None:
@@ -339,6 +349,9 @@ def test_sums_and_rows_count_what_the_view_counts(indicators: Warehouse) -> None
         for id_ in rng.sample(COUNTED, 2):
             since, until = sorted(START + HOUR * rng.uniform(-100, 20) for _ in range(2))
             assert _grouped(indicators, id_, since, until) == _viewed(indicators, id_, since, until), (since, until)
+        for id_ in KEPT_BAD:
+            indicators.keep_cases(id_)
+            assert _grouped(indicators, id_, since, until) == _viewed(indicators, id_, since, until), (since, until)
         since, until = sorted(rng.sample([START + HOUR * it for it in range(-100, 20)], 2))
         assert _summed(indicators, since, until) == _charged(indicators, since, until), (since, until)
 
@@ -399,7 +412,7 @@ def _grouped(warehouse: Warehouse, id_: str, since: datetime, until: datetime) -
 
 def _viewed(warehouse: Warehouse, id_: str, since: datetime, until: datetime) -> list[dict[str, Any]]:
     names = ", ".join(DIMENSIONS)
-    delay = timedelta(seconds=60 * (id_ == "provenance-completeness"))
+    delay = timedelta(seconds=60 * id_.endswith("-completeness"))
     good = f"sumIf(total, value_ms <= {_threshold(id_)})" if _threshold(id_) else "sum(good)"
     return warehouse.ask(
         f"SELECT {names}, {good} AS fine, sum(total) AS cases FROM {INDICATORS[id_].view} WHERE tenant = 'law'"

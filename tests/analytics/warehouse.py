@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from queuebit_contracts.case_sums import ADD_CASES
+from queuebit_contracts.kept_cases import keep_cases
 from queuebit_contracts.tables import statements
 from queuebit_runtime.rows import Row, row_of
 
@@ -56,7 +57,7 @@ class Warehouse:
             [sys.executable, "-m", "queuebit_warehouse"], env=environment, stderr=self._log
         )
         self.url = self._address(folder / "log")
-        self._last = 0
+        self._last = self._keepings = 0
         try:
             for statement in statements("test"):
                 self.ask(statement, user=WRITER)
@@ -95,6 +96,12 @@ class Warehouse:
         if row["through"] < self._last:
             place = {"after": str(row["through"]), "through": str(self._last)}
             self.ask(ADD_CASES, place, user=WRITER, settings={"insert_deduplication_token": f"CASES>{row['through']}"})
+
+    def keep_cases(self, indicator: str) -> None:
+        """Ask the view of an indicator and keep its cases, as telemetry does in time."""
+        self._keepings += 1
+        keeping = {"keeping": str(self._keepings)}
+        self.ask(keep_cases(indicator), keeping, user=WRITER, settings={"insert_deduplication_token": str(keeping)})
 
     def ask(
         self,

@@ -11,6 +11,7 @@ from tests.bench.report import Report, percentile
 
 from queuebit_contracts.case_sums import ADD_CASES
 from queuebit_contracts.indicators import INDICATORS, Indicator, counts, sums
+from queuebit_contracts.kept_cases import KEPT, keep_cases
 from queuebit_contracts.tables import statements
 from queuebit_telemetry.summing import ENOUGH, MOST
 from queuebit_warehouse.engine import Connection, connect
@@ -24,7 +25,8 @@ ROUNDS: Final = 7
 
 LIVES: Final = """
 INSERT INTO events
-    (seq, stored_at, event_time, event_id, type, source, subject, tenant, job, project, backend, data, generation)
+    (seq, stored_at, event_time, event_id, type, source, subject, tenant, job, traceparent, project, backend, data,
+        generation)
 SELECT
     number + 1 AS seq,
     toDateTime64({began:UInt32}, 6, 'UTC') + toIntervalMicrosecond(number * {apart:UInt64}) AS at,
@@ -36,6 +38,7 @@ SELECT
     concat('qb.job.', tenant, '.', job),
     concat('t', toString(intDiv(number, 8) % 20)) AS tenant,
     concat('j', toString(intDiv(number, 8))) AS job,
+    concat('00-', lower(leftPad(hex(intDiv(number, 8)), 32, '0')), '-0000000000000001-01'),
     if(type IN ('qb.job.accepted.v1', 'qb.job.metered.v1'), 'main', ''),
     if(type IN ('qb.job.submitted.v1', 'qb.job.sealed.v2'), '', concat('backend-', toString(intDiv(number, 160) % 5))),
     multiIf(
@@ -55,6 +58,13 @@ FROM (SELECT number, ['production', 'experimental', 'interactive', 'batch'][1 + 
 """
 """Lives of jobs of eight events each, evenly over the days."""
 
+SPANS: Final = """
+INSERT INTO otel_traces (Timestamp, TraceId, SpanId, SpanName, ServiceName, Duration)
+SELECT now64(9), lower(leftPad(hex(number), 32, '0')), '1', 'run', 'executor-aer', 1
+FROM numbers({jobs:UInt64}) WHERE number % 1000 != 0
+"""
+"""A span of an executor in the trace of each job, but for one of a thousand; of now, as older ones are deleted."""
+
 
 def measure_indicators(report: Report, events: int) -> None:
     """Fill the table `events`, then ask for each indicator over all days, for every tenant."""
@@ -69,8 +79,10 @@ def measure_indicators(report: Report, events: int) -> None:
             batch = str(min(BATCH, events - first))
             values = {"began": str(int(BEGAN.timestamp())), "apart": apart, "first": str(first), "batch": batch}
             engine.query(LIVES, "Null", params=values)
+        engine.query(SPANS, "Null", params={"jobs": str(events // 8)})
         report.add("rows inserted", f"{events / (time.perf_counter() - began):,.0f} rows/s")
         _sum(engine, events, report)
+        _keep(engine, report)
         for indicator in INDICATORS.values():
             took, used = [], []
             for _ in range(ROUNDS):
@@ -91,6 +103,15 @@ def _sum(engine: Connection, events: int, report: Report) -> None:
         part = {"after": str(after), "through": str(min(after + MOST, through))}
         engine.query(f"{ADD_CASES} SETTINGS max_insert_threads = 1, async_insert = 0", "Null", params=part)
     report.add("events summed", f"{through / (time.perf_counter() - began):,.0f} events/s")
+
+
+def _keep(engine: Connection, report: Report) -> None:
+    """As telemetry does after a hundred times as long."""
+    for number, indicator in enumerate(KEPT):
+        began = time.perf_counter()
+        keeping = {"keeping": str(number)}
+        engine.query(f"{keep_cases(indicator)} SETTINGS max_insert_threads = 1", "Null", params=keeping)
+        report.add(f"{indicator} kept", f"{(time.perf_counter() - began) * 1000:,.0f} ms")
 
 
 def _query(indicator: Indicator) -> str:

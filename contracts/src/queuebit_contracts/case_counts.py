@@ -13,7 +13,7 @@ from typing import Final
 
 from queuebit_contracts.case_sums import CASE_COLUMNS, SUMMED_THROUGH
 
-__all__ = ["VENDORS", "case_counts", "charge_sums", "moment", "open_counts", "summed"]
+__all__ = ["VENDORS", "bad_counts", "case_counts", "charge_sums", "moment", "open_counts", "summed"]
 
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
@@ -124,6 +124,22 @@ def _from_edges(good: str, total: str, windows: _Windows) -> str:
             WHERE case_hour > {_second(_EPOCH)} AND case_at >= {_text(min(windows.starts))}
                 AND case_at < {_text(windows.until)} AND (case_at >= {last} OR {at_start})
             LIMIT 1 BY seq"""  # noqa: S608 - as above
+
+
+def bad_counts(newest: str, starts: Sequence[datetime], until: datetime) -> str:
+    """As `case_counts`, of cases that are in the sums as good ones and are none: each takes one away from `fine`.
+
+    `newest` is the condition for their rows in `kept_cases`. Numbers of the engine are modulo 2^64, so that the largest
+    takes one away; the sum is never below 0, because each of these cases is one of the sums.
+    """
+    inside = [f"at >= {_text(it)}" for it in starts]
+    fine = summed(_counted("good - total", inside), len(inside))
+    cases = summed(_counted("toUInt64(0)", inside), len(inside))
+    return f"""
+            SELECT {_FIELDS}, {fine}, {cases}
+            FROM kept_cases
+            WHERE {newest} AND at >= {_text(min(starts))} AND at < {_text(until)}
+            GROUP BY {_FIELDS}"""  # noqa: S608 - of names of this package, and of moments
 
 
 def open_counts(threshold_ms: int, starts: Sequence[datetime], until: datetime) -> str:
@@ -242,7 +258,7 @@ def _second(at: datetime) -> str:
 def _counted(cases: str, inside: Sequence[str]) -> str:
     """The cases in each window, by the condition of being inside, which is that of the rows if there is one window."""
     if len(inside) == 1:
-        return cases
+        return f"toUInt64({cases})"
     return f"[{', '.join(f'toUInt64(if({it}, {cases}, 0))' for it in inside)}]"
 
 

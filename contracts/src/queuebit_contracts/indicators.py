@@ -16,8 +16,9 @@ from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
-from queuebit_contracts.case_counts import VENDORS, case_counts, charge_sums, moment, open_counts, summed
+from queuebit_contracts.case_counts import VENDORS, bad_counts, case_counts, charge_sums, moment, open_counts, summed
 from queuebit_contracts.case_sums import BUCKETS_MS
+from queuebit_contracts.kept_cases import KEPT_BAD, KEPT_WHOLE, newest
 
 __all__ = [
     "BUCKETS_MS",
@@ -79,8 +80,12 @@ _SUMS: Final[Mapping[str, tuple[str, str]]] = {
     "vendor-error": ("(<ran> - <vendor_failed>)", "<ran>"),
     "billing-recomputation": ("<right_bills>", "<bills>"),
     "provenance-completeness": (_PROVEN, "<ended>"),
+    **dict.fromkeys(KEPT_BAD, ("<ran>", "<ran>")),
 }
-"""Good and total cases of the indicators that `case_sums` counts, in names of its columns."""
+"""Good and total cases of the indicators that `case_sums` counts, in names of its columns.
+
+Of those in `KEPT_BAD`, all are good here, and `kept_cases` has those that are not.
+"""
 
 _DELAYS_S: Final[Mapping[str, int]] = {"provenance-completeness": 60, "telemetry-completeness": 60}
 """How long after a case something may still be missing, in seconds: the window is of cases that are as old."""
@@ -103,7 +108,7 @@ def counts(indicator: str, since: datetime, until: datetime, threshold_ms: int |
     """A subquery in parentheses: good and total cases of a window, one row for each value of `DIMENSIONS`.
 
     The window is `since <= at < until`, less the `delay` of the indicator. Whole days and hours come from the table
-    `case_sums`, the rest of the window from rows.
+    `case_sums`, the rest of the window from rows. Cases that need many events are those that `kept_cases` has.
 
     Args:
         indicator: id of a ratio or of a duration.
@@ -208,10 +213,11 @@ def _of_view(found: Indicator, starts: Sequence[datetime], until: datetime, thre
     good = "fine" if threshold_ms is None else f"if(value_ms <= {threshold_ms}, cases, 0)"
     value = "" if threshold_ms is None else ", value_ms"
     each = ", ".join(map(moment, starts))
+    source = f"kept_cases WHERE {newest(found.id)}" if found.id in KEPT_WHOLE else found.view
     both = (f"sumForEach(arrayMap(it -> if(at >= it, {what}, 0), [{each}]))" for what in (good, "cases"))
     return f"""(
     SELECT {_COLUMNS}, {" AS goods, ".join(both)} AS totals
-    FROM (SELECT {_COLUMNS}, at, good AS fine, total AS cases{value} FROM {found.view})
+    FROM (SELECT {_COLUMNS}, at, good AS fine, total AS cases{value} FROM {source})
     WHERE at >= {moment(min(starts))} AND at < {moment(until)}
     GROUP BY {_COLUMNS}
 )"""  # noqa: S608 - names and numbers of this module
@@ -224,6 +230,8 @@ def _of_sums(
     parts = [case_counts(good, total, starts, until)]
     if found.id == "queue-wait" and open_jobs:
         parts.append(open_counts(threshold_ms, starts, until))
+    if found.id in KEPT_BAD:
+        parts.append(bad_counts(newest(found.id), starts, until))
     union = "\n            UNION ALL".join(parts)
     goods, totals = (_array(summed(it, len(starts)), len(starts)) for it in ("fine", "cases"))
     return f"""(

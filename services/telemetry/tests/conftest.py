@@ -115,6 +115,7 @@ async def warehouse(shared_warehouse: Warehouse) -> Warehouse:
     for table in (
         "events",
         "case_sums",
+        "kept_cases",
         "otel_traces_trace_id_ts_mv",
         "otel_traces_trace_id_ts",
         "otel_traces",

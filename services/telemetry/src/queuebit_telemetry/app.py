@@ -25,6 +25,7 @@ from queuebit_telemetry.fact_lists import LISTS, listed
 from queuebit_telemetry.handlers import AnswerActivity, AnswerGroups, AnswerLevels, KeepSpans
 from queuebit_telemetry.holding import HoldEvidence
 from queuebit_telemetry.invoice_list import invoices
+from queuebit_telemetry.keeping import KeepCases
 from queuebit_telemetry.routes import Handler, queries, spans
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.sink import Sink
@@ -79,6 +80,7 @@ class Telemetry(Service):
         self.ending.append(keep.hurry)
         self.work.append(HoldEvidence(self._warehouse, clock).run)
         self.work.append(SumCases(self._warehouse, self._reached, clock).run)
+        self.work.append(KeepCases(self._warehouse, self._reached, clock).run)
         self.work.append(CountObjectives(self._warehouse, promised, self.metrics, clock, self._reached).run)
         self.before.append(self._catch_up)
         self.after.append(self._warehouse.close)

@@ -17,7 +17,19 @@ from queuebit_slo import Query
 from queuebit_telemetry.spans import LogLine, Span
 from queuebit_telemetry.state import Head, Position, Summed
 
-__all__ = ["CaseSums", "Cases", "Events", "Evidence", "Facts", "Follow", "Follower", "Log", "Sums", "Traces"]
+__all__ = [
+    "CaseSums",
+    "Cases",
+    "Events",
+    "Evidence",
+    "Facts",
+    "Follow",
+    "Follower",
+    "KeptCases",
+    "Log",
+    "Sums",
+    "Traces",
+]
 
 
 class Follower(Protocol):
@@ -112,6 +124,20 @@ class CaseSums(Protocol):
         Raises:
             OtherGeneration: the sums are not of these events.
             NoTables: there is no such table.
+        """
+        ...
+
+
+class KeptCases(Protocol):
+    """The table `kept_cases` as its writer sees it. Raises `Unavailable` when there is no answer."""
+
+    async def keep_cases(self, indicator: str, keeping: int) -> None:
+        """Ask the view of an indicator and keep its cases in place of those that were kept before.
+
+        `keeping` is a moment, in microseconds since 1970; of two keepings the later one counts.
+
+        Raises:
+            NoTables: there are no such tables.
         """
         ...
 

@@ -34,14 +34,14 @@ WHERE database = currentDatabase() AND name = 'events'
 """
 """Parts that are detached were damaged: the warehouse set them aside, and their rows are missing."""
 
-_DROP_SUMS: Final = "DROP TABLE IF EXISTS case_sums SYNC"
+_DROP_SUMS: Final = ("DROP TABLE IF EXISTS case_sums SYNC", "DROP TABLE IF EXISTS kept_cases SYNC")
 
-DROP: Final = (_DROP_SUMS, "DROP TABLE IF EXISTS events SYNC")
+DROP: Final = (*_DROP_SUMS, "DROP TABLE IF EXISTS events SYNC")
 """Forgets the events and what is summed of them, and keeps the table that was set aside."""
 
 SET_ASIDE: Final = (
     "DROP TABLE IF EXISTS events_set_aside SYNC",
-    _DROP_SUMS,
+    *_DROP_SUMS,
     "RENAME TABLE events TO events_set_aside",
 )
 

@@ -1,0 +1,72 @@
+"""Keeps the cases of indicators that need many events: asks their views again and again, when the log has grown.
+
+A view over ten million events takes seconds, and what is kept of it is read in milliseconds. Each view is
+asked as a whole, so late and repeated events count as in the view; no state is carried from one time to the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from queuebit_contracts.kept_cases import KEPT
+from queuebit_kernel import Clock, Unavailable
+from queuebit_telemetry.errors import NoTables, OtherGeneration
+from queuebit_telemetry.ports import KeptCases
+
+__all__ = ["EVERY_S", "PAUSE_FACTOR", "RESTS", "KeepCases"]
+
+_log = logging.getLogger(__name__)
+
+EVERY_S: Final = 30.0
+PAUSE_FACTOR: Final = 100
+"""The pause after a view was asked, in times of its duration: the engine has a hundredth of its time for each."""
+RESTS: Final = 4
+"""How often a view is asked after the last new event: a span may arrive after the end of its job."""
+
+
+class KeepCases:
+    """Asks the views one after another, each when its pause is over."""
+
+    def __init__(self, cases: KeptCases, position: Callable[[], int], clock: Clock) -> None:
+        """`position` is the last sequence that the warehouse has of the log: while that rests, nothing is asked."""
+        self._cases = cases
+        self._position = position
+        self._clock = clock
+        self._due = dict.fromkeys(KEPT, float("-inf"))
+        self._asked = dict.fromkeys(KEPT, (-1, 0))
+
+    async def run(self) -> None:
+        """Keep what is due until cancelled."""
+        while True:
+            try:
+                await self()
+            except (NoTables, OtherGeneration, Unavailable) as error:
+                _log.info("cases are not kept yet, and will be tried again: %s", error)
+            await asyncio.sleep(EVERY_S)
+
+    async def __call__(self) -> None:
+        """Ask each view that is due and may have something new.
+
+        Raises:
+            Unavailable: the warehouse does not answer.
+            NoTables: it has no tables.
+            OtherGeneration: it was rebuilt meanwhile.
+        """
+        for indicator in KEPT:
+            if self._clock.monotonic() >= self._due[indicator] and self._has_news(indicator):
+                await self._keep(indicator)
+
+    def _has_news(self, indicator: str) -> bool:
+        seen, rests = self._asked[indicator]
+        return self._position() != seen or rests < RESTS
+
+    async def _keep(self, indicator: str) -> None:
+        position, began = self._position(), self._clock.monotonic()
+        await self._cases.keep_cases(indicator, int(self._clock.now().timestamp() * 1_000_000))
+        seen, rests = self._asked[indicator]
+        self._asked[indicator] = position, rests + 1 if position == seen else 0
+        ended = self._clock.monotonic()
+        self._due[indicator] = ended + PAUSE_FACTOR * (ended - began)
