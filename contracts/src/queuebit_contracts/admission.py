@@ -7,6 +7,7 @@ from typing import Final, Literal, get_args
 from pydantic import Field, StrictInt
 
 from queuebit_contracts.fallback import Fallback
+from queuebit_contracts.limits import JobLimits
 from queuebit_contracts.wire import Amount, DecimalText, Digest, Moment, Name, Payload, Reason, Wire
 
 __all__ = [
@@ -92,6 +93,9 @@ class Submission(Wire):
     one that the broker does not know is rejected."""
     rerun_of: Name | None = None
     """The job of the same tenant whose work this one repeats, for example because its result is suspect."""
+    limits: JobLimits | None = None
+    """What a backend must offer to run it, besides `backend` and `max_cost`. Its acceptance repeats them; a broker that
+    does not know them accepts without, so that its author sees it."""
     proof: Signature
 
 
@@ -218,6 +222,9 @@ class Acceptance(Wire):
     objective: Name | None = None
     """What the job, or else its project, prefers of its candidates; absent: the lowest cost. A reader that does not
     know it takes the lowest cost, too."""
+    limits: JobLimits | None = None
+    """What was demanded of its backends, with the limits of its project and its tenant. Each candidate had all of it
+    when the job was accepted; a later calibration or the time may take candidates away."""
 
     @property
     def everywhere(self) -> tuple[Candidate, ...]:

@@ -56,6 +56,8 @@ class Registration(Wire):
     """Jobs that run at the same time."""
     control_group: Name | None = None
     """Backends with the same one share control electronics; absent: not known."""
+    region: Name | None = None
+    """Where it stands, such as `eu-central-1`; absent: not known, so that it takes no jobs with allowed regions."""
     answers_alive: bool | None = None
     """Its executor answers requests to `qb.alive.<backend>`, with any body. Only then does silence mean that it is
     gone, and are jobs that wait there placed elsewhere."""

@@ -65,6 +65,10 @@ class StackSettings(_Entry):
     control_groups: dict[Name, Name] | None = None
     """By backend: the name of the control electronics that it shares with others, also of other stacks. Then the
     indicator `noisy-neighbour` asks whether their tenants disturb each other."""
+    region: Name | None = None
+    """Where the backends of the stack stand, for jobs and tenants with allowed regions; absent: not known."""
+    regions: dict[Name, Name] | None = None
+    """By backend: where it stands, if that is not `region`."""
     environment: dict[str, str] = {}
     """Variables for the processes that run the plugin's code, such as a vendor's address and the file of its token.
     A value is no place for a secret: name the file that holds it."""

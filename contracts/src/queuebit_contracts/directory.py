@@ -143,11 +143,14 @@ class Directory:
 
 
 _LIMITS = {"share", "max_shots", "max_active_jobs"}
+_TABLES = {"budget", "grant", "regions"}
+"""What a definition leaves out where it is empty."""
 
 
 def _limits(data: TenantDefinition) -> dict[str, object]:
     return {
         **data.model_dump(include=_LIMITS),
+        "regions": data.regions or (),
         "budget": {name: _budget(it) for name, it in (data.budgets or {}).items()},
         "grant": {name: Grant.model_construct(**it.model_dump()) for name, it in (data.grants or {}).items()},
     }
@@ -181,13 +184,16 @@ def _project(data: ProjectDefinition) -> Project:
         "fallback_after_s": after_s,
         "reruns": data.reruns or False,
         "objective": data.objective or "cost",
+        "vendors": data.vendors or (),
+        "regions": data.regions or (),
     }
     return Project.model_construct(**said | given)
 
 
 def _definition(tenant: str, name: str, work: Project, by: str) -> ProjectDefinition:
-    """A project as a fact says it: without the defaults of its fallback, of its consent and of its objective."""
-    plain = {"fallback": (), "fallback_after_s": FALLBACK_AFTER_S, "reruns": False, "objective": "cost"}
+    """A project as a fact says it: without the defaults of its fallback, consent, objective and limits."""
+    lists = {"fallback": (), "vendors": (), "regions": ()}
+    plain = {**lists, "fallback_after_s": FALLBACK_AFTER_S, "reruns": False, "objective": "cost"}
     said = {field: value for field, value in work.model_dump().items() if value != plain.get(field, ...)}
     return ProjectDefinition(tenant=tenant, project=name, by=by, **said)
 
@@ -238,11 +244,13 @@ def _ended(name: str, old: Tenant, new: Tenant, by: str) -> Iterator[TenantEvent
 
 
 def _begun(name: str, old: Tenant | None, new: Tenant, by: str) -> Iterator[TenantEvent]:
-    limits = new.model_dump(include={*_LIMITS, "budget", "grant"})
-    if old is None or old.model_dump(include={*_LIMITS, "budget", "grant"}) != limits:
+    limits = new.model_dump(include={*_LIMITS, *_TABLES})
+    if old is None or old.model_dump(include={*_LIMITS, *_TABLES}) != limits:
         budgets = {it: _terms(budget) for it, budget in limits.pop("budget").items()}
         grants = {it: GrantTerms(**terms) for it, terms in limits.pop("grant").items()}
-        definition = TenantDefinition(tenant=name, by=by, budgets=budgets or None, grants=grants or None, **limits)
+        said = {"budgets": budgets, "grants": grants, "regions": limits.pop("regions")}
+        given = {field: value for field, value in said.items() if value}
+        definition = TenantDefinition(tenant=name, by=by, **given, **limits)
         yield TenantDefined(source=_SOURCE, data=definition)
     for user, it in new.user.items():
         if old is None or old.user.get(user) != it:

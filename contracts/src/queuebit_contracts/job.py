@@ -43,6 +43,7 @@ from queuebit_contracts.execution import (
 )
 from queuebit_contracts.fallback import Fallback
 from queuebit_contracts.lifecycle import TERMINAL
+from queuebit_contracts.limits import JobLimits
 from queuebit_contracts.usage import Measure, Usage
 from queuebit_contracts.wire import Event
 
@@ -73,6 +74,7 @@ __all__ = [
     "JobCorrected",
     "JobDispatched",
     "JobFailed",
+    "JobLimits",
     "JobMetered",
     "JobObjective",
     "JobPlaced",

@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from queuebit_contracts.config import Application
-from queuebit_contracts.job import GateShots, Profile
+from queuebit_contracts.job import GateShots, JobLimits, Profile
 from queuebit_contracts.usage import Measure
 from queuebit_contracts.vendor_bill import VendorBill
-from queuebit_contracts.wire import Digest, Moment, Name, Payload, Reason, Sentence, Wire
+from queuebit_contracts.wire import Amount, Digest, Moment, Name, Payload, Reason, Sentence, Wire
 
 __all__ = [
     "Answer",
@@ -94,6 +94,10 @@ class Question(Wire):
     limit: int = Field(default=50, ge=1, le=10_000)
     circuit: Payload | None = None
     shots: int | None = None
+    limits: JobLimits | None = None
+    """Of a plan: as a submission would have them."""
+    max_cost: Amount | None = None
+    """Of a plan: the most that the job may cost."""
     revision: int | None = Field(default=None, ge=1)
     """Of a receipt: the correction of the bill that it includes; absent for the first receipt of a job."""
     by: tuple[Literal["hour", "day", "project", "user", "backend", "tag"], ...] = Field(default=("day",), max_length=2)
@@ -130,6 +134,8 @@ class Answer(Wire):
 
     rows: tuple[dict[str, JsonValue], ...] = ()
     error: Reason | None = None
+    advice: Reason | None = None
+    """Of a plan with limits that no backend has: the limit that takes the last one away, and the nearest plan."""
     sequence: int | None = None
     """The sequence of the log up to which the rows are complete, where the answer comes from a view that says so."""
 

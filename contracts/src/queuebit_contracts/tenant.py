@@ -70,6 +70,8 @@ class TenantDefinition(Wire):
     """By what counts against it: `tenant`, or `<kind>:<name>` of a `project`, `user`, `tag`, `class` or `vendor`."""
     grants: dict[str, GrantTerms] | None = None
     """Prepaid credit, by name; each is put on its account as a fact of its own, `qb.account.granted.v1`."""
+    regions: tuple[Name, ...] | None = None
+    """Where its data may be: no job runs in another region; absent: everywhere."""
     by: Author
 
 
@@ -99,6 +101,14 @@ class ProjectDefinition(Wire):
     """Whether the platform may run old jobs of it again, at its own cost; absent: it may not."""
     objective: Annotated[str, open_text("cost", "time", "fidelity", "balanced")] | None = None
     """What a job that names no objective prefers of the backends that it may run on; absent: the lowest cost."""
+    min_fidelity: DecimalText | None = None
+    """The least estimated success probability of a job that names none."""
+    deadline_s: int | None = Field(default=None, ge=1)
+    """How long after its submission the result of a job must be there that names no deadline, in seconds."""
+    vendors: tuple[Name, ...] | None = None
+    """Vendors at which its jobs may run; absent: all."""
+    regions: tuple[Name, ...] | None = None
+    """Regions in which its jobs may run; absent: all."""
     by: Author
 
 

@@ -22,6 +22,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from queuebit_contracts.admission import JobObjective
 from queuebit_contracts.issuers import Issuer
+from queuebit_contracts.limits import MOST_NAMES
 from queuebit_contracts.topology import COMPILED, DECISIONS, PLATFORM
 from queuebit_contracts.wire import NAME, DecimalText, Moment, Name
 from queuebit_kernel import Fault
@@ -111,6 +112,12 @@ def _share(text: str) -> str:
     return text
 
 
+def _probability(text: str) -> str:
+    if not 0 < Decimal(text) <= 1:
+        raise ValueError('a fidelity is above 0 and at most 1, such as "0.9"')
+    return text
+
+
 class Budget(_Entry):
     """A limit on the total cost of jobs, in addition to their accounts; it counts all holds while it exists."""
 
@@ -157,6 +164,14 @@ class Project(_Entry):
     whether results stay. Its operators can then read these circuits and results as those of their own jobs."""
     objective: JobObjective = "cost"
     """What a job that names no objective prefers of the backends that it may run on."""
+    min_fidelity: Annotated[DecimalText, AfterValidator(_probability)] | None = None
+    """The least estimated success probability of a job that names none, such as `"0.9"`."""
+    deadline_s: int | None = Field(default=None, ge=1, le=31_622_400)
+    """How long after its submission the result of a job must be there that names no deadline."""
+    vendors: tuple[Name, ...] = Field(default=(), max_length=MOST_NAMES)
+    """Vendors at which its jobs may run, as in budgets: `amazon-braket`; empty means all. A job may name fewer."""
+    regions: tuple[Name, ...] = Field(default=(), max_length=MOST_NAMES)
+    """Regions in which its jobs may run; empty means all. A job may name fewer."""
 
     @model_validator(mode="after")
     def _fallback_is_allowed(self) -> Project:
@@ -183,6 +198,8 @@ class Tenant(_Entry):
     max_shots: int = Field(default=100_000, ge=1, le=100_000_000)
     max_active_jobs: int = Field(default=10_000, ge=1, le=1_000_000_000)
     """Jobs accepted and not yet ended."""
+    regions: tuple[Name, ...] = Field(default=(), max_length=MOST_NAMES)
+    """Where its data may be: no job runs in another region, on a fallback neither. Empty means everywhere."""
     project: dict[Name, Project] = Field(default_factory=dict)
     user: dict[Name, User] = Field(default_factory=dict)
     budget: dict[BudgetName, Budget] = Field(default_factory=dict)
@@ -323,6 +340,7 @@ _SPELLING = {
     "expires": 'is not a moment: write it like "2027-01-01T00:00:00Z"',
     "window": 'is not a window: write "lifetime", "month", or days such as "30d", at most "366d"',
     "warn_at": 'is not a share: write it like "0.8"',
+    "min_fidelity": 'is not a fidelity: write it like "0.9"',
     "keys": "is not the public half of a token: `qb tenant token new` makes one",
 }
 _ADVICE = {

@@ -5,17 +5,20 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
 import pytest
 
 from queuebit import Sweep
-from queuebit.errors import StillRunning
-from queuebit.records import Result, Status
+from queuebit.errors import Reason, StillRunning
+from queuebit.records import Result, Status, Table
 from queuebit_cli import connecting
 from queuebit_cli.commands import submit
+from queuebit_cli.grammar import deadline
 from queuebit_cli.main import main
+from queuebit_kernel import Money
 
 
 class OneJob:
@@ -48,6 +51,8 @@ class Platform:
         self.asked: list[tuple[object, dict[str, object]]] = []
         self.planned: list[object] = []
         self.estimates: list[dict[str, object]] = []
+        self.demanded: dict[str, object] = {}
+        self.advice: Reason | None = None
         self.newest: list[dict[str, object]] = []
 
     async def __aenter__(self) -> Platform:
@@ -62,9 +67,12 @@ class Platform:
         self.asked.append((circuit, words))
         return OneJob(self.state)
 
-    async def plan(self, circuit: object, **_: object) -> list[dict[str, object]]:
+    async def plan(self, circuit: object, **words: object) -> Table:
         self.planned.append(circuit)
-        return self.estimates
+        self.demanded = words
+        table = Table(self.estimates)
+        table.advice = self.advice
+        return table
 
     async def jobs(self, **_: object) -> list[dict[str, object]]:
         return self.newest
@@ -177,6 +185,41 @@ def test_a_plan_of_one_backend(
     said = capsys.readouterr()
     assert output in said.out + said.err
     assert {it for it in ("aer", "cirq") if f"{it} " in said.out} <= {backend}
+
+
+LIMITS = [
+    *("--backend", "aer", "--backend", "cirq", "--min-fidelity", "0.9", "--deadline", "2h"),
+    *("--vendor", "ibm", "--vendor", "iqm", "--region", "eu-de"),
+]
+DEMANDED = {
+    "backend": ["aer", "cirq"],
+    "min_fidelity": "0.9",
+    "deadline": timedelta(hours=2),
+    "vendors": ["ibm", "iqm"],
+    "regions": ["eu-de"],
+}
+
+
+def test_limits_are_asked_of_a_job_and_of_its_plan(
+    bell: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform = Platform("submitted")
+    assert run(platform, [str(bell), *LIMITS], monkeypatch) == 0
+    ((_, words),) = platform.asked
+    assert {name: words[name] for name in DEMANDED} == DEMANDED
+    platform.estimates = [{"backend": "aer", "fits": False, "reason": "is of qiskit, and allowed is ibm or iqm"}]
+    platform.advice = Reason("impossible_limits", "no backend has everything that is demanded")
+    monkeypatch.setattr(connecting, "client_of", lambda _: platform)
+    assert main(["plan", str(bell), *LIMITS, "--max-cost", "1.50"]) == 0
+    assert platform.demanded | DEMANDED | {"max_cost": Money.of("1.50")} == platform.demanded
+    assert "no backend has everything that is demanded" in capsys.readouterr().out
+
+
+def test_a_deadline_is_a_duration_or_a_time(bell: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert deadline("2026-11-01T12:00:00Z") == datetime(2026, 11, 1, 12, tzinfo=UTC)
+    with pytest.raises(SystemExit):
+        main(["submit", str(bell), "--deadline", "soon"])
+    assert "'soon' is not a time" in capsys.readouterr().err
 
 
 def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -224,6 +224,10 @@ def test_projects_are_added_and_shown(home: Home, capsys: pytest.CaptureFixture[
         "fallback_after_s": 300,
         "reruns": False,
         "objective": "cost",
+        "min_fidelity": None,
+        "deadline_s": None,
+        "vendors": [],
+        "regions": [],
     }
     assert main(["tenant", "list"]) == 0
     assert "playground, thesis" in capsys.readouterr().out
@@ -372,6 +376,24 @@ def test_a_project_gets_a_fallback_and_loses_it(home: Home, capsys: pytest.Captu
     assert read_tenants(home).tenant["demo"].project["playground"].fallback == ()
     assert main([*limit, "--backends", "aer", "--fallback", "cirq"]) == 2
     assert "add it to both, or to none" in capsys.readouterr().err
+
+
+def test_hard_limits_are_set_and_removed(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    limit = ["tenant", "limit", "demo", "playground"]
+    assert (
+        main([*limit, "--min-fidelity", "0.9", "--deadline-s", "60", "--vendors", "ibm,iqm", "--regions", "eu-de"]) == 0
+    )
+    assert main(["tenant", "limit", "demo", "--regions", "eu-de"]) == 0
+    document = read_tenants(home).tenant["demo"]
+    project = document.project["playground"]
+    assert (project.min_fidelity, project.deadline_s) == ("0.9", 60)
+    assert (project.vendors, project.regions, document.regions) == (("ibm", "iqm"), ("eu-de",), ("eu-de",))
+    assert main([*limit, "--min-fidelity", "none", "--deadline-s", "none", "--vendors", "all"]) == 0
+    project = read_tenants(home).tenant["demo"].project["playground"]
+    assert (project.min_fidelity, project.deadline_s, project.vendors) == (None, None, ())
+    capsys.readouterr()
+    assert main([*limit, "--min-fidelity", "1.5"]) == 2
+    assert "a fidelity is above 0 and at most 1" in capsys.readouterr().err
 
 
 def test_every_limit_of_the_tenants_file_has_a_flag() -> None:

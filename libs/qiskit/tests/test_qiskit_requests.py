@@ -150,7 +150,7 @@ def test_unknown_options_are_never_ignored() -> None:
     assert options_of(SamplerOptions, {"default_shots": 7}).default_shots == 7
     given = EstimatorOptions(seed=1)
     assert options_of(EstimatorOptions, given) is given
-    with pytest.raises(TypeError, match="EstimatorOptions has no resilience: the options are max_cost, compile, "):
+    with pytest.raises(TypeError, match="EstimatorOptions has no resilience: the options are max_cost, min_fidelity, "):
         options_of(EstimatorOptions, {"resilience": {"pec_mitigation": True}})
     with pytest.raises(AttributeError):
         given.resilience = 2  # type: ignore[attr-defined]  # as a script would

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp
 from queuebit.transport import Message
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.intake import ERR_MALFORMED, ERR_TOO_FAST
-from queuebit_contracts.job import JobSubmitted, Signature
+from queuebit_contracts.job import JobLimits, JobSubmitted, Signature
 from queuebit_contracts.program import PROGRAM, QIR_BITCODE, QIR_TEXT, read_program
 from queuebit_contracts.subjects import stored, subject_of
 from queuebit_contracts.tenants import Project, Tenant
@@ -123,6 +124,45 @@ async def test_with_a_delegated_key_one_post_submits(app: ASGIApp, bus: LogBus) 
     content = asked.model_dump(mode="json", exclude_none=True, exclude={"proof"})
     assert verify(asked.proof.key, content, asked.proof.signature)
     assert (answer.status, asked.proof.delegation) == (202, "d1")
+
+
+LIMITS = JobLimits(
+    min_esp_ppm=900_000,
+    deadline=datetime(2026, 11, 1, 12, tzinfo=UTC),
+    backends=("aer", "cirq"),
+    vendors=("ibm",),
+    regions=("eu-de", "us-east"),
+)
+
+
+@pytest.mark.parametrize("caller", [replace(ANN, signer=signer, project="main")])
+async def test_hard_limits_are_fields_of_a_body_and_of_a_query(app: ASGIApp, bus: LogBus) -> None:
+    fields = {
+        "min_fidelity": 0.9,
+        "deadline": "2026-11-01T21:00:00+09:00",
+        "backends": ["aer", "CIRQ"],
+        "vendors": ["ibm"],
+        "regions": ["eu-de", "us-east"],
+    }
+    body = json.dumps({"circuit": BELL, **fields}).encode()
+    assert (await send(app, "POST", "/v1/jobs", headers=PLAIN, body=body)).status == 202
+    query = "min_fidelity=0.9&deadline=2026-11-01T12:00:00Z&backend=aer&backend=cirq&vendor=ibm"
+    source = [("content-type", "text/x-openqasm")]
+    path = f"/v1/jobs?{query}&region=eu-de&region=us-east"
+    assert (await send(app, "POST", path, headers=source, body=BELL.encode())).status == 202
+    one = await send(app, "POST", "/v1/jobs?backend=aer", headers=source, body=BELL.encode())
+    assert one.status == 202
+    asked = [it.data for it in map(decode, bus.relayed) if isinstance(it, JobSubmitted)]
+    assert [(it.backend, it.limits) for it in asked] == [(None, LIMITS), (None, LIMITS), ("aer", None)]
+    for wrong in (
+        {"min_fidelity": 0},
+        {"min_fidelity": 2},
+        {"deadline": "2026-11-01T12:00:00"},
+        {"vendors": ["x"] * 17},
+    ):
+        body = json.dumps({"circuit": BELL, **wrong}).encode()
+        answer = await send(app, "POST", "/v1/jobs", headers=PLAIN, body=body)
+        assert (answer.status, answer.json()["code"]) == (422, "invalid_body"), wrong
 
 
 @pytest.mark.parametrize(("projects", "status"), [(["main"], 202), (["main", "teaching"], 422), ([], 422)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import cirq
@@ -43,6 +44,10 @@ class QueuebitSampler(JobSeries, cirq.Sampler):
         project: str | None = None,
         purpose: str = "interactive",
         max_cost: Any = None,
+        min_fidelity: float | None = None,
+        deadline: datetime | timedelta | None = None,
+        vendors: Sequence[str] = (),
+        regions: Sequence[str] = (),
         seed: int | None = None,
         tags: Sequence[str] = (),
         key: str | None = None,
@@ -56,6 +61,10 @@ class QueuebitSampler(JobSeries, cirq.Sampler):
             project: the project that pays; default: the credential's project.
             purpose: required text about the use.
             max_cost: refuse each job that could cost more, as for `Client.submit`.
+            min_fidelity: as for `Client.submit`.
+            deadline: as for `Client.submit`; a duration begins with each call.
+            vendors: as for `Client.submit`.
+            regions: as for `Client.submit`.
             seed: seed of simulations; default: derived from the job's id.
             tags: names for the bill.
             key: the calls of this sampler get the keys `<key>/1`, `<key>/2` and so on: a script that runs again gets
@@ -70,6 +79,10 @@ class QueuebitSampler(JobSeries, cirq.Sampler):
             project=project,
             purpose=purpose,
             max_cost=max_cost,
+            min_fidelity=min_fidelity,
+            deadline=deadline,
+            vendors=vendors,
+            regions=regions,
             seed=seed,
             tags=tags,
         )

@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-__all__ = ["STANDARD_INPUT", "circuit_of", "is_batch", "processing_in", "program_in"]
+__all__ = ["STANDARD_INPUT", "circuit_of", "is_batch", "limits_in", "processing_in", "program_in"]
 
 STANDARD_INPUT = "-"
 
@@ -54,3 +54,10 @@ def processing_in(args: Namespace) -> dict[str, Any]:
     names = ("optimization_level", "dynamical_decoupling", "twirling")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     return {"compilation": given, "post": args.post}
+
+
+def limits_in(args: Namespace) -> dict[str, Any]:
+    """What a backend must offer, as arguments of `Client.submit` and `Client.plan`."""
+    names = ("min_fidelity", "deadline")
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    return {**given, "vendors": args.vendor, "regions": args.region}

@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from math import inf
 from typing import NoReturn
@@ -20,9 +20,11 @@ __all__ = [
     "Group",
     "Help",
     "Parser",
+    "deadline",
     "lifetime",
     "moment",
     "names",
+    "none_or",
     "number",
     "overlap",
     "seconds",
@@ -163,6 +165,19 @@ def lifetime(text: str) -> int:
 def overlap(text: str) -> int:
     """A time as `lifetime` reads it, or none: 0."""
     return 0 if text == "0" else lifetime(text)
+
+
+def none_or(read: Callable[[str], int]) -> Callable[[str], int | str]:
+    """What `read` takes, or the word `none`."""
+    return lambda text: text if text == "none" else read(text)
+
+
+def deadline(text: str) -> datetime | timedelta:
+    """A time as `moment` reads it, or a duration as `lifetime` does, from now on."""
+    try:
+        return timedelta(seconds=lifetime(text))
+    except ArgumentTypeError:
+        return moment(text)
 
 
 def moment(text: str) -> datetime:

@@ -10,6 +10,7 @@ from queuebit_cli.grammar import (
     Group,
     Help,
     Parser,
+    deadline,
     lifetime,
     moment,
     names,
@@ -47,7 +48,7 @@ exit codes:  0 done, 1 a job failed or a check did not hold, 2 bad usage,
              130 interrupted
 """
 
-_ANYWHERE = "where to run; default: the cheapest ideal simulator that fits (or of the project's default kind)"
+_ANYWHERE = "where to run; repeated: on one of these; default: the cheapest simulator, or of the project's default kind"
 _FILE = "OpenQASM, QIR (.ll, .bc), Q# (.qs), or a batch (.json); `-` is standard input"
 _JOB = "its id, a prefix of its id, or `latest`"
 
@@ -99,7 +100,8 @@ def _submit(words: Group) -> None:
     _program(submit)
     submit.add_argument("--project", metavar="P", help="the project that pays (the credential's project)")
     submit.add_argument("--shots", type=whole, default=1000, metavar="N", help="how often to run it (1000)")
-    submit.add_argument("--backend", metavar="B", help=_ANYWHERE)
+    submit.add_argument("--backend", action="append", metavar="B", help=_ANYWHERE)
+    _limits(submit)
     submit.add_argument(
         "--no-fallback",
         dest="fallback",
@@ -148,12 +150,38 @@ def _program(command: ArgumentParser) -> None:
     )
 
 
+def _limits(command: ArgumentParser) -> None:
+    """What a backend must offer to run a job at all."""
+    command.add_argument(
+        "--min-fidelity", metavar="0.9", help="the least estimated success probability (its project's)"
+    )
+    command.add_argument(
+        "--deadline",
+        type=deadline,
+        metavar="TIME",
+        help="when the result must be there: 2h, or a time (its project's)",
+    )
+    command.add_argument(
+        "--vendor", action="append", default=[], metavar="V", help="only at this vendor, such as ibm; may be repeated"
+    )
+    command.add_argument(
+        "--region", action="append", default=[], metavar="R", help="only in this region; may be repeated"
+    )
+
+
 def _jobs(words: Group) -> None:
     plan = words.command("plan", "jobs:plan", "cost and expected quality of a job, before it runs", client=True)
     plan.add_argument("file", metavar="FILE", help=_FILE)
     _program(plan)
     plan.add_argument("--shots", type=whole, default=1000, metavar="N", help="how often it would run (1000)")
-    plan.add_argument("--backend", metavar="B", help="only this backend (all that the project may use)")
+    plan.add_argument(
+        "--backend",
+        action="append",
+        metavar="B",
+        help="only this one; may be repeated (all that the project may use)",
+    )
+    _limits(plan)
+    plan.add_argument("--max-cost", metavar="1.50", help="the most that it may cost")
     plan.add_argument("--project", metavar="P", help="the project that would pay (the credential's project)")
 
     jobs = words.command("jobs", "jobs:jobs", "the newest jobs", client=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, BooleanOptionalAction
 
-from queuebit_cli.grammar import LINES, Group, moment, names, number, seconds, whole
+from queuebit_cli.grammar import LINES, Group, moment, names, none_or, number, seconds, whole
 
 __all__ = ["document_commands", "operating_commands", "price_commands", "stack_commands", "tenant_commands"]
 
@@ -128,6 +128,14 @@ def _limit(tenant: Group) -> None:
     limit.add_argument(
         "--objective", metavar="O", help="of the project: what its jobs prefer: cost, time, fidelity or balanced (cost)"
     )
+    limit.add_argument(
+        "--min-fidelity", metavar="0.9", help="of the project: the least of jobs that name none; `none` for no limit"
+    )
+    limit.add_argument(
+        "--deadline-s", type=none_or(number(1)), metavar="S", help="of the project: of jobs that name none; or `none`"
+    )
+    limit.add_argument("--vendors", metavar="A,B", help="of the project: where its jobs may run; or `all`")
+    limit.add_argument("--regions", metavar="A,B", help="of the tenant, for its data; or of a project; or `all`")
 
 
 def _people(tenant: Group) -> None:

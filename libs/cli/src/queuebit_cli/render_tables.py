@@ -71,9 +71,11 @@ def hybrid_rows(rows: Sequence[Row]) -> list[Row]:
 def backend_rows(rows: Sequence[Row]) -> list[Row]:
     """Backends: size, quality and price; and since when those are out that are out of service."""
     out = any(row.get("interrupted_since") for row in rows)
+    located = any(row.get("region") for row in rows)
     return [
         {
             **_same(row, "backend", "kind", "qubits"),
+            **({"region": row.get("region")} if located else {}),
             "2q error": _error(row.get("median_two_qubit_error_ppm")),
             "readout": _error(row.get("median_readout_error_ppm")),
             "calibrated": _age(row.get("calibration_age_s")),

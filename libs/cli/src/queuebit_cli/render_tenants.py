@@ -32,6 +32,10 @@ def project_rows(projects: Mapping[str, Project], accounts: Accounts | None) -> 
                 **({"fallback": f"{', '.join(it.fallback)} after {it.fallback_after_s} s"} if it.fallback else {}),
                 **({"reruns": "allowed"} if it.reruns else {}),
                 **({"objective": it.objective} if it.objective != "cost" else {}),
+                **({"least fidelity": it.min_fidelity} if it.min_fidelity else {}),
+                **({"deadline": f"{it.deadline_s} s"} if it.deadline_s else {}),
+                **({"vendors": ", ".join(it.vendors)} if it.vendors else {}),
+                **({"regions": ", ".join(it.regions)} if it.regions else {}),
             }
         )
     return rows

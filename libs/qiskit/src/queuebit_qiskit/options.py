@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 from queuebit import Money
@@ -52,6 +53,10 @@ class Options:
 
     max_cost: Money | float | str | None = None
     """Refuse a job that could cost more: `Money`, a number or text in USD, or "1.50 EUR"."""
+    min_fidelity: float | None = None
+    """Refuse a job whose estimated success probability on the backend is less, also if that falls while it waits."""
+    deadline: datetime | timedelta | None = None
+    """When the result must be there, with a zone, or a duration from now: a job that cannot begin in time expires."""
     compile: Literal["auto", "none"] = "auto"
     """`none` runs circuits that are compiled for the backend gate by gate, on exactly their qubits."""
     seed: int | None = None

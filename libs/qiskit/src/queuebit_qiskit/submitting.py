@@ -54,6 +54,8 @@ class Request:
             "shots": self.shots,
             "label": self.label,
             "max_cost": options.max_cost,
+            "min_fidelity": options.min_fidelity,
+            "deadline": options.deadline,
             "seed": options.seed,
             "project": options.project,
             "purpose": options.purpose,

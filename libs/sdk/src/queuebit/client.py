@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # event classes are imported where they are used: a query the
     from queuebit.group import AsyncGroup
     from queuebit.hybrid_jobs import AsyncHybridJob
     from queuebit.job import AsyncJob
+    from queuebit.limits import Deadline, Probability
     from queuebit.log_client import LogClient
     from queuebit.mapping import Mapped, Progress
     from queuebit.payloads import Payloads
@@ -92,11 +93,15 @@ class AsyncClient:
         circuit: object,
         *,
         shots: int = 1000,
-        backend: str | None = None,
+        backend: str | Sequence[str] | None = None,
         project: str | None = None,
         purpose: str = "interactive",
         key: str | None = None,
         max_cost: Amount | None = None,
+        min_fidelity: Probability | None = None,
+        deadline: Deadline | None = None,
+        vendors: Sequence[str] = (),
+        regions: Sequence[str] = (),
         seed: int | None = None,
         tags: Sequence[str] = (),
         workload_class: str | None = None,
@@ -116,12 +121,18 @@ class AsyncClient:
             circuit: a `Path` to a file of OpenQASM 2 or 3, QIR or Q#, the source itself, or a circuit of Qiskit or
                 Cirq, which the library's own exporter writes as OpenQASM. Several in one job: a `Batch` or a `Sweep`.
             shots: how often to run it; in a program, each item and each basis of its observables.
-            backend: where to run it; default: where its session runs, or else the cheapest that fits, of the project's
-                default kind (ideal simulators).
+            backend: where to run it, or a list: on one of these; default: where its session runs, or else the cheapest
+                that fits, of the project's default kind (ideal simulators).
             project: the project that pays; default: the credential's project.
             purpose: required text about the use; jobs without one are refused.
             key: idempotency key: the same key and content always means the same job.
             max_cost: refuse the job if it could cost more: `Money`, a number or a text in USD, or "1.50 EUR".
+            min_fidelity: run it only where its estimated success probability is at least this, such as 0.9; also if a
+                calibration changes while it waits (default: as its project says).
+            deadline: when the result must be there, as a time with a zone or as a duration from now; a job that can no
+                longer begin in time ends as `expired` and costs nothing (default: as its project says).
+            vendors: run it only at these vendors, named as in budgets: "amazon-braket".
+            regions: run it only in these regions.
             seed: seed of the simulation; default: derived from the job's id.
             tags: names for the bill, at most 8; the job also counts against the budget of each tag that has one.
             workload_class: what kind of work it is, such as "batch"; the job counts against the budget of that class.
@@ -144,9 +155,11 @@ class AsyncClient:
             Conflict: the key names a job with other content.
             Unreachable: the platform did not confirm; submit again with the same key.
         """
+        from queuebit.limits import limits_of, one_or_several
         from queuebit.programs import processing_of
         from queuebit.sending import Sender
 
+        backend, several = one_or_several(backend)
         return await Sender(self.credential, self._log_client(), self._watch, self._payloads()).submit(
             circuit,
             (parameters, observables, outputs, processing_of(compilation, post)),
@@ -163,6 +176,7 @@ class AsyncClient:
             session=session or os.environ.get(_IN_SESSION),
             fallback=fallback,
             objective=objective,
+            limits=limits_of(several, vendors=vendors, regions=regions, min_fidelity=min_fidelity, deadline=deadline),
         )
 
     async def map(
@@ -411,8 +425,17 @@ class AsyncClient:
         project: str | None = None,
         compilation: Mapping[str, Any] | None = None,
         post: Sequence[str] = (),
+        backend: str | Sequence[str] | None = None,
+        max_cost: Amount | None = None,
+        min_fidelity: Probability | None = None,
+        deadline: Deadline | None = None,
+        vendors: Sequence[str] = (),
+        regions: Sequence[str] = (),
     ) -> Table:
         """Cost and expected quality of a job on each backend, without running it.
+
+        Backends that a limit excludes are rows with the reason. If none is left, `advice` of the table says which limit
+        takes the last one away, and what the nearest plan would be.
 
         Args:
             circuit: as for `submit`.
@@ -420,13 +443,23 @@ class AsyncClient:
             project: the project that would pay; default: the credential's project.
             compilation: as for `submit`.
             post: as for `submit`; the runs that a step needs are in the cost.
+            backend: as for `submit`.
+            max_cost: as for `submit`.
+            min_fidelity: as for `submit`.
+            deadline: as for `submit`.
+            vendors: as for `submit`.
+            regions: as for `submit`.
 
         Raises:
             InvalidInput: it cannot be sent.
             Refused: the platform cannot read the circuit, or the user is a viewer and the circuit is large.
         """
+        from queuebit.limits import demands_of
         from queuebit.programs import content_of, processing_of
 
+        demanded = demands_of(
+            backend, max_cost, min_fidelity=min_fidelity, deadline=deadline, vendors=vendors, regions=regions
+        )
         with permitted(self.credential, "store circuits"):
             content, media_type = await content_of(
                 self._payloads(), circuit, processing=processing_of(compilation, post)
@@ -434,7 +467,7 @@ class AsyncClient:
             payload = await self._payloads().put(content, media_type)
         asked = payload.model_dump(mode="json", exclude_none=True)
         paying = project or self.credential.project or None
-        return await self._ask("plan", circuit=asked, shots=whole_number("shots", shots, 1), project=paying)
+        return await self._ask("plan", circuit=asked, shots=whole_number("shots", shots, 1), project=paying, **demanded)
 
     async def charges(self, *, project: str | None = None, limit: int = 50) -> Table:
         """Charges, newest first.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from queuebit.devices import Device
@@ -44,9 +45,7 @@ async def ask_http(http: HttpTransport, question: str, **asked: object) -> Table
             row: Row = await http.get(f"/v1/hybrid-jobs/{asked['job']}/key")
             return Table([row])
         case "plan":
-            body = json.dumps({name: it for name, it in asked.items() if it is not None}).encode()
-            answer = await http.send("POST", "/v1/plans", body, {"content-type": "application/json"})
-            return _table(json.loads(answer.body)["data"])
+            return await _plan(http, asked)
         case "explain":
             try:
                 return _table((await http.get(f"/v1/jobs/{asked['job']}/explain"))["data"])
@@ -88,6 +87,20 @@ async def output_over_http(http: HttpTransport, hybrid: str, kind: str, after: i
     page = await http.get(f"/v1/hybrid-jobs/{hybrid}/{kind}", after=after)
     pieces = [it["text"] if kind == "logs" else json.dumps(it) for it in page["data"]]
     return [it.encode() for it in pieces], None if page["next"] is None else int(page["next"])
+
+
+async def _plan(http: HttpTransport, asked: Mapping[str, Any]) -> Table:
+    """A plan; its limits are fields of the body, and the least fidelity is a probability there."""
+    limits = dict(asked.get("limits") or {})
+    if (ppm := limits.pop("min_esp_ppm", None)) is not None:
+        limits["min_fidelity"] = str(Decimal(ppm) / 1_000_000)
+    fields = {name: it for name, it in {**asked, "limits": None, **limits}.items() if it is not None}
+    answer = await http.send("POST", "/v1/plans", json.dumps(fields).encode(), {"content-type": "application/json"})
+    found = json.loads(answer.body)
+    table = _table(found["data"])
+    if advice := found.get("advice"):
+        table.advice = Reason(advice["code"], advice["text"])
+    return table
 
 
 async def _jobs(http: HttpTransport, asked: Mapping[str, Any]) -> Table:

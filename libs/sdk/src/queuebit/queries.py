@@ -32,4 +32,7 @@ async def ask(transport: Transport, tenant: str, question: str, **asked: object)
     answer = json.loads(reply.body)
     if error := answer.get("error"):
         raise Refused([Reason(error["code"], error["text"])])
-    return Table(dict(row) for row in answer.get("rows", ()))
+    table = Table(dict(row) for row in answer.get("rows", ()))
+    if advice := answer.get("advice"):
+        table.advice = Reason(advice["code"], advice["text"])
+    return table

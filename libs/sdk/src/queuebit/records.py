@@ -46,6 +46,9 @@ Row = dict[str, object]
 class Table(list[Row]):
     """The rows of an answer; notebooks show them as a table."""
 
+    advice: Reason | None = None
+    """Of a plan with limits that no backend has: which limit takes the last one away, and the nearest plan."""
+
     def _repr_html_(self) -> str:
         return table_html(self)
 

@@ -17,6 +17,7 @@ from queuebit.signing import UNSIGNED, proof_of
 from queuebit.text import visible
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import JobSubmitted, Signature, Submission
+from queuebit_contracts.limits import JobLimits
 from queuebit_contracts.program import PROGRAM, read_program
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.wire import Amount as WireAmount
@@ -64,6 +65,7 @@ def submission(
     session: str | None = None,
     fallback: bool = True,
     objective: str | None = None,
+    limits: JobLimits | None = None,
     rerun_of: str | None = None,
     sign: Callable[[Json], Signature] | None = None,
 ) -> JobSubmitted:
@@ -97,6 +99,7 @@ def submission(
         fallback=None if fallback else False,
         objective=None if objective is None else plain_name("objective", objective),
         rerun_of=rerun_of,
+        limits=limits,
         proof=UNSIGNED,
     )
     content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})
@@ -131,22 +134,32 @@ def repeated(credential: Credential, asked: Submission, max_cost: Amount | None)
         workload_class=asked.workload_class,
         fallback=asked.fallback is not False,
         objective=asked.objective,
+        limits=_again(asked.limits),
         rerun_of=asked.job,
     )
 
 
 def content_digest(asked: Submission) -> str:
-    """A digest of everything requested, without signature, label and session: equal digests mean the same job.
+    """A digest of everything requested, without signature, label, session and deadline: equal ones mean the same job.
 
-    A job that an earlier session paid is found again, and not paid by another.
+    A job that an earlier session paid is found again, and not paid by another. Of a deadline "in two hours" that is
+    given again, the first counts.
     """
-    return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude={"proof", "label", "session"}))
+    limits = None if asked.limits is None else asked.limits.model_copy(update={"deadline": None})
+    counted = asked.model_copy(update={"limits": limits})
+    return digest_of(counted.model_dump(mode="json", exclude_none=True, exclude={"proof", "label", "session"}))
 
 
 def work_digest(asked: Submission) -> str:
-    """A digest of what is run: as `content_digest`, without the key, and without tags, objective and highest cost."""
+    """A digest of what is run: as `content_digest`, without the key, and without tags, objective and limits."""
     without = {"proof", "label", "key", "job", "tags", "workload_class", "max_cost", "session", "objective", "rerun_of"}
-    return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude=without))
+    return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude={*without, "limits"}))
+
+
+def _again(limits: JobLimits | None) -> JobLimits | None:
+    """The limits of a job that is run again: without the deadline, which was that of the first."""
+    again = None if limits is None else limits.model_copy(update={"deadline": None})
+    return None if again is None or again.empty else again
 
 
 async def annotations_of(event: AnyEvent, payloads: Payloads) -> Mapping[str, object]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from queuebit.devices import Device
     from queuebit.events import LoggedEvent
     from queuebit.job import AsyncJob
+    from queuebit.limits import Deadline, Probability
     from queuebit.mapping import Mapped, Progress
     from queuebit.sync_group import Group
     from queuebit.sync_hybrid import HybridJob
@@ -155,11 +156,15 @@ class Client:
         circuit: object,
         *,
         shots: int = 1000,
-        backend: str | None = None,
+        backend: str | Sequence[str] | None = None,
         project: str | None = None,
         purpose: str = "interactive",
         key: str | None = None,
         max_cost: Amount | None = None,
+        min_fidelity: Probability | None = None,
+        deadline: Deadline | None = None,
+        vendors: Sequence[str] = (),
+        regions: Sequence[str] = (),
         seed: int | None = None,
         tags: Sequence[str] = (),
         workload_class: str | None = None,
@@ -182,6 +187,10 @@ class Client:
             purpose=purpose,
             key=key,
             max_cost=max_cost,
+            min_fidelity=min_fidelity,
+            deadline=deadline,
+            vendors=vendors,
+            regions=regions,
             seed=seed,
             tags=tags,
             workload_class=workload_class,
@@ -340,9 +349,27 @@ class Client:
         project: str | None = None,
         compilation: Mapping[str, Any] | None = None,
         post: Sequence[str] = (),
+        backend: str | Sequence[str] | None = None,
+        max_cost: Amount | None = None,
+        min_fidelity: Probability | None = None,
+        deadline: Deadline | None = None,
+        vendors: Sequence[str] = (),
+        regions: Sequence[str] = (),
     ) -> Table:
         """Cost and expected quality of a job on each backend."""
-        work = self._client.plan(circuit, shots=shots, project=project, compilation=compilation, post=post)
+        work = self._client.plan(
+            circuit,
+            shots=shots,
+            project=project,
+            compilation=compilation,
+            post=post,
+            backend=backend,
+            max_cost=max_cost,
+            min_fidelity=min_fidelity,
+            deadline=deadline,
+            vendors=vendors,
+            regions=regions,
+        )
         return self._loop.run(work)
 
     def charges(self, *, project: str | None = None, limit: int = 50) -> Table:

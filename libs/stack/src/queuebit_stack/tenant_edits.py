@@ -150,11 +150,14 @@ class TenantEditor:
         return fitting[0]
 
     def set_limits(self, tenant: str, project: str | None, limits: Mapping[str, object]) -> None:
-        """Set fields of a tenant, or of one of its projects; other fields do not change."""
+        """Set fields of a tenant, or of one of its projects; None removes one. Other fields do not change."""
         with self._editing() as document:
             table = tenant_in(document, tenant) if project is None else project_in(document, tenant, project)
             for name, value in limits.items():
-                table[name] = value
+                if value is None:
+                    table.pop(name, None)
+                else:
+                    table[name] = value
 
     def set_budget(
         self, tenant: str, name: str, budget: Money | None, terms: Mapping[str, object] | None = None

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from queuebit_broker.accounts import Account
 from queuebit_broker.eligibility import Candidate, Silent, Tariff, Verdict, assess
 from queuebit_broker.funds import spending_of
+from queuebit_broker.limit_rules import about_asked, advice_of, limited, limits_in_force, unmet
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.reservation_rows import reservation_row, taken_row
 from queuebit_broker.rules import about_shots, about_source, circuit_reason, runs
@@ -70,11 +71,19 @@ class Answers:
         if wrong := [*about_shots(total, tenant, entry)]:
             return _no(wrong)
         now = self._clock.now()
-        rows = [
-            self._planned(name, assess(known[name], question.shots, profiled, self._tariff, now), now) for name in names
-        ]
+        project = entry.project.get(question.project) if entry and question.project else None
+        paying = (question.project, project) if question.project and project else None
+        if wrong := [*about_asked(question.limits, None, known, paying, entry, now)]:
+            return _no(wrong)
+        most = question.max_cost.money if question.max_cost else None
+        limits = limits_in_force(question.limits, most, entry, project, now)
+        able = [assess(known[name], question.shots, profiled, self._tariff, now) for name in names]
+        verdicts = limited(able, known, names, limits, now)
+        rows = [self._planned(name, verdict, now) for name, verdict in zip(names, verdicts, strict=True)]
         rows.sort(key=lambda it: it[0])
-        return Answer(rows=tuple(row for _, row in rows))
+        nearest = unmet(able, known, names, limits, now)
+        advice = advice_of(nearest) if nearest is not None else None
+        return Answer(rows=tuple(row for _, row in rows), advice=advice)
 
     async def admission(self, tenant: str, question: Question) -> Answer:
         """Which jobs are submitted and cannot be decided now, and why."""
@@ -186,6 +195,7 @@ class Answers:
         return {
             "backend": name,
             "vendor": it.vendor,
+            "region": it.region,
             "kind": it.kind,
             "stack": it.stack,
             "qubits": it.qubits,
@@ -202,7 +212,9 @@ class Answers:
 
     def _planned(self, name: str, verdict: Verdict, now: datetime) -> tuple[tuple[bool, object, str], _Row]:
         """A row, after what it is sorted by."""
-        row: _Row = {"backend": name, "fits": isinstance(verdict, Candidate), "reason": None}
+        about = self._world.registered()[name]
+        where: _Row = {"vendor": about.vendor, "region": about.region}
+        row: _Row = {"backend": name, **where, "fits": isinstance(verdict, Candidate), "reason": None}
         if isinstance(verdict, Candidate):
             estimate = verdict.estimate
             row |= {

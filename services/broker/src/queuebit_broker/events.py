@@ -68,6 +68,7 @@ def accepted(
             workload_class=asked.workload_class,
             fallback=_fallback(admitted.stand_ins),
             objective=admitted.objective,
+            limits=admitted.limits,
         ),
     )
 

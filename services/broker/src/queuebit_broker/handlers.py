@@ -202,6 +202,7 @@ class AdmitJob:
             session=self._session(request, sequence),
             cap=funds.cap,
             interrupted=self._world.interrupted,
+            submitted_at=at,
             delegated=delegated,
         )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from queuebit_broker.budgets import VENDOR, about_vendors, of_one_vendor
 from queuebit_broker.eligibility import Candidate, Silent, Verdict, assess
 from queuebit_broker.fallback import StandIns, due, fell_back, rule_of, stand_ins
+from queuebit_broker.limit_rules import about_limits, advice_of, limited, limits_of_job, stated, unmet
 from queuebit_broker.money_rules import about_budgets, about_cap, about_currency, about_money
 from queuebit_broker.rules import (
     about_account,
@@ -21,6 +22,7 @@ from queuebit_broker.rules import (
     meant,
     named,
     runs,
+    several_of,
     unknown_key,
 )
 from queuebit_broker.session_rules import about_session
@@ -30,6 +32,7 @@ from queuebit_broker.state import Profiled
 from queuebit_contracts.backend import KINDS, Registration
 from queuebit_contracts.delegations import Authority
 from queuebit_contracts.directory import Directory
+from queuebit_contracts.job import JobLimits
 from queuebit_contracts.session import budget_of
 from queuebit_contracts.tenants import Project, Tenant, vendor_name
 from queuebit_contracts.wire import Reason
@@ -55,6 +58,8 @@ class Admit:
     """Where it may run while its candidates are out of service; None without a rule."""
     objective: str | None = None
     """What it prefers of its candidates; None: the lowest cost."""
+    limits: JobLimits | None = None
+    """The hard limits in force for it; None without any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +103,28 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     author = _author(request, snapshot)
     project = tenant.project.get(asked.project) if tenant else None
     backend = named(asked, snapshot.session)
-    names = meant(backend, snapshot.backends, project)
-    verdicts = _verdicts(names, request, snapshot, tenant)
+    names = meant(backend, snapshot.backends, project, several_of(asked))
+    limits = limits_of_job(request, snapshot, tenant, project)
+    able = _verdicts(names, request, snapshot, tenant)
+    verdicts = limited(able, snapshot.backends, names, replace(limits, max_cost=None), snapshot.now)
     candidates = [it for it in verdicts if isinstance(it, Candidate)]
     silent = [it.backend for it in verdicts if isinstance(it, Silent)]
     reasons = [*about_proof(request, author), *_about_submission(request, snapshot, tenant, project)]
     if snapshot.existing_hold is None:  # it was admitted while its session was open
         reasons += about_session(asked, author, snapshot.session)
+    wrong = [*about_limits(request, snapshot, project, tenant)]
+    reasons += wrong
     priced = {it.code for it in reasons}.isdisjoint({"bad_shots", "currency_mismatch"})
-    if not candidates and not silent:
-        reasons += explain(it for verdict in verdicts if isinstance(verdict, tuple) for it in verdict)
+    nearest = None if wrong or not priced else unmet(able, snapshot.backends, names, limits, snapshot.now)
+    if nearest is not None:
+        reasons.append(advice_of(nearest))
+    elif not candidates and not silent and not wrong:
+        reasons += explain(it for verdict in able if isinstance(verdict, tuple) for it in verdict)
+    if not candidates and not silent and not wrong:
         known = project and (verdicts or _complete(project, snapshot) or default_kind(project) not in KINDS)
-        if project and known and backend is None:
-            reasons += about_default(asked.project, project, _others(names, request, snapshot, tenant, project))
+        if project and known and backend is None and several_of(asked) is None:
+            others_fit = _others(names, request, snapshot, tenant, project)
+            reasons += about_default(asked.project, project, others_fit)
     paid = _at_one_vendor([it for it in candidates if _payable(it, request, snapshot)], snapshot)
     others = _stand_ins(names, paid, request, snapshot, tenant)
     if not paid and not reasons and (silent or not verdicts):
@@ -119,7 +133,7 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
             waiting = _waiting(request, backend, silent, project)
             return Wait(waiting if others is None else f"{waiting}{_until_fallback(others, silent, snapshot)}")
         paid = [*others.candidates]
-    if priced:
+    if priced and nearest is None:
         own = snapshot.left if project and (snapshot.cap is None or not snapshot.cap.open) else None
         reasons += about_money(request, own, snapshot.limits, candidates)
         reasons += about_vendors(request.tenant, candidates, snapshot.limits, snapshot.backends)
@@ -133,7 +147,8 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     if (existing := snapshot.existing_hold) is not None:
         hold, budgets = existing.amount, existing.budgets
     objective = asked.objective or (project.objective if project and project.objective != "cost" else None)
-    return Admit(author.user, tenant.share, tuple(paid), hold, budgets, author.delegation, others, objective)
+    terms = author.delegation, others, objective, stated(limits)
+    return Admit(author.user, tenant.share, tuple(paid), hold, budgets, *terms)
 
 
 def _stand_ins(
@@ -145,7 +160,9 @@ def _stand_ins(
     if project is None or not rule:
         return None
     known = [it for it in runs(snapshot.backends, project) if it in rule]
-    verdicts = dict(zip(known, _verdicts(known, request, snapshot, tenant), strict=True))
+    limits = replace(limits_of_job(request, snapshot, tenant, project), backends=None, max_cost=None)
+    able = _verdicts(known, request, snapshot, tenant)
+    verdicts = dict(zip(known, limited(able, snapshot.backends, known, limits, snapshot.now), strict=True))
 
     def payable(candidate: Candidate) -> bool:
         vendors = snapshot.limits, snapshot.backends
@@ -253,7 +270,7 @@ def to_profile(
     tenant = directory.tenant.get(request.tenant)
     if not [*about_source(asked.circuit, max_source_bytes)]:
         project = tenant.project.get(asked.project) if tenant else None
-        names = meant(named(asked, session), backends, project)
+        names = meant(named(asked, session), backends, project, several_of(asked))
         rule = [it for it in rule_of(asked, project, names) if it in backends and it not in interrupted]
         for name in [*names, *rule] if names else runs(backends, project):
             stacks.setdefault(backends[name].stack, []).append(name)
@@ -275,7 +292,9 @@ def _others(
 ) -> Sequence[str]:
     """Other backends of the project that are acceptable as far as known without their executors."""
     others = [it for it in runs(snapshot.backends, project) if it not in names]
-    verdicts = _verdicts(others, request, snapshot, tenant)
+    limits = limits_of_job(request, snapshot, tenant, project)
+    able = _verdicts(others, request, snapshot, tenant)
+    verdicts = limited(able, snapshot.backends, others, limits, snapshot.now)
     return [name for name, verdict in zip(others, verdicts, strict=True) if isinstance(verdict, Candidate | Silent)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from queuebit_broker.sessions import KnownSession
@@ -31,6 +31,7 @@ __all__ = [
     "meant",
     "named",
     "runs",
+    "several_of",
     "unknown_key",
 ]
 
@@ -45,15 +46,33 @@ def named(asked: Submission, session: KnownSession | None) -> str | None:
     return asked.backend or (session.session.backend if session is not None else None)
 
 
-def meant(backend: str | None, backends: Mapping[str, Registration], project: Project | None) -> list[str]:
-    """The backends that a job may be given to: the one that is named, or else those of its project's default kind.
+def meant(
+    backend: str | None,
+    backends: Mapping[str, Registration],
+    project: Project | None,
+    several: Collection[str] | None = None,
+) -> list[str]:
+    """The backends that a job may be given to: those that are named, or else those of its project's default kind.
 
     A kind that this version does not know has none: such a backend runs only jobs that name it.
+
+    Args:
+        backend: the one that it names.
+        backends: every registered backend.
+        project: its project.
+        several: the backends that it names in its limits, of which it runs on one.
     """
     if backend is not None:
         return [backend] if backend in backends else []
+    if several is not None:
+        return [name for name in runs(backends, project) if name in several]
     wanted = default_kind(project)
     return [name for name in runs(backends, project) if backends[name].kind == wanted and wanted in KINDS]
+
+
+def several_of(asked: Submission) -> tuple[str, ...] | None:
+    """The backends of which a job runs on one; None if its limits name none."""
+    return asked.limits.backends if asked.limits is not None else None
 
 
 def default_kind(project: Project | None) -> Kind:

@@ -75,6 +75,8 @@ class Snapshot:
     """The cap of that session; while it is open, it has reserved what the job may hold."""
     interrupted: Mapping[str, datetime] = field(default_factory=dict)
     """Backends that are out of service, and since when."""
+    submitted_at: datetime | None = None
+    """When the log stored the submission; None: now. Deadlines of projects count from it."""
     delegated: Authority | Reason | None = None
     """What the delegated key that signed the submission may do, or why nothing; None if it names no delegation."""
 

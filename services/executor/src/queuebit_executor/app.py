@@ -113,7 +113,16 @@ def _circuits(settings: Settings, seed_file: Path, tasks: Tasks) -> ChildCircuit
 
 def _instance(settings: Settings) -> Instance:
     name = f"{settings.service}@{socket.gethostname()}:{os.getpid()}-{event_id()[:8]}"
-    return Instance(settings.stack, name, settings.slots, settings.memory_mb, settings.cores, settings.control_groups)
+    return Instance(
+        settings.stack,
+        name,
+        settings.slots,
+        settings.memory_mb,
+        settings.cores,
+        settings.control_groups,
+        settings.region,
+        settings.regions,
+    )
 
 
 def _run(it: _Parts, backend: str) -> RunWhereItIs:

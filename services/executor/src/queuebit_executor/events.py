@@ -238,6 +238,7 @@ def registered(me: Instance, offer: Described, now: datetime) -> BackendRegister
             overhead_ns=offer.overhead_ns,
             slots=slots_of(offer, me.slots, me.cores),
             control_group=me.control_groups.get(offer.backend),
+            region=me.regions.get(offer.backend, me.region),
             answers_alive=True,
         ),
     )

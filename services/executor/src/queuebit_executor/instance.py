@@ -22,6 +22,10 @@ class Instance:
     """Simulations at the same time if it is not."""
     control_groups: Mapping[str, str] = field(default_factory=dict)
     """By backend: the control electronics that it shares with others."""
+    region: str | None = None
+    """Where its backends stand, if that is configured."""
+    regions: Mapping[str, str] = field(default_factory=dict)
+    """By backend: where it stands, if that is another region."""
 
     @property
     def source(self) -> str:

@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     """Whether these processes give up the rights that they do not need; without, only memory and time are limited."""
     control_groups: dict[Name, Name] = Field(default_factory=dict)
     """By backend: the name of the control electronics that it shares with others, as a JSON object."""
+    region: Name | None = None
+    """Where its backends stand, such as `eu-central-1`; unset: not known, and jobs with allowed regions do not run."""
+    regions: dict[Name, Name] = Field(default_factory=dict)
+    """By backend: where it stands, if that is not `region`, as a JSON object."""
     slots: int | None = Field(default=None, ge=1, le=64)
     """Circuits that a simulator runs at the same time, each in its own child; by default one for each core. At a
     vendor, the number of our jobs; by default one. A device here always runs one."""

@@ -38,6 +38,7 @@ from queuebit_gateway.schemas import (
     JobAnswer,
     JobsAnswer,
     ObjectAnswer,
+    PlanAnswer,
     ResultAnswer,
     RowsAnswer,
     StatesAnswer,
@@ -176,7 +177,7 @@ OPERATIONS: Final = (
         parameters={"size": {"type": "integer", "minimum": 0, "description": "As its reference says; required."}},
     ),
     Operation(
-        "POST", "/v1/plans", "plan", "Cost and quality on each backend, without a job.", RowsAnswer,
+        "POST", "/v1/plans", "plan", "Cost and quality on each backend, without a job.", PlanAnswer,
         bodies={_JSON: PlanBody}, problems=(403,),
     ),
     _rows("backends", "list_backends", "The backends, with price and quality.", PROJECT),

@@ -50,7 +50,7 @@ FIELDS: Final[Mapping[str, Schema]] = {
     name: {**schema, "description": "With a body that is a circuit: as in the JSON body."}
     for name, schema in (
         ("shots", {"type": "integer", "minimum": 1}),
-        ("backend", {"type": "string"}),
+        ("backend", {"type": "array", "items": {"type": "string"}, "maxItems": 16}),
         ("project", {"type": "string"}),
         ("session", {"type": "string"}),
         ("purpose", {"type": "string", "maxLength": 200}),
@@ -59,6 +59,10 @@ FIELDS: Final[Mapping[str, Schema]] = {
         ("workload_class", {"type": "string"}),
         ("fallback", {"type": "boolean"}),
         ("objective", {"type": "string"}),
+        ("min_fidelity", {"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
+        ("deadline", {"type": "string", "format": "date-time"}),
+        ("vendor", {"type": "array", "items": {"type": "string"}, "maxItems": 16}),
+        ("region", {"type": "array", "items": {"type": "string"}, "maxItems": 16}),
         ("tag", {"type": "array", "items": {"type": "string"}, "maxItems": 8}),
     )
 }

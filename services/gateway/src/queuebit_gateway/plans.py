@@ -8,17 +8,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from queuebit.records import Row
-from queuebit_contracts.wire import Payload
-from queuebit_gateway.answers import listed, money
-from queuebit_gateway.bodies import Body, read
+from queuebit_contracts.wire import Amount, Payload
+from queuebit_gateway.answers import money, object_of
+from queuebit_gateway.bodies import read
 from queuebit_gateway.callers import CallerOf, require
+from queuebit_gateway.job_limits import LimitsBody
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.relaying import Relay, reference_of
 
 __all__ = ["PlanBody", "Plans"]
 
 
-class PlanBody(Body):
+class PlanBody(LimitsBody):
     """The job that is planned."""
 
     circuit: str | Payload = Field(union_mode="left_to_right")
@@ -26,6 +27,8 @@ class PlanBody(Body):
     shots: int = Field(default=1000, ge=1, lt=2**53)
     project: str | None = None
     """The project that would pay: only its backends are planned; absent: all backends."""
+    max_cost: Amount | None = None
+    """The most that the job may cost."""
 
 
 class Plans:
@@ -42,6 +45,7 @@ class Plans:
 
     async def _plan(self, request: Request) -> Response:
         caller, asked = await self._caller_of(request), await read(request, PlanBody)
+        limits = asked.limits()
         payload, content = reference_of(asked.circuit)
         if content is not None:
             require(caller, "member", "store circuits, and this one is too large to be sent along")
@@ -52,9 +56,11 @@ class Plans:
             circuit=payload.model_dump(mode="json", exclude_none=True),
             shots=asked.shots,
             project=asked.project,
+            limits=limits.model_dump(mode="json", exclude_none=True) if limits else None,
+            max_cost=asked.max_cost.model_dump(mode="json") if asked.max_cost else None,
         )
         rows = [_with_money(it) for it in found.rows]
-        return listed(request, rows, as_of=found.as_of)
+        return object_of({"data": rows, "next": None, "advice": found.advice}, as_of=found.as_of)
 
 
 def _with_money(row: Row) -> dict[str, object]:

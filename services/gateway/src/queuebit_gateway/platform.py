@@ -76,6 +76,8 @@ class Answered:
 
     rows: list[Row]
     as_of: int | None = None
+    advice: Row | None = None
+    """Of a plan, if limits exclude every backend: a reason."""
 
 
 class Platform:
@@ -133,7 +135,7 @@ class Platform:
         answer = json.loads(reply.body)
         if error := answer.get("error"):
             raise Refused([Reason(error["code"], error["text"])])
-        return Answered([*answer["rows"]], answer.get("sequence"))
+        return Answered([*answer["rows"]], answer.get("sequence"), answer.get("advice"))
 
     async def is_settled(self, tenant: str, history: History) -> bool:
         """Whether what was held for a job is settled; nothing is held for a job that was refused."""

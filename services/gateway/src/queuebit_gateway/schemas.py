@@ -141,6 +141,13 @@ class RowsAnswer(_Answer):
     as_of_seq: int | None
 
 
+class PlanAnswer(RowsAnswer):
+    """What a job would cost and reach on each backend."""
+
+    advice: Reason | None
+    """Where limits exclude every backend: which one takes the last away, and the nearest plan."""
+
+
 class _Group(_Answer):
     """The jobs with a tag, of a session or of a workflow."""
 

@@ -24,6 +24,7 @@ from queuebit_contracts.wire import Amount, Payload
 from queuebit_gateway.answers import object_of
 from queuebit_gateway.bodies import Body, document, media_type_of, read, validated
 from queuebit_gateway.callers import Caller, CallerOf, paying_project, require
+from queuebit_gateway.job_limits import LimitsBody
 from queuebit_gateway.jobs import Jobs
 from queuebit_gateway.pages import preference
 from queuebit_gateway.platform import Platform
@@ -43,7 +44,7 @@ EVENT: Final = "application/cloudevents+json"
 _BYTES: Final = "application/octet-stream"
 
 
-class SubmitBody(Body):
+class SubmitBody(LimitsBody):
     """A job. It needs a delegated key (`Authorization: Bearer`), with which the gateway signs it for the user."""
 
     circuit: str | Payload = Field(union_mode="left_to_right")
@@ -167,7 +168,13 @@ class Submissions:
             fields["circuit"] = payload.model_dump(mode="json", exclude_none=True)
         else:
             fields["circuit"] = _text(content)
-        return {**fields, "tags": request.query_params.getlist("tag")}
+        several = {"tags": "tag", "backends": "backend", "vendors": "vendor", "regions": "region"}
+        lists = {field: request.query_params.getlist(name) for field, name in several.items()}
+        if len(lists["backends"]) == 1:
+            lists["backends"] = []
+        else:
+            fields.pop("backend", None)
+        return {**{name: it for name, it in fields.items() if name not in ("vendor", "region")}, **lists}
 
     async def _signed(self, asked: SubmitBody, caller: Caller, key: str | None) -> JobSubmitted:
         payload, content = reference_of(asked.circuit)
@@ -189,6 +196,7 @@ class Submissions:
             session=asked.session,
             fallback=asked.fallback,
             objective=asked.objective,
+            limits=asked.limits(),
             sign=caller.signer,
         )
 

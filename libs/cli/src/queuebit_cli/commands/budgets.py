@@ -16,8 +16,19 @@ from queuebit_stack.tenant_edits import budget_of
 
 __all__ = ["OF_A_PROJECT", "OF_A_TENANT", "budget", "grant", "limit"]
 
-OF_A_TENANT = ("share", "max_shots", "max_active_jobs")
-OF_A_PROJECT = ("backends", "default_kind", "fallback", "fallback_after_s", "reruns", "objective")
+OF_A_TENANT = ("share", "max_shots", "max_active_jobs", "regions")
+OF_A_PROJECT = (
+    "backends",
+    "default_kind",
+    "fallback",
+    "fallback_after_s",
+    "reruns",
+    "objective",
+    "min_fidelity",
+    "deadline_s",
+    "vendors",
+    "regions",
+)
 _TERMS = ("window", "soft", "warn_at")
 _NONE, _ALL, _YES = "none", "all", "yes"
 
@@ -61,19 +72,21 @@ def grant(args: Namespace, out: Output) -> Exit:
 def limit(args: Namespace, out: Output) -> Exit:
     """Set limits of a tenant or of one of its projects; other limits do not change."""
     requested = _requested(args)
-    lists = {"backends": _ALL, "fallback": _NONE}
-    named = {it: _backends(it, getattr(args, it), empty) for it, empty in lists.items() if it in requested}
+    lists = {"backends": _ALL, "fallback": _NONE, "vendors": _ALL, "regions": _ALL}
+    named = {it: _named(it, getattr(args, it), empty) for it, empty in lists.items() if it in requested}
     consent = {"reruns": requested["reruns"] == _YES} if "reruns" in requested else {}
-    values = requested | named | consent
+    without = {it: None for it in ("min_fidelity", "deadline_s") if requested.get(it) == _NONE}
+    values = requested | named | consent | without
     edited(args, out, lambda it: it.set_limits(args.tenant, args.project, values))
     target = args.tenant if args.project is None else f"{args.project} of {args.tenant}"
     shown = requested | {it: ", ".join(names) or lists[it] for it, names in named.items()}
     changes = "; ".join(f"{_flag(name).lstrip('-')} {value}" for name, value in shown.items())
     project = {} if args.project is None else {"project": args.project}
     code = done(args, out, f"{target}: {changes}", tenant=args.tenant, **project, **requested)
-    if without := unpriced(Home(args.home), [*dict.fromkeys(it for names in named.values() for it in names)]):
+    backends = [*named.get("backends", ()), *named.get("fallback", ())]
+    if free := unpriced(Home(args.home), [*dict.fromkeys(backends)]):
         out.paragraph(
-            f"the price book has no price for {', '.join(without)}, so no job can run there yet: "
+            f"the price book has no price for {', '.join(free)}, so no job can run there yet: "
             "`qb backends` lists backends"
         )
     return code
@@ -91,11 +104,12 @@ def _term(term: tuple[str, object]) -> str:
 
 def _requested(args: Namespace) -> dict[str, object]:
     """The limits that were given, which all are of a tenant, or all of a project."""
-    requested = {name: getattr(args, name) for name in (*OF_A_TENANT, *OF_A_PROJECT) if getattr(args, name) is not None}
+    known = dict.fromkeys((*OF_A_TENANT, *OF_A_PROJECT))
+    requested = {name: getattr(args, name) for name in known if getattr(args, name) is not None}
     own, others = (OF_A_TENANT, OF_A_PROJECT) if args.project is None else (OF_A_PROJECT, OF_A_TENANT)
     if not requested:
         args.misused(f"which limit? {' '.join(map(_flag, own))}; `qb tenant show {args.tenant}` shows the current ones")
-    if strange := [_flag(name) for name in requested if name in others]:
+    if strange := [_flag(name) for name in requested if name in others and name not in own]:
         whose = "a tenant: leave the project out" if args.project else "a project: name it after the tenant"
         args.misused(f"{', '.join(strange)} is a limit of {whose}")
     return requested
@@ -105,9 +119,9 @@ def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _backends(limit: str, text: str, empty: str) -> list[str]:
-    """The backends of a limit; the word `empty` stands for an empty list."""
+def _named(limit: str, text: str, empty: str) -> list[str]:
+    """The names of a limit; the word `empty` stands for an empty list."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise Stop(Exit.USAGE, f"{_flag(limit)} names no backend: write aer,cirq, or {empty}")
+        raise Stop(Exit.USAGE, f"{_flag(limit)} names none: write names with commas between, or {empty}")
     return [] if names == [empty] else names

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from queuebit.errors import NotFound, QueuebitError
-from queuebit_cli.circuits import processing_in, program_in
+from queuebit_cli.circuits import limits_in, processing_in, program_in
 from queuebit_cli.connecting import ask, client_of
 from queuebit_cli.groups import group_in, total_line
 from queuebit_cli.output import Output
@@ -24,6 +24,7 @@ from queuebit_stack.home import Home
 
 if TYPE_CHECKING:
     from queuebit.client import AsyncClient
+    from queuebit.errors import Reason
     from queuebit.records import Result, Status
 
 __all__ = ["cancel", "explain", "jobs", "plan", "rerun", "result", "show", "watch"]
@@ -40,21 +41,29 @@ _ENDED = {"completed": "had completed", "failed": "had failed", "rejected": "had
 
 def plan(args: Namespace, out: Output) -> Exit:
     """Cost, duration, usual wait and expected quality of a job on every backend, or on one."""
+    from queuebit.amounts import money_of
+
     circuit, processing = program_in(args.file, args), processing_in(args)
+    named = None if args.backend is None else {it.lower() for it in args.backend}
+    most = None if args.max_cost is None else money_of(args.max_cost, "--max-cost")
+    demanded = {"backend": args.backend, "max_cost": most, **limits_in(args)}
 
-    async def planned(client: AsyncClient) -> list[Row]:
-        asked = client.plan(circuit, shots=args.shots, project=args.project, **processing)
+    async def planned(client: AsyncClient) -> tuple[list[Row], Reason | None]:
+        asked = client.plan(circuit, shots=args.shots, project=args.project, **processing, **demanded)
         rows, waits = await asyncio.gather(asked, _waits(client))
-        if args.backend is not None and rows and not any(row["backend"] == args.backend for row in rows):
-            raise NotFound(f"there is no backend {args.backend} here, or the project may not use it: see `qb backends`")
-        chosen = (row for row in rows if args.backend in (None, row["backend"]))
-        return [{**row, **waits.get(str(row["backend"]), {})} for row in chosen]
+        if named is not None and rows and not any(row["backend"] in named for row in rows):
+            names = " or ".join(sorted(named))
+            raise NotFound(f"there is no backend {names} here, or the project may not use it: see `qb backends`")
+        chosen = (row for row in rows if named is None or row["backend"] in named)
+        return [{**row, **waits.get(str(row["backend"]), {})} for row in chosen], rows.advice
 
-    rows = ask(args, out, "asking the executors", planned)
+    rows, advice = ask(args, out, "asking the executors", planned)
     out.rows(rows, none="no backend is registered yet: see `qb status`", shown=plan_rows)
-    if rows and not any(row.get("fits") for row in rows):
-        out.paragraph(_NONE_FITS if args.backend is None else _NOT_HERE)
-    elif rows and args.backend is None:
+    if advice is not None:
+        out.paragraph(advice.text)
+    elif rows and not any(row.get("fits") for row in rows):
+        out.paragraph(_NONE_FITS if named is None else _NOT_HERE)
+    elif rows and named is None:
         out.paragraph(_WITHOUT_BACKEND)
     return Exit.DONE
 

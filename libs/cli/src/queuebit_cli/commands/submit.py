@@ -10,7 +10,7 @@ from pathlib import Path
 from queuebit.bulk import BulkSubmission, Outcome, Wanted
 from queuebit.documents import outcome_document
 from queuebit.records import ENDS
-from queuebit_cli.circuits import STANDARD_INPUT, is_batch, processing_in, program_in
+from queuebit_cli.circuits import STANDARD_INPUT, is_batch, limits_in, processing_in, program_in
 from queuebit_cli.commands.sessions import full_id
 from queuebit_cli.connecting import ask, client_of
 from queuebit_cli.flags import Flag, read_flag
@@ -46,7 +46,7 @@ def submit(args: Namespace, out: Output) -> Exit:
     if away and not bulk.confirmed:
         raise Stop(Exit.UNREACHABLE, away)
     documents = [
-        {"file": file, **outcome_document(it, args.shots, args.backend)}
+        {"file": file, **outcome_document(it, args.shots, _only(args.backend))}
         for file, it in zip(args.files, outcomes, strict=True)
     ]
     for document in documents:
@@ -69,6 +69,7 @@ def _wanted(args: Namespace, flag: Flag | None) -> list[Wanted]:
         "project": args.project,
         "purpose": args.purpose,
         "max_cost": None if args.max_cost is None else money_of(args.max_cost, "--max-cost"),
+        **limits_in(args),
         "seed": args.seed,
         "tags": args.tag,
         "workload_class": args.workload_class,
@@ -83,6 +84,11 @@ def _wanted(args: Namespace, flag: Flag | None) -> list[Wanted]:
         chosen = {**options, "key": key, "label": label}
         wanted.append(Wanted(program_in(file, args), flag.applied(chosen) if flag else chosen))
     return wanted
+
+
+def _only(named: Sequence[str] | None) -> str | None:
+    """The backend, if one is named; of several, the log says which."""
+    return named[0] if named and len(named) == 1 else None
 
 
 async def _submitted(bulk: BulkSubmission, wanted: Sequence[Wanted], out: Output) -> list[Outcome]:
