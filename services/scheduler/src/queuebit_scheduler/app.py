@@ -22,6 +22,7 @@ from queuebit_scheduler.leading import SERVICE, Leadership
 from queuebit_scheduler.liveness import WatchBackends, limits_of, over_bus
 from queuebit_scheduler.outages import ReportOutages
 from queuebit_scheduler.rescoring import RescoreJobs
+from queuebit_scheduler.reservations import KeepSlots
 from queuebit_scheduler.routes import queries
 from queuebit_scheduler.settings import Settings
 from queuebit_scheduler.shadowing import ShadowPolicies
@@ -55,7 +56,8 @@ def create_app() -> Service:
     watch = WatchBackends(state, over_bus(service.bus), clock, limits, report=report, wake=place.wake)
     service.include(queries(AnswerWaiting(state, clock), ExplainJob(service.log, decisions), watch.answer))
     service.work += [lease.hold, partial(leading.run, view.reached, place.wake)]
-    service.work += [place.run, place.tick, watch.run, rescore.run, shadows.run]
+    slots = KeepSlots(state, service.log, clock, lambda: leading.leads, place.wake)
+    service.work += [place.run, place.tick, watch.run, rescore.run, shadows.run, slots.run]
     service.draining.append(leading.leave)
     service.detail = lambda: {
         "waiting": state.waiting,

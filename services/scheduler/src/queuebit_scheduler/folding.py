@@ -13,7 +13,7 @@ from queuebit_scheduler.state import State
 
 __all__ = ["Folding"]
 
-_STATE, _SCORES, _SHADOWS = b"=", b"~", b"?"
+_STATE, _SCORES, _SHADOWS, _CALENDAR = b"=", b"~", b"?", b"@"
 """The first byte of a record says what it is of."""
 
 
@@ -47,11 +47,13 @@ class Folding:
     def freeze(self) -> Callable[[], Iterator[bytes]]:
         """Copy all."""
         frozen, encode_scores, encode_shadows = self._state.freeze(), self._rescore.freeze(), self._shadows.freeze()
+        encode_calendar = self._state.calendar.freeze()
 
         def encode() -> Iterator[bytes]:
             yield from (_STATE + record for record in frozen.encode())
             yield from (_SCORES + record for record in encode_scores())
             yield from (_SHADOWS + record for record in encode_shadows())
+            yield from (_CALENDAR + record for record in encode_calendar())
 
         return encode
 
@@ -61,15 +63,17 @@ class Folding:
         Raises:
             ValueError: the records are of another form.
         """
-        parts: dict[bytes, list[bytes]] = {_STATE: [], _SCORES: [], _SHADOWS: []}
+        parts: dict[bytes, list[bytes]] = {_STATE: [], _SCORES: [], _SHADOWS: [], _CALENDAR: []}
         for record in records:
             parts.setdefault(record[:1], []).append(record[1:])
         frozen, fill_scores = FrozenState.decode(parts[_STATE]), self._rescore.thaw(parts[_SCORES])
         fill_shadows = self._shadows.thaw(parts[_SHADOWS])
+        fill_calendar = self._state.calendar.thaw(parts[_CALENDAR])
 
         def fill() -> None:
             self._state.restore(frozen)
             fill_scores()
             fill_shadows()
+            fill_calendar()
 
         return fill

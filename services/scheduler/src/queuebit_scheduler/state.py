@@ -7,7 +7,7 @@ changes nothing. All rules are in `queuebit_scheduling.policy`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.job import Ended, JobAccepted, JobCompleted, JobPlaced, JobStarted
 from queuebit_contracts.session import SessionClosed, SessionOpened
 from queuebit_scheduler.backends import Backends
+from queuebit_scheduler.calendar import Calendar
 from queuebit_scheduler.frozen import FrozenState
 from queuebit_scheduler.jobs import AcceptedJob, Outstanding
 from queuebit_scheduler.sessions import Sessions
@@ -37,6 +38,7 @@ class State:
         self._tenants = Tenants()
         self._sessions = Sessions(policy)
         self._run_times = RunTimes()
+        self.calendar = Calendar()
 
     @property
     def waiting(self) -> int:
@@ -53,6 +55,7 @@ class State:
 
         Events of inactive jobs, and a repeated acceptance of an active job, change nothing.
         """
+        self.calendar.take(event, sequence, at)
         match event:
             case JobAccepted() if not self._active((event.data.tenant, event.data.job)):
                 self._tenants.weigh(event.data.tenant, event.data.share)
@@ -64,6 +67,7 @@ class State:
                     outstanding.started_at = at
             case BackendRegistered() | BackendInterrupted() | BackendRestored():
                 self._backends.take(event)
+                self.calendar.serves(self._backends[event.data.backend], at)
             case SessionOpened():
                 self._count_sessions(self._sessions.opened(event.data))
             case SessionClosed():
@@ -80,8 +84,9 @@ class State:
         return self._waiting.of(tenant)
 
     def backends(self) -> dict[str, BackendCapacity]:
-        """Every registered backend by name."""
-        return {it.name: it for it in sorted(self._backends.registered(), key=lambda it: it.name)}
+        """Every registered backend by name, with its windows."""
+        known = sorted(self._backends.registered(), key=lambda it: it.name)
+        return {it.name: self.calendar.with_windows(it) for it in known}
 
     def snapshot(self, at: datetime, limit: int) -> Snapshot | None:
         """The snapshot of a cycle; None while no job can be placed.
@@ -99,7 +104,7 @@ class State:
             policy=self.policy.name,
             at_us=micros(at),
             limit=limit,
-            backends=tuple(self.backends().values()),
+            backends=tuple(self.calendar.with_windows(it, micros(at)) for it in self._backends.registered()),
             tenants=tuple(self._tenants[name] for name in tenants),
         )
         excerpts = tuple(
@@ -137,6 +142,14 @@ class State:
         for key in stranded:
             self._waiting.add(self._free(key).left())
         return bool(stranded) or changed
+
+    def take_back(self, keys: Iterable[Key]) -> bool:
+        """Queue placed jobs again that have not started and will not; return whether there was any."""
+        known = [it for it in map(self._outstanding.get, keys) if it is not None]
+        late = [it.accepted.key for it in known if it.confirmed and it.started_at is None]
+        for key in late:
+            self._waiting.add(self._free(key).left())
+        return bool(late)
 
     def placed_of(self, tenant: str) -> list[tuple[Outstanding, int]]:
         """A tenant's jobs with a place, oldest placement first, and how many jobs were placed there before each."""
