@@ -22,6 +22,7 @@ import queuebit_alerting.incident_routes
 import queuebit_alerting.routes
 import queuebit_broker.routes
 import queuebit_executor.routes
+import queuebit_fleet.routes
 import queuebit_hybrid.routes
 import queuebit_metering.operator_routes
 import queuebit_metering.routes
@@ -52,6 +53,7 @@ def services_document() -> dict[str, Any]:  # JSON
         queuebit_alerting.canary_routes.flag_queries(handler),
         queuebit_alerting.incident_routes.incident_requests(handler),
         queuebit_alerting.routes.operator_requests(handler),
+        queuebit_fleet.routes.orders(handler),
         queuebit_broker.routes.queries(handler, side_by_side=1),
         queuebit_broker.routes.tenancy(handler),
         queuebit_broker.routes.delegations(handler, side_by_side=1),
@@ -62,6 +64,7 @@ def services_document() -> dict[str, Any]:  # JSON
         queuebit_broker.routes.routes(handler, handler),
         queuebit_broker.routes.hybrid_routes(handler),
         queuebit_scheduler.routes.queries(handler, handler, handler),
+        queuebit_scheduler.routes.isolations(handler),
         queuebit_executor.routes.placements(handler, durable_of("aer", "aer"), wanted),
         queuebit_executor.routes.cancellations(handler),
         queuebit_executor.routes.profiles(handler, "aer", Tracing("executor-aer"), begin_s=1.0),

@@ -30,7 +30,7 @@ def test_the_demo_runs_to_its_end_and_leaves_nothing_behind(stack: EmbeddedStack
     assert output is not None, done.stdout
     assert int(output[1]) == int(output[2]) >= 60
     assert {f"emulated-ibm-{it}" for it in ("torino", "sherbrooke", "perth")} <= {*re.findall(r"[\w-]+", done.stdout)}
-    assert re.findall(r"(I\d) .*holds", done.stdout) == ["I1", "I2", "I3", "I4", "I5", "I6"]
+    assert re.findall(r"(I\d) .*holds", done.stdout) == ["I1", "I2", "I3", "I4", "I5", "I6", "I7"]
     assert re.search(r"was placed on \S+ at .*, by fair-share", done.stdout), "one decision is explained"
     assert re.findall(r"^ +(\d\.\d) +-?\d\.\d{3} +± ", done.stdout, re.MULTILINE) == ["0.0", "0.5", "1.0", "1.5"]
     assert [*tmp_path.iterdir()] == []

@@ -24,7 +24,7 @@ def test_five_hundred_jobs_survive_the_death_of_every_process(tmp_path: Path) ->
     assert done.stdout, done.stderr
     report = json.loads(done.stdout)
     assert (report["results"], report["receipts"], report["refused"]) == (500, 500, [])
-    assert set(report["invariants"].items()) == {(name, "holds") for name in ("I1", "I2", "I3", "I4", "I5", "I6")}
+    assert set(report["invariants"].items()) == {(name, "holds") for name in ("I1", "I2", "I3", "I4", "I5", "I6", "I7")}
     assert report["invoices"] == {"demo": "equal", "lab": "equal"}, "as computed a second time from the raw log"
     assert all(report["kills"].values()), "each process was there to be killed"
     assert set(report["kills"]) == {*declared().service, "nats-server", "warehouse"} - WITHOUT_WORK

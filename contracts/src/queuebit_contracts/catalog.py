@@ -59,6 +59,7 @@ from queuebit_contracts.canaries import (
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.config import ConfigApplied
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
+from queuebit_contracts.fleet import BackendDegraded, BackendIsolated, BackendReadmitted
 from queuebit_contracts.hybrid import (
     HybridAccepted,
     HybridCancelled,
@@ -251,6 +252,9 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(BackendWindowCancelled, "qb.backend.{backend}.window_cancelled.{window}", ("broker",)),
         Entry(BackendReserved, "qb.backend.{backend}.reserved.{reservation}", ("broker",)),
         Entry(BackendFreed, "qb.backend.{backend}.freed.{reservation}", ("broker",)),
+        Entry(BackendIsolated, "qb.backend.{backend}.isolated", ("scheduler",)),
+        Entry(BackendReadmitted, "qb.backend.{backend}.readmitted", ("scheduler",)),
+        Entry(BackendDegraded, "qb.backend.{backend}.degraded", ("fleet",)),
         Entry(AlertFired, "qb.slo.{alert}.fired.{number}", ("alerting",)),
         Entry(AlertResolved, "qb.slo.{alert}.resolved.{number}", ("alerting",)),
         Entry(AlertNotified, "qb.slo.{group}.notified.{number}", ("alerting",)),

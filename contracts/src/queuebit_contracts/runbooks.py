@@ -21,6 +21,7 @@ RUNBOOKS: Final[Mapping[str, str]] = MappingProxyType({
     "vendor-error": "vendor-errors",
     "VendorErrors": "vendor-errors",
     "BackendDown": "backend-down",
+    "BackendIsolated": "backend-isolated",
     "CalibrationFailing": "calibration-pass",
     "CalibrationMissing": "calibration-freshness",
     "BillDiffers": "billing-accuracy",

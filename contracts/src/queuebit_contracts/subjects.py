@@ -42,7 +42,9 @@ __all__ = [
     "CONFIG",
     "DEAD",
     "DELEGATIONS",
+    "FLEET_REQUEST",
     "INVOICE_REQUEST",
+    "ISOLATION_REQUEST",
     "REPLAY",
     "TENANTS",
     "TENANTS_REQUEST",
@@ -104,6 +106,12 @@ WINDOWS_REQUEST: Final = "qb.admin.windows"
 
 INVOICE_REQUEST: Final = "qb.admin.invoice"
 """The subject on which the operator issues and credits invoices."""
+
+FLEET_REQUEST: Final = "qb.admin.fleet"
+"""The subject of the operator's requests about isolated backends."""
+
+ISOLATION_REQUEST: Final = "qb.fleet.isolation"
+"""The subject on which the fleet service asks the scheduler to isolate a backend, or to readmit it."""
 
 DEAD = "qb.dead.>"
 """All dead letters."""

@@ -15,6 +15,7 @@ from queuebit_audit.contents import contents_are_kept, references, unreadable
 from queuebit_audit.decisions import Sample, decisions_recompute
 from queuebit_audit.helper import Helper, second_process
 from queuebit_audit.invoices import invoices_recompute
+from queuebit_audit.isolations import isolation_holds
 from queuebit_audit.lifecycle import Outstanding, nothing_lost
 from queuebit_audit.money import money_adds_up
 from queuebit_audit.proofs import Proofs, proven, walls_hold
@@ -97,7 +98,7 @@ async def _inspected(target: Target, wait_s: float, sample: Sample | None) -> li
             known = history.directory.user(login.tenant, public_key(login.seed))
             if known is None and await is_admitted(target.bus_url, login):
                 walls.add(f"{login.tenant}/{login.user}", "the server admits a key that no fact grants")
-    return [*verdicts, decided]
+    return [*verdicts, decided, isolation_holds(history)]
 
 
 def judge(history: History, outstanding: Outstanding, book: PriceBook) -> list[Verdict]:

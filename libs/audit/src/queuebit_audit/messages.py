@@ -31,6 +31,7 @@ from queuebit_contracts.backend import BackendCalibrated, BackendInterrupted
 from queuebit_contracts.catalog import NUMBERED, AnyEvent, decode
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
 from queuebit_contracts.directory import TenantEvent
+from queuebit_contracts.fleet import BackendIsolated, BackendReadmitted
 from queuebit_contracts.hybrid import HybridAccepted, HybridMetered, HybridSubmitted
 from queuebit_contracts.invoice import InvoiceCredited, InvoiceIssued
 from queuebit_contracts.job import (
@@ -62,8 +63,10 @@ __all__ = [
     "Delegated",
     "Fact",
     "Interrupted",
+    "Isolated",
     "Message",
     "Ran",
+    "Readmitted",
     "Reported",
     "Submitted",
     "fact_of",
@@ -149,6 +152,19 @@ class Interrupted(NamedTuple):
 
     backend: str
     since: datetime
+
+
+class Isolated(NamedTuple):
+    """A backend gets no placements from here on."""
+
+    backend: str
+    since: datetime
+
+
+class Readmitted(NamedTuple):
+    """A backend gets placements again."""
+
+    backend: str
 
 
 class _Place(NamedTuple):
@@ -369,6 +385,8 @@ _READERS: Mapping[type[AnyEvent], Callable[[Any, _Place], object]] = {
     LogCheckpointed: lambda event, at: Checkpointed(event.data.tree_size, at.proofs.head(event.data.checkpoint)),
     BackendCalibrated: _calibrated,
     BackendInterrupted: lambda event, _: Interrupted(event.data.backend, event.data.since),
+    BackendIsolated: lambda event, _: Isolated(event.data.backend, event.data.since),
+    BackendReadmitted: lambda event, _: Readmitted(event.data.backend),
     **dict.fromkeys(_WHOLE, lambda event, _: event),
 }
 """What is kept of an event of each class; of others, that they happened. `Any`: the class is that of the key."""

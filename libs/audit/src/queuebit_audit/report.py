@@ -13,6 +13,7 @@ PROMISES = {
     "I4": "proof: every ended job has one receipt, and it verifies offline",
     "I5": "one truth: the warehouse holds every event exactly once, as LOG has it",
     "I6": "decisions recompute: the same inputs give the same placements",
+    "I7": "isolation holds: an isolated backend gets no placement until it is readmitted",
 }
 """The invariants that can be checked from outside."""
 

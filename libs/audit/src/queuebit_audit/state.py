@@ -21,7 +21,9 @@ from queuebit_audit.messages import (
     Delegated,
     Fact,
     Interrupted,
+    Isolated,
     Ran,
+    Readmitted,
     Reported,
     Submitted,
 )
@@ -32,6 +34,7 @@ from queuebit_contracts.catalog import CATALOG
 from queuebit_contracts.delegations import Authority, Delegations, authority_of
 from queuebit_contracts.directory import Directory, TenantEvent
 from queuebit_contracts.fallback import Fallback
+from queuebit_contracts.fleet import PROBES
 from queuebit_contracts.invoice import InvoiceCredited, InvoiceIssued
 from queuebit_contracts.reservation import Reservation, ReservationBooked
 from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened
@@ -58,7 +61,13 @@ class History:
     strays: list[Stray] = field(default_factory=list)
     calibrations: list[Calibrated] = field(default_factory=list)
     interruptions: dict[str, list[datetime]] = field(default_factory=dict)
-    """By backend: since when it was out of service, each time."""
+    """By backend: since when it was out of service or isolated, each time."""
+    isolated: dict[str, int] = field(default_factory=dict)
+    """By backend: the sequence of its isolation, up to here; of those that are in service, none."""
+    isolations: int = 0
+    placements: int = 0
+    misplaced: list[tuple[str, str]] = field(default_factory=list)
+    """By job: placements on isolated backends."""
     misdated: list[tuple[str, str]] = field(default_factory=list)
     """By job: labels of a fallback that name another time than the interruptions before them."""
     decisions: dict[Content, Decision] = field(default_factory=dict)
@@ -119,7 +128,7 @@ class History:
             case "proof" if isinstance(content, Checkpointed):
                 self.heads.append(Head(content.tree_size, len(self.leaves), content.signed))
             case "backend":
-                self._backend(content)
+                self._backend(content, fact.sequence)
             case noun if noun == UNKNOWN:
                 self.unknown[fact.name] += 1
 
@@ -135,12 +144,18 @@ class History:
                 if isinstance(content, ReservationBooked):
                     self._booked(fact, content.data)
 
-    def _backend(self, content: object) -> None:
+    def _backend(self, content: object, sequence: int) -> None:
         match content:
             case Calibrated():
                 self.calibrations.append(content)
             case Interrupted(backend=backend, since=since):
                 self.interruptions.setdefault(backend, []).append(since)
+            case Isolated(backend=backend, since=since):
+                self.interruptions.setdefault(backend, []).append(since)
+                self.isolations += 1
+                self.isolated.setdefault(backend, sequence)
+            case Readmitted(backend=backend):
+                self.isolated.pop(backend, None)
 
     def unfinished(self) -> int:
         """Jobs with missing events."""
@@ -229,6 +244,7 @@ class History:
                 self._require_permitted(fact, job.permitted or self._may_submit(job.tenant, job.key))
             case Placed() as content:
                 job.backend = content.backend
+                self._require_service(job, content.backend, fact.sequence)
                 self._placed(job, content)
             case Ran(usage=usage, backend=backend, result=result, reason=reason):
                 job.usage, job.backend, job.result = usage, backend, result or job.result
@@ -241,6 +257,14 @@ class History:
                 job.reports[revision] = usage
             case Corrected() as content:
                 job.corrections.append(content)
+
+    def _require_service(self, job: Job, backend: str, sequence: int) -> None:
+        """Note a placement on an isolated backend, unless it is that of a probe."""
+        self.placements += 1
+        since = self.isolated.get(backend)
+        if since is not None and job.tenant != PROBES and not self.given_up:
+            text = f"sequence {sequence} places it on {backend}, which is isolated since sequence {since}"
+            self.misplaced.append((job.subject, text))
 
     def _misdated(self, label: str) -> str:
         """What is wrong with the time of a label, by the interruptions of the log up to here; empty if nothing is."""

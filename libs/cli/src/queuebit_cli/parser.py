@@ -21,6 +21,7 @@ from queuebit_cli.grammar import (
 )
 from queuebit_cli.parser_alerts import alert_commands, silence_commands
 from queuebit_cli.parser_canaries import canary_commands
+from queuebit_cli.parser_fleet import fleet_commands
 from queuebit_cli.parser_http import sidecar_commands, token_commands, webhook_commands
 from queuebit_cli.parser_incidents import incident_commands, readiness_commands
 from queuebit_cli.parser_invoices import invoice_commands
@@ -73,6 +74,7 @@ def build() -> ArgumentParser:
     _checking(words)
     smoke_commands(words)
     probe_commands(words.group("probe", "jobs with known results, on a schedule"))
+    fleet_commands(words.group("backend", "backends that are isolated, and why"))
     _estimating(words)
     token_commands(words)
     _sessions(words.group("session", "sessions: priority, and a cap that is a hold"))

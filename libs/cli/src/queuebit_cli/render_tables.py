@@ -8,6 +8,7 @@ from datetime import date, datetime
 from queuebit.records import UNTIL_FINAL
 from queuebit.text import visible
 from queuebit_cli.output import shortened
+from queuebit_cli.render_states import state_of
 from queuebit_cli.tables import Row, amount
 
 __all__ = [
@@ -69,9 +70,11 @@ def hybrid_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def backend_rows(rows: Sequence[Row]) -> list[Row]:
-    """Backends: size, quality and price; and since when those are out that are out of service."""
+    """Backends: size, quality and price; since when those are out that are out of service, and what is isolated."""
     out = any(row.get("interrupted_since") for row in rows)
     located = any(row.get("region") for row in rows)
+    states = [state_of(row) for row in rows]
+    changed = any(state for state, *_ in states)
     return [
         {
             **_same(row, "backend", "kind", "qubits"),
@@ -80,9 +83,10 @@ def backend_rows(rows: Sequence[Row]) -> list[Row]:
             "readout": _error(row.get("median_readout_error_ppm")),
             "calibrated": _age(row.get("calibration_age_s")),
             **({"out since": moment(row.get("interrupted_since"))} if out else {}),
+            **({"state": state, "since": moment(since), "not used": elements, "why": why} if changed else {}),
             "price": _price(row),
         }
-        for row in rows
+        for row, (state, since, elements, why) in zip(rows, states, strict=True)
     ]
 
 

@@ -11,6 +11,6 @@ TOPICS = {
     "proof": ("receipt", "verify"),
     "interfaces": ("console", "token", "webhooks", "events", "sql"),
     "tenants": ("tenant", "apply", "export"),
-    "the stack": ("up", "down", "status", "logs", "doctor", "backup", "recover", "warehouse", "containers"),
+    "the stack": ("up", "down", "status", "logs", "doctor", "backup", "recover", "warehouse", "containers", "backend"),
 }
 """The commands as help lists them."""

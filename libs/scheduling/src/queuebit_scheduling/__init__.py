@@ -4,6 +4,7 @@ from queuebit_scheduling.codec import MEDIA_TYPE, decode, encode
 from queuebit_scheduling.contact import Contact, ContactLimits, change, is_silent
 from queuebit_scheduling.explain import Explanation, Unexplained, explain, explain_stored
 from queuebit_scheduling.fallback import due_us
+from queuebit_scheduling.isolation import PROBES
 from queuebit_scheduling.objectives import OBJECTIVES
 from queuebit_scheduling.plan import Cycle, FellBack, Place, Policy, Step, Target, Turn, plan
 from queuebit_scheduling.policy import POLICY, FairShare
@@ -30,6 +31,7 @@ __all__ = [
     "PERIOD_US",
     "POLICIES",
     "POLICY",
+    "PROBES",
     "BackendCapacity",
     "Candidate",
     "CandidateGroup",

@@ -107,12 +107,13 @@ class Policy(Protocol):
         """Return the rule that chooses one of the free candidates of a job, by what the job prefers."""
         ...
 
-    def free(self, backend: BackendCapacity, *, first: bool = False) -> int:
+    def free(self, backend: BackendCapacity, *, first: bool = False, tenant: str = "") -> int:
         """Return how many more jobs can be placed on a backend.
 
         Args:
             backend: the backend with its load.
             first: whether the jobs have the priority of a session.
+            tenant: whose jobs; those of probes are placed on an isolated backend, too.
         """
         ...
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from queuebit_scheduling.fallback import answers, fell_back, usable
+from queuebit_scheduling.isolation import PROBES, takes
 from queuebit_scheduling.objectives import OBJECTIVES
 from queuebit_scheduling.plan import Choice, Group, Place, Step, Target, Turn
 from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Snapshot, Tenant
@@ -37,7 +38,8 @@ NEAR_JOBS, NEAR_US = 2, 2_000_000
 class FairShare:
     """The rules in force.
 
-    1. A job can be placed if one of its candidates is registered, answers, is not isolated and has a free place. Other
+    1. A job can be placed if one of its candidates is registered, answers, is not isolated and has a free place; an
+       isolated backend takes jobs of probes. Other
        jobs wait and do not block any job. On a backend with open sessions, jobs without one are placed shortly before
        they run.
     2. Jobs of an open session are next on its backend, before the turn of any tenant, unless the backend owes too much
@@ -60,9 +62,12 @@ class FairShare:
         """Return the rules of an objective; those of `cost` for none, and for one that this version does not know."""
         return OBJECTIVES.get(objective or "", OBJECTIVES["cost"])
 
-    def free(self, backend: BackendCapacity, *, first: bool = False) -> int:
-        """Return how many more jobs can be placed on a backend; 0 while it does not answer or is isolated."""
-        if not backend.takes_jobs or (backend.sessions and not first and _is_near_full(backend)):
+    def free(self, backend: BackendCapacity, *, first: bool = False, tenant: str = "") -> int:
+        """Return how many more jobs of a tenant can be placed on a backend; 0 while it does not answer or is isolated.
+
+        An isolated backend takes those of probes.
+        """
+        if not takes(backend, tenant) or (backend.sessions and not first and _is_near_full(backend)):
             return 0
         return max(0, backend.queue_depth - backend.taken)
 
@@ -85,7 +90,7 @@ class FairShare:
     def leaves(self, job: Job, backend: str, backends: Mapping[str, BackendCapacity], at_us: int) -> bool:
         """Whether it waits at a backend that takes no jobs, while another one that it may use does."""
         here = backends.get(backend)
-        if here is None or here.takes_jobs:
+        if here is None or takes(here, job.tenant):
             return False
         others = (it for it in self.usable(job, backends, at_us) if it.backend != backend)
         return any(answers(backends.get(it.backend)) for it in others)
@@ -112,10 +117,15 @@ class FairShare:
         Groups of sessions take half of it at most, so that they do not hide that others wait.
         """
         backends = {it.name: it for it in world.backends}
-        places = {name: count for name, it in backends.items() if (count := self.free(it, first=True))}
+        places = self._places(backends, "")
+        for_probes = self._places(backends, PROBES)
         rank = {it.name: Fraction(self.usage_us(it, world.at_us), it.share) for it in world.tenants}
         useful = {
-            group: _placeable_now(self.usable(first, backends, world.at_us), places, min(count, world.limit))
+            group: _placeable_now(
+                self.usable(first, backends, world.at_us),
+                for_probes if first.tenant == PROBES else places,
+                min(count, world.limit),
+            )
             for group, (first, count) in groups.items()
         }
 
@@ -131,6 +141,11 @@ class FairShare:
             placeable = [*first[:most], *others][:SNAPSHOT_JOBS]
         each = SNAPSHOT_JOBS // max(1, len(placeable))
         return {group: min(useful[group], each) for group in placeable}
+
+    def _places(self, backends: Mapping[str, BackendCapacity], tenant: str) -> dict[str, int]:
+        """How many jobs of a tenant each backend takes that takes any."""
+        free = {name: self.free(it, first=True, tenant=tenant) for name, it in backends.items()}
+        return {name: count for name, count in free.items() if count}
 
     def usage_us(self, tenant: Tenant, at_us: int) -> int:
         """Return the usage of a tenant: service received, with decay, plus the run time of outstanding jobs."""
@@ -216,7 +231,7 @@ class _Cycle:
         chosen = min((it for it in targets if it.free), key=lambda it: tuple(rule(it) for _, rule in choice))
         counted = self._counted(turn.job)
         self._take(turn.tenant, turn.job, chosen, counted)
-        known = [it for it in targets if it.capacity is not None and it.capacity.takes_jobs]
+        known = [it for it in targets if it.capacity is not None and takes(it.capacity, turn.job.tenant)]
         known.sort(key=lambda it: (it.completion_us, -it.candidate.esp_ppm, it.candidate.backend))
         scores = tuple((it.candidate.backend, it.completion_us) for it in known)
         fallback = fell_back(turn.job, self._capacity) if chosen.candidate.fallback else None
@@ -244,7 +259,7 @@ class _Cycle:
 
     def _turn(self, name: str, *, first: bool = False) -> Turn | None:
         """Return the next job that a tenant can place; of those with the priority of a session, if `first`."""
-        queues = [it for it in self._queues[name] if it.waits and self._placeable(it, first=first)]
+        queues = [it for it in self._queues[name] if it.waits and self._placeable(it, name, first=first)]
         if not queues:
             return None
         job, cost_us = None, 0
@@ -258,10 +273,10 @@ class _Cycle:
     def _usable(self, job: Job) -> tuple[Candidate, ...]:
         return self._policy.usable(job, self._capacity, self._at_us)
 
-    def _placeable(self, queue: _Queue, *, first: bool) -> bool:
+    def _placeable(self, queue: _Queue, tenant: str, *, first: bool) -> bool:
         precedes = self._precedes(queue.session, queue.candidates)
-        known = (self._capacity.get(it.backend) for it in queue.candidates)
-        return precedes >= first and any(it is not None and self._policy.free(it, first=precedes) for it in known)
+        known = (it for candidate in queue.candidates if (it := self._capacity.get(candidate.backend)) is not None)
+        return precedes >= first and any(self._policy.free(it, first=precedes, tenant=tenant) for it in known)
 
     def _precedes(self, session: str | None, candidates: Sequence[Candidate]) -> bool:
         """Whether jobs of this session are next on its backend."""
@@ -274,7 +289,8 @@ class _Cycle:
             return Target(candidate, expected_us, None, 0, 0)
         # the slots share the backlog, rounded up; then the job runs
         completion_us = -(-capacity.backlog_us // capacity.slots) + expected_us
-        free = self._policy.free(capacity, first=self._precedes(job.session, job.candidates))
+        first = self._precedes(job.session, job.candidates)
+        free = self._policy.free(capacity, first=first, tenant=job.tenant)
         return Target(candidate, expected_us, capacity, free, completion_us)
 
     def _expected_us(self, job: Job, candidate: Candidate) -> int:

@@ -75,8 +75,9 @@ def _fill(home: Home, copy: Home) -> None:
     for name in ("secrets", "credentials", "slos"):
         _copy(home.root / name, copy.root / name)
     tenants = (home.tenants_file, home.good_tenants_file)
+    documents = (home.alerts_file, home.fleet_file, home.price_book)
     settings = (home.backends_file, home.stacks_file, home.services_file, home.invoice_file)
-    for path in (*tenants, home.alerts_file, home.price_book, home.trust_file, home.recoveries, *settings):
+    for path in (*tenants, *documents, home.trust_file, home.recoveries, *settings):
         _copy(path, copy.root / path.name)
     stack = Stack.load(home)
     if stack is not None:  # the copy keeps the place of the original, because both have the same keys

@@ -109,6 +109,11 @@ class Home:
         return self.root / "alerts.toml"
 
     @property
+    def fleet_file(self) -> Path:
+        """Beyond which limits backends are isolated; absent: those of the library."""
+        return self.root / "fleet.toml"
+
+    @property
     def probes_file(self) -> Path:
         """Which probes run where; absent: the prober does not start."""
         return self.root / "probes.toml"

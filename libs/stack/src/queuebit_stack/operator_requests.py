@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from queuebit.errors import Forbidden
 from queuebit_contracts.alert_requests import AlertingAnswer
 from queuebit_contracts.canaries import CanaryAnswer
+from queuebit_contracts.fleet import FleetAnswer
 from queuebit_contracts.incidents import IncidentAnswer
 from queuebit_contracts.invoice import InvoiceAnswer
 from queuebit_contracts.query import BillAnswer, UsageAnswer
@@ -22,7 +23,7 @@ __all__ = ["answer_to"]
 
 _ANSWER_S = 30.0
 
-_A = TypeVar("_A", AlertingAnswer, BillAnswer, CanaryAnswer, IncidentAnswer, InvoiceAnswer, UsageAnswer)
+_A = TypeVar("_A", AlertingAnswer, BillAnswer, CanaryAnswer, FleetAnswer, IncidentAnswer, InvoiceAnswer, UsageAnswer)
 
 
 def answer_to(operator: NatsTransport, subject: str, request: BaseModel, kind: type[_A], action: str) -> _A:

@@ -38,6 +38,7 @@ DEFAULTS = {
     "hybrid": 7441,
     "alerting": 7442,
     "prober": 7444,
+    "fleet": 7445,
 }
 """The port of each process; of a service, its health port. `http` is where the gateway serves its users."""
 

@@ -43,7 +43,7 @@ _SCHEDULER = "scheduler"
 _FIRST = (BROKER, _SCHEDULER)
 _FIRST_STACK = "aer"
 """With these a first job can be accepted and run, while everything else is still starting."""
-_LATER = ("metering", "provenance", "telemetry", GATEWAY, "hybrid", "alerting")
+_LATER = ("metering", "provenance", "telemetry", GATEWAY, "hybrid", "alerting", "fleet")
 _OF_ALL = "QUEUEBIT_LOG_"
 _LONG = 200_000
 """Events of a long log. With a shorter one, a warehouse that starts first would only delay the first job."""
@@ -228,6 +228,8 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
                 "QUEUEBIT_ALERTING_BUS_LOG": str(home.log_file("nats-server")),
                 **_objectives(home, name),
             }
+        case "fleet":
+            return {"QUEUEBIT_FLEET_DOCUMENT": str(home.fleet_file)}
         case "prober":
             return {
                 "QUEUEBIT_PROBER_DOCUMENT": str(home.probes_file),

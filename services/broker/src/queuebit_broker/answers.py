@@ -204,17 +204,36 @@ class Answers:
             "features": [*it.features],
             "slots": it.slots,
             "interrupted_since": rfc3339(out) if out else None,
+            **self._service(name),
             **tariff,
             **self._calibrated(name, now),
             "median_two_qubit_error_ppm": calibration.median_two_qubit_error_ppm if calibration else None,
             "median_readout_error_ppm": calibration.median_readout_error_ppm if calibration else None,
         }
 
+    def _service(self, name: str) -> _Row:
+        """Since when a backend is isolated or used in part, and why."""
+        isolated, degraded = self._world.isolated.get(name), self._world.degraded.get(name)
+        if degraded is not None and not degraded.qubits and not degraded.couplers:
+            degraded = None
+        return {
+            "isolated_since": rfc3339(isolated.since) if isolated else None,
+            "isolated_reason": isolated.reason.text if isolated else None,
+            "degraded_since": rfc3339(degraded.at) if degraded else None,
+            "degraded_reason": degraded.reason.text if degraded else None,
+            "qubits_out": [*degraded.qubits] if degraded else [],
+            "couplers_out": [[*it] for it in degraded.couplers] if degraded else [],
+        }
+
     def _planned(self, name: str, verdict: Verdict, now: datetime) -> tuple[tuple[bool, object, str], _Row]:
         """A row, after what it is sorted by."""
-        about = self._world.registered()[name]
+        about, isolated = self._world.registered()[name], self._world.isolated.get(name)
         where: _Row = {"vendor": about.vendor, "region": about.region}
-        row: _Row = {"backend": name, **where, "fits": isinstance(verdict, Candidate), "reason": None}
+        fits = isinstance(verdict, Candidate) and isolated is None
+        row: _Row = {"backend": name, **where, "fits": fits, "reason": None}
+        if isolated is not None:
+            row["reason"] = f"isolated since {rfc3339(isolated.since)}: {isolated.reason.text}"
+            return (True, 0, name), row
         if isinstance(verdict, Candidate):
             estimate = verdict.estimate
             row |= {

@@ -34,6 +34,7 @@ from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
 from queuebit_contracts.delegations import Authority, Delegations, Grant, authority_of
 from queuebit_contracts.directory import Directory, TenantEvent
+from queuebit_contracts.fleet import BackendDegraded, BackendIsolated, BackendReadmitted, Degradation, Isolation
 from queuebit_contracts.hybrid import is_hybrid
 from queuebit_contracts.job import Profile, Signature
 from queuebit_contracts.query import BackendEstimate, CircuitError
@@ -83,6 +84,8 @@ class _Frozen:
     windows: tuple[PlannedWindow, ...] = ()
     newest_of: dict[str, int] = field(default_factory=dict)
     """Sequence of the newest fact of each backend."""
+    isolated: dict[str, Isolation] = field(default_factory=dict)
+    degraded: dict[str, Degradation] = field(default_factory=dict)
 
 
 _NamedAccount = tuple[str, str, Account]
@@ -102,6 +105,10 @@ class World:
         self.backends: dict[str, Backend] = {}
         self.interrupted: dict[str, datetime] = {}
         """Backends that are out of service, and since when."""
+        self.isolated: dict[str, Isolation] = {}
+        """Backends that get no jobs, and why."""
+        self.degraded: dict[str, Degradation] = {}
+        """Backends that are used without some of their qubits and couplers."""
         self._registered: dict[str, Registration] | None = None
         self._active: dict[str, set[str]] = {}
         self._admitting: dict[str, set[str]] = {}
@@ -149,12 +156,23 @@ class World:
             case SessionClosed():
                 for it in self.sessions.closed(event, sequence):
                     self.accounts.forget_session(it.tenant, it.session)
+            case _:
+                self._of_backend(event, sequence)
+
+    def _of_backend(self, event: Decoded, sequence: int) -> None:
+        match event:
             case BackendRegistered():
                 self._learn(event.data.backend, Backend(sequence, registration=event.data))
             case BackendCalibrated():
                 self._learn(event.data.backend, Backend(sequence, calibration=event.data))
             case BackendInterrupted() | BackendRestored():
                 self._interrupt(event)
+            case BackendIsolated():
+                self.isolated[event.data.backend] = event.data
+            case BackendReadmitted():
+                self.isolated.pop(event.data.backend, None)
+            case BackendDegraded():
+                self.degraded[event.data.backend] = event.data
 
     def hold(self, event: AccountHeld, sequence: int, *, behind_all: bool) -> None:
         """Fold a hold that was just appended, unless the view has read it back already; see `Accounts.hold`."""
@@ -205,6 +223,8 @@ class World:
             tuple(replace(it) for it in self.sessions.all()),
             {**self.interrupted},
             *self.calendars.freeze(),
+            {**self.isolated},
+            {**self.degraded},
         )
         accounts = [(*key, it.copy()) for key, it in self.accounts.accounts().items()]
 
@@ -233,6 +253,7 @@ class World:
             self.backends, self._registered = frozen.backends, None
             self.interrupted = frozen.interrupted
             self.calendars = Calendars(frozen.reservations, frozen.windows, frozen.newest_of.items())
+            self.isolated, self.degraded = frozen.isolated, frozen.degraded
             self._active = frozen.active
 
         return fill

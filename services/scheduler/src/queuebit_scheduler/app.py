@@ -19,11 +19,12 @@ from queuebit_scheduler.explaining import ExplainJob
 from queuebit_scheduler.folding import Folding
 from queuebit_scheduler.handlers import AnswerWaiting, PlaceJobs
 from queuebit_scheduler.leading import SERVICE, Leadership
+from queuebit_scheduler.isolating import IsolateBackends
 from queuebit_scheduler.liveness import WatchBackends, limits_of, over_bus
 from queuebit_scheduler.outages import ReportOutages
 from queuebit_scheduler.rescoring import RescoreJobs
 from queuebit_scheduler.reservations import KeepSlots
-from queuebit_scheduler.routes import queries
+from queuebit_scheduler.routes import isolations, queries
 from queuebit_scheduler.settings import Settings
 from queuebit_scheduler.shadowing import ShadowPolicies
 from queuebit_scheduler.state import State
@@ -56,6 +57,7 @@ def create_app() -> Service:
     watch = WatchBackends(state, over_bus(service.bus), clock, limits, report=report, wake=place.wake)
     service.include(queries(AnswerWaiting(state, clock), ExplainJob(service.log, decisions), watch.answer))
     service.work += [lease.hold, partial(leading.run, view.reached, place.wake)]
+    service.include(isolations(IsolateBackends(state, service.log, place.turn, lambda: leading.leads, place.wake)))
     slots = KeepSlots(state, service.log, clock, lambda: leading.leads, place.wake)
     service.work += [place.run, place.tick, watch.run, rescore.run, shadows.run, slots.run]
     service.draining.append(leading.leave)

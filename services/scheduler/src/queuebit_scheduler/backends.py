@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from queuebit_contracts.backend import BackendInterrupted, BackendRegistered, BackendRestored
+from queuebit_contracts.fleet import BackendIsolated, BackendReadmitted
 from queuebit_scheduling import BackendCapacity, micros
 
 __all__ = ["Backends"]
@@ -21,6 +22,8 @@ class Backends:
         self.answering: set[str] = set()
         """Those that promised to answer."""
         self._interrupted: dict[str, datetime] = {}
+        self._isolated: dict[str, tuple[datetime, int]] = {}
+        """Those that are isolated: since when, and the sequence of the fact."""
 
     def __getitem__(self, name: str) -> BackendCapacity:
         return self._capacity.get(name) or BackendCapacity(name, 0, 0)
@@ -32,6 +35,32 @@ class Backends:
     def interrupted(self) -> dict[str, datetime]:
         """Those that are out of service, and since when."""
         return {**self._interrupted}
+
+    @property
+    def isolated(self) -> dict[str, tuple[datetime, int]]:
+        """Those that are isolated: since when, and the sequence of the fact in the log."""
+        return {**self._isolated}
+
+    def isolate(self, backend: str, since: datetime, sequence: int) -> None:
+        """Note that the log has the fact, before or when the view shows it."""
+        self._isolated[backend] = since, sequence
+        self._note_isolation(backend)
+
+    def take_isolation(self, event: BackendIsolated | BackendReadmitted, sequence: int) -> None:
+        """Fold a fact; one that is older than an isolation that this process appended changes nothing."""
+        backend = event.data.backend
+        _, newest = self._isolated.get(backend, (None, 0))
+        if sequence < newest:
+            return
+        if isinstance(event, BackendIsolated):
+            self.isolate(backend, event.data.since, sequence)
+        else:
+            self._isolated.pop(backend, None)
+            self._note_isolation(backend)
+
+    def _note_isolation(self, name: str) -> None:
+        since, _ = self._isolated.get(name, (None, 0))
+        self._capacity[name] = replace(self[name], isolated_since_us=None if since is None else micros(since))
 
     def registered(self) -> Iterator[BackendCapacity]:
         """Those that can run jobs."""
@@ -55,13 +84,21 @@ class Backends:
         """Note how many jobs run at the same time on a backend."""
         self._capacity[name] = replace(self[name], slots=slots, queue_depth=slots * self._places_per_slot)
 
-    def restore(self, slots: Mapping[str, int], answering: set[str], interrupted: Mapping[str, datetime]) -> None:
+    def restore(
+        self,
+        slots: Mapping[str, int],
+        answering: set[str],
+        interrupted: Mapping[str, datetime],
+        isolated: Mapping[str, tuple[datetime, int]],
+    ) -> None:
         """Take what was known earlier."""
         self.answering, self._interrupted = answering, {**interrupted}
         for name in slots:
             self.offer(name, slots[name])
         for name in interrupted:
             self._serve(name)
+        for name, (since, sequence) in isolated.items():
+            self.isolate(name, since, sequence)
 
     def _serve(self, name: str) -> None:
         """Note in its capacity whether a backend is in service."""

@@ -19,6 +19,7 @@ _Rest = tuple[
     dict[str, int],
     set[str],
     dict[str, datetime],
+    dict[str, tuple[datetime, int]],
     tuple[Tenant, ...],
     tuple[RunTime, ...],
     tuple[_OpenSession, ...],
@@ -35,6 +36,8 @@ class FrozenState:
     answering: set[str]
     interrupted: dict[str, datetime]
     """The backends that are out of service, and since when."""
+    isolated: dict[str, tuple[datetime, int]]
+    """The backends that are isolated: since when, and the sequence of the fact."""
     tenants: tuple[Tenant, ...]
     """Without reserved service, which follows from the placed jobs."""
     run_times: tuple[RunTime, ...]
@@ -47,7 +50,7 @@ class FrozenState:
 
     def encode(self) -> Iterator[bytes]:
         """The records."""
-        backends = self.slots, self.answering, self.interrupted
+        backends = self.slots, self.answering, self.interrupted, self.isolated
         yield _rest().dump_json((*backends, self.tenants, self.run_times, self.sessions, self.owed))
         jobs: tuple[AcceptedJob | Outstanding, ...] = (*self.waiting, *self.placed)
         yield from map(_job().dump_json, jobs)

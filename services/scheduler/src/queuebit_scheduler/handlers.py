@@ -74,6 +74,8 @@ class PlaceJobs:
         self._clock = clock
         self._tracing = tracing
         self._wake = asyncio.Event()
+        self.turn = asyncio.Lock()
+        """Held by each cycle until its placements are confirmed, and by what must be appended between two cycles."""
 
     def wake(self) -> None:
         """Ask for a cycle; asking again before it begins changes nothing."""
@@ -84,7 +86,8 @@ class PlaceJobs:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            await self.cycle()
+            async with self.turn:
+                await self.cycle()
 
     async def tick(self) -> None:
         """Ask for cycles until cancelled, so that what the log refused is tried again."""

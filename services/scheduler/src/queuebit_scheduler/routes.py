@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from faststream.nats import NatsRouter
 
+from queuebit_contracts.fleet import IsolationAnswer, IsolationRequest
 from queuebit_contracts.query import Answer, Question
+from queuebit_contracts.subjects import ISOLATION_REQUEST
 from queuebit_runtime.query_server import QueryServer
-from queuebit_runtime.replies import Tenant
+from queuebit_runtime.replies import Replies, Tenant, request_of
 from queuebit_scheduler.explaining import ExplainJob
 from queuebit_scheduler.handlers import AnswerWaiting
 
-__all__ = ["queries"]
+__all__ = ["isolations", "queries"]
 
 _Liveness = Callable[[str, Question], Answer]
 
@@ -40,3 +42,21 @@ def queries(waiting: AnswerWaiting, explain: ExplainJob, liveness: _Liveness) ->
         return liveness(tenant, question)
 
     return server.router
+
+
+def isolations(answer: Callable[[IsolationRequest], Awaitable[IsolationAnswer]]) -> NatsRouter:
+    """Isolate backends and readmit them, one after another."""
+    router = NatsRouter(middlewares=[Replies(_unanswered)])
+
+    @router.subscriber(ISOLATION_REQUEST, decoder=request_of(IsolationRequest), title="isolation")
+    async def on_isolation(request: IsolationRequest) -> IsolationAnswer:
+        """Append what the fleet service decided."""
+        return await answer(request)
+
+    return router
+
+
+def _unanswered(code: str, text: str) -> IsolationAnswer | None:
+    """A request that came to no end is sent again by the fleet service."""
+    del code, text
+    return None

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from queuebit_contracts.backend import BackendInterrupted, BackendRegistered, BackendRestored
 from queuebit_contracts.catalog import Decoded
+from queuebit_contracts.fleet import BackendIsolated, BackendReadmitted
 from queuebit_contracts.job import Ended, JobAccepted, JobCompleted, JobPlaced, JobStarted
 from queuebit_contracts.session import SessionClosed, SessionOpened
 from queuebit_scheduler.backends import Backends
@@ -22,7 +23,7 @@ from queuebit_scheduler.jobs import AcceptedJob, Outstanding
 from queuebit_scheduler.sessions import Sessions
 from queuebit_scheduler.tenants import Tenants
 from queuebit_scheduler.waiting_jobs import WaitingJobs
-from queuebit_scheduling import POLICY, BackendCapacity, CandidateGroup, Key, Policy, RunTimes, Snapshot, micros
+from queuebit_scheduling import POLICY, PROBES, BackendCapacity, CandidateGroup, Key, Policy, RunTimes, Snapshot, micros
 
 __all__ = ["State"]
 
@@ -68,6 +69,9 @@ class State:
             case BackendRegistered() | BackendInterrupted() | BackendRestored():
                 self._backends.take(event)
                 self.calendar.serves(self._backends[event.data.backend], at)
+            case BackendIsolated() | BackendReadmitted():
+                self._backends.take_isolation(event, sequence)
+                self._leave(at)
             case SessionOpened():
                 self._count_sessions(self._sessions.opened(event.data))
             case SessionClosed():
@@ -95,7 +99,7 @@ class State:
             at: the moment of the decision.
             limit: the most placements of the cycle.
         """
-        free = (self.policy.free(it, first=True) for it in self._backends.registered())
+        free = (self.policy.free(it, first=True, tenant=PROBES) for it in self._backends.registered())
         if not self._waiting or not any(free):
             return None  # so it is after most events while the platform is full
         groups = self._waiting.groups()
@@ -137,11 +141,20 @@ class State:
             Whether anything changed that a cycle may act on.
         """
         changed = self._backends.silence(since)
-        backends, at_us = self.backends(), micros(at)
-        stranded = [key for key, it in self._outstanding.items() if self._may_leave(it, backends, at_us)]
-        for key in stranded:
-            self._waiting.add(self._free(key).left())
-        return bool(stranded) or changed
+        return self._leave(at) or changed
+
+    @property
+    def isolated(self) -> Mapping[str, tuple[datetime, int]]:
+        """The backends that are isolated: since when, and the sequence of the fact."""
+        return self._backends.isolated
+
+    def isolate(self, backend: str, since: datetime, sequence: int) -> None:
+        """Note that this process appended that a backend is isolated, and queue the jobs that the policy takes from it.
+
+        The next decision must not place there, and the view may not have shown the fact yet.
+        """
+        self._backends.isolate(backend, since, sequence)
+        self._leave(since)
 
     def take_back(self, keys: Iterable[Key]) -> bool:
         """Queue placed jobs again that have not started and will not; return whether there was any."""
@@ -207,6 +220,7 @@ class State:
             slots=slots,
             answering={*self._backends.answering},
             interrupted=self._backends.interrupted,
+            isolated=self._backends.isolated,
             tenants=self._tenants.all(),
             run_times=self._run_times.all(),
             sessions=sessions,
@@ -217,7 +231,7 @@ class State:
 
     def restore(self, frozen: FrozenState) -> None:
         """Become what was frozen; the state is empty before."""
-        self._backends.restore(frozen.slots, frozen.answering, frozen.interrupted)
+        self._backends.restore(frozen.slots, frozen.answering, frozen.interrupted, frozen.isolated)
         self._tenants.restore(frozen.tenants)
         self._run_times.restore(frozen.run_times)
         self._sessions.restore(frozen.sessions, frozen.owed)
@@ -227,6 +241,14 @@ class State:
             self._waiting.add(accepted)
         for outstanding in frozen.placed:
             self._hold(outstanding)
+
+    def _leave(self, at: datetime) -> bool:
+        """Queue the jobs that the policy takes from their backends now; return whether there are any."""
+        backends, at_us = self.backends(), micros(at)
+        stranded = [key for key, it in self._outstanding.items() if self._may_leave(it, backends, at_us)]
+        for key in stranded:
+            self._waiting.add(self._free(key).left())
+        return bool(stranded)
 
     def _active(self, key: Key) -> bool:
         return key in self._waiting or key in self._outstanding

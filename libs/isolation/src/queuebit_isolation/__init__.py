@@ -1,0 +1,34 @@
+"""When a backend is taken out of service, whole or in part, and when it returns: pure rules, without input or output.
+
+`elements` judges the qubits and couplers of a calibration, `freshness` its age, `failures` the ends of jobs, `breaker`
+what follows for the backend, and `document` holds the limits.
+"""
+
+from queuebit_isolation.breaker import Breaker, Change, Finding, Proof, Status, decide
+from queuebit_isolation.document import EXAMPLE, FleetDocument, Limits, parse_fleet
+from queuebit_isolation.elements import Element, Elements, Figures, Seen, judge, needed, read_figures
+from queuebit_isolation.failures import Failures, Outcome
+from queuebit_isolation.freshness import overdue_after_us
+
+__all__ = [
+    "EXAMPLE",
+    "Breaker",
+    "Change",
+    "Element",
+    "Elements",
+    "Failures",
+    "Figures",
+    "Finding",
+    "FleetDocument",
+    "Limits",
+    "Outcome",
+    "Proof",
+    "Seen",
+    "Status",
+    "decide",
+    "judge",
+    "needed",
+    "overdue_after_us",
+    "parse_fleet",
+    "read_figures",
+]

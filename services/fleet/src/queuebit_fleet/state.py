@@ -1,0 +1,183 @@
+"""What the fleet service knows of each backend, folded from the log and from the ends of jobs as they come."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from queuebit_contracts.alerts import AlertFired, AlertResolved
+from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
+from queuebit_contracts.fleet import (
+    BackendDegraded,
+    BackendIsolated,
+    BackendReadmitted,
+    Degradation,
+    Isolation,
+    Readmission,
+)
+from queuebit_contracts.job import JobCompleted, JobFailed
+from queuebit_contracts.probe import ProbeJudged
+from queuebit_contracts.wire import Payload
+from queuebit_isolation import Breaker, Elements, Failures, Figures, FleetDocument, Outcome, Proof
+from queuebit_runtime.stored import Stored
+
+__all__ = ["FAULTS", "SERVICE", "Calibrated", "Fleet", "Machine", "Shown", "micros"]
+
+SERVICE: Final = "fleet"
+"""Who decides by rule, as facts name it."""
+
+FAULTS: Final = frozenset({"backend_error", "not_reachable", "vendor_credentials", "vendor_failed", "vendor_quota"})
+"""Codes of failures that are the backend's fault, or that of its vendor. Others may come from the job."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def micros(moment: datetime) -> int:
+    """Whole microseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A calibration that the log has."""
+
+    event: str
+    at_us: int
+    """When the device was calibrated."""
+    stored_us: int
+    digest: str
+    snapshot: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A finding that is no calibration: the event that shows it, since when, and what was seen."""
+
+    event: str
+    at_us: int
+    text: str
+
+
+@dataclass(slots=True)
+class Machine:
+    """One backend."""
+
+    backend: str
+    breaker: Breaker
+    failures: Failures
+    calibrated: deque[Calibrated]
+    """The newest calibrations, the oldest first."""
+    elements: Elements = field(default_factory=Elements)
+    """What the newest calibration says, once it was read."""
+    figures: deque[Figures] = field(default_factory=deque)
+    """Those of the calibrations that were judged, the oldest first."""
+    judged: str = ""
+    """The event of the calibration that `elements` follows from."""
+    isolation: Isolation | None = None
+    degradation: Degradation | None = None
+    readmission: Readmission | None = None
+    proof: Proof | None = None
+    proof_event: str = ""
+    bad_runs: dict[str, int] = field(default_factory=dict)
+    """By probe: how many runs in a row were below its floor."""
+    below: Shown | None = None
+    """That too many of these were."""
+    drifting: dict[str, Shown] = field(default_factory=dict)
+    """By alert: that results of a reference circuit drift."""
+    failing: Shown | None = None
+    """That too many jobs fail."""
+
+    def forget_failures(self) -> None:
+        """Begin again after a change of its state."""
+        self.failures.reset()
+        self.failing = self.below = None
+        self.bad_runs.clear()
+
+
+class Fleet:
+    """All backends that the log names."""
+
+    def __init__(self, document: FleetDocument) -> None:
+        self._document = document
+        self.machines: dict[str, Machine] = {}
+
+    def machine(self, backend: str) -> Machine:
+        """What is known of a backend."""
+        if backend not in self.machines:
+            limits = self._document.of(backend)
+            self.machines[backend] = Machine(
+                backend,
+                Breaker(limits),
+                Failures(limits),
+                deque(maxlen=limits.history + 1),
+                figures=deque(maxlen=limits.history),
+            )
+        return self.machines[backend]
+
+    def take(self, stored: Stored) -> None:
+        """Fold a fact."""
+        match stored.event:
+            case BackendRegistered(data=registration):
+                self.machine(registration.backend)
+            case BackendCalibrated(data=data, id=event):
+                at_us, stored_us = micros(data.calibrated_at), micros(stored.stored_at)
+                found = Calibrated(event, at_us, stored_us, data.digest, data.snapshot)
+                self.machine(data.backend).calibrated.append(found)
+            case BackendIsolated() | BackendReadmitted() | BackendDegraded():
+                self._changed(stored.event)
+            case ProbeJudged():
+                self._probed(stored.event, stored.stored_at)
+            case AlertFired(data=alert, id=event):
+                labels = alert.labels
+                if labels.get("alertname") == "Drift" and labels.get("measure") == "quality" and "backend" in labels:
+                    text = f"results of a reference circuit on {labels['backend']} drift: alert {alert.alert}"
+                    shown = Shown(event, micros(stored.stored_at), text)
+                    self.machine(labels["backend"]).drifting[alert.alert] = shown
+            case AlertResolved(data=ended):
+                for machine in self.machines.values():
+                    machine.drifting.pop(ended.alert, None)
+
+    def ended(self, event: JobCompleted | JobFailed, at: datetime) -> bool:
+        """Count the end of a job; return whether it shows that a backend fails too often."""
+        data, failed = event.data, isinstance(event, JobFailed)
+        if data.backend is None or (isinstance(event, JobFailed) and event.data.reason.code not in FAULTS):
+            return False
+        machine = self.machine(data.backend)
+        text = machine.failures.take(Outcome(data.tenant, micros(at), failed))
+        if text is not None:
+            machine.failing = Shown(event.id, micros(at), text)
+        return text is not None
+
+    def _changed(self, event: BackendIsolated | BackendReadmitted | BackendDegraded) -> None:
+        machine = self.machine(event.data.backend)
+        match event:
+            case BackendIsolated(data=it):
+                not_before = micros(it.not_before) if it.not_before else 0
+                machine.isolation, machine.readmission = it, None
+                machine.breaker.isolated(micros(it.since), by_person=it.by != SERVICE, not_before_us=not_before)
+            case BackendReadmitted(data=readmission):
+                machine.isolation, machine.readmission = None, readmission
+                machine.breaker.readmitted(micros(readmission.at), by_person=readmission.by != SERVICE)
+                machine.forget_failures()
+            case BackendDegraded(data=degradation):
+                machine.degradation = degradation
+
+    def _probed(self, event: ProbeJudged, at: datetime) -> None:
+        """A run of a probe; one that is unclear, or did not run, says nothing."""
+        it = event.data
+        if it.kind == "rerun" or it.state not in ("passed", "below", "failed"):
+            return
+        machine, at_us = self.machine(it.backend), micros(at)
+        machine.proof_event = event.id
+        machine.proof = Proof(at_us, it.state == "passed", f"the probe {it.probe} {it.state} in its run {it.run}")
+        if it.state == "passed":
+            machine.bad_runs.pop(it.probe, None)
+            machine.below = None
+        elif it.state == "below":
+            runs = machine.bad_runs[it.probe] = machine.bad_runs.get(it.probe, 0) + 1
+            if runs >= machine.breaker.limits.bad_probes:
+                machine.below = Shown(
+                    event.id, at_us, f"{runs} runs of the probe {it.probe} in a row were below its floor"
+                )
