@@ -46,7 +46,7 @@ def readmission(world: World, of: IsolationRequest) -> IsolationRequest:
 
 
 def ask(world: World, request: IsolationRequest, *, fold: bool = True) -> IsolationAnswer:
-    handler = IsolateBackends(world.state, world.log, world.place.turn, world.place.wake)
+    handler = IsolateBackends(world.state, world.log, world.place.turn, lambda: True, world.place.wake)
     answer = asyncio.run(handler(request))
     if fold:
         world.fold()
@@ -126,6 +126,14 @@ def test_what_is_not_isolated_cannot_be_readmitted(world: World) -> None:
     assert ask(world, IsolationRequest()).errors[0].code == "bad_request"
 
 
+async def test_only_the_leader_answers(world: World) -> None:
+    handler = IsolateBackends(world.state, world.log, world.place.turn, lambda: False, world.place.wake)
+    for request in (isolation(world), readmission(world, isolation(world))):
+        with pytest.raises(Unavailable):
+            await handler(request)
+    assert world.log.stored == []
+
+
 def test_a_readmission_that_the_view_shows_late_ends_no_newer_isolation(world: World) -> None:
     devices(world)
     first = isolation(world)
@@ -177,7 +185,7 @@ async def test_no_placement_follows_the_isolation_whatever_happens_at_the_same_t
     running = asyncio.ensure_future(world.place.run())
     world.place.wake()
     await asyncio.sleep(0.005)
-    handler = IsolateBackends(world.state, log, world.place.turn, world.place.wake)
+    handler = IsolateBackends(world.state, log, world.place.turn, lambda: True, world.place.wake)
     await handler(isolation(world))
     for it in range(20, 30):
         await _append(world, world.accepted(f"j{it}", backends=("torino",)))

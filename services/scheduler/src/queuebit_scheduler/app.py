@@ -18,8 +18,8 @@ from queuebit_scheduler.adapters import StoredDecisions
 from queuebit_scheduler.explaining import ExplainJob
 from queuebit_scheduler.folding import Folding
 from queuebit_scheduler.handlers import AnswerWaiting, PlaceJobs
-from queuebit_scheduler.leading import SERVICE, Leadership
 from queuebit_scheduler.isolating import IsolateBackends
+from queuebit_scheduler.leading import SERVICE, Leadership
 from queuebit_scheduler.liveness import WatchBackends, limits_of, over_bus
 from queuebit_scheduler.outages import ReportOutages
 from queuebit_scheduler.rescoring import RescoreJobs
