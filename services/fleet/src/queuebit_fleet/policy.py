@@ -24,6 +24,8 @@ __all__ = ["change", "degradation", "findings", "row"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR_US = 3_600_000_000
+_NAMED = 8
+"""The most elements that a text names; the fact has all."""
 
 
 def findings(machine: Machine, now_us: int) -> tuple[Finding, ...]:
@@ -90,7 +92,8 @@ def degradation(machine: Machine, now: datetime) -> BackendDegraded | None:
     if not machine.judged or not machine.breaker.limits.isolate or (qubits, couplers) == known:
         return None
     names = [*(f"qubit {it}" for it in qubits), *(f"coupler {_name(it)}" for it in couplers)]
-    text = f"{machine.backend} is used without {', '.join(names[:20])}{' and others' if len(names) > 20 else ''}"
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    text = f"{machine.backend} is used without {', '.join(names[:_NAMED])}{more}"
     if not names:
         text = f"all qubits and couplers of {machine.backend} are used again"
     data = Degradation(
