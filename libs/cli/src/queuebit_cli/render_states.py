@@ -12,7 +12,7 @@ _SHOWN = 6
 
 
 def state_of(row: Mapping[str, Any]) -> tuple[str | None, object, str | None, object]:  # JSON
-    """State, since when, what is not used, and why it is isolated; nothing of a backend that is in service as a whole."""
+    """State, since when, what is not used, and why; nothing of a backend that is in service as a whole."""
     elements = elements_of(row.get("qubits_out"), row.get("couplers_out"))
     if row.get("isolated_since"):
         return "isolated", row["isolated_since"], elements, row.get("isolated_reason")
