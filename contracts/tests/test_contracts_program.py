@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from queuebit_contracts.generate import documents
 from queuebit_contracts.program import CIRCUIT, MAX_ITEMS, BadProgram, Program, read_program
+from queuebit_contracts.quality import Expected
 from queuebit_contracts.results import Results
 from queuebit_kernel import digest
 
@@ -19,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 SWEEP = ROOT / "programs/sweep.json"
 RESULTS = ROOT / "programs/sweep-results.json"
 MITIGATED = ROOT / "programs/mitigated.json"
+EXPECTED = ROOT / "programs/expected.json"
 MITIGATED_RESULTS = ROOT / "programs/mitigated-results.json"
 SOURCE = "OPENQASM 3.0;"
 ONE = {"digest": digest(SOURCE.encode()), "size": len(SOURCE), "media_type": CIRCUIT, "inline": SOURCE}
@@ -55,9 +57,40 @@ def test_golden_documents_with_steps_after_the_run_read_the_same_forever() -> No
     assert [it.step for it in results.items[0].post or ()] == [*found.post]
 
 
+def test_a_golden_document_with_a_reference_reads_the_same_forever() -> None:
+    found = read_program(EXPECTED.read_bytes())
+    assert found.content() == EXPECTED.read_bytes()
+    assert found.items[0].expected == Expected(reference={"00": 1.0, "11": 1.0}, floor=0.9)
+
+
+@pytest.mark.parametrize(
+    ("item", "says"),
+    [
+        ({"expected": {"reference": {"00": 1}}}, "floor: Field required"),
+        ({"expected": {"reference": {}, "floor": 0.9}}, "1 to 4,096 outcomes"),
+        ({"expected": {"reference": {"0x1": 1}, "floor": 0.9}}, "'0x1' is no outcome"),
+        ({"expected": {"reference": {"01": -1}, "floor": 0.9}}, "the weight of 01 is -1"),
+        ({"expected": {"reference": {"01": 0}, "floor": 0.9}}, "all of its weights are 0"),
+        ({"expected": {"reference": {"01": 1, "0 1": 1}, "floor": 0.9}}, "an outcome twice"),
+        ({"expected": {"reference": {"01": 1}, "floor": 1.1}}, "floor: must be less than or equal to 1"),
+        ({"expected": {"reference": {"01": 1}, "floor": 0.9}, "observables": ["Z"]}, "ask for the output counts"),
+        ({"expected": {"reference": {"01": 1}, "floor": 0.9, "ceiling": 1}}, "ceiling"),
+    ],
+)
+def test_a_reference_that_cannot_be_compared_is_refused(item: dict[str, Any], says: str) -> None:
+    (fault,) = faults(program(items=[item]))
+    assert says in fault
+
+
 @pytest.mark.parametrize(
     ("path", "schema"),
-    [(SWEEP, "program"), (RESULTS, "results"), (MITIGATED, "program"), (MITIGATED_RESULTS, "results")],
+    [
+        (SWEEP, "program"),
+        (EXPECTED, "program"),
+        (RESULTS, "results"),
+        (MITIGATED, "program"),
+        (MITIGATED_RESULTS, "results"),
+    ],
 )
 def test_published_schemas_describe_the_documents(path: Path, schema: str) -> None:
     published = json.loads(documents()[f"schemas/{schema}.json"])

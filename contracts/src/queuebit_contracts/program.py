@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
 from queuebit_contracts.processing import ZNE, CompileOptions, PostStep, post_faults
+from queuebit_contracts.quality import Expected
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import digest
 
@@ -145,6 +146,8 @@ class Item(_Instruction):
     shots."""
     shots: int | None = Field(default=None, ge=1, le=_WHOLE, strict=True)
     """Of each run of this item; absent: those of the submission."""
+    expected: Expected | None = None
+    """What its counts must resemble; absent: any result passes."""
 
 
 class Program(_Instruction):
@@ -231,6 +234,10 @@ def _faults(program: Program) -> Iterator[_Fault]:
             yield _Fault(number, ": its observables differ in length: write one letter for each qubit of the circuit")
         if (terms := sum(map(len, item.observables))) > _MAX_TERMS:
             yield _Fault(number, f": its observables have {terms:,} terms and may have {_MAX_TERMS:,}")
+        if item.expected is not None and (item.observables or "counts" not in program.outputs):
+            yield _Fault(
+                number, ": a reference is compared with counts, and the item has none: ask for the output counts"
+            )
         if ZNE in program.post and not item.observables:
             yield _Fault(number, f": {ZNE} extrapolates expectation values, and it has no observables: give some")
     different = {json.dumps(item.observables): sum(map(len, item.observables)) for item in program.items}

@@ -17,6 +17,7 @@ from queuebit.results import items_of, result_of
 from queuebit_contracts.job import Completion, JobCompleted
 from queuebit_contracts.processing import CompileOptions
 from queuebit_contracts.program import CIRCUIT, PROGRAM, Program, read_program
+from queuebit_contracts.quality import Expected, Quality, QualityCheck
 from queuebit_contracts.results import RESULTS
 from queuebit_contracts.wire import Payload
 from queuebit_runtime.payloads import describe
@@ -79,6 +80,20 @@ async def test_unknown_options_and_steps_are_refused_before_anything_is_sent(
 ) -> None:
     with pytest.raises(InvalidInput, match=fault):
         await sent(BELL, processing=processing_of(compilation, post))
+
+
+async def test_a_reference_and_a_floor_are_those_of_the_only_item(tmp_path: Path) -> None:
+    bell = Expected(reference={"00": 1.0, "11": 1.0}, floor=0.9)
+    program = await sent(BELL, reference={"00": 1, "11": 1}, floor=0.9)
+    assert [it.expected for it in program.items] == [bell]
+    (tmp_path / "b.qasm").write_text(BELL)
+    items = [{"circuit": "b.qasm", "expected": bell.model_dump()}, {"circuit": "b.qasm"}]
+    (tmp_path / "b.json").write_text(json.dumps({"items": items}))
+    assert [it.expected for it in (await sent(program_of(tmp_path / "b.json"))).items] == [bell, None]
+    assert await sent(program_of(BELL, reference={"00": 1, "11": 1}, floor=0.9)) == program
+    for given in ({"floor": 0.9}, {"reference": {"0": 1}}):
+        with pytest.raises(InvalidInput, match="give both"):
+            await sent(BELL, **given)
 
 
 async def test_equal_circuits_of_a_batch_are_sent_once() -> None:
@@ -193,6 +208,18 @@ def test_a_result_says_how_certain_it_is_and_why_it_may_be_wrong() -> None:
     document = counts_document(doubted)
     assert document["suspect"] == {"code": "recalibrated", "text": doubted.suspect and doubted.suspect.text}
     assert "suspect" not in counts_document(plain)
+
+
+def test_a_result_says_what_was_verified() -> None:
+    done = completion("bell-on-torino")
+    checks = (
+        QualityCheck(name="shots", passed=True, value=1000, limit=1000),
+        QualityCheck(name="fidelity", passed=False, value=891_234, limit=900_000),
+    )
+    known = done.model_copy(update={"quality": Quality(passed=False, checks=checks)})
+    result = result_of(known, b'{"00":503,"11":497}')
+    assert [it.text for it in result.checks] == ["shots 1,000 of 1,000", "fidelity 0.8912, below the floor of 0.9"]
+    assert counts_document(result)["checks"] == [it.model_dump() for it in checks]
 
 
 def test_each_item_says_how_certain_it_is_and_why_it_may_be_wrong() -> None:

@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from queuebit_contracts.execution import ItemSummary
 from queuebit_contracts.program import Item
+from queuebit_contracts.quality import Expected, hellinger_fidelity
 from queuebit_contracts.usage import Usage
 from queuebit_executor.finished import Finished
 from queuebit_executor.ports import ItemWork
@@ -65,3 +67,33 @@ def test_an_item_is_checked_with_its_own_shots_and_those_that_twirled_copies_add
     short = quality_of(replace(_program(items[0], items[0], items[2]), asked=asked), 10)
     assert short is not None
     assert (short.passed, short.checks[0].value, short.checks[0].limit) == (False, 10, 7)
+
+
+def test_counts_are_compared_with_their_reference_and_the_one_furthest_below_its_floor_is_shown() -> None:
+    bell = Expected(reference={"00": 1, "11": 1}, floor=0.9)
+    counts: list[dict[str, int]] = [{"00": 5, "11": 5}, {"00": 5, "11": 3, "01": 2}, {"01": 10}]
+    items = [{"state": "completed", "counts": it} for it in counts]
+    done = replace(_program(*items), expected=(bell, bell.model_copy(update={"floor": 0.7}), None))
+    quality = quality_of(done, 10)
+    assert quality is not None
+    assert [(it.name, it.passed, it.value, it.limit) for it in quality.checks] == [
+        ("shots", True, 10, 10),
+        ("fidelity", True, 787_298, 700_000),
+    ]
+    quality = quality_of(replace(done, expected=(bell, bell, None)), 10)
+    assert quality is not None
+    assert (quality.passed, quality.checks[1].passed, quality.checks[1].limit) == (False, False, 900_000)
+
+
+def test_spaces_between_registers_mean_nothing() -> None:
+    assert hellinger_fidelity({"0 1": 7}, {"01": 0.5}) == 1
+    assert hellinger_fidelity({}, {"01": 0.5}) == 0
+
+
+@given(COUNTS, COUNTS)
+def test_a_fidelity_is_a_share_and_symmetric(one: dict[str, int], other: dict[str, int]) -> None:
+    if any(one.values()) and any(other.values()):
+        found = hellinger_fidelity(one, other)
+        assert 0 <= found <= 1
+        assert found == pytest.approx(hellinger_fidelity(other, one))
+        assert hellinger_fidelity(one, one) == pytest.approx(1)

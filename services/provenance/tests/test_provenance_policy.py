@@ -7,6 +7,7 @@ import json
 import pytest
 
 from queuebit_contracts.job import CompileChoice, JobAccepted, JobCompleted
+from queuebit_contracts.quality import Quality, QualityCheck
 from queuebit_kernel import Malformed, digest, digest_of
 from queuebit_proof import ChargeLine, Reason, UsageLine, build_statement
 from queuebit_provenance.policy import REASON_CHARS, record_of
@@ -56,6 +57,19 @@ def test_options_and_steps_are_stated_by_name(life: Life) -> None:
     plain = json.loads(build_statement(record_of(life("j2", "completed"), software=SOFTWARE), salt=bytes(16)))
     assert "options" not in plain["predicate"]["compiled"]
     assert "post" not in plain["predicate"]["run"]
+
+
+def test_what_was_asked_of_the_result_is_stated(life: Life) -> None:
+    *before, completed, metered = life("j1", "completed")
+    assert isinstance(completed, JobCompleted)
+    checks = tuple(QualityCheck(name=it, passed=True, value=9, limit=8) for it in ("shots", "fidelity"))
+    known = {"quality": Quality(passed=True, checks=checks)}
+    end = completed.model_copy(update={"data": completed.data.model_copy(update=known)})
+
+    record = record_of([*before, end, metered], software=SOFTWARE)
+
+    outcome = json.loads(build_statement(record, salt=bytes(16)))["predicate"]["outcome"]
+    assert outcome["checks"] == [{"name": "fidelity", "passed": True, "value": 9, "limit": 8}]
 
 
 @pytest.mark.parametrize(("end", "accepted"), [("completed", True), ("rejected", False), ("cancelled", False)])

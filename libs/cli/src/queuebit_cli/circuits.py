@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,36 @@ def program_in(file: str, args: Namespace) -> object:
 
     source = Path(file) if is_batch(file) else circuit_of(file)
     bindings = Path(args.sweep) if args.sweep else None
-    return program_of(source, bindings=bindings, observables=args.observable, outputs=args.outputs or ())
+    return program_of(
+        source,
+        bindings=bindings,
+        observables=args.observable,
+        outputs=args.outputs or (),
+        reference=_reference(source, getattr(args, "reference", None)),
+        floor=getattr(args, "floor", None),
+    )
+
+
+def _reference(source: Path | str | bytes, given: str | None) -> Mapping[str, float] | None:
+    """The reference of `--reference`: a file, or `ideal` for the exact distribution of the circuit."""
+    from queuebit.errors import InvalidInput
+    from queuebit.program_files import read_reference
+    from queuebit.sources import read_source
+
+    if given != "ideal":
+        return None if given is None else read_reference(Path(given))
+    try:
+        quantum: Any = import_module("queuebit_quantum")
+    except ImportError as error:
+        raise InvalidInput(
+            "an ideal reference needs the package queuebit-quantum: install it, or give a file"
+        ) from error
+    try:
+        circuit = quantum.parse(read_source(source).decode("utf-8-sig"))
+        found: dict[str, float] = quantum.ideal_distribution(circuit)
+    except (quantum.CircuitError, quantum.DoesNotFit) as error:
+        raise InvalidInput(f"the circuit has no ideal reference: {error}") from error
+    return found
 
 
 def processing_in(args: Namespace) -> dict[str, Any]:

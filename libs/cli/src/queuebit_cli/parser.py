@@ -100,6 +100,14 @@ def _submit(words: Group) -> None:
     submit = words.command("submit", "submit:submit", "submit a job for each file", client=True, json=LINES)
     submit.add_argument("files", nargs="+", metavar="FILE", help=_FILE)
     _program(submit)
+    submit.add_argument(
+        "--reference",
+        metavar="FILE",
+        help='outcomes to compare with: {"00": 1, "11": 1}; or `ideal`, as simulated here',
+    )
+    submit.add_argument(
+        "--floor", type=share, metavar="0.9", help="the least fidelity to the reference; then it is usable"
+    )
     submit.add_argument("--project", metavar="P", help="the project that pays (the credential's project)")
     submit.add_argument("--shots", type=whole, default=1000, metavar="N", help="how often to run it (1000)")
     submit.add_argument("--backend", action="append", metavar="B", help=_ANYWHERE)

@@ -34,6 +34,7 @@ def result_lines(result: Result, out: Output) -> list[str]:
         lines = out.lines([row for it in result.items for row in _value_rows(it, alone=alone)], fit=True)
     else:
         lines, remarks = out.lines(item_rows(result.items)), []  # which name these reasons
+    remarks += [f"quality: {it.text}" for it in result.checks if it.name == "fidelity" or not it.passed]
     if result.fallback:
         remarks.append(f"fallback: it ran on {result.backend} {result.fallback.text}")
     if result.suspect:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
@@ -17,6 +17,7 @@ __all__ = [
     "SALT_BYTES",
     "STATEMENT_TYPE",
     "ChargeLine",
+    "CheckLine",
     "JobRecord",
     "Reason",
     "UsageLine",
@@ -66,6 +67,16 @@ class ChargeLine:
     currency: str
 
 
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """A check of the result that the submission asked for; `value` and `limit` are whole numbers."""
+
+    name: str
+    passed: bool
+    value: int
+    limit: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
     """All values that a receipt states about one job. `None`: did not happen, or unknown.
@@ -86,6 +97,8 @@ class JobRecord:
     """The id of the delegated key that signed for the actor; None if the actor's own key signed."""
     result_digest: str | None = None
     reasons: tuple[Reason, ...] = ()
+    checks: tuple[CheckLine, ...] = ()
+    """What the submission asked of the result, and what was found."""
     circuit_digest: str | None = None
     compiled_digest: str | None = None
     compiler: str | None = None
@@ -210,7 +223,9 @@ def _predicate(record: JobRecord) -> dict[str, Json]:
             delegation=record.delegation,
         ),
         outcome=_present(
-            state=record.outcome, reasons=[{"code": reason.code, "text": reason.text} for reason in record.reasons]
+            state=record.outcome,
+            reasons=[{"code": reason.code, "text": reason.text} for reason in record.reasons],
+            checks=[asdict(it) for it in record.checks],
         ),
         request_digest=record.request_digest,
         result_digest=record.result_digest,

@@ -114,6 +114,8 @@ class AsyncClient:
         outputs: Sequence[str] | None = None,
         compilation: Mapping[str, Any] | None = None,
         post: Sequence[str] = (),
+        reference: Mapping[str, float] | None = None,
+        floor: float | None = None,
     ) -> AsyncJob:
         """Submit a job and return at once; `wait()` or `result()` show whether it is accepted.
 
@@ -148,6 +150,8 @@ class AsyncClient:
             compilation: how circuits are compiled: any of `optimization_level` (1 to 3), `dynamical_decoupling` ("xx"
                 or "xy4") and `twirling` (a number of copies). A backend that cannot do one refuses the job.
             post: steps after the run, such as "readout-mitigation/1" and "zne/1": see docs/post-processing.md.
+            reference: the outcomes that the counts are compared with, and their weights, such as {"00": 1, "11": 1}.
+            floor: the least Hellinger fidelity to the reference: a result below it does not pass its quality check.
 
         Raises:
             InvalidInput: it cannot be sent.
@@ -162,7 +166,7 @@ class AsyncClient:
         backend, several = one_or_several(backend)
         return await Sender(self.credential, self._log_client(), self._watch, self._payloads()).submit(
             circuit,
-            (parameters, observables, outputs, processing_of(compilation, post)),
+            (parameters, observables, outputs, processing_of(compilation, post), reference, floor),
             key,
             label,
             shots=shots,

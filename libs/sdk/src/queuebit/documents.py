@@ -107,6 +107,8 @@ def counts_document(result: Result | None) -> dict[str, object]:
         found["uncertainty"] = _uncertainty(result.uncertainty, result.counts)
     if result.fallback:
         found["fallback"] = {"instead_of": [*result.fallback.instead_of], "since": rfc3339(result.fallback.since)}
+    if result.checks:
+        found["checks"] = [asdict(it) for it in result.checks]
     return found | ({"suspect": asdict(result.suspect)} if result.suspect else {})
 
 

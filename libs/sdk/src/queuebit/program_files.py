@@ -10,7 +10,7 @@ from queuebit.errors import InvalidInput
 from queuebit.inputs import plain_json
 from queuebit.programs import Batch, Item, Sweep
 
-__all__ = ["BATCH", "program_of", "read_batch", "read_bindings"]
+__all__ = ["BATCH", "program_of", "read_batch", "read_bindings", "read_reference"]
 
 BATCH = ".json"
 """How the name of a file ends that holds a batch."""
@@ -22,6 +22,8 @@ def program_of(
     bindings: Path | None = None,
     observables: Sequence[str] = (),
     outputs: Sequence[str] = (),
+    reference: Mapping[str, float] | None = None,
+    floor: float | None = None,
 ) -> object:
     """What is to be submitted: a circuit, a sweep over its inputs, a circuit with observables, or a batch.
 
@@ -30,15 +32,21 @@ def program_of(
         bindings: a file as for `read_bindings`.
         observables: Pauli strings such as `ZZ`, or sums of them as JSON: `{"XI": 0.5, "ZZ": 1}`.
         outputs: as of `Sweep`.
+        reference: of one circuit: as of `Item`.
+        floor: likewise.
 
     Raises:
         InvalidInput: a file cannot be read, or the arguments do not go together.
     """
     wanted = [_observable(it) for it in observables]
     if isinstance(circuit, Path) and circuit.name.endswith(BATCH):
-        if bindings or wanted or outputs:
-            raise InvalidInput(f"{circuit} is a batch: write parameters, observables and outputs into it")
+        if bindings or wanted or outputs or reference or floor:
+            raise InvalidInput(f"{circuit} is a batch: write parameters, observables, outputs and `expected` into it")
         return read_batch(circuit)
+    if reference or floor:
+        if bindings or wanted or outputs:
+            raise InvalidInput("a reference is compared with the counts of one circuit: leave out the other options")
+        return Item(circuit, reference=reference, floor=floor)
     if bindings:
         return Sweep(circuit, read_bindings(bindings), wanted, outputs or ("counts",))
     if wanted or outputs:
@@ -75,6 +83,18 @@ def read_bindings(path: Path) -> Sequence[Mapping[str, object]] | Mapping[str, S
     raise InvalidInput(f'{path} holds no bindings: write {{"theta": [0, 0.1]}} or [{{"theta": 0}}, {{"theta": 0.1}}]')
 
 
+def read_reference(path: Path) -> Mapping[str, float]:
+    """Read outcomes and their weights from a JSON file, as `Item.reference` takes them.
+
+    Raises:
+        InvalidInput: there is no such file, or it holds no mapping.
+    """
+    document = _json(path)
+    if not isinstance(document, dict):
+        raise InvalidInput(f'{path} holds no reference: write {{"00": 1, "11": 1}}')
+    return document
+
+
 def _observable(text: str) -> object:
     if not text.startswith("{"):
         return text
@@ -87,9 +107,21 @@ def _observable(text: str) -> object:
 def _item_of(path: Path, number: int, item: object) -> Item:
     if not isinstance(item, dict) or not isinstance(item.get("circuit"), str):
         raise InvalidInput(f"{path}: item {number} names no circuit: write its file, such as 'a.qasm'")
-    if unknown := item.keys() - {"circuit", "parameters", "observables", "shots"}:
+    if unknown := item.keys() - {"circuit", "parameters", "observables", "shots", "expected"}:
         raise InvalidInput(f"{path}: item {number} has the unknown field {sorted(unknown)[0]!r}")
-    return Item(path.parent / item["circuit"], item.get("parameters"), item.get("observables", ()), item.get("shots"))
+    expected = item.get("expected", {})
+    if not isinstance(expected, dict) or expected.keys() - {"reference", "floor"}:
+        raise InvalidInput(
+            f'{path}: item {number}: write "expected": {{"reference": {{"00": 1, "11": 1}}, "floor": 0.9}}'
+        )
+    return Item(
+        path.parent / item["circuit"],
+        item.get("parameters"),
+        item.get("observables", ()),
+        item.get("shots"),
+        expected.get("reference"),
+        expected.get("floor"),
+    )
 
 
 def _json(path: Path) -> Any:  # plain JSON

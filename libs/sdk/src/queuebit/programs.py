@@ -42,6 +42,10 @@ class Item:
     """Pauli strings such as "ZZ", sums such as {"XI": 0.5, "ZZ": 1}, or Qiskit's `SparsePauliOp` and `Pauli`."""
     shots: int | None = None
     """Of each run of this item; default: those of the job."""
+    reference: Mapping[str, float] | None = None
+    """The outcomes that its counts are compared with, and their weights: shares, or counts of another run."""
+    floor: float | None = None
+    """The least Hellinger fidelity to the reference, from 0 to 1: a result below it does not pass its quality check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,8 @@ def draft_of(
     observables: Sequence[object],
     outputs: Sequence[str] | None,
     processing: Mapping[str, Any] | None = None,
+    reference: Mapping[str, float] | None = None,
+    floor: float | None = None,
 ) -> Draft | None:
     """What `Client.submit` was given, as a program; nothing for a single circuit that is only counted.
 
@@ -127,13 +133,16 @@ def draft_of(
         InvalidInput: a circuit, a value or an observable cannot be sent.
     """
     if isinstance(circuit, Batch | Sweep):
-        if parameters or observables or outputs:
+        if parameters or observables or outputs or reference or floor:
             kind = type(circuit).__name__
-            raise InvalidInput(f"a {kind} has its own parameters, observables and outputs: give them to {kind}(...)")
+            raise InvalidInput(
+                f"a {kind} has its own parameters, observables, outputs and references: give them to {kind}(...)"
+            )
         draft = replace(_draft(_items(circuit), circuit.outputs), processing=processing or {})
         return replace(draft, annotations=circuit.annotations) if isinstance(circuit, Batch) else draft
-    if isinstance(circuit, Item) or parameters or observables or outputs or processing:
-        item = circuit if isinstance(circuit, Item) else Item(circuit, parameters, observables)
+    if isinstance(circuit, Item) or parameters or observables or outputs or processing or reference or floor:
+        own = Item(circuit, parameters, observables, reference=reference, floor=floor)
+        item = circuit if isinstance(circuit, Item) else own
         return replace(_draft([item], outputs or ("counts",)), processing=processing or {})
     return None
 
@@ -145,6 +154,8 @@ async def content_of(
     observables: Sequence[object] = (),
     outputs: Sequence[str] | None = None,
     processing: Mapping[str, Any] | None = None,
+    reference: Mapping[str, float] | None = None,
+    floor: float | None = None,
 ) -> tuple[bytes, str]:
     """What is sent for a circuit or a program, and its media type.
 
@@ -153,7 +164,7 @@ async def content_of(
     from queuebit_contracts.program import PROGRAM
     from queuebit_runtime.payloads import describe
 
-    draft = draft_of(circuit, parameters, observables, outputs, processing)
+    draft = draft_of(circuit, parameters, observables, outputs, processing, reference, floor)
     if draft is None:
         source = read_source(circuit)
         if not asks_for_results(source):
@@ -221,7 +232,17 @@ def _document(item: Item, circuit: int, names: Mapping[str, str]) -> dict[str, o
         "parameters": parameters,
         "observables": [_observable(it) for it in item.observables],
         **({} if item.shots is None else {"shots": whole_number("shots of an item", item.shots, 1)}),
+        **_expected(item),
     }
+
+
+def _expected(item: Item) -> dict[str, object]:
+    if (item.reference is None) != (item.floor is None):
+        raise InvalidInput("a reference needs a floor, and a floor a reference: give both")
+    if item.reference is None or item.floor is None:
+        return {}
+    reference = {str(outcome): _plain(weight) for outcome, weight in item.reference.items()}
+    return {"expected": {"reference": reference, "floor": float(item.floor)}}
 
 
 def _names(circuit: object, content: bytes) -> dict[str, str]:

@@ -16,6 +16,7 @@ from queuebit_kernel import Money
 __all__ = [
     "ENDS",
     "UNTIL_FINAL",
+    "Check",
     "Estimate",
     "Fallback",
     "ItemResult",
@@ -208,6 +209,25 @@ class ItemResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """One property of a result, beside what it had to be."""
+
+    name: str
+    """`shots`, or `fidelity`: of the counts to the reference of the submission, in millionths."""
+    passed: bool
+    value: int
+    limit: int
+
+    @property
+    def text(self) -> str:
+        """The check in words."""
+        if self.name != "fidelity":
+            return f"{self.name} {self.value:,} of {self.limit:,}"
+        than = "at least" if self.passed else "below"
+        return f"fidelity {self.value / 1e6:.4f}, {than} the floor of {self.limit / 1e6:g}"
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """The result of a completed job."""
 
@@ -227,6 +247,8 @@ class Result:
     """Why the result may be wrong although the job completed, such as a recalibration of the device while it ran."""
     fallback: Fallback | None = None
     """Set if another backend than the job asked for ran it; `backend` is that one."""
+    checks: tuple[Check, ...] = ()
+    """What was verified of it; it is usable if all of them passed."""
 
     def intervals(self) -> dict[str, tuple[float, float]]:
         """The confidence interval of the share of each outcome, from 0 to 1, by the method of `uncertainty`.

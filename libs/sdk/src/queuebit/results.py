@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from queuebit.errors import Reason
-from queuebit.records import Estimate, Fallback, ItemResult, PostResult, Result, ResultValue, Uncertainty
+from queuebit.records import Check, Estimate, Fallback, ItemResult, PostResult, Result, ResultValue, Uncertainty
 from queuebit_contracts.fallback import Fallback as Label
 from queuebit_contracts.job import Completion
+from queuebit_contracts.quality import Quality
 from queuebit_contracts.results import RESULTS
 from queuebit_contracts.uncertainty import WILSON
 from queuebit_contracts.usage import Usage, shots_of
 
-__all__ = ["fallback_of", "items_of", "result_of"]
+__all__ = ["checks_of", "fallback_of", "items_of", "result_of"]
 
 
 def result_of(done: Completion, content: bytes) -> Result:
@@ -36,7 +37,13 @@ def result_of(done: Completion, content: bytes) -> Result:
         (len(items) == 1 and items[0].uncertainty) or Uncertainty(how.method, how.level),
         Reason(doubt.code, doubt.text) if doubt is not None else None,
         fallback_of(done.fallback),
+        checks_of(done.quality),
     )
+
+
+def checks_of(quality: Quality | None) -> tuple[Check, ...]:
+    """The checks of an event for the user."""
+    return tuple(Check(it.name, it.passed, it.value, it.limit) for it in quality.checks) if quality else ()
 
 
 def fallback_of(label: Label | None) -> Fallback | None:

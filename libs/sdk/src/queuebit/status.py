@@ -9,7 +9,7 @@ from decimal import Decimal
 from queuebit.errors import Reason
 from queuebit.log_client import Entry
 from queuebit.records import UNTIL_FINAL, Status, Step
-from queuebit.results import fallback_of
+from queuebit.results import checks_of, fallback_of
 from queuebit_contracts.catalog import CATALOG, AnyEvent, Decoded
 from queuebit_contracts.job import (
     Charge,
@@ -158,7 +158,9 @@ def _run(event: JobPlaced | JobStarted | JobCompleted | JobFailed) -> str:
             return event.data.reason.code
         case JobCompleted():
             items = event.data.items
-            return f"{items.completed:,} of {items.total:,} items" if items else ""
+            found = [f"{items.completed:,} of {items.total:,} items"] if items else []
+            asked = [it.text for it in checks_of(event.data.quality) if it.name != "shots" or not it.passed]
+            return "; ".join(found + asked)
 
 
 def _name(event: AnyEvent) -> str:

@@ -177,6 +177,8 @@ class Client:
         outputs: Sequence[str] | None = None,
         compilation: Mapping[str, Any] | None = None,
         post: Sequence[str] = (),
+        reference: Mapping[str, float] | None = None,
+        floor: float | None = None,
     ) -> Job:
         """Submit a job; its `result()` waits for the counts."""
         work = self._client.submit(
@@ -203,6 +205,8 @@ class Client:
             outputs=outputs,
             compilation=compilation,
             post=post,
+            reference=reference,
+            floor=floor,
         )
         return Job(self._loop.run(work), self._loop)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from queuebit_contracts.job import Compilation, ItemSummary, Usage
+from queuebit_contracts.quality import Expected
 from queuebit_contracts.wire import Digest, Reason
 
 __all__ = ["Finished"]
@@ -25,6 +26,8 @@ class Finished:
     """Of a program."""
     asked: tuple[int, ...] = ()
     """Of a program: the shots that the counts of each item sum to."""
+    expected: tuple[Expected | None, ...] = ()
+    """Of a program: what the counts of each item must resemble; empty where nothing is asked."""
     reason: Reason | None = None
     """Why the job failed: no item completed."""
     suspect: Reason | None = None

@@ -9,6 +9,7 @@ from queuebit_contracts.results import RESULTS, ItemResult, results_of
 from queuebit_contracts.usage import QPU_TIME, QUBITS, SHOTS, quantities
 from queuebit_contracts.wire import Digest, Reason
 from queuebit_executor.finished import Finished
+from queuebit_executor.ports import ItemWork
 
 __all__ = ["MAX_RESULT_BYTES", "SPLIT", "ProgramResult", "failed_item"]
 
@@ -22,9 +23,11 @@ SPLIT = "split the program into several jobs"
 class ProgramResult:
     """The results of items, in their order, and the sums over them."""
 
-    def __init__(self, asked: Iterable[int] = ()) -> None:
-        """Prepare; `asked` are the shots that the counts of each item sum to."""
-        self._asked = tuple(asked)
+    def __init__(self, works: Iterable[ItemWork] = ()) -> None:
+        """Prepare for the items of a program."""
+        works = tuple(works)
+        self._asked = tuple(it.counted_shots for it in works)
+        self._expected = tuple(it.item.expected for it in works)
         self._results: list[bytes] = []
         self._size = 0
         self._compilations: list[Compilation] = []
@@ -74,6 +77,7 @@ class ProgramResult:
             media_type=RESULTS,
             items=ItemSummary(total=total, completed=total - failed, failed=failed),
             asked=self._asked,
+            expected=self._expected,
             usage=usage,
             compilation=_joined(self._compilations) if self._compilations else None,
             calibration=calibration,

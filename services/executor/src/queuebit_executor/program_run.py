@@ -64,7 +64,7 @@ class ProgramRun:
         self._accepted_qubits = job.terms.qubits if job.terms else 0
         self._limit_s = worker.limit_s(job.qpu_us)
         self._until = clock.monotonic() + self._limit_s
-        self._result = ProgramResult(it.counted_shots for it in self._works)
+        self._result = ProgramResult(self._works)
         self._calibrations: list[Digest] = []
         self._cpu_us = 0
 

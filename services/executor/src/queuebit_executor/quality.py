@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from queuebit_contracts.quality import Quality, QualityCheck
+from queuebit_contracts.quality import Expected, Quality, QualityCheck, hellinger_fidelity
 from queuebit_executor.finished import Finished
 
 __all__ = ["quality_of"]
@@ -21,6 +21,9 @@ def quality_of(done: Finished, shots: int) -> Quality | None:
     what was asked for that item, which may have shots of its own. The check shows the first that does not, else the
     first.
 
+    `fidelity`: the counts of each completed item with a reference resemble it as much as its floor says. The check
+    shows the item that is furthest below its floor, or least above it.
+
     Args:
         done: the result, as it will be stored.
         shots: what was asked for, of each circuit.
@@ -28,21 +31,30 @@ def quality_of(done: Finished, shots: int) -> Quality | None:
     Returns:
         The checks; None where there are no counts to check.
     """
-    sums = [*_sums(done, shots)]
-    if not sums:
+    counted = [*_counted(done, shots)]
+    if not counted:
         return None
+    sums = [(sum(counts.values()), asked) for counts, asked, _ in counted]
     found, asked = next((it for it in sums if it[0] != it[1]), sums[0])
-    check = QualityCheck(name="shots", passed=found == asked, value=found, limit=asked)
-    return Quality(passed=check.passed, checks=(check,))
+    checks = [QualityCheck(name="shots", passed=found == asked, value=found, limit=asked)]
+    compared = [_compared(counts, expected) for counts, _, expected in counted if expected is not None]
+    checks += sorted(compared, key=lambda it: it.value - it.limit)[:1]
+    return Quality(passed=all(it.passed for it in checks), checks=tuple(checks))
 
 
-def _sums(done: Finished, shots: int) -> Iterator[tuple[int, int]]:
-    """The sum of the counts of each circuit or item, and what it should be."""
+def _compared(counts: dict[str, int], expected: Expected) -> QualityCheck:
+    value, limit = (int(1_000_000 * it) for it in (hellinger_fidelity(counts, expected.reference), expected.floor))
+    return QualityCheck(name="fidelity", passed=value >= limit, value=value, limit=limit)
+
+
+def _counted(done: Finished, shots: int) -> Iterator[tuple[dict[str, int], int, Expected | None]]:
+    """The counts of each circuit or item, what they should sum to, and what they should resemble."""
     content: dict[str, Any] = orjson.loads(done.content)  # JSON that this process wrote
     if done.items is None:
-        yield sum(content.values()), shots
+        yield content, shots, None
         return
     items = content["items"]
-    for item, asked in zip(items, done.asked or repeat(shots, len(items)), strict=True):
+    wanted = zip(done.asked or repeat(shots, len(items)), done.expected or repeat(None, len(items)), strict=True)
+    for item, (asked, expected) in zip(items, wanted, strict=True):
         if item["state"] == "completed" and item.get("counts") is not None:
-            yield sum(item["counts"].values()), asked
+            yield item["counts"], asked, expected

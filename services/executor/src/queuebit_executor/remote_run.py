@@ -108,7 +108,7 @@ class RemoteRun:
         doubts = self._doubts(now)
         known = [_doubted(it, doubt) for it, doubt in zip(results, doubts, strict=True)]
         first = next(iter(self.taken.values()), None)
-        result = ProgramResult(it.counted_shots for it in self.works)
+        result = ProgramResult(self.works)
         calibration = first.dispatch.calibration if first is not None else None
         for it in known:
             too_large = result.too_large()

@@ -12,6 +12,7 @@ from queuebit_contracts.catalog import AnyEvent, wire_name
 from queuebit_contracts.job import (
     Charge,
     CompileChoice,
+    Completion,
     Correction,
     Ended,
     JobAccepted,
@@ -35,7 +36,7 @@ from queuebit_contracts.subjects import event_name
 from queuebit_contracts.usage import measures_of
 from queuebit_contracts.wire import DIGEST
 from queuebit_kernel import Malformed, digest, digest_of
-from queuebit_proof import ChargeLine, JobRecord, Reason, UsageLine
+from queuebit_proof import ChargeLine, CheckLine, JobRecord, Reason, UsageLine
 
 __all__ = ["REASON_CHARS", "record_of", "seal_of", "superseded"]
 
@@ -96,6 +97,7 @@ def _record(newest: _Newest, metered: JobMetered, end: Ended, bill: Metering | C
         delegation=accepted.data.delegation if accepted else None,
         outcome=metered.data.state,
         reasons=_reasons(end),
+        checks=_checks(completion),
         request_digest=_request(newest, end),
         result_digest=completion.result.digest if completion else None,
         circuit_digest=accepted.data.circuit if accepted else None,
@@ -119,6 +121,13 @@ def _record(newest: _Newest, metered: JobMetered, end: Ended, bill: Metering | C
         trace_id=metered.traceparent.split("-")[1] if metered.traceparent else None,
         software=software,
     )
+
+
+def _checks(completion: Completion | None) -> tuple[CheckLine, ...]:
+    """What the submission asked of the result; that counts sum to the shots is so of every one."""
+    quality = completion.quality if completion else None
+    asked = [it for it in quality.checks if it.name != "shots"] if quality else []
+    return tuple(CheckLine(it.name, it.passed, it.value, it.limit) for it in asked)
 
 
 def _chosen(options: CompileChoice | None) -> dict[str, str | int]:
