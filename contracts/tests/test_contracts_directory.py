@@ -25,6 +25,7 @@ projects = st.builds(
     fallback=st.sampled_from([(), ("aer",), ("cirq", "aer")]),
     fallback_after_s=st.sampled_from([300, 0, 60]),
     objective=st.sampled_from(["cost", "time", "balanced"]),
+    weight=st.sampled_from([1, 3]),
 )
 budgets = st.dictionaries(
     st.sampled_from(["tenant", "project:main", "tag:x", "class:batch", "vendor:ibm"]),

@@ -12,6 +12,7 @@ from queuebit_contracts.wire import Amount, DecimalText, Digest, Moment, Name, P
 
 __all__ = [
     "MOST_GATES",
+    "MOST_PRIORITY",
     "OBJECTIVES",
     "Acceptance",
     "Candidate",
@@ -27,6 +28,9 @@ __all__ = [
 
 MOST_GATES: Final = 10**15
 """The most gates of one job, all shots together, that are counted."""
+
+MOST_PRIORITY: Final = 9
+"""The highest priority of a job; the lowest is its negative."""
 
 JobObjective = Literal["cost", "time", "fidelity", "balanced"]
 """What a job can prefer of the backends that it may run on."""
@@ -91,6 +95,8 @@ class Submission(Wire):
     objective: Name | None = None
     """What the job prefers of the backends that it may run on, of `OBJECTIVES`; absent: as its project says. A job with
     one that the broker does not know is rejected."""
+    priority: StrictInt | None = Field(default=None, ge=-MOST_PRIORITY, le=MOST_PRIORITY)
+    """Compared among the jobs of its project with the same class; the highest is first. Absent: 0."""
     rerun_of: Name | None = None
     """The job of the same tenant whose work this one repeats, for example because its result is suspect."""
     limits: JobLimits | None = None
@@ -225,6 +231,10 @@ class Acceptance(Wire):
     limits: JobLimits | None = None
     """What was demanded of its backends, with the limits of its project and its tenant. Each candidate had all of it
     when the job was accepted; a later calibration or the time may take candidates away."""
+    project_weight: int | None = Field(default=None, ge=1)
+    """The weight of the project in fair share among those of its tenant; absent: 1."""
+    priority: int | None = None
+    """The priority of the submission; absent: 0."""
 
     @property
     def everywhere(self) -> tuple[Candidate, ...]:

@@ -186,14 +186,16 @@ def _project(data: ProjectDefinition) -> Project:
         "objective": data.objective or "cost",
         "vendors": data.vendors or (),
         "regions": data.regions or (),
+        "weight": data.weight or 1,
     }
     return Project.model_construct(**said | given)
 
 
 def _definition(tenant: str, name: str, work: Project, by: str) -> ProjectDefinition:
-    """A project as a fact says it: without the defaults of its fallback, consent, objective and limits."""
+    """A project as a fact says it: without the defaults of its fallback, consent, objective, limits and weight."""
     lists = {"fallback": (), "vendors": (), "regions": ()}
-    plain = {**lists, "fallback_after_s": FALLBACK_AFTER_S, "reruns": False, "objective": "cost"}
+    others = {"fallback_after_s": FALLBACK_AFTER_S, "reruns": False, "objective": "cost", "weight": 1}
+    plain = {**lists, **others}
     said = {field: value for field, value in work.model_dump().items() if value != plain.get(field, ...)}
     return ProjectDefinition(tenant=tenant, project=name, by=by, **said)
 

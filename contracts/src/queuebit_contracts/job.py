@@ -6,6 +6,7 @@ from typing import Literal
 
 from queuebit_contracts.admission import (
     MOST_GATES,
+    MOST_PRIORITY,
     OBJECTIVES,
     Acceptance,
     Candidate,
@@ -49,6 +50,7 @@ from queuebit_contracts.wire import Event
 
 __all__ = [
     "MOST_GATES",
+    "MOST_PRIORITY",
     "OBJECTIVES",
     "TERMINAL",
     "Acceptance",

@@ -109,6 +109,8 @@ class ProjectDefinition(Wire):
     """Vendors at which its jobs may run; absent: all."""
     regions: tuple[Name, ...] | None = None
     """Regions in which its jobs may run; absent: all."""
+    weight: int | None = Field(default=None, ge=1)
+    """Weight in fair share among the projects of the tenant; absent: 1."""
     by: Author
 
 

@@ -172,6 +172,8 @@ class Project(_Entry):
     """Vendors at which its jobs may run, as in budgets: `amazon-braket`; empty means all. A job may name fewer."""
     regions: tuple[Name, ...] = Field(default=(), max_length=MOST_NAMES)
     """Regions in which its jobs may run; empty means all. A job may name fewer."""
+    weight: int = Field(default=1, ge=1, le=1_000_000)
+    """Weight in fair share among the projects of the tenant."""
 
     @model_validator(mode="after")
     def _fallback_is_allowed(self) -> Project:

@@ -228,6 +228,7 @@ def test_projects_are_added_and_shown(home: Home, capsys: pytest.CaptureFixture[
         "deadline_s": None,
         "vendors": [],
         "regions": [],
+        "weight": 1,
     }
     assert main(["tenant", "list"]) == 0
     assert "playground, thesis" in capsys.readouterr().out
@@ -452,6 +453,16 @@ def test_a_price_book_that_was_edited_waits_for_a_restart_and_says_so(
     (trouble,) = troubles(home, Stack.load(home))
     assert "was edited, and broker and metering use the earlier prices" in trouble
     assert "restart both together: `qb down`, then `qb up`" in trouble
+
+
+def test_a_project_gets_a_weight_of_one_or_more(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    limit = ["tenant", "limit", "demo", "playground", "--weight"]
+    assert main([*limit, "3"]) == 0
+    assert read_tenants(home).tenant["demo"].project["playground"].weight == 3
+    assert main(["tenant", "show", "demo"]) == 0
+    assert "weight" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main([*limit, "-1"])
 
 
 def test_a_project_gets_an_objective_and_no_other_word(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,7 +78,7 @@ def test_an_explanation_has_the_figures_of_the_decision() -> None:
     found = explained(Candidate("a", 9_000, 10))
     assert (found.waited_us, found.position, dict(found.waiting)) == (7_000, 1, {"acme": 1})
     [contender] = found.contenders
-    assert (contender.usage_us, contender.cost_us, contender.share, contender.rank_us) == (600, 2_000, 2, 1_300)
+    assert (contender.usage_us, contender.cost_us, contender.share, contender.rank_us) == (600, 4_500, 2, 2_550)
 
 
 def test_a_tenant_sees_only_the_rank_of_other_tenants() -> None:

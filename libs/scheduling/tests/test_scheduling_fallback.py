@@ -177,7 +177,8 @@ def test_a_job_runs_on_its_fallback_only_while_all_that_it_asked_for_is_out(give
     for place in plan(POLICY, given_).places:
         its = {it.backend: it.fallback for it in jobs[place.job].candidates}
         own = [name for name, number in its.items() if not number]
-        since = [backends[it].out_since_us for it in own if it in backends]
+        here = [backends[it] for it in own if it in backends]
+        since = [it.isolated_since_us if it.out_since_us is None else it.out_since_us for it in here]
         gone = [it for it in since if it is not None and given_.at_us - it >= jobs[place.job].fallback_after_us]
         assert (place.fallback is not None) == bool(its[place.backend])
         assert not its[place.backend] or len(gone) == len(own)

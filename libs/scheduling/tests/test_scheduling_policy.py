@@ -98,10 +98,8 @@ def test_outstanding_work_counts_as_received() -> None:
 
 
 @pytest.mark.parametrize(("waited_us", "first"), [(0, "small"), (5_000, "large")])
-def test_a_small_job_goes_before_a_large_one_until_that_has_waited_as_long_as_it_runs(
-    waited_us: int, first: str
-) -> None:
-    tenants = [tenant("a"), tenant("b", served_us=1)]
+def test_a_small_job_goes_before_a_large_one_until_that_has_waited(waited_us: int, first: str) -> None:
+    tenants = [tenant("a"), tenant("b", served_us=3_000)]
     waiting = [job("a", "large", 1, on("aer", 5_000), waited_us=waited_us), job("b", "small", 2, on("aer", 10))]
     assert placed(snapshot([backend("aer", places=1)], tenants, waiting)) == [(first, "aer")]
 
@@ -184,9 +182,9 @@ def test_beyond_the_limit_of_a_cycle_jobs_wait_for_the_next() -> None:
 
 def test_a_cycle_ends_where_the_next_job_may_be_one_that_is_not_shown() -> None:
     jobs = [job("a", "last-shown", 1, on("aer")), job("b", "b1", 2, on("aer")), job("b", "b2", 3, on("aer"))]
-    tenants = [tenant("a"), tenant("b", served_us=50)]
+    tenants = [tenant("a"), tenant("b", served_us=49)]
     given_ = snapshot([backend("aer")], tenants, jobs, hidden="last-shown")
-    assert placed(given_) == [("last-shown", "aer"), ("b1", "aer")], "usage is then 100 and 150"
+    assert placed(given_) == [("last-shown", "aer"), ("b1", "aer")], "usage is then 100 and 149"
 
 
 def test_hidden_jobs_that_cannot_be_placed_do_not_end_a_cycle() -> None:
@@ -234,6 +232,8 @@ def test_every_job_gets_one_decision_and_no_backend_more_than_its_places(given_:
     for place in decided.places:
         assert place.backend in {it.backend for it in jobs[place.job].candidates}
     for it in given_.backends:
+        if it.queue_us:  # its places count in time
+            continue
         assert sum(place.backend == it.name for place in decided.places) <= POLICY.free(it, first=True)
 
 

@@ -150,4 +150,4 @@ def test_without_sessions_fallback_and_objectives_the_bytes_and_the_decisions_ar
         "backlog_us",
         "silent_since_us",
     }
-    assert plan(POLICIES["fair-share/3"], plain).places == plan(POLICY, plain).places
+    assert plan(POLICIES["fair-share/3"], plain).places == plan(POLICIES["fair-share/6"], plain).places

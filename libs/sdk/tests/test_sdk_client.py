@@ -87,6 +87,14 @@ async def test_shots_that_measure_nothing_are_not_sent(ann: Credential, shots: i
     assert not bus.stored
 
 
+async def test_a_priority_is_from_minus_nine_to_nine(ann: Credential) -> None:
+    bus = FakeBus(lambda event: [])
+    async with AsyncClient(ann, transport=bus) as client:
+        with pytest.raises(InvalidInput, match="priority must be a whole number from -9 to 9, not 10"):
+            await client.submit(BELL, shots=1, priority=10)
+    assert not bus.stored
+
+
 async def test_a_rejection_carries_every_reason(ann: Credential) -> None:
     why = (Reason(code="shots", text="too many"), Reason(code="budget", text="nothing left"))
     bus = FakeBus(lambda event: [rejected(event, *why)] if isinstance(event, JobSubmitted) else [])

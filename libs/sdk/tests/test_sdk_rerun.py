@@ -19,7 +19,8 @@ async def test_the_same_work_runs_again_once_and_names_the_first_job(ann: Creden
     bus = FakeBus(runs)
     asked = {"shots": 7, "backend": "torino", "seed": 5, "tags": ("thesis",), "workload_class": "batch", "label": "b"}
     async with AsyncClient(ann, transport=bus) as client:
-        job = await client.submit(BELL, **asked, max_cost="1.50", session="s1", fallback=False, objective="time")  # type: ignore[arg-type]  # as given
+        wanted = {"max_cost": "1.50", "session": "s1", "fallback": False, "objective": "time", "priority": 2}
+        job = await client.submit(BELL, **asked, **wanted)  # type: ignore[arg-type]  # as given
         await job.wait(timeout=20)
         again = await job.rerun()
         assert (await again.result(timeout=20)).counts == {"00": 480, "11": 520}
@@ -31,7 +32,7 @@ async def test_the_same_work_runs_again_once_and_names_the_first_job(ann: Creden
     first, second, last = (sent[it].data for it in sent)
     own = {"job", "key", "proof", "session", "rerun_of", "max_cost"}
     assert first.model_dump(exclude=own) == second.model_dump(exclude=own) == last.model_dump(exclude=own)
-    assert second.objective == "time"
+    assert (second.objective, second.priority) == ("time", 2)
     assert (second.rerun_of, second.session, last.rerun_of) == (job.id, None, again.id)
     assert first.max_cost == second.max_cost
     assert last.max_cost is not None

@@ -1,4 +1,4 @@
-"""The objective of a job at admission: its own, or else that of its project."""
+"""What a job or its project says for the scheduler: the objective, and the weight of the project."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from queuebit_contracts.tenants import parse_tenants
 from .broker_office import TENANTS, Ask
 
 
-def preferring(snapshot: Snapshot, objective: str) -> Snapshot:
-    """The office's tenants, where project `main` has an objective."""
+def with_project(snapshot: Snapshot, **changes: object) -> Snapshot:
+    """The office's tenants, where project `main` is another one."""
     document = parse_tenants(TENANTS)
     acme = document.tenant["acme"]
-    main = acme.project["main"].model_copy(update={"objective": objective})
+    main = acme.project["main"].model_copy(update=changes)
     changed = acme.model_copy(update={"project": {**acme.project, "main": main}})
     return replace(
         snapshot, directory=Directory(document.model_copy(update={"tenant": {**document.tenant, "acme": changed}}))
@@ -38,6 +38,15 @@ def test_the_job_comes_before_its_project(
     ask: Ask, snapshot: Snapshot, of_project: str, of_job: str | None, expected: str | None
 ) -> None:
     changes = {} if of_job is None else {"objective": of_job}
-    decision = admit(ask(**changes), preferring(snapshot, of_project))
+    decision = admit(ask(**changes), with_project(snapshot, objective=of_project))
     assert isinstance(decision, Admit), decision
     assert decision.objective == expected
+
+
+@pytest.mark.parametrize(("weight", "expected"), [(1, None), (3, 3)])
+def test_the_weight_of_a_project_is_accepted_unless_it_is_one(
+    ask: Ask, snapshot: Snapshot, weight: int, expected: int | None
+) -> None:
+    decision = admit(ask(), with_project(snapshot, weight=weight))
+    assert isinstance(decision, Admit), decision
+    assert decision.project_weight == expected

@@ -86,6 +86,8 @@ class Authorised(NamedTuple):
     """The label of a job that fell back at its admission, as JSON."""
     objective: str | None = None
     """What the job prefers of its candidates."""
+    owner: tuple[str, str, str | None, int] | None = None
+    """Project, user, class and priority."""
 
     def bound(self, backend: str) -> Bound | None:
         """What is authorised on a backend; None where the job may not run."""
@@ -153,6 +155,7 @@ def authorised(data: Acceptance, accepted_us: int, sequence: int) -> Authorised:
         fallback_after_us=0 if rule is None or rule.decided else rule.after_s * 1_000_000,
         fell_back=label(rule.decided) if rule else None,
         objective=data.objective,
+        owner=(data.project, data.user, data.workload_class, data.priority or 0),
     )
 
 

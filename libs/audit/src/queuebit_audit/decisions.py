@@ -203,6 +203,9 @@ def _differs_from_acceptance(history: History, job: Job) -> Iterator[str]:
         yield f"it was decided with the priority of {_session(job.session)}, and was accepted for another"
     if job.objective not in (None, authorised.objective):  # a scheduler before objectives decided without
         yield f"it was decided for the objective {job.objective}, and was accepted for {authorised.objective or 'none'}"
+    owner = job.project, job.user, job.workload_class, job.priority
+    if owner not in ((None, None, None, 0), authorised.owner):  # a scheduler before shares inside a tenant had none
+        yield "it was decided for another project, user, class or priority than its acceptance has"
 
 
 def _session(name: str | None) -> str:

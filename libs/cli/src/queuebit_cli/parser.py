@@ -121,6 +121,9 @@ def _submit(words: Group) -> None:
     submit.add_argument(
         "--objective", metavar="O", help="cost, time, fidelity or balanced: what counts among backends (as its project)"
     )
+    submit.add_argument(
+        "--priority", type=int, metavar="N", help="-9 to 9: before or after the jobs of its project and class (0)"
+    )
     submit.add_argument("--max-cost", metavar="1.50", help="refuse the job if it could cost more")
     submit.add_argument("--key", metavar="K", help="idempotency key: the same key and content is the same job")
     submit.add_argument("--purpose", default="interactive", metavar="TEXT", help="the purpose; not empty (interactive)")

@@ -50,11 +50,18 @@ def _turn(row: _Row) -> str:
         if row["runs_first"]:
             return waited
     tenants = row["tenants"]
+    within = f" In {_own(tenants)} the job was next: {row['next']}." if "next" in row else ""
     if len(tenants) == 1:
-        return f"{waited} No other tenant was ready."
-    return (
+        return f"{waited} No other tenant was ready.{within}"
+    text = (
         f"{waited} Of {len(tenants)} tenants {tenants[0]['tenant']} was next: its (usage + cost) / share was the least."
     )
+    return text + within
+
+
+def _own(tenants: Sequence[_Row]) -> str:
+    """The tenant of the job, which the others are not named beside."""
+    return next((str(it["tenant"]) for it in tenants if "share" in it), "its tenant")
 
 
 def _of_session(session: str, *, first: bool) -> str:

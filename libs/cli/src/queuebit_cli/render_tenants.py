@@ -36,6 +36,7 @@ def project_rows(projects: Mapping[str, Project], accounts: Accounts | None) -> 
                 **({"deadline": f"{it.deadline_s} s"} if it.deadline_s else {}),
                 **({"vendors": ", ".join(it.vendors)} if it.vendors else {}),
                 **({"regions": ", ".join(it.regions)} if it.regions else {}),
+                **({"weight": it.weight} if it.weight != 1 else {}),
             }
         )
     return rows

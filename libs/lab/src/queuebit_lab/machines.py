@@ -30,12 +30,17 @@ class Seen:
     """Of them, jobs of tenants of the platform."""
     wait_us: int
     """Expected time until a new job starts."""
+    own_us: int
+    """Run time that is left of the jobs of tenants of the platform."""
+    others_us: int
+    """Expected time of the jobs of others."""
 
     def take(self, run_us: int) -> None:
         """Count a job that was just placed there."""
         self.pending += 1
         self.taken += 1
         self.wait_us += run_us
+        self.own_us += run_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +79,12 @@ class Load:
         there_us, background = at_us + self._machine.shift_us, self._machine.background
         own, own_us = len(self._running), self._own_us(at_us)
         if background is None:
-            return Seen(self._machine.name, True, own, own, own_us)
+            return Seen(self._machine.name, True, own, own, own_us, own_us, 0)
         others, wait_us = _forecast(background, there_us)
         if knows_waits:
             wait_us = max(0, self._others_us(at_us) - at_us, self._free_us - at_us)
-        return Seen(self._machine.name, self._is_open(there_us), others + own, own, max(wait_us, own_us))
+        own_wait_us = max(wait_us, own_us)
+        return Seen(self._machine.name, self._is_open(there_us), others + own, own, own_wait_us, own_us, wait_us)
 
     def place(self, work: Work, at_us: int, index: int, expected_us: int) -> Run:
         """Queue a job."""

@@ -10,6 +10,7 @@ from queuebit_lab.baselines import Assignment, Estimate
 from queuebit_lab.machines import Seen
 from queuebit_lab.scenario import Scenario, Work
 from queuebit_scheduling import (
+    HALF_LIFE_S,
     BackendCapacity,
     Candidate,
     CandidateGroup,
@@ -18,6 +19,7 @@ from queuebit_scheduling import (
     Served,
     Snapshot,
     Tenant,
+    period_for,
     period_of,
     plan,
 )
@@ -45,6 +47,7 @@ class Platform:
         self._objective = objective
         self._places = it.places
         self._policy = policy
+        self._period_us = period_for(HALF_LIFE_S)
         self._estimate = estimate
         self._names = [machine.name for machine in it.machines]
         self._index = {name: number for number, name in enumerate(self._names)}
@@ -79,7 +82,9 @@ class Platform:
     def ended(self, work: Work, machine: int, ended_us: int) -> None:
         run_us = self._placed.pop(work.number)
         tenant = self._tenants[work.tenant].with_jobs(-run_us)
-        self._tenants[work.tenant] = replace(tenant, served=tenant.served.plus(run_us, period_of(ended_us)))
+        self._tenants[work.tenant] = replace(
+            tenant, served=tenant.served.plus(run_us, period_of(ended_us, self._period_us))
+        )
 
     def _job(self, work: Work) -> Job:
         """The job as admission accepts it. `Job` sorts its candidates."""
@@ -101,14 +106,22 @@ class Platform:
 
     def _snapshot(self, at_us: int, seen: Sequence[Seen]) -> Snapshot | None:
         backends = tuple(
-            BackendCapacity(it.name, 1, self._places, it.taken, it.wait_us, None if it.is_open else at_us)
+            BackendCapacity(
+                it.name,
+                1,
+                self._places,
+                it.taken,
+                it.own_us,
+                None if it.is_open else at_us,
+                queue_us=it.others_us,
+            )
             for it in seen
         )
         if not self._groups or not any(self._policy.free(it) for it in backends):
             return None
         groups = {group: (jobs[0], len(jobs)) for group, jobs in self._groups.items()}
         tenants = tuple(self._tenants[it] for it in {job.tenant for job, _ in groups.values()})
-        world = Snapshot(self._policy.name, at_us, _CYCLE, backends, tenants)
+        world = Snapshot(self._policy.name, at_us, _CYCLE, backends, tenants, period_us=self._period_us)
         shown = tuple(
             CandidateGroup(tuple(self._groups[group][it] for it in range(count)), groups[group][1])
             for group, count in self._policy.shown(world, groups).items()

@@ -1,5 +1,6 @@
 """The rules of scheduling, the snapshots that they use, and the stored form of a snapshot."""
 
+from queuebit_scheduling.classes import CLASSES, class_of
 from queuebit_scheduling.codec import MEDIA_TYPE, decode, encode
 from queuebit_scheduling.contact import Contact, ContactLimits, change, is_silent
 from queuebit_scheduling.explain import Explanation, Unexplained, explain, explain_stored
@@ -12,26 +13,32 @@ from queuebit_scheduling.reasons import Waiting, waiting, why_placed, why_waitin
 from queuebit_scheduling.registry import POLICIES, by_name
 from queuebit_scheduling.run_times import RunTimes, size_of
 from queuebit_scheduling.snapshot import (
+    Account,
     BackendCapacity,
     Candidate,
     CandidateGroup,
     Job,
     Key,
+    PlacedCount,
+    Resource,
     RunTime,
     Snapshot,
     Tenant,
     cost_ranks,
 )
-from queuebit_scheduling.usage import PERIOD_US, Served, micros, moment_of, period_of
+from queuebit_scheduling.usage import HALF_LIFE_S, PERIOD_US, Served, micros, moment_of, period_for, period_of
 from queuebit_scheduling.windows import Window
 
 __all__ = [
+    "CLASSES",
+    "HALF_LIFE_S",
     "MEDIA_TYPE",
     "OBJECTIVES",
     "PERIOD_US",
     "POLICIES",
     "POLICY",
     "PROBES",
+    "Account",
     "BackendCapacity",
     "Candidate",
     "CandidateGroup",
@@ -44,7 +51,9 @@ __all__ = [
     "Job",
     "Key",
     "Place",
+    "PlacedCount",
     "Policy",
+    "Resource",
     "RunTime",
     "RunTimes",
     "Served",
@@ -58,6 +67,7 @@ __all__ = [
     "Window",
     "by_name",
     "change",
+    "class_of",
     "cost_ranks",
     "decode",
     "due_us",
@@ -67,6 +77,7 @@ __all__ = [
     "is_silent",
     "micros",
     "moment_of",
+    "period_for",
     "period_of",
     "plan",
     "size_of",

@@ -8,15 +8,26 @@ the digest of the bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from queuebit_kernel import Json, Malformed
-from queuebit_scheduling.snapshot import BackendCapacity, Candidate, CandidateGroup, Job, RunTime, Snapshot, Tenant
-from queuebit_scheduling.usage import Served
+from queuebit_scheduling.snapshot import (
+    Account,
+    BackendCapacity,
+    Candidate,
+    CandidateGroup,
+    Job,
+    PlacedCount,
+    Resource,
+    RunTime,
+    Snapshot,
+    Tenant,
+)
+from queuebit_scheduling.usage import PERIOD_US, Served
 from queuebit_scheduling.windows import Window
 
 __all__ = ["MEDIA_TYPE", "Document", "decode", "encode"]
@@ -44,6 +55,7 @@ class _Backends(_Table):
     out_since_us: list[_Whole | None] | None = None
     isolated_since_us: list[_Whole | None] | None = None
     queue_us: list[_Whole] | None = None
+    kind: list[str | None] | None = None
 
 
 class _Windows(_Table):
@@ -63,6 +75,29 @@ class _Tenants(_Table):
     served_us: list[_Whole]
     served_period: list[_Whole]
     outstanding_us: list[_Whole]
+
+
+class _Resources(_Table):
+    kind: list[str]
+    slots: list[_Positive]
+
+
+class _Accounts(_Table):
+    tenant: list[str]
+    project: list[str | None]
+    user: list[str | None]
+    kind: list[str | None]
+    weight: list[_Positive]
+    served_us: list[_Whole]
+    served_period: list[_Whole]
+    outstanding_us: list[_Whole]
+
+
+class _Placed(_Table):
+    tenant: list[str]
+    user: list[str]
+    workload_class: list[str]
+    jobs: list[_Positive]
 
 
 class _RunTimes(_Table):
@@ -105,8 +140,9 @@ class Document(_Table):
     """A stored snapshot. Version 2 has in addition `owed_us` and `sessions` of backends, and `session` of groups.
 
     Version 3 has these, too, and `out_since_us` of backends, and `fallback` and `fallback_after_us` of groups. Version
-    4 has all of these, and `objective` of groups. Version 5 has all of these, `isolated_since_us` and `queue_us` of
-    backends, the windows, `project`, `user` and `workload_class` of groups, and `priority` and `deadline_us` of jobs.
+    4 has all of these, and `objective` of groups. Version 5 has all of these, `isolated_since_us`, `queue_us` and
+    `kind` of backends, the windows, `project`, `user` and `workload_class` of groups, `priority` and `deadline_us` of
+    jobs, and what fair share inside a tenant needs: `period_us`, `resources`, `accounts` and `placed`.
     """
 
     version: Literal[1, 2, 3, 4, 5]
@@ -118,6 +154,10 @@ class Document(_Table):
     tenants: _Tenants
     run_times: _RunTimes
     groups: list[_Group]
+    period_us: _Positive | None = None
+    resources: _Resources | None = None
+    accounts: _Accounts | None = None
+    placed: _Placed | None = None
 
 
 def encode(snapshot: Snapshot) -> bytes:
@@ -179,15 +219,19 @@ def _add_version_5(document: dict[str, Any], snapshot: Snapshot) -> None:  # as 
     backends = snapshot.backends
     document["backends"]["isolated_since_us"] = [it.isolated_since_us for it in backends]
     document["backends"]["queue_us"] = [it.queue_us for it in backends]
+    document["backends"]["kind"] = [it.kind for it in backends]
+    document["period_us"] = snapshot.period_us
+    document["resources"] = _columns(snapshot.resources, "kind", "slots")
+    document["placed"] = _columns(snapshot.placed, "tenant", "user", "workload_class", "jobs")
+    owners = "tenant", "project", "user", "kind", "weight", "outstanding_us"
+    document["accounts"] = _columns(snapshot.accounts, *owners) | {
+        "served_us": [it.served.us for it in snapshot.accounts],
+        "served_period": [it.served.period for it in snapshot.accounts],
+    }
     windows = [(backend.name, it) for backend in backends for it in backend.windows]
-    document["windows"] = {
+    fields = "start_us", "end_us", "kind", "tenant", "reservation", "project"
+    document["windows"] = _columns([it for _, it in windows], *fields) | {
         "backend": [backend for backend, _ in windows],
-        "start_us": [it.start_us for _, it in windows],
-        "end_us": [it.end_us for _, it in windows],
-        "kind": [it.kind for _, it in windows],
-        "tenant": [it.tenant for _, it in windows],
-        "reservation": [it.reservation for _, it in windows],
-        "project": [it.project for _, it in windows],
         "users": [None if it.users is None else [*it.users] for _, it in windows],
     }
     for group, it in zip(document["groups"], snapshot.groups, strict=True):
@@ -195,6 +239,11 @@ def _add_version_5(document: dict[str, Any], snapshot: Snapshot) -> None:  # as 
         group |= {"project": first.project, "user": first.user, "workload_class": first.workload_class}
         group["jobs"]["priority"] = [job.priority for job in it.jobs]
         group["jobs"]["deadline_us"] = [job.deadline_us for job in it.jobs]
+
+
+def _columns(rows: Sequence[object], *names: str) -> dict[str, list[Any]]:  # as JSON
+    """Return a table as its columns."""
+    return {name: [getattr(it, name) for it in rows] for name in names}
 
 
 def decode(content: bytes) -> Snapshot:
@@ -230,8 +279,11 @@ def _version(snapshot: Snapshot) -> int:
 
 def _needs_version_5(snapshot: Snapshot) -> bool:
     jobs = (job for group in snapshot.groups for job in group.jobs)
-    return any(it.isolated_since_us is not None or it.windows or it.queue_us for it in snapshot.backends) or any(
-        (it.project, it.user, it.workload_class, it.deadline_us) != (None,) * 4 or it.priority for it in jobs
+    return (
+        snapshot.period_us != PERIOD_US
+        or bool(snapshot.resources or snapshot.accounts or snapshot.placed)
+        or any(it.isolated_since_us is not None or it.windows or it.queue_us or it.kind for it in snapshot.backends)
+        or any((it.project, it.user, it.workload_class, it.deadline_us) != (None,) * 4 or it.priority for it in jobs)
     )
 
 
@@ -275,10 +327,30 @@ def _snapshot(document: Document) -> Snapshot:
         ),
         run_times=tuple(RunTime(*row) for row in zip(run_times.backend, run_times.size, run_times.us, strict=True)),
         groups=tuple(_read_group(it) for it in document.groups),
+        period_us=document.period_us or PERIOD_US,
+        resources=tuple(_read_resources(document.resources)),
+        accounts=tuple(_read_accounts(document.accounts)),
+        placed=tuple(_read_placed(document.placed)),
     )
     if _version(snapshot) != document.version:
         raise ValueError("its version is not the lowest that has everything in it")
     return snapshot
+
+
+def _read_resources(it: _Resources | None) -> Iterator[Resource]:
+    return (Resource(*row) for row in zip(it.kind, it.slots, strict=True)) if it else iter(())
+
+
+def _read_accounts(it: _Accounts | None) -> Iterator[Account]:
+    if it is not None:
+        served = (Served(*row) for row in zip(it.served_us, it.served_period, strict=True))
+        rows = zip(it.tenant, it.project, it.user, it.kind, it.weight, served, it.outstanding_us, strict=True)
+        yield from (Account(*row) for row in rows)
+
+
+def _read_placed(it: _Placed | None) -> Iterator[PlacedCount]:
+    rows = zip(it.tenant, it.user, it.workload_class, it.jobs, strict=True) if it else ()
+    return (PlacedCount(*row) for row in rows)
 
 
 def _read_backends(backends: _Backends, windows: _Windows | None) -> Iterator[BackendCapacity]:
@@ -303,6 +375,7 @@ def _read_backends(backends: _Backends, windows: _Windows | None) -> Iterator[Ba
         backends.isolated_since_us or unknown,
         [tuple(of_backend[name]) for name in backends.name],
         backends.queue_us or nothing,
+        backends.kind or unknown,
     )
     return (BackendCapacity(*row) for row in zip(*columns, strict=True))
 

@@ -13,6 +13,7 @@ from queuebit_scheduling.objectives import BALANCE_US
 from queuebit_scheduling.plan import Choice, FellBack, Policy, Step, Target, Turn
 from queuebit_scheduling.reasons import unavailable
 from queuebit_scheduling.registry import POLICIES
+from queuebit_scheduling.shares import LINE
 from queuebit_scheduling.snapshot import Job, Key, Snapshot
 from queuebit_scheduling.usage import moment_of
 
@@ -58,6 +59,21 @@ _WHY_NOT = {
     "success": "its estimated success probability is lower",
     "name": "it is equal otherwise, and its name is later in alphabetical order",
 }
+
+
+_WHY_NEXT = {
+    _ONLY: "it was the only job of its tenant that could be placed",
+    "interactive": "jobs of the class interactive are next in their tenant",
+    "project_share": "its project had received the least for its weight",
+    "project_name": "the name of its project is first in alphabetical order, among projects that received the same",
+    "aging": "it had waited for more than an hour, so that classes and priorities did not count",
+    "class": "its class is before the others of its project",
+    "priority": "its priority was the highest in its project and class",
+    "user_share": "its user had received the least in the project",
+    "user_name": "the name of its user is first in alphabetical order, among users that received the same",
+    "order": "it was the oldest job of its user",
+}
+"""Why a job was the next one of its tenant."""
 
 
 class Unexplained(Fault):
@@ -125,6 +141,9 @@ class Explanation:
     """The backends that the job asked for and that are out of service, if it was placed on its fallback."""
     objective: str | None = None
     """What the job prefers, if it says so."""
+    turn: str | None = None
+    """The first value of `shares.LINE` that prefers the job to the second of its tenant; `only` if there was no other;
+    None if the policy does not compare these."""
 
     def document(self, viewer: str | None = None) -> dict[str, JsonValue]:
         """Return the explanation as JSON.
@@ -149,6 +168,7 @@ class Explanation:
             **(session if self.session is not None else {}),
             **({} if self.fallback is None else _fallback(self.fallback)),
             **({} if self.objective is None else {"objective": self.objective}),
+            **({} if self.turn is None else {"turn": self.turn, "next": _WHY_NEXT[self.turn]}),
         }
 
 
@@ -239,6 +259,20 @@ def _explanation(policy: Policy, snapshot: Snapshot, step: Step, position: int) 
         runs_first=step.session is not None,
         fallback=step.place.fallback,
         objective=job.objective,
+        turn=_turn(step, job),
+    )
+
+
+def _turn(step: Step, job: Job) -> str | None:
+    """Return the first value that prefers a job to the second of its tenant."""
+    lines = next((it.lines for it in step.turns if it.tenant.name == job.tenant), ())
+    if step.session is not None or not lines or any(len(it.values) != len(LINE) for it in lines):
+        return None
+    first, *others = sorted(lines, key=lambda it: it.values)
+    return (
+        _ONLY
+        if not others
+        else next(name for name, *pair in zip(LINE, first.values, others[0].values, strict=True) if pair[0] != pair[1])
     )
 
 
@@ -258,6 +292,8 @@ def _why_not(choice: Choice, chosen: Target, other: Target) -> str:
         return f"{other.candidate.backend} had not registered"
     if not other.capacity.takes_jobs:
         return unavailable(other.capacity)
+    if not other.free and other.capacity.taken < other.capacity.queue_depth:
+        return f"jobs of its class are placed on {other.candidate.backend} shortly before they run"
     if not other.free:
         return f"all {other.capacity.queue_depth} places were taken"
     rule = _rule(choice, chosen, other)

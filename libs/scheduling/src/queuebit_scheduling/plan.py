@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, TypeVar
 
+from queuebit_scheduling.shares import Line
 from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Key, Snapshot, Tenant
 
 __all__ = ["Choice", "Cycle", "FellBack", "Group", "Place", "Policy", "Step", "Target", "Turn", "plan"]
@@ -52,6 +53,8 @@ class Turn:
     """The next job; None if it is not in the snapshot, and `cost_us` is then a lower bound."""
     rank: Fraction
     """(usage + cost) / share; the lowest is next."""
+    lines: tuple[Line, ...] = ()
+    """The first job of each group of the tenant that can be placed, if the policy compares them by `shares.LINE`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +110,13 @@ class Policy(Protocol):
         """Return the rule that chooses one of the free candidates of a job, by what the job prefers."""
         ...
 
-    def free(self, backend: BackendCapacity, *, first: bool = False, tenant: str = "") -> int:
+    def free(self, backend: BackendCapacity, *, first: bool = False, late: bool = False, tenant: str = "") -> int:
         """Return how many more jobs can be placed on a backend.
 
         Args:
             backend: the backend with its load.
             first: whether the jobs have the priority of a session.
+            late: whether the jobs are of a class that is placed shortly before it runs.
             tenant: whose jobs; those of probes are placed on an isolated backend, too.
         """
         ...
@@ -153,12 +157,17 @@ class Policy(Protocol):
         ...
 
     def group(self, job: Job) -> Hashable:
-        """Return the group of a job. Jobs of one group have the same tenant, project, user, class, candidates, session,
-        fallback and objective."""
+        """Return the group of a job. Jobs of one group have the same tenant, project, user, class, priority,
+        candidates, session, fallback and objective."""
+        ...
+
+    def precedence(self, job: Job) -> tuple[int, ...]:
+        """Return what a job is listed by among those of its tenant, before `order`; the smallest is first."""
         ...
 
     def order(self, job: Job) -> tuple[int, ...]:
-        """Return the sort key of a job among those of its tenant; the smallest is next."""
+        """Return the sort key of a job in its group, and among the jobs of its user that are equal otherwise; the
+        smallest is next."""
         ...
 
     def shown(self, world: Snapshot, groups: Mapping[Group, tuple[Job, int]]) -> Mapping[Group, int]:

@@ -1,4 +1,4 @@
-"""Chooses the next job and its backend: weighted fair share over tenants; then what the job prefers of its backends.
+"""Chooses the next job and its backend: weighted fair share (`shares`); then what the job prefers of its backends.
 
 While all backends that a job asks for are out of service, it runs on its fallback (`fallback`).
 
@@ -13,12 +13,13 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from queuebit_scheduling.classes import class_of
 from queuebit_scheduling.fallback import answers, fell_back, usable
 from queuebit_scheduling.isolation import PROBES, takes
 from queuebit_scheduling.objectives import OBJECTIVES
 from queuebit_scheduling.plan import Choice, Group, Place, Step, Target, Turn
-from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Snapshot, Tenant
-from queuebit_scheduling.usage import period_of
+from queuebit_scheduling.shares import Head, Line, Shares
+from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Key, Snapshot, Tenant
 
 __all__ = ["BURST_US", "NEAR_JOBS", "NEAR_US", "POLICY", "SESSION_PARTS", "SNAPSHOT_JOBS", "FairShare"]
 
@@ -46,12 +47,17 @@ class FairShare:
        run time to others. It owes what jobs of sessions run while others wait; each job of these pays back three
        times its own run time. Several sessions are compared as in 3.
     3. Among the tenants with such a job, the lowest (usage + cost) / share is next; ties: tenant name. Usage is service
-       received, with decay, plus the expected run time of outstanding jobs. Cost is the shortest expected run time of
-       the job minus its waiting time, so that no job waits forever because of its size.
-    4. The tenant's first such job by `order` is placed: the oldest.
+       received, with decay, plus the expected run time of outstanding jobs; of several kinds of backends, the largest
+       part of one kind counts (`shares`). Cost is the shortest expected run time of the job minus its waiting time, and
+       at least half of it: a job runs whole, so that its tenant is ahead by half a job on average.
+    4. Inside the tenant, jobs of the class `interactive` are next. Then the project with the lowest usage / weight is;
+       in it, jobs that have waited for an hour, then the class, then the priority; then the user with the lowest usage;
+       then the oldest job. A job whose user has as many placed jobs as its class allows waits.
     5. It is placed on the first free candidate by its objective (`objectives`): by default the cheapest, then the
        soonest. Its candidates are those that it asked for. While all of these are out of service, and have been for as
-       long as its project allows, they are those of its fallback that answer, in their order.
+       long as its project allows, they are those of its fallback that answer, in their order. Jobs of the classes
+       `batch` and `sandbox` are placed shortly before they run. In front of a queue of others, a backend has free
+       places while the placed run time is less than that queue.
     6. The next decision includes this placement. Repeat from 2 up to the limit of the cycle, or until the next tenant
        may have a job that is not in the snapshot.
     """
@@ -62,12 +68,18 @@ class FairShare:
         """Return the rules of an objective; those of `cost` for none, and for one that this version does not know."""
         return OBJECTIVES.get(objective or "", OBJECTIVES["cost"])
 
-    def free(self, backend: BackendCapacity, *, first: bool = False, tenant: str = "") -> int:
+    def free(self, backend: BackendCapacity, *, first: bool = False, late: bool = False, tenant: str = "") -> int:
         """Return how many more jobs of a tenant can be placed on a backend; 0 while it does not answer or is isolated.
 
-        An isolated backend takes those of probes.
+        An isolated backend takes those of probes. A job cannot start before the queue of others in front of it ends. So
+        places count in time there: to hold jobs back makes them later, and lets no other job run sooner.
         """
         if not takes(backend, tenant) or (backend.sessions and not first and _is_near_full(backend)):
+            return 0
+        if backend.queue_us:
+            in_time = backend.backlog_us < backend.queue_us * backend.slots
+            return max(backend.queue_depth if in_time else 0, backend.queue_depth - backend.taken)
+        if late and _is_near_full(backend):
             return 0
         return max(0, backend.queue_depth - backend.taken)
 
@@ -100,11 +112,16 @@ class FairShare:
         return learned_us or max(1, promised_us)
 
     def group(self, job: Job) -> Hashable:
-        """Return tenant, project, user, class, session, candidates, fallback and objective: groups can be placed
-        independently."""
+        """Return tenant, project, user, class, priority, session, candidates, fallback and objective: groups can be
+        placed independently."""
         candidates = tuple((it.backend, it.fallback) for it in job.candidates)
-        owner = job.tenant, job.project, job.user, job.workload_class
+        owner = job.tenant, job.project, job.user, job.workload_class, job.priority
         return *owner, job.session, candidates, job.fallback_after_us, job.objective
+
+    def precedence(self, job: Job) -> tuple[int, ...]:
+        """The class, then the priority."""
+        work = class_of(job.workload_class)
+        return 0 if work.first else 1, work.rank, -job.priority
 
     def order(self, job: Job) -> tuple[int, ...]:
         """Oldest first."""
@@ -113,28 +130,38 @@ class FairShare:
     def shown(self, world: Snapshot, groups: Mapping[Group, tuple[Job, int]]) -> Mapping[Group, int]:
         """Return the same number for each group, at most what one cycle can place.
 
-        If there are more groups than jobs in a snapshot, the tenants with the least service per share come first.
-        Groups of sessions take half of it at most, so that they do not hide that others wait.
+        If there are more groups than jobs in a snapshot, those come first that are next by the rules 3 and 4. Groups of
+        sessions take half of it at most, so that they do not hide that others wait.
         """
         backends = {it.name: it for it in world.backends}
-        places = self._places(backends, "")
-        for_probes = self._places(backends, PROBES)
-        rank = {it.name: Fraction(self.usage_us(it, world.at_us), it.share) for it in world.tenants}
+        places = {
+            (late, tenant): self._places(backends, tenant, late=late)
+            for late in (False, True)
+            for tenant in ("", PROBES)
+        }
+        shares = Shares(world)
+        rank = {it.name: Fraction(shares.usage_us(it.name), it.share) for it in world.tenants}
+        within = _Limits(world)
         useful = {
             group: _placeable_now(
                 self.usable(first, backends, world.at_us),
-                for_probes if first.tenant == PROBES else places,
-                min(count, world.limit),
+                places[_is_late(first), PROBES if first.tenant == PROBES else ""],
+                min(count, world.limit, within.left(first)),
             )
             for group, (first, count) in groups.items()
         }
 
-        def turn(group: Group) -> tuple[Fraction, str, tuple[int, ...], int]:
-            first, _ = groups[group]
-            return rank[first.tenant], first.tenant, self.order(first), first.sequence
-
-        placeable = sorted((group for group, count in useful.items() if count), key=turn)
+        placeable = [group for group, count in useful.items() if count]
         if len(placeable) > SNAPSHOT_JOBS:
+            of_tenant: dict[str, list[Group]] = {}
+            for group in placeable:
+                of_tenant.setdefault(groups[group][0].tenant, []).append(group)
+            placeable = []
+            for name in sorted(of_tenant, key=lambda it: (rank[it], it)):
+                heads = [Head(first, self.order(first), "", 0) for first in (groups[it][0] for it in of_tenant[name])]
+                lines = zip(self.lines(shares, heads), of_tenant[name], strict=True)
+                ranked = sorted(lines, key=lambda it: (*it[0].values, it[0].job.sequence))
+                placeable += [group for _, group in ranked]
             others = [it for it in placeable if groups[it][0].session is None]
             first = [it for it in placeable if groups[it][0].session is not None]
             most = max(SNAPSHOT_JOBS // 2, SNAPSHOT_JOBS - len(others))
@@ -142,18 +169,23 @@ class FairShare:
         each = SNAPSHOT_JOBS // max(1, len(placeable))
         return {group: min(useful[group], each) for group in placeable}
 
-    def _places(self, backends: Mapping[str, BackendCapacity], tenant: str) -> dict[str, int]:
+    def _places(self, backends: Mapping[str, BackendCapacity], tenant: str, *, late: bool) -> dict[str, int]:
         """How many jobs of a tenant each backend takes that takes any."""
-        free = {name: self.free(it, first=True, tenant=tenant) for name, it in backends.items()}
+        free = {name: self.free(it, first=True, late=late, tenant=tenant) for name, it in backends.items()}
         return {name: count for name, count in free.items() if count}
 
-    def usage_us(self, tenant: Tenant, at_us: int) -> int:
-        """Return the usage of a tenant: service received, with decay, plus the run time of outstanding jobs."""
-        return tenant.served.at(period_of(at_us)).us + tenant.outstanding_us
+    def lines(self, shares: Shares, heads: Sequence[Head]) -> tuple[Line, ...]:
+        """Return the values by which jobs of one tenant are compared; the lowest is next.
 
-    def cost_us(self, job: Job, expected_us: Iterable[int], at_us: int) -> int:
+        Args:
+            shares: what its tenants, projects and users received.
+            heads: the first job of each of its groups.
+        """
+        return shares.lines(heads)
+
+    def cost_us(self, job: Job, expected_us: int, at_us: int) -> int:
         """Return the cost of a job in the comparison of tenants."""
-        return max(0, min(expected_us) - max(0, at_us - job.accepted_us))
+        return max(expected_us // 2, expected_us - max(0, at_us - job.accepted_us))
 
     def steps(self, snapshot: Snapshot) -> Iterator[Step]:
         """Decide one cycle, placement by placement."""
@@ -164,14 +196,42 @@ class FairShare:
             yield step
 
 
+class _Limits:
+    """How many more jobs of their class users may have placed, during one cycle."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._placed = {(it.tenant, it.user, it.workload_class): it.jobs for it in snapshot.placed}
+
+    def left(self, job: Job) -> int:
+        """Return how many more jobs like this one may be placed."""
+        most = class_of(job.workload_class).per_user
+        return _ANY_NUMBER if most is None else max(0, most - self._placed.get(_member(job), 0))
+
+    def add(self, job: Job) -> None:
+        """Count a job that is placed."""
+        self._placed[_member(job)] = self._placed.get(_member(job), 0) + 1
+
+
+_ANY_NUMBER = 2**53
+
+
+def _member(job: Job) -> tuple[str, str, str]:
+    return job.tenant, job.user or "", job.workload_class or ""
+
+
 def _placeable_now(usable: Iterable[Candidate], places: Mapping[str, int], wanted: int) -> int:
     """How many of `wanted` jobs with these candidates have a free place; stops counting when all have."""
     found = 0
     for it in usable:
-        found += places.get(it.backend, 0)
         if found >= wanted:
             return wanted
-    return found
+        found += places.get(it.backend, 0)
+    return min(found, wanted)
+
+
+def _is_late(job: Job) -> bool:
+    """Whether a job is placed shortly before it runs, by its class."""
+    return class_of(job.workload_class).late and job.session is None
 
 
 def _is_near_full(backend: BackendCapacity) -> bool:
@@ -192,6 +252,8 @@ class _Queue:
     hidden: bool
     """Whether the group has more jobs than the snapshot."""
     session: str | None
+    late: bool
+    """Whether its jobs are placed shortly before they run."""
 
     @property
     def waits(self) -> bool:
@@ -208,12 +270,15 @@ class _Cycle:
         self._capacity = {it.name: it for it in snapshot.backends}
         self._run_times = {(it.backend, it.size): it.us for it in snapshot.run_times}
         self._tenants = {it.name: it for it in snapshot.tenants}
-        self._usage_us = {it.name: policy.usage_us(it, snapshot.at_us) for it in snapshot.tenants}
+        self._shares = Shares(snapshot)
+        self._expected: dict[Key, tuple[int, str]] = {}
+        self._limits = _Limits(snapshot)
         self._queues: dict[str, list[_Queue]] = {it.name: [] for it in snapshot.tenants}
         for group in snapshot.groups:
             jobs = deque(sorted(group.jobs, key=lambda it: (*policy.order(it), it.sequence, it.job)))
-            queue = _Queue(jobs, self._usable(jobs[0]), group.waiting > len(jobs), jobs[0].session)
-            self._queues[jobs[0].tenant].append(queue)
+            first = jobs[0]
+            queue = _Queue(jobs, self._usable(first), group.waiting > len(jobs), first.session, _is_late(first))
+            self._queues[first.tenant].append(queue)
         self._with_sessions = [name for name, queues in self._queues.items() if any(it.session for it in queues)]
         self._turns = {name: self._turn(name) for name in self._tenants}
 
@@ -251,7 +316,8 @@ class _Cycle:
         backend, took = chosen.candidate.backend, chosen.expected_us
         capacity = self._capacity[backend].with_jobs(1, took)
         self._capacity[backend] = capacity.owing(capacity.owed_us + took) if counted else capacity
-        self._usage_us[tenant.name] += took
+        self._shares.add(job, backend, took)
+        self._limits.add(job)
         next(it for it in self._queues[tenant.name] if it.jobs and it.jobs[0] is job).jobs.popleft()
         changed = counted is not None or not self._policy.free(self._capacity[backend])
         for name in self._turns if changed else (tenant.name,):
@@ -262,21 +328,38 @@ class _Cycle:
         queues = [it for it in self._queues[name] if it.waits and self._placeable(it, name, first=first)]
         if not queues:
             return None
-        job, cost_us = None, 0
-        if all(it.jobs for it in queues):
-            job = min((it.jobs[0] for it in queues), key=lambda it: (*self._policy.order(it), it.sequence))
-            expected = (self._expected_us(job, it) for it in self._usable(job))
-            cost_us = self._policy.cost_us(job, expected, self._at_us)
-        usage_us, tenant = self._usage_us[name], self._tenants[name]
-        return Turn(tenant, usage_us, cost_us, job, Fraction(usage_us + cost_us, tenant.share))
+        tenant, usage_us = self._tenants[name], self._shares.usage_us(name)
+        if not all(it.jobs for it in queues):
+            return Turn(tenant, usage_us, 0, None, Fraction(usage_us, tenant.share))
+        lines = self._policy.lines(self._shares, [self._head(it.jobs[0]) for it in queues])
+        job = min(lines, key=lambda it: (*it.values, it.job.sequence)).job
+        expected_us, backend = self._shortest(job)
+        cost_us = self._policy.cost_us(job, expected_us, self._at_us)
+        rank = Fraction(self._shares.with_cost_us(name, backend, cost_us), tenant.share)
+        return Turn(tenant, usage_us, cost_us, job, rank, lines)
+
+    def _head(self, job: Job) -> Head:
+        expected_us, backend = self._shortest(job)
+        return Head(job, self._policy.order(job), backend, expected_us)
+
+    def _shortest(self, job: Job) -> tuple[int, str]:
+        """Return the shortest expected run time of a job, and where."""
+        if (known := self._expected.get(job.key)) is None:
+            known = min((self._expected_us(job, it), it.backend) for it in self._usable(job))
+            self._expected[job.key] = known
+        return known
 
     def _usable(self, job: Job) -> tuple[Candidate, ...]:
         return self._policy.usable(job, self._capacity, self._at_us)
 
     def _placeable(self, queue: _Queue, tenant: str, *, first: bool) -> bool:
+        if queue.jobs and not self._limits.left(queue.jobs[0]):
+            return False
         precedes = self._precedes(queue.session, queue.candidates)
         known = (it for candidate in queue.candidates if (it := self._capacity.get(candidate.backend)) is not None)
-        return precedes >= first and any(self._policy.free(it, first=precedes, tenant=tenant) for it in known)
+        return precedes >= first and any(
+            self._policy.free(it, first=precedes, late=queue.late, tenant=tenant) for it in known
+        )
 
     def _precedes(self, session: str | None, candidates: Sequence[Candidate]) -> bool:
         """Whether jobs of this session are next on its backend."""
@@ -287,10 +370,10 @@ class _Cycle:
         expected_us, capacity = self._expected_us(job, candidate), self._capacity.get(candidate.backend)
         if capacity is None:
             return Target(candidate, expected_us, None, 0, 0)
-        # the slots share the backlog, rounded up; then the job runs
-        completion_us = -(-capacity.backlog_us // capacity.slots) + expected_us
+        # others are in front, and the slots share the backlog, rounded up; then the job runs
+        completion_us = max(capacity.queue_us, -(-capacity.backlog_us // capacity.slots)) + expected_us
         first = self._precedes(job.session, job.candidates)
-        free = self._policy.free(capacity, first=first, tenant=job.tenant)
+        free = self._policy.free(capacity, first=first, late=_is_late(job), tenant=job.tenant)
         return Target(candidate, expected_us, capacity, free, completion_us)
 
     def _expected_us(self, job: Job, candidate: Candidate) -> int:

@@ -7,11 +7,13 @@ recomputable.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from queuebit_scheduling.plan import Policy
 from queuebit_scheduling.policy import POLICY, FairShare
+from queuebit_scheduling.shares import Head, Line, Shares
+from queuebit_scheduling.snapshot import Job
 
 __all__ = ["POLICIES", "by_name"]
 
@@ -21,28 +23,37 @@ def by_name(policies: Iterable[Policy]) -> Mapping[str, Policy]:
     return MappingProxyType({it.name: it for it in policies})
 
 
-class _Version3(FairShare):
-    """The policy before sessions. Without sessions the rules are the same, and its snapshots have none."""
+class _Version6(FairShare):
+    """The policy before isolated backends and shares inside a tenant: the oldest job of a tenant is next."""
 
-    name = "fair-share/3"
+    name = "fair-share/6"
+
+    def precedence(self, job: Job) -> tuple[int, ...]:
+        return ()
+
+    def lines(self, shares: Shares, heads: Sequence[Head]) -> tuple[Line, ...]:
+        return tuple(Line(it.job, it.order) for it in heads)
+
+    def cost_us(self, job: Job, expected_us: int, at_us: int) -> int:
+        return max(0, expected_us - max(0, at_us - job.accepted_us))
 
 
-class _Version4(FairShare):
-    """The policy before fallback. Without a fallback the rules are the same, and its snapshots have none."""
-
-    name = "fair-share/4"
-
-
-class _Version5(FairShare):
+class _Version5(_Version6):
     """The policy before objectives. Without an objective the rules are the same, and its snapshots have none."""
 
     name = "fair-share/5"
 
 
-class _Version6(FairShare):
-    """The policy before isolated backends and shares of projects. Its snapshots have neither."""
+class _Version4(_Version6):
+    """The policy before fallback. Without a fallback the rules are the same, and its snapshots have none."""
 
-    name = "fair-share/6"
+    name = "fair-share/4"
+
+
+class _Version3(_Version6):
+    """The policy before sessions. Without sessions the rules are the same, and its snapshots have none."""
+
+    name = "fair-share/3"
 
 
 POLICIES = by_name([POLICY, _Version6(), _Version5(), _Version4(), _Version3()])

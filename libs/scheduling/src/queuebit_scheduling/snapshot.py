@@ -7,18 +7,21 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
-from queuebit_scheduling.usage import Served
+from queuebit_scheduling.usage import PERIOD_US, Served
 from queuebit_scheduling.windows import Window
 
 if TYPE_CHECKING:
     from _typeshed import SupportsRichComparison
 
 __all__ = [
+    "Account",
     "BackendCapacity",
     "Candidate",
     "CandidateGroup",
     "Job",
     "Key",
+    "PlacedCount",
+    "Resource",
     "RunTime",
     "Snapshot",
     "Tenant",
@@ -60,6 +63,8 @@ class BackendCapacity:
     """Periods in which it is not free for every job, sorted."""
     queue_us: int = 0
     """Expected time of the jobs of others that are in front of a new job, such as those in the queue of a vendor."""
+    kind: str | None = None
+    """Such as `simulator` or `qpu`; None if the platform has one kind."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "windows", _sorted(self.windows, lambda it: it.place))
@@ -73,7 +78,7 @@ class BackendCapacity:
         """Return the backend with so many more placed jobs, or fewer, and their expected run time."""
         taken, backlog_us = self.taken + count, self.backlog_us + expected_us
         state = self.silent_since_us, self.owed_us, self.sessions, self.out_since_us, self.isolated_since_us
-        rest = *state, self.windows, self.queue_us
+        rest = *state, self.windows, self.queue_us, self.kind
         return BackendCapacity(self.name, self.slots, self.queue_depth, taken, backlog_us, *rest)
 
     def owing(self, owed_us: int) -> BackendCapacity:
@@ -169,6 +174,42 @@ class RunTime:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """What a project or a user received, or what a tenant received of one kind of backends."""
+
+    tenant: str
+    project: str | None
+    """None: all of the tenant."""
+    user: str | None
+    """None: all of the project."""
+    kind: str | None
+    """Kind of backends; None if the platform has one kind."""
+    weight: int
+    """Of a project among those of its tenant; 1 otherwise."""
+    served: Served
+    outstanding_us: int
+    """Expected run time of placed jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """All backends of one kind."""
+
+    kind: str
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCount:
+    """How many placed jobs of a class a user has, where the class has a limit."""
+
+    tenant: str
+    user: str
+    workload_class: str
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The inputs of one cycle. The constructor sorts rows, so that equal contents are equal snapshots."""
 
@@ -181,16 +222,29 @@ class Snapshot:
     tenants: tuple[Tenant, ...] = ()
     run_times: tuple[RunTime, ...] = ()
     groups: tuple[CandidateGroup, ...] = ()
+    period_us: int = PERIOD_US
+    """How long service received stays before it decays by a tenth; half of it is left after 6.58 periods."""
+    resources: tuple[Resource, ...] = ()
+    """The kinds of backends, if the platform has several."""
+    accounts: tuple[Account, ...] = ()
+    placed: tuple[PlacedCount, ...] = ()
 
     def __post_init__(self) -> None:
         groups = [CandidateGroup(_sorted(it.jobs, _by_sequence), it.waiting) for it in self.groups]
         object.__setattr__(self, "backends", _sorted(self.backends, lambda it: it.name))
         object.__setattr__(self, "tenants", _sorted(self.tenants, lambda it: it.name))
         object.__setattr__(self, "run_times", _sorted(self.run_times, lambda it: (it.backend, it.size)))
+        object.__setattr__(self, "resources", _sorted(self.resources, lambda it: it.kind))
+        object.__setattr__(self, "accounts", _sorted(self.accounts, _by_owner))
+        object.__setattr__(self, "placed", _sorted(self.placed, lambda it: (it.tenant, it.user, it.workload_class)))
         object.__setattr__(self, "groups", _sorted(groups, lambda it: _by_sequence(it.jobs[0])))
 
     def showing(self, groups: tuple[CandidateGroup, ...], run_times: tuple[RunTime, ...]) -> Snapshot:
-        """Return the snapshot with these jobs, and only their backends and tenants."""
+        """Return the snapshot with these jobs, and only their backends and owners."""
+        owners = {(it.tenant, it.project, it.user) for group in groups for it in group.jobs[:1]}
+        owners |= {(tenant, project, None) for tenant, project, _ in owners}
+        owners |= {(tenant, None, None) for tenant, _, _ in owners}
+        users = {(it.tenant, it.user, it.workload_class) for group in groups for it in group.jobs[:1]}
         tenants = {it.jobs[0].tenant for it in groups}
         candidates = {it.backend for group in groups for it in group.jobs[0].candidates}
         return Snapshot(
@@ -201,6 +255,10 @@ class Snapshot:
             tenants=tuple(it for it in self.tenants if it.name in tenants),
             run_times=run_times,
             groups=groups,
+            period_us=self.period_us,
+            resources=self.resources,
+            accounts=tuple(it for it in self.accounts if (it.tenant, it.project, it.user) in owners),
+            placed=tuple(it for it in self.placed if (it.tenant, it.user, it.workload_class) in users),
         )
 
 
@@ -217,3 +275,7 @@ def _sorted(rows: Iterable[_Row], key: Callable[[_Row], SupportsRichComparison])
 
 def _by_sequence(job: Job) -> tuple[int, str, str]:
     return job.sequence, job.tenant, job.job
+
+
+def _by_owner(it: Account) -> tuple[str, str, str, str]:
+    return it.tenant, it.project or "", it.user or "", it.kind or ""

@@ -109,6 +109,7 @@ class AsyncClient:
         session: str | None = None,
         fallback: bool = True,
         objective: str | None = None,
+        priority: int | None = None,
         parameters: Mapping[Any, Any] | None = None,
         observables: Sequence[object] = (),
         outputs: Sequence[str] | None = None,
@@ -144,6 +145,7 @@ class AsyncClient:
             objective: what it prefers of the backends that it may run on: "cost", "time", "fidelity" or "balanced"
                 (default: as its project says, or "cost"); the last one takes a later completion for a higher estimated
                 success probability.
+            priority: from -9 to 9, compared among the jobs of its project with the same class; the highest is first.
             parameters: values for the `input`s that the circuit declares, by name.
             observables: estimate these, such as "ZZ" or {"XI": 0.5, "ZZ": 1}, instead of returning counts.
             outputs: any of `counts`, `memory` (shot by shot) and `quasi` (shares with standard errors).
@@ -181,6 +183,7 @@ class AsyncClient:
             fallback=fallback,
             objective=objective,
             limits=limits_of(several, vendors=vendors, regions=regions, min_fidelity=min_fidelity, deadline=deadline),
+            priority=priority,
         )
 
     async def map(

@@ -42,7 +42,7 @@ def whole_number(what: str, value: object, least: int = -WHOLE, most: int = WHOL
     except TypeError:
         number = None
     if number is None or not least <= number <= most:
-        limits = f" of at most {most:,}" if least < 0 else f" from {least:,} to {most:,}"
+        limits = f" of at most {most:,}" if least == -WHOLE else f" from {least:,} to {most:,}"
         raise InvalidInput(f"{what} must be a whole number{limits}, not {value!r:.40}")
     return number
 

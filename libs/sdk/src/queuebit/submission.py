@@ -16,7 +16,7 @@ from queuebit.programs import Item, Sweep
 from queuebit.signing import UNSIGNED, proof_of
 from queuebit.text import visible
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import JobSubmitted, Signature, Submission
+from queuebit_contracts.job import MOST_PRIORITY, JobSubmitted, Signature, Submission
 from queuebit_contracts.limits import JobLimits
 from queuebit_contracts.program import PROGRAM, read_program
 from queuebit_contracts.subjects import subject_of
@@ -66,6 +66,7 @@ def submission(
     fallback: bool = True,
     objective: str | None = None,
     limits: JobLimits | None = None,
+    priority: int | None = None,
     rerun_of: str | None = None,
     sign: Callable[[Json], Signature] | None = None,
 ) -> JobSubmitted:
@@ -98,6 +99,9 @@ def submission(
         session=None if session is None else plain_name("session", session),
         fallback=None if fallback else False,
         objective=None if objective is None else plain_name("objective", objective),
+        priority=None
+        if priority is None
+        else whole_number("priority", priority, -MOST_PRIORITY, MOST_PRIORITY) or None,
         rerun_of=rerun_of,
         limits=limits,
         proof=UNSIGNED,
@@ -135,6 +139,7 @@ def repeated(credential: Credential, asked: Submission, max_cost: Amount | None)
         fallback=asked.fallback is not False,
         objective=asked.objective,
         limits=_again(asked.limits),
+        priority=asked.priority,
         rerun_of=asked.job,
     )
 
@@ -151,9 +156,11 @@ def content_digest(asked: Submission) -> str:
 
 
 def work_digest(asked: Submission) -> str:
-    """A digest of what is run: as `content_digest`, without the key, and without tags, objective and limits."""
-    without = {"proof", "label", "key", "job", "tags", "workload_class", "max_cost", "session", "objective", "rerun_of"}
-    return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude={*without, "limits"}))
+    """A digest of what is run: as `content_digest`, without the key, and without tags, objective, priority and
+    limits."""
+    named = {"label", "key", "job", "tags", "workload_class", "session", "rerun_of"}
+    without = {"proof", "max_cost", "objective", "priority", "limits", *named}
+    return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude=without))
 
 
 def _again(limits: JobLimits | None) -> JobLimits | None:

@@ -69,6 +69,8 @@ def accepted(
             fallback=_fallback(admitted.stand_ins),
             objective=admitted.objective,
             limits=admitted.limits,
+            project_weight=admitted.project_weight,
+            priority=asked.priority or None,
         ),
     )
 

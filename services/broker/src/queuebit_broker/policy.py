@@ -60,6 +60,8 @@ class Admit:
     """What it prefers of its candidates; None: the lowest cost."""
     limits: JobLimits | None = None
     """The hard limits in force for it; None without any."""
+    project_weight: int | None = None
+    """Of its project among those of its tenant; None: 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +149,13 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     if (existing := snapshot.existing_hold) is not None:
         hold, budgets = existing.amount, existing.budgets
     objective = asked.objective or (project.objective if project and project.objective != "cost" else None)
-    terms = author.delegation, others, objective, stated(limits)
+    terms = author.delegation, others, objective, stated(limits), _weight(project)
     return Admit(author.user, tenant.share, tuple(paid), hold, budgets, *terms)
+
+
+def _weight(project: Project | None) -> int | None:
+    """The weight of a project in fair share; None: 1."""
+    return project.weight if project and project.weight != 1 else None
 
 
 def _stand_ins(

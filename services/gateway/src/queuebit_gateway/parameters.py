@@ -63,6 +63,7 @@ FIELDS: Final[Mapping[str, Schema]] = {
         ("deadline", {"type": "string", "format": "date-time"}),
         ("vendor", {"type": "array", "items": {"type": "string"}, "maxItems": 16}),
         ("region", {"type": "array", "items": {"type": "string"}, "maxItems": 16}),
+        ("priority", {"type": "integer", "minimum": -9, "maximum": 9}),
         ("tag", {"type": "array", "items": {"type": "string"}, "maxItems": 8}),
     )
 }

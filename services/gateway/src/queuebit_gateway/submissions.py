@@ -16,7 +16,7 @@ from queuebit.signing import UNSIGNED
 from queuebit.submission import content_digest, submission
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.command import CancelJob, CancelRequest
-from queuebit_contracts.job import JobSubmitted
+from queuebit_contracts.job import MOST_PRIORITY, JobSubmitted
 from queuebit_contracts.program import CIRCUIT, CIRCUITS
 from queuebit_contracts.subjects import command, subject_of
 from queuebit_contracts.tenants import Tenant
@@ -69,6 +69,8 @@ class SubmitBody(LimitsBody):
     objective: str | None = None
     """What it prefers of the backends that it may run on: `cost`, `time`, `fidelity` or `balanced`; absent: as its
     project says."""
+    priority: int | None = Field(default=None, ge=-MOST_PRIORITY, le=MOST_PRIORITY)
+    """Compared among the jobs of its project with the same class; the highest is first. Absent: 0."""
 
 
 class SignedBody(Body):
@@ -197,6 +199,7 @@ class Submissions:
             fallback=asked.fallback,
             objective=asked.objective,
             limits=asked.limits(),
+            priority=asked.priority,
             sign=caller.signer,
         )
 

@@ -28,7 +28,7 @@ from queuebit_scheduler.routes import isolations, queries
 from queuebit_scheduler.settings import Settings
 from queuebit_scheduler.shadowing import ShadowPolicies
 from queuebit_scheduler.state import State
-from queuebit_scheduling import POLICY
+from queuebit_scheduling import POLICY, period_for
 from queuebit_scheduling.registry import POLICIES
 
 __all__ = ["create_app"]
@@ -42,7 +42,7 @@ def create_app() -> Service:
     name = settings.name or f"{gethostname()}:{bus.health_port}"
     lease = Lease(Bucket(service.bus, SCHEDULING), name, settings.lease_s, clock)
     leading = Leadership(lease, service.log, name)
-    state = State(settings.places_per_slot, POLICIES[settings.policy or POLICY.name])
+    state = State(settings.places_per_slot, POLICIES[settings.policy or POLICY.name], period_for(settings.half_life_s))
     payloads = KeyValuePayloads(service.bus)
     decisions = StoredDecisions(payloads)
     shadows = ShadowPolicies(service.log, clock, lambda: leading.leads)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from sys import intern
 
 from queuebit_contracts.backend import BackendInterrupted, BackendRegistered, BackendRestored
 from queuebit_contracts.fleet import BackendIsolated, BackendReadmitted
@@ -19,6 +20,7 @@ class Backends:
     def __init__(self, places_per_slot: int) -> None:
         self._places_per_slot = places_per_slot
         self._capacity: dict[str, BackendCapacity] = {}
+        self._kinds: dict[str, str] = {}
         self.answering: set[str] = set()
         """Those that promised to answer."""
         self._interrupted: dict[str, datetime] = {}
@@ -62,6 +64,18 @@ class Backends:
         since, _ = self._isolated.get(name, (None, 0))
         self._capacity[name] = replace(self[name], isolated_since_us=None if since is None else micros(since))
 
+    def kinds(self) -> dict[str, int]:
+        """The slots of all registered backends of each kind."""
+        slots: dict[str, int] = {}
+        for it in self.registered():
+            kind = self.kind(it.name)
+            slots[kind] = slots.get(kind, 0) + it.slots
+        return slots
+
+    def kind(self, name: str) -> str:
+        """The kind of a backend; empty before its registration."""
+        return self._kinds.get(name, "")
+
     def registered(self) -> Iterator[BackendCapacity]:
         """Those that can run jobs."""
         return (it for it in self._capacity.values() if it.slots)
@@ -70,7 +84,7 @@ class Backends:
         """Fold a fact about a backend."""
         match event:
             case BackendRegistered(data=data):
-                self.offer(data.backend, data.slots)
+                self.offer(data.backend, data.slots, data.kind)
                 promised = data.answers_alive and data.slots
                 (self.answering.add if promised else self.answering.discard)(data.backend)
             case BackendInterrupted(data=interruption):
@@ -80,13 +94,14 @@ class Backends:
                 self._interrupted.pop(restoration.backend, None)
                 self._serve(restoration.backend)
 
-    def offer(self, name: str, slots: int) -> None:
-        """Note how many jobs run at the same time on a backend."""
+    def offer(self, name: str, slots: int, kind: str) -> None:
+        """Note how many jobs run at the same time on a backend, and its kind."""
+        self._kinds[name] = intern(kind)
         self._capacity[name] = replace(self[name], slots=slots, queue_depth=slots * self._places_per_slot)
 
     def restore(
         self,
-        slots: Mapping[str, int],
+        slots: Mapping[str, tuple[int, str]],
         answering: set[str],
         interrupted: Mapping[str, datetime],
         isolated: Mapping[str, tuple[datetime, int]],
@@ -94,7 +109,7 @@ class Backends:
         """Take what was known earlier."""
         self.answering, self._interrupted = answering, {**interrupted}
         for name in slots:
-            self.offer(name, slots[name])
+            self.offer(name, *slots[name])
         for name in interrupted:
             self._serve(name)
         for name, (since, sequence) in isolated.items():

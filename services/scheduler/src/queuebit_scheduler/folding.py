@@ -67,6 +67,8 @@ class Folding:
         for record in records:
             parts.setdefault(record[:1], []).append(record[1:])
         frozen, fill_scores = FrozenState.decode(parts[_STATE]), self._rescore.thaw(parts[_SCORES])
+        if frozen.period_us != self._state.period_us:
+            raise ValueError("the half-life of service received was another one")
         fill_shadows = self._shadows.thaw(parts[_SHADOWS])
         fill_calendar = self._state.calendar.thaw(parts[_CALENDAR])
 

@@ -10,13 +10,15 @@ from functools import cache
 from pydantic import TypeAdapter
 
 from queuebit_scheduler.jobs import AcceptedJob, Outstanding
-from queuebit_scheduling import RunTime, Tenant
+from queuebit_scheduling import RunTime, Served, Tenant
 
 __all__ = ["FrozenState"]
 
 _OpenSession = tuple[str, str, str]
+_Owner = tuple[str, str | None, str | None]
 _Rest = tuple[
-    dict[str, int],
+    int,
+    dict[str, tuple[int, str]],
     set[str],
     dict[str, datetime],
     dict[str, tuple[datetime, int]],
@@ -24,6 +26,8 @@ _Rest = tuple[
     tuple[RunTime, ...],
     tuple[_OpenSession, ...],
     dict[str, int],
+    list[tuple[_Owner, str, Served]],
+    list[tuple[str, str, int]],
 ]
 
 
@@ -31,8 +35,10 @@ _Rest = tuple[
 class FrozenState:
     """What the log says, and nothing that only this process knows: reserved places, and who is silent."""
 
-    slots: dict[str, int]
-    """Of each registered backend."""
+    period_us: int
+    """After which service received decays by a tenth; the periods of all service are of this length."""
+    slots: dict[str, tuple[int, str]]
+    """Of each registered backend: slots and kind."""
     answering: set[str]
     interrupted: dict[str, datetime]
     """The backends that are out of service, and since when."""
@@ -45,13 +51,18 @@ class FrozenState:
     """Open sessions with priority: tenant, id and backend."""
     owed: dict[str, int]
     """By backend: run time that ended jobs of sessions received and that others have not made up."""
+    served: list[tuple[_Owner, str, Served]]
+    """What tenants, projects and users received of each kind of backends."""
+    weights: list[tuple[str, str, int]]
+    """Tenant, project and weight."""
     waiting: tuple[AcceptedJob, ...]
     placed: tuple[Outstanding, ...]
 
     def encode(self) -> Iterator[bytes]:
         """The records."""
-        backends = self.slots, self.answering, self.interrupted, self.isolated
-        yield _rest().dump_json((*backends, self.tenants, self.run_times, self.sessions, self.owed))
+        backends = self.period_us, self.slots, self.answering, self.interrupted, self.isolated
+        shares = self.served, self.weights
+        yield _rest().dump_json((*backends, self.tenants, self.run_times, self.sessions, self.owed, *shares))
         jobs: tuple[AcceptedJob | Outstanding, ...] = (*self.waiting, *self.placed)
         yield from map(_job().dump_json, jobs)
 

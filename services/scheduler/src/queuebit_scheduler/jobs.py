@@ -25,7 +25,6 @@ class AcceptedJob:
     """The job as decisions see it."""
     after: int
     """Sequence of the newest event about its place: acceptance or placement. The next placement expects it."""
-    project: str
     accepted_at: datetime
     submitted_at: datetime
     shots: int
@@ -46,7 +45,6 @@ class AcceptedJob:
     """Of the candidates whose price depends on them; None if that is no candidate."""
     tasks: Mapping[str, int] | None = None
     """Of the candidates whose vendor bills several; None if that is no candidate."""
-    workload_class: str | None = None
     fallback: Fallback | None = None
     """The backends that its candidates stand in for, if it fell back at its admission."""
     no_fallback: tuple[str, ...] = ()
@@ -55,6 +53,15 @@ class AcceptedJob:
     @property
     def key(self) -> Key:
         return self.job.key
+
+    @property
+    def project(self) -> str:
+        """Each accepted job has one."""
+        return self.job.project or ""
+
+    @property
+    def workload_class(self) -> str | None:
+        return self.job.workload_class
 
     def candidate(self, backend: str) -> Candidate:
         """What was promised for one of the candidates."""
@@ -101,11 +108,14 @@ class AcceptedJob:
             candidates=_candidates(data),
             fallback_after_us=0 if rule is None or rule.decided else rule.after_s * 1_000_000,
             objective=intern(data.objective) if data.objective else None,
+            project=intern(data.project),
+            user=intern(data.user),
+            workload_class=intern(data.workload_class) if data.workload_class else None,
+            priority=data.priority or 0,
         )
         return cls(
             job=job,
             after=sequence,
-            project=intern(data.project),
             accepted_at=event.time,
             submitted_at=data.submitted_at,
             shots=data.shots,
@@ -121,7 +131,6 @@ class AcceptedJob:
             traceparent=event.traceparent,
             gate_shots={it.backend: it.gate_shots for it in data.everywhere if it.gate_shots is not None} or None,
             tasks={it.backend: it.tasks for it in data.everywhere if it.tasks is not None} or None,
-            workload_class=intern(data.workload_class) if data.workload_class else None,
             fallback=rule.decided if rule else None,
             no_fallback=tuple(it.text for it in rule.excluded) if rule else (),
         )

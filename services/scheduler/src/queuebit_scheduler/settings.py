@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from queuebit_scheduling import HALF_LIFE_S
 from queuebit_scheduling.registry import POLICIES
 
 __all__ = ["Settings"]
@@ -27,6 +28,9 @@ class Settings(BaseSettings):
 
     Few bind late: new jobs are served soon. Too few leave a backend idle while the bus carries the next job.
     """
+    half_life_s: float = Field(default=HALF_LIFE_S, ge=1, le=30 * 86400)
+    """After how long service received counts half in fair share. It is in the snapshot of each decision. With another
+    value, the state is folded from the log again."""
     silence_s: float = Field(default=30.0, ge=2, le=3600)
     """How long a backend may leave questions unanswered before jobs that wait there are placed elsewhere."""
     return_s: float = Field(default=120.0, ge=2, le=86400)

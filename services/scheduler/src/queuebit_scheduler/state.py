@@ -16,6 +16,7 @@ from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.fleet import BackendIsolated, BackendReadmitted
 from queuebit_contracts.job import Ended, JobAccepted, JobCompleted, JobPlaced, JobStarted
 from queuebit_contracts.session import SessionClosed, SessionOpened
+from queuebit_scheduler.accounts import Accounts
 from queuebit_scheduler.backends import Backends
 from queuebit_scheduler.calendar import Calendar
 from queuebit_scheduler.frozen import FrozenState
@@ -23,7 +24,19 @@ from queuebit_scheduler.jobs import AcceptedJob, Outstanding
 from queuebit_scheduler.sessions import Sessions
 from queuebit_scheduler.tenants import Tenants
 from queuebit_scheduler.waiting_jobs import WaitingJobs
-from queuebit_scheduling import POLICY, PROBES, BackendCapacity, CandidateGroup, Key, Policy, RunTimes, Snapshot, micros
+from queuebit_scheduling import (
+    PERIOD_US,
+    POLICY,
+    PROBES,
+    BackendCapacity,
+    CandidateGroup,
+    Key,
+    Policy,
+    Resource,
+    RunTimes,
+    Snapshot,
+    micros,
+)
 
 __all__ = ["State"]
 
@@ -31,12 +44,15 @@ __all__ = ["State"]
 class State:
     """Waiting jobs, placed jobs, and the service of every tenant."""
 
-    def __init__(self, places_per_slot: int, policy: Policy = POLICY) -> None:
+    def __init__(self, places_per_slot: int, policy: Policy = POLICY, period_us: int = PERIOD_US) -> None:
         self.policy = policy
+        self.period_us = period_us
+        """After which service received decays by a tenth."""
         self._waiting = WaitingJobs(policy)
         self._outstanding: dict[Key, Outstanding] = {}
         self._backends = Backends(places_per_slot)
-        self._tenants = Tenants()
+        self._tenants = Tenants(period_us)
+        self._accounts = Accounts(period_us)
         self._sessions = Sessions(policy)
         self._run_times = RunTimes()
         self.calendar = Calendar()
@@ -60,6 +76,7 @@ class State:
         match event:
             case JobAccepted() if not self._active((event.data.tenant, event.data.job)):
                 self._tenants.weigh(event.data.tenant, event.data.share)
+                self._accounts.weigh(event.data.tenant, event.data.project, event.data.project_weight or 1)
                 self._waiting.add(self._sessions.prioritised(AcceptedJob.of(event, sequence), event.data.session))
             case JobPlaced():
                 self._placed(event, sequence)
@@ -103,13 +120,24 @@ class State:
         if not self._waiting or not any(free):
             return None  # so it is after most events while the platform is full
         groups = self._waiting.groups()
-        tenants = {first.tenant for first, _ in groups.values()}
+        first_jobs = [first for first, _ in groups.values()]
+        tenants, kinds = {it.tenant for it in first_jobs}, self._backends.kinds()
+        several = kinds if len(kinds) > 1 else {}
         world = Snapshot(
             policy=self.policy.name,
             at_us=micros(at),
             limit=limit,
-            backends=tuple(self.calendar.with_windows(it, micros(at)) for it in self._backends.registered()),
+            backends=tuple(
+                self.calendar.with_windows(
+                    it if not several else replace(it, kind=self._backends.kind(it.name)), micros(at)
+                )
+                for it in self._backends.registered()
+            ),
             tenants=tuple(self._tenants[name] for name in tenants),
+            period_us=self.period_us,
+            resources=tuple(Resource(*it) for it in several.items()),
+            accounts=self._accounts.of(first_jobs, kinds),
+            placed=self._accounts.placed_of(first_jobs),
         )
         excerpts = tuple(
             CandidateGroup(tuple(self._waiting.first(group, count)), waiting=groups[group][1])
@@ -214,9 +242,11 @@ class State:
                 placed.append(replace(it))
             else:
                 waiting.append(it.left())
-        slots = {it.name: it.slots for it in self._backends.registered()}
+        slots = {it.name: (it.slots, self._backends.kind(it.name)) for it in self._backends.registered()}
         sessions, owed = self._sessions.freeze()
+        served, weights = self._accounts.freeze()
         return FrozenState(
+            period_us=self.period_us,
             slots=slots,
             answering={*self._backends.answering},
             interrupted=self._backends.interrupted,
@@ -225,6 +255,8 @@ class State:
             run_times=self._run_times.all(),
             sessions=sessions,
             owed=owed,
+            served=served,
+            weights=weights,
             waiting=tuple(waiting),
             placed=tuple(placed),
         )
@@ -233,6 +265,7 @@ class State:
         """Become what was frozen; the state is empty before."""
         self._backends.restore(frozen.slots, frozen.answering, frozen.interrupted, frozen.isolated)
         self._tenants.restore(frozen.tenants)
+        self._accounts.restore(frozen.served, frozen.weights)
         self._run_times.restore(frozen.run_times)
         self._sessions.restore(frozen.sessions, frozen.owed)
         for backend in {*frozen.owed, *(it[2] for it in frozen.sessions)}:
@@ -305,6 +338,7 @@ class State:
         elif key in self._outstanding and (ended := self._free(key)).started_at is not None:
             job, ran_us = ended.accepted.job, max(1, micros(at) - micros(ended.started_at))
             self._tenants.receive(job.tenant, ran_us, at)
+            self._accounts.receive(job, self._backends.kind(ended.backend), ran_us, at)
             if self._sessions.ran(ended.backend, ran_us, ended.session):
                 self._count_sessions(ended.backend)
             if completed:  # only complete runs count for durations
@@ -323,6 +357,7 @@ class State:
         backend, expected_us = it.backend, places * it.expected_us
         self._backends[backend] = self._backends[backend].with_jobs(places, expected_us)
         self._tenants.expect(it.accepted.job.tenant, expected_us)
+        self._accounts.expect(it.accepted.job, self._backends.kind(backend), expected_us, places)
         if it.session is not None:
             self._sessions.expect(backend, expected_us)
             self._count_sessions(backend)

@@ -14,7 +14,8 @@ __all__ = ["Tenants"]
 class Tenants:
     """Every tenant that had a job accepted."""
 
-    def __init__(self) -> None:
+    def __init__(self, period_us: int) -> None:
+        self._period_us = period_us
         self._of: dict[str, Tenant] = {}
 
     def __getitem__(self, name: str) -> Tenant:
@@ -40,4 +41,4 @@ class Tenants:
     def receive(self, name: str, ran_us: int, at: datetime) -> None:
         """Add service that a tenant received."""
         tenant = self._of[name]
-        self._of[name] = replace(tenant, served=tenant.served.plus(ran_us, period_of(micros(at))))
+        self._of[name] = replace(tenant, served=tenant.served.plus(ran_us, period_of(micros(at), self._period_us)))

@@ -64,5 +64,6 @@ class WaitingJobs:
     def of(self, tenant: str) -> list[AcceptedJob]:
         """A tenant's jobs: those with the priority of a session, then the others, in the order of the policy."""
         of_tenant = [entries for entries in self._groups.values() if entries[0][2][0] == tenant]
-        ranked = ((self._jobs[it[2]].job.session is None, it) for entries in of_tenant for it in entries)
-        return [self._jobs[key] for _, (_, _, key) in sorted(ranked)]
+        jobs = ((self._jobs[it[2]].job, it) for entries in of_tenant for it in entries)
+        ranked = ((job.session is None, self._policy.precedence(job), it) for job, it in jobs)
+        return [self._jobs[key] for _, _, (_, _, key) in sorted(ranked)]

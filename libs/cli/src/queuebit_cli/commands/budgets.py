@@ -28,6 +28,7 @@ OF_A_PROJECT = (
     "deadline_s",
     "vendors",
     "regions",
+    "weight",
 )
 _TERMS = ("window", "soft", "warn_at")
 _NONE, _ALL, _YES = "none", "all", "yes"

@@ -76,6 +76,7 @@ def _wanted(args: Namespace, flag: Flag | None) -> list[Wanted]:
         "session": args.session,
         "fallback": args.fallback,
         "objective": args.objective,
+        "priority": args.priority,
         **processing_in(args),
     }
     wanted = []

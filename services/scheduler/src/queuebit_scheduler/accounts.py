@@ -1,0 +1,112 @@
+"""What tenants, projects and users received of each kind of backends, and their placed jobs of limited classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from queuebit_scheduling import Account, Job, PlacedCount, Served, class_of, micros, period_of
+
+__all__ = ["Accounts"]
+
+_Owner = tuple[str, str | None, str | None]
+_Of = tuple[_Owner, str]
+"""An owner and a kind of backends."""
+
+
+class Accounts:
+    """Service of each owner by kind of backends: received with decay, and expected of placed jobs."""
+
+    def __init__(self, period_us: int) -> None:
+        self._period_us = period_us
+        self._served: dict[_Of, Served] = {}
+        self._expected: dict[_Of, int] = {}
+        self._weights: dict[tuple[str, str], int] = {}
+        self._placed: dict[tuple[str, str, str], int] = {}
+
+    def weigh(self, tenant: str, project: str, weight: int) -> None:
+        """Note the weight of a project; the newest counts."""
+        self._weights[tenant, project] = weight
+
+    def expect(self, job: Job, kind: str, us: int, jobs: int) -> None:
+        """Change the expected service of the owners of a job, and the number of its user's placed jobs."""
+        for owner in _owners(job):
+            if expected := self._expected.pop((owner, kind), 0) + us:
+                self._expected[owner, kind] = expected
+        if class_of(job.workload_class).per_user is not None:
+            member = job.tenant, job.user or "", job.workload_class or ""
+            if count := self._placed.pop(member, 0) + jobs:
+                self._placed[member] = count
+
+    def receive(self, job: Job, kind: str, ran_us: int, at: datetime) -> None:
+        """Add service that the owners of a job received."""
+        period = period_of(micros(at), self._period_us)
+        for owner in _owners(job):
+            self._served[owner, kind] = self._served.get((owner, kind), Served()).plus(ran_us, period)
+
+    def of(self, jobs: Iterable[Job], kinds: Iterable[str]) -> tuple[Account, ...]:
+        """Return the accounts that the order of these jobs depends on.
+
+        Of a tenant with one project, and of a project with one user, there is nothing to compare.
+
+        Args:
+            jobs: waiting jobs.
+            kinds: of all backends; what a tenant received is divided by kind only if there are several.
+        """
+        projects: dict[str, set[str]] = {}
+        users: dict[tuple[str, str], set[str]] = {}
+        for job in jobs:
+            if job.project is not None:
+                projects.setdefault(job.tenant, set()).add(job.project)
+                if job.user is not None:
+                    users.setdefault((job.tenant, job.project), set()).add(job.user)
+            else:
+                projects.setdefault(job.tenant, set())
+        owners: list[_Owner] = [
+            (tenant, it, None) for tenant, names in projects.items() if len(names) > 1 for it in names
+        ]
+        owners += [(*project, it) for project, names in users.items() if len(names) > 1 for it in names]
+        several = [*kinds]
+        if len(several) > 1:
+            owners += [(tenant, None, None) for tenant in projects]
+            return tuple(self._account(owner, kind, (kind,)) for owner in owners for kind in several)
+        return tuple(self._account(owner, None, several) for owner in owners)
+
+    def placed_of(self, jobs: Iterable[Job]) -> tuple[PlacedCount, ...]:
+        """Return how many placed jobs the users of these jobs have in limited classes."""
+        if not self._placed:
+            return ()
+        members = {(it.tenant, it.user or "", it.workload_class or "") for it in jobs}
+        return tuple(PlacedCount(*it, self._placed[it]) for it in members if it in self._placed)
+
+    def freeze(self) -> tuple[list[tuple[_Owner, str, Served]], list[tuple[str, str, int]]]:
+        """Copy what the log says: service received, and weights. What placed jobs will receive follows from them."""
+        return [(*key, it) for key, it in self._served.items()], [(*key, it) for key, it in self._weights.items()]
+
+    def restore(self, served: Iterable[tuple[_Owner, str, Served]], weights: Iterable[tuple[str, str, int]]) -> None:
+        """Become what was frozen."""
+        self._served.update({(owner, kind): it for owner, kind, it in served})
+        self._weights.update({(tenant, project): it for tenant, project, it in weights})
+
+    def _account(self, owner: _Owner, kind: str | None, kinds: Iterable[str]) -> Account:
+        tenant, project, user = owner
+        weight = 1 if project is None or user is not None else self._weights.get((tenant, project), 1)
+        served, expected_us = Served(), 0
+        for it in kinds:
+            served = _both(served, self._served.get((owner, it), Served()))
+            expected_us += self._expected.get((owner, it), 0)
+        return Account(tenant, project, user, kind, weight, served, expected_us)
+
+
+def _both(one: Served, other: Served) -> Served:
+    """Add what was received, as of the later period."""
+    period = max(one.period, other.period)
+    return Served(one.at(period).us + other.at(period).us, period)
+
+
+def _owners(job: Job) -> Iterable[_Owner]:
+    yield job.tenant, None, None
+    if job.project is not None:
+        yield job.tenant, job.project, None
+        if job.user is not None:
+            yield job.tenant, job.project, job.user
