@@ -35,6 +35,7 @@ from queuebit_cli.parser_operator import (
     tenant_commands,
 )
 from queuebit_cli.parser_probes import gameday_commands, probe_commands, smoke_commands
+from queuebit_cli.parser_reservations import reserve_commands, window_commands
 from queuebit_cli.parser_slo import slo_commands
 from queuebit_cli.parser_templates import template_commands
 from queuebit_cli.topics import TOPICS
@@ -74,10 +75,13 @@ def build() -> ArgumentParser:
     _checking(words)
     smoke_commands(words)
     probe_commands(words.group("probe", "jobs with known results, on a schedule"))
-    fleet_commands(words.group("backend", "backends that are isolated, and why"))
+    backend = words.group("backend", "backends that are isolated, and times in which no job runs")
+    fleet_commands(backend)
+    window_commands(backend.group("window", "times in which no job runs on a backend"))
     _estimating(words)
     token_commands(words)
     _sessions(words.group("session", "sessions: priority, and a cap that is a hold"))
+    reserve_commands(words.group("reserve", "time slots of backends, for the jobs of a project alone"))
     sidecar_commands(words)
     tenant_commands(words.group("tenant", "tenants, projects, users and tokens"))
     price_commands(words.group("prices", "price books: check, compare, show"))

@@ -5,7 +5,10 @@ from __future__ import annotations
 __all__ = ["TOPICS"]
 
 TOPICS = {
-    "jobs": ("submit", "plan", "jobs", "job", "session", "template", "hybrid", "sidecar", "estimate", "ci", "backends"),
+    "jobs": (
+        *("submit", "plan", "jobs", "job", "session", "reserve", "template", "hybrid", "sidecar", "estimate", "ci"),
+        "backends",
+    ),
     "money": ("balances", "charges", "report", "invoice", "prices", "ledger", "reconcile"),
     "quality": ("slo", "alerts", "silence", "incident", "canary", "probe", "smoke", "gameday", "lab", "readiness"),
     "proof": ("receipt", "verify"),

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Step,
         Table,
     )
+    from queuebit.reservation_requests import Reservation
     from queuebit.session import AsyncSession
     from queuebit.session_requests import SessionCost, SessionTerms
     from queuebit.sync import Client, Job
@@ -94,6 +95,7 @@ _WHERE = {
     "Reply": "transport",
     "Result": "records",
     "ResultValue": "records",
+    "Reservation": "reservation_requests",
     "Session": "sync_session",
     "SessionCost": "session_requests",
     "SessionTerms": "session_requests",
@@ -145,6 +147,7 @@ __all__ = [
     "Receipt",
     "Refused",
     "Reply",
+    "Reservation",
     "Result",
     "ResultValue",
     "Session",

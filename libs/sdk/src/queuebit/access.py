@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # loaded when used: a query then starts in half the time
     from queuebit.records import Row, Table
     from queuebit_contracts.delegation import DelegateRequest
     from queuebit_contracts.hybrid import HybridSubmitted
+    from queuebit_contracts.reservation import BookReservation, CancelReservation
     from queuebit_contracts.session import CloseSession, OpenSession
 
 __all__ = ["Access", "BusAccess", "access_of"]
@@ -60,6 +61,19 @@ class Access(Protocol):
 
     async def close_session(self, request: CloseSession) -> Row:
         """Close a session; raises as `open_session`."""
+        ...
+
+    async def book_reservation(self, request: BookReservation) -> Row:
+        """Book a slot, or say what would be booked; its row, as `reservation_document` says it.
+
+        Raises:
+            Refused: for all reasons.
+            Unreachable: the broker did not confirm; the same request can be sent again.
+        """
+        ...
+
+    async def cancel_reservation(self, request: CancelReservation) -> Row:
+        """Cancel a reservation; raises as `book_reservation`."""
         ...
 
     async def start_hybrid(self, event: HybridSubmitted, grant: DelegateRequest | None, source: bytes) -> None:
@@ -129,6 +143,22 @@ class BusAccess:
         with permitted(self._credential, f"{verb} sessions"):
             reply = await self.transport.request(sessions(verb, self._tenant), body, timeout=_ASK_S)
         return session_document(SessionAnswer.model_validate_json(reply.body))
+
+    async def book_reservation(self, request: BookReservation) -> Row:
+        return await self._reservation("book", request)
+
+    async def cancel_reservation(self, request: CancelReservation) -> Row:
+        return await self._reservation("cancel", request)
+
+    async def _reservation(self, verb: str, request: BookReservation | CancelReservation) -> Row:
+        from queuebit.reservation_requests import reservation_document
+        from queuebit_contracts.reservation import ReservationAnswer
+        from queuebit_contracts.subjects import reservations
+
+        body = request.model_dump_json(exclude_none=True).encode()
+        with permitted(self._credential, f"{verb} reservations"):
+            reply = await self.transport.request(reservations(verb, self._tenant), body, timeout=_ASK_S)
+        return reservation_document(ReservationAnswer.model_validate_json(reply.body))
 
     async def start_hybrid(self, event: HybridSubmitted, grant: DelegateRequest | None, source: bytes) -> None:
         from queuebit.hybrid_requests import start_over_bus

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:  # event classes are imported where they are used: a query the
     from queuebit.log_client import LogClient
     from queuebit.mapping import Mapped, Progress
     from queuebit.payloads import Payloads
+    from queuebit.reservation_requests import Reservation
     from queuebit.session import AsyncSession
     from queuebit.template_runs import AsyncTemplateRun
 
@@ -254,6 +256,80 @@ class AsyncClient:
             limit: how many, up to 10,000.
         """
         return await self._ask("sessions", session=session, limit=whole_number("limit", limit, 1, _MOST_ROWS))
+
+    async def reserve(
+        self,
+        backend: str,
+        starts_at: datetime,
+        ends_at: datetime | None = None,
+        *,
+        length: timedelta | None = None,
+        project: str | None = None,
+        users: Iterable[str] | None = None,
+        name: str | None = None,
+        max_idle: int | None = None,
+        key: str | None = None,
+        dry_run: bool = False,
+    ) -> Reservation:
+        """Book a slot of a backend, in which only jobs of the project run there; its price is held.
+
+        Args:
+            backend: which one.
+            starts_at: when it begins, with a time zone, at a whole second.
+            ends_at: when it ends; or give `length`.
+            length: how long it is, up to a day.
+            project: the project that pays, and whose jobs use it; default: the credential's.
+            users: only their jobs use it; default: all of the project.
+            name: for people.
+            max_idle: the rest is given back after so many seconds without a job; default: never.
+            key: the same key and arguments are the same reservation; default: a new one.
+            dry_run: say what it would cost, and book nothing.
+
+        Raises:
+            Refused: for all reasons, such as that the backend is taken; the text has the next free slot.
+            Unreachable: the broker did not confirm.
+        """
+        from queuebit.reservation_requests import booking, reservation_of
+
+        request = booking(
+            self.credential,
+            key=token_hex(12) if key is None else key,
+            backend=backend,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            length=length,
+            project=project,
+            users=users,
+            label=name or "",
+            max_idle=max_idle,
+            dry_run=dry_run,
+        )
+        return reservation_of(await self._access.book_reservation(request))
+
+    async def cancel_reservation(self, reservation: str) -> Reservation:
+        """Cancel a reservation before it starts, or give the rest of its slot back; raises as `reserve`."""
+        from queuebit.reservation_requests import cancelling, reservation_of
+
+        return reservation_of(await self._access.cancel_reservation(cancelling(self.credential, reservation)))
+
+    async def reservations(self, *, reservation: str | None = None, limit: int = 50) -> Table:
+        """Reservations of the tenant that are ahead, or ended within a day, the newest first.
+
+        Args:
+            reservation: only this one.
+            limit: how many, up to 10,000.
+        """
+        most = whole_number("limit", limit, 1, _MOST_ROWS)
+        return await self._ask("reservations", reservation=reservation, limit=most)
+
+    async def windows(self, *, backend: str | None = None, limit: int = 1000) -> Table:
+        """When backends are taken from now on: planned windows, and reserved slots without their holders.
+
+        Args:
+            backend: only this one.
+            limit: how many, up to 10,000.
+        """
+        return await self._ask("windows", backend=backend, limit=whole_number("limit", limit, 1, _MOST_ROWS))
 
     async def run_hybrid(
         self,

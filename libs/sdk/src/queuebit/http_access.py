@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from queuebit.credentials import Credential
 from queuebit.http_log import HttpLog, HttpPayloads
 from queuebit.http_queries import ask_http, device_over_http, output_over_http
+from queuebit.http_reservations import book_over_http, cancel_over_http
 from queuebit.http_sessions import close_over_http, open_over_http
 from queuebit.http_transport import HttpTransport
 from queuebit.loop import Loop
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from queuebit.records import Row, Table
     from queuebit_contracts.delegation import DelegateRequest
     from queuebit_contracts.hybrid import HybridSubmitted
+    from queuebit_contracts.reservation import BookReservation, CancelReservation
     from queuebit_contracts.session import CloseSession, OpenSession
 
 __all__ = ["HttpAccess", "identified"]
@@ -49,6 +51,12 @@ class HttpAccess:
 
     async def close_session(self, request: CloseSession) -> Row:
         return await close_over_http(self.transport, request)
+
+    async def book_reservation(self, request: BookReservation) -> Row:
+        return await book_over_http(self.transport, request)
+
+    async def cancel_reservation(self, request: CancelReservation) -> Row:
+        return await cancel_over_http(self.transport, request)
 
     async def start_hybrid(self, event: HybridSubmitted, grant: DelegateRequest | None, source: bytes) -> None:
         from queuebit.http_hybrid import start_over_http

@@ -55,17 +55,23 @@ async def ask_http(http: HttpTransport, question: str, **asked: object) -> Table
             states = [state for state, name in WAITING.items() if name == question]
             found = await http.get("/v1/jobs:waiting", state=",".join(states), job=asked.get("job"))
             return Table(found["data"])
-        case "sessions":
-            if (session := asked.get("session")) is None:
-                return _table((await http.get("/v1/sessions", limit=asked.get("limit")))["data"])
-            try:
-                return Table([row_of(await http.get(f"/v1/sessions/{session}"))])
-            except NotFound:
-                return Table()
+        case "sessions" | "reservations" | "windows":
+            return await _held(http, question, asked)
         case name if name in _LISTS:
             fields = {it: asked.get(it) for it in ("project", *(("limit",) if name == "invoices" else ()))}
             return _table((await http.get(f"/v1/{_LISTS[name]}", **fields))["data"])
     raise InvalidInput(f"this cannot be asked over HTTP ({question}): use a credential with the address of the bus")
+
+
+async def _held(http: HttpTransport, what: str, asked: Mapping[str, object]) -> Table:
+    """Sessions, reservations, or when backends are taken."""
+    if (one := asked.get(what.removesuffix("s"))) is not None:
+        try:
+            return Table([row_of(await http.get(f"/v1/{what}/{one}"))])
+        except NotFound:
+            return Table()
+    rows = _table((await http.get(f"/v1/{what}", limit=asked.get("limit")))["data"])
+    return Table([it for it in rows if asked.get("backend") in (None, it["backend"])]) if "backend" in asked else rows
 
 
 async def device_over_http(http: HttpTransport, name: str) -> Device:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from queuebit.job import AsyncJob
     from queuebit.limits import Deadline, Probability
     from queuebit.mapping import Mapped, Progress
+    from queuebit.reservation_requests import Reservation
     from queuebit.sync_group import Group
     from queuebit.sync_hybrid import HybridJob
     from queuebit.sync_session import Session
@@ -254,6 +255,24 @@ class Client:
     def sessions(self, *, session: str | None = None, limit: int = 50) -> Table:
         """Sessions that are open, or closed within a day: what they cost, and what is left."""
         return self._loop.run(self._client.sessions(session=session, limit=limit))
+
+    def reserve(
+        self, backend: str, starts_at: datetime, ends_at: datetime | None = None, **options: Any
+    ) -> Reservation:
+        """Book a slot of a backend; options as for `AsyncClient.reserve`."""
+        return self._loop.run(self._client.reserve(backend, starts_at, ends_at, **options))
+
+    def cancel_reservation(self, reservation: str) -> Reservation:
+        """Cancel a reservation, or give the rest of its slot back."""
+        return self._loop.run(self._client.cancel_reservation(reservation))
+
+    def reservations(self, *, reservation: str | None = None, limit: int = 50) -> Table:
+        """Reservations that are ahead, or ended within a day."""
+        return self._loop.run(self._client.reservations(reservation=reservation, limit=limit))
+
+    def windows(self, *, backend: str | None = None, limit: int = 1000) -> Table:
+        """When backends are taken from now on."""
+        return self._loop.run(self._client.windows(backend=backend, limit=limit))
 
     def run_hybrid(
         self,

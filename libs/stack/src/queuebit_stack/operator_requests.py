@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from queuebit.errors import Forbidden
 from queuebit_contracts.alert_requests import AlertingAnswer
+from queuebit_contracts.calendar import WindowsAnswer
 from queuebit_contracts.canaries import CanaryAnswer
 from queuebit_contracts.fleet import FleetAnswer
 from queuebit_contracts.incidents import IncidentAnswer
@@ -23,7 +24,17 @@ __all__ = ["answer_to"]
 
 _ANSWER_S = 30.0
 
-_A = TypeVar("_A", AlertingAnswer, BillAnswer, CanaryAnswer, FleetAnswer, IncidentAnswer, InvoiceAnswer, UsageAnswer)
+_A = TypeVar(
+    "_A",
+    AlertingAnswer,
+    BillAnswer,
+    CanaryAnswer,
+    FleetAnswer,
+    IncidentAnswer,
+    InvoiceAnswer,
+    UsageAnswer,
+    WindowsAnswer,
+)
 
 
 def answer_to(operator: NatsTransport, subject: str, request: BaseModel, kind: type[_A], action: str) -> _A:

@@ -26,12 +26,14 @@ from queuebit_gateway.parameters import (
     OUTPUT,
     PAGE,
     PROJECT,
+    RESERVATION_KEY,
     SESSION_KEY,
     STREAM,
     WAIT,
     Schema,
 )
 from queuebit_gateway.plans import PlanBody
+from queuebit_gateway.reservations import ReservationBody, WithdrawBody
 from queuebit_gateway.schemas import (
     GroupAnswer,
     GroupsAnswer,
@@ -259,6 +261,24 @@ OPERATIONS: Final = (
     Operation(
         "POST", "/v1/sessions/{session}:close", "close_session", "Close a session; what no job uses goes back.",
         bodies={_JSON: CloseBody}, body_required=False, problems=(403, 404),
+    ),
+    Operation(
+        "POST", "/v1/reservations", "book_reservation", "Book a slot: the same key is the same reservation.",
+        statuses=(200, 201), parameters=RESERVATION_KEY, bodies={_JSON: ReservationBody}, problems=(403, 409),
+    ),
+    _rows(
+        "reservations", "list_reservations", "Reservations that are ahead, or ended within a day.",
+        {"limit": PAGE["limit"]},
+    ),
+    Operation("GET", "/v1/reservations/{reservation}", "reservation", "One reservation.", problems=(404,)),
+    Operation(
+        "POST", "/v1/reservations/{reservation}:cancel", "cancel_reservation",
+        "Cancel a reservation, or give the rest of its slot back.",
+        bodies={_JSON: WithdrawBody}, body_required=False, problems=(403, 404),
+    ),
+    _rows(
+        "windows", "list_windows", "When backends are taken: planned windows, and slots without their holders.",
+        {"limit": PAGE["limit"]},
     ),
     _rows("hybrid-jobs", "list_hybrid_jobs", "The newest hybrid jobs.", {**PROJECT, "limit": PAGE["limit"]}),
     Operation(

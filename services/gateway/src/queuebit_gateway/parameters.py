@@ -25,6 +25,7 @@ __all__ = [
     "OUTPUT",
     "PAGE",
     "PROJECT",
+    "RESERVATION_KEY",
     "SESSION_KEY",
     "STREAM",
     "WAIT",
@@ -45,6 +46,9 @@ SESSION_KEY: Final = {
         "maxLength": 128,
         "description": "Of the session; required with `proof`.",
     }
+}
+RESERVATION_KEY: Final = {
+    "Idempotency-Key": {**SESSION_KEY["Idempotency-Key"], "description": "Of the reservation; required with `proof`."}
 }
 FIELDS: Final[Mapping[str, Schema]] = {
     name: {**schema, "description": "With a body that is a circuit: as in the JSON body."}

@@ -32,6 +32,7 @@ from queuebit_gateway.paths import by_path
 from queuebit_gateway.plans import Plans
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.qrmi import Qrmi
+from queuebit_gateway.reservations import Reservations
 from queuebit_gateway.sessions import Sessions
 from queuebit_gateway.settings import Settings
 from queuebit_gateway.streams import Past, Streams
@@ -95,6 +96,7 @@ def _reads_and_requests(
         jobs,
         submissions,
         sessions,
+        Reservations(platform, limited, tenants),
         Qrmi(platform, submissions, sessions, limited, clock),
         Explanations(platform, limited),
         Plans(platform, limited),
