@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from queuebit_alerting.varying import VARIANCES
 from queuebit_contracts.indicators import INDICATORS, counts
 from queuebit_contracts.kept_cases import KEPT
 
@@ -110,6 +111,7 @@ def test_variance_is_what_shot_noise_does_not_explain(devices: Warehouse) -> Non
         (row,) = _rows(devices, "variance", f"tenant = '{tenant}'")
         assert row["value"] == pytest.approx(_relative(runs), abs=1e-9)
         assert (row["good"], row["total"], row["jobs"], row["circuit"]) == (good, 1, 20, BELL)
+        assert (0 < row["least"] < row["value"]) if tenant == "v2" else row["least"] == 0
         said = {"project": "chem", "workload_class": "production", "backend": "torino", "vendor": "ibm"}
         assert {name: row[name] for name in said} == said
 
@@ -132,6 +134,17 @@ def test_variance_of_a_day_is_against_the_days_before(devices: Warehouse) -> Non
     first, second = _rows(devices, "variance", "tenant = 'v4'")
     assert (first["good"], second["good"]) == (1, 0)
     assert second["value"] == pytest.approx(0.265, abs=0.02), "0.087 of each outcome, of a length of 0.656"
+
+
+def test_runs_of_today_that_vary_are_a_ticket_of_their_backend(devices: Warehouse) -> None:
+    draw, now = Random(5), datetime.now(UTC).replace(microsecond=0)
+    before = [_run("v5", now - 3 * DAY + it * HOUR / 4, _counts(draw, 0.95)) for it in range(8)]
+    today = now.replace(hour=0, minute=0, second=0)
+    moving = [_run("v5", today + it * timedelta(seconds=1), _counts(draw, 0.95 - 0.3 * (it % 2))) for it in range(8)]
+    _fill(devices, [*before, *moving])
+    (row,) = (it for it in devices.ask(VARIANCES, {"days": "31"}) if it["tenant"] == "v5")
+    assert (row["backend"], row["circuit"], row["jobs"], row["before"]) == ("torino", BELL, 8, 1)
+    assert row["usual"] < 0.05 < row["least"] < row["value"]
 
 
 def test_a_circuit_drifts_when_three_days_are_below_the_four_weeks_before(devices: Warehouse) -> None:

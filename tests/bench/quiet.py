@@ -26,6 +26,7 @@ from queuebit_alerting.policy import Steady, merged, transitions
 from queuebit_alerting.ports import BackendState, PartlyMeasured, SignalSource
 from queuebit_alerting.probing import ProbesFailing
 from queuebit_alerting.state import Alert, Signal
+from queuebit_alerting.varying import VARIANCES, Variances
 from queuebit_alerting.watching import WatchDrift
 from queuebit_contracts.alerts import Firing
 from queuebit_contracts.backend import CalibrationAttempt
@@ -134,6 +135,8 @@ class Quiet:
         return found
 
     async def rows(self, sql: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
+        if sql == VARIANCES:
+            return [self._varied(it, circuit) for it in _DEVICES for circuit in range(3)]
         if sql == CALIBRATIONS:
             return [self._device(it) for it in _DEVICES]
         if sql == BILLS:
@@ -185,6 +188,17 @@ class Quiet:
                     "at_us": int(at.timestamp() * 1e6), "jobs": ["j"],
                 })  # fmt: skip
         return found
+
+    def _varied(self, device: str, circuit: int) -> dict[str, Any]:
+        """The newest day of a circuit: its overdispersion is always there, and differs by a tenth from day to day."""
+        phi = 5 ** self._draw("phi", device, circuit).random()
+        share = 0.95 - 0.2 * circuit
+        length = share**2 / 2 + (1 - share) ** 2
+        usual = ((phi - 1) * (1 - length) / 1000 / length) ** 0.5
+        value = usual * exp(self._draw("varied", device, circuit, self.clock.now().date()).gauss(0, 0.1))
+        at = int(self.clock.now().timestamp())
+        return {"backend": device, "tenant": "acme", "circuit": f"c{circuit}", "at": at, "value": value,
+                "least": value, "jobs": 144, "before": 30, "usual": usual}  # fmt: skip
 
     def _ended(self, at: datetime) -> list[dict[str, Any]]:
         hour = int((at - BEGAN).total_seconds()) // 3600 + _PAST_DAYS * 24
@@ -285,6 +299,7 @@ async def _false_alarms(seed: int, days: int) -> tuple[Counter[str], int]:
             *(Objectives([it], _Cases(quiet, it)) for it in quiet.objectives),
             Calibrations(quiet, quiet, quiet.complete),
             Bills(quiet, quiet.complete),
+            Variances(quiet, quiet.complete),
             drift,
         ],
         clock,

@@ -24,6 +24,7 @@ RUNBOOKS: Final[Mapping[str, str]] = MappingProxyType({
     "BackendIsolated": "backend-isolated",
     "CalibrationFailing": "calibration-pass",
     "CalibrationMissing": "calibration-freshness",
+    "OutputVariance": "variance",
     "BillDiffers": "billing-accuracy",
     "BudgetSpent": "burn",
     "DataLeakAttempt": "data-leak-attempt",

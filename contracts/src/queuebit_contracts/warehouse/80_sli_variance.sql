@@ -3,7 +3,8 @@
 -- The baseline of a run is the pool of all other runs of this circuit on this backend by this tenant, on its day and the 30
 -- days before; at least four. With shares p of n shots and b of N shots in the baseline, the squared distance without
 -- shot noise is sum (p - b)^2 - (1 - sum p^2) / (n - 1) - (1 - sum b^2) / (N - 1), whose mean is 0 if only shot noise is
--- there. `value` is the root of its mean over the runs of the day, relative to the length of b.
+-- there. `value` is the root of its mean over the runs of the day, relative to the length of b. `least` is the same of that
+-- mean less six standard deviations that shot noise gives it, which are at most sqrt(2 sum b^2) / n for each run.
 --
 -- Counts are read from results that are within their event (up to 16 KiB), of jobs with one circuit.
 CREATE OR REPLACE VIEW sli_variance AS
@@ -55,6 +56,7 @@ WITH
                 toFloat64(run.counts[it]) / run.shots,
                 (toFloat64(base.counts[it]) - toFloat64(run.counts[it])) / others), mapKeys(base.counts)) AS shares,
             arraySum(it -> it.2 * it.2, shares) AS length,
+            2 * length / (run.shots * run.shots) AS noise,
             arraySum(it -> (it.1 - it.2) * (it.1 - it.2), shares)
                 - (1 - arraySum(it -> it.1 * it.1, shares)) / (run.shots - 1)
                 - (1 - length) / (others - 1) AS excess
@@ -75,7 +77,8 @@ SELECT
     toUInt64(1) AS total,
     sqrt(greatest(0, avg(it.excess)) / avg(it.length)) AS value,
     it.circuit AS circuit,
-    count() AS jobs
+    count() AS jobs,
+    sqrt(greatest(0, avg(it.excess) - 6 * sqrt(sum(it.noise)) / count()) / avg(it.length)) AS least
 FROM compared AS it
 LEFT ANY JOIN backend_vendors AS whose ON whose.backend = it.backend
 GROUP BY it.tenant, it.project, it.workload_class, it.backend, it.circuit, it.day

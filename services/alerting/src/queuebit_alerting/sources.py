@@ -20,6 +20,7 @@ from queuebit_alerting.ports import SignalSource
 from queuebit_alerting.probing import ProbesFailing
 from queuebit_alerting.settings import Settings
 from queuebit_alerting.state import Book
+from queuebit_alerting.varying import Variances
 from queuebit_alerting.walls import WallsTried
 from queuebit_alerting.watching import WatchDrift
 from queuebit_contracts.subjects import parse
@@ -36,6 +37,9 @@ __all__ = ["Sources"]
 
 _SLOWLY_S: Final = 60.0
 """How often calibrations and bills are looked at: they change by the hour."""
+
+_SELDOM_S: Final = 300.0
+"""How often the variance of results is looked at: its view reads all of them, in seconds over ten million events."""
 
 
 class Sources:
@@ -90,6 +94,7 @@ class Sources:
             OnChange(Objectives(self.promised, warehouse, complete), self._log_end, clock),
             Paced(Calibrations(scheduler, warehouse, complete), _SLOWLY_S, clock),
             Paced(Bills(warehouse, complete), _SLOWLY_S, clock),
+            Paced(Variances(warehouse, complete), _SELDOM_S, clock),
             self.drift,
         ]
 

@@ -50,6 +50,12 @@ def play(stack: Operator, score: Score) -> None:
         lambda: stack.firing(alertname="ProbeFailing", severity="page", backend=DEVICE),
         600,
     )
+    score.wait(
+        "detection",
+        "the ticket OutputVariance names the device",
+        lambda: stack.firing(alertname="OutputVariance", severity="ticket", backend=DEVICE),
+        400,
+    )
     score.wait("detection", "an incident is open", lambda: incident(stack), 30)
     stack.qb("tenant", "limit", "demo", "playground", "--backends", "aer")
     kept = [it["state"] for it in stack.submit(BELL, "--backend", DEVICE)]
