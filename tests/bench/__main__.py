@@ -31,6 +31,7 @@ from tests.bench.gateway import measure_gateway
 from tests.bench.history import SIZES, measure_history
 from tests.bench.indicators import measure_indicators
 from tests.bench.invoices import measure_invoices
+from tests.bench.isolation import measure_isolation
 from tests.bench.large import measure_large
 from tests.bench.levels import measure_levels
 from tests.bench.load import device_runs, first_accepted, round_trips, sustained
@@ -65,6 +66,7 @@ SECTIONS = (
     "execution",
     "history",
     "takeover",
+    "isolation",
 )
 
 PROJECTS = ("playground", "north", "south", "west")
@@ -234,6 +236,9 @@ def main() -> int:
     if "takeover" in asked.only:
         report.heading("A standby takes over from the leading scheduler")
         uvloop.run(measure_takeover(report, scale))
+    if "isolation" in asked.only:
+        report.heading("A device goes bad while it holds jobs")
+        uvloop.run(measure_isolation(report, scale))
     if "history" in asked.only:
         home = Path(tempfile.mkdtemp(prefix="queuebit-bench-"))
         measure_history(report, home, asked.history)

@@ -14,6 +14,7 @@ from queuebit_executor.answers import Described
 from queuebit_executor.child_sandbox import Rights
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.instance import Instance
+from queuebit_executor.isolations import Isolations
 from queuebit_executor.memory_shares import MemoryShares, most_memory_mb
 from queuebit_executor.policy import Allowance
 from queuebit_executor.profiling import AnswerProfile
@@ -31,6 +32,7 @@ from queuebit_runtime.machine_memory import machine_memory_bytes
 from queuebit_runtime.payloads import KeyValuePayloads, PayloadStore
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
+from queuebit_runtime.stored import Stored
 from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.view import View, fold_events
 
@@ -48,6 +50,7 @@ class _Parts:
     clock: Clock
     watch: JobWatch
     drifts: Drifts
+    isolations: Isolations
     me: Instance
 
 
@@ -64,10 +67,16 @@ def create_app() -> Service:
         clock=SystemClock(),
         watch=JobWatch(service.log),
         drifts=Drifts(),
+        isolations=Isolations(),
         me=_instance(settings),
     )
     view = service.topology.service[settings.service].view
-    service.views.append(View(service.bus, settings.service, view, fold_events(parts.drifts.take)))
+
+    def fold(stored: Stored) -> None:
+        parts.drifts.take(stored)
+        parts.isolations.take(stored)
+
+    service.views.append(View(service.bus, settings.service, view, fold_events(fold)))
     service.first.append(partial(_load, parts))
     service.before.append(partial(_open, parts))
     service.trouble = circuits.trouble
@@ -128,7 +137,16 @@ def _instance(settings: Settings) -> Instance:
 def _run(it: _Parts, backend: str) -> RunWhereItIs:
     """How the placements on one backend are run."""
     log = it.service.log
-    here = RunPlacement(log, it.payloads, it.circuits, it.clock, it.watch, me=it.me, doubt=it.drifts.reason)
+    here = RunPlacement(
+        log,
+        it.payloads,
+        it.circuits,
+        it.clock,
+        it.watch,
+        me=it.me,
+        doubt=it.drifts.reason,
+        isolations=it.isolations,
+    )
     there = RunRemotely(
         log,
         it.payloads,
@@ -140,6 +158,7 @@ def _run(it: _Parts, backend: str) -> RunWhereItIs:
         poll_s=it.settings.poll_seconds,
         give_up_s=it.settings.vendor_seconds,
         doubt=it.drifts.reason,
+        isolations=it.isolations,
     )
     return RunWhereItIs(here, there, partial(it.circuits.remote, backend))
 

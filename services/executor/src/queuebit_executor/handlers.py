@@ -21,6 +21,7 @@ from queuebit_executor.cancelled_usage import ReportCancelled, Stopwatch
 from queuebit_executor.finished import Finished
 from queuebit_executor.instance import Instance
 from queuebit_executor.interrupt import Interrupt
+from queuebit_executor.isolations import Isolations
 from queuebit_executor.policy import Begin, GiveUp, Leave, Resume, next_step, too_late, uses_all_cores
 from queuebit_executor.ports import Circuits, CircuitWork
 from queuebit_executor.program_profiling import read_sources
@@ -77,9 +78,11 @@ class RunPlacement:
         *,
         me: Instance,
         doubt: Callable[[str], Reason | None] = lambda _: None,
+        isolations: Isolations | None = None,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
         self._doubt = doubt
+        self._isolations = isolations or Isolations()
         self._log = log
         self._payloads = payloads
         self._circuits = circuits
@@ -107,11 +110,22 @@ class RunPlacement:
         past = await self._past(placed, sequence, redelivered)
         await self._next(placed, sequence, past)
         work = await self._work(placed, past)
-        async with self._worker(placed, work, busy) as run:
+        async with self._permitted(placed, work, busy, begun=past.attempt is not None) as run:
             beginning = asyncio.ensure_future(self._begin(placed, sequence, past))
             answer = await self._run(run, beginning)
         attempt = await beginning
         return await self._end(placed, attempt.mark, answer, past), attempt.after
+
+    @asynccontextmanager
+    async def _permitted(self, placed: JobPlaced, work: _Work, busy: Stopwatch, *, begun: bool) -> AsyncIterator[_Run]:
+        """Wait until the backend is not isolated, and then for a worker; an attempt that has begun goes on."""
+        while True:
+            if not begun:
+                await self._isolations.opened(placed)
+            async with self._worker(placed, work, busy) as run:
+                if begun or not self._isolations.holds(placed):
+                    yield run
+                    return
 
     @asynccontextmanager
     async def _worker(self, placed: JobPlaced, work: _Work, busy: Stopwatch) -> AsyncIterator[_Run]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 
 from queuebit_contracts import subjects
@@ -16,6 +17,7 @@ from queuebit_executor.answers import Submitted
 from queuebit_executor.errors import PluginFailed, UsagePending, VendorAway, VendorSilent
 from queuebit_executor.handlers import PAUSES, End, RunPlacement
 from queuebit_executor.instance import Instance
+from queuebit_executor.isolations import Isolations
 from queuebit_executor.policy import needless
 from queuebit_executor.ports import Circuits, Vendor
 from queuebit_executor.remote_parts import Part
@@ -62,9 +64,12 @@ class RunRemotely(RunPlacement):
         poll_s: float,
         give_up_s: float,
         doubt: Callable[[str], Reason | None] = lambda _: None,
+        isolations: Isolations | None = None,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
-        super().__init__(log, payloads, circuits, clock, watch, me=me, doubt=doubt, pauses=pauses)
+        super().__init__(
+            log, payloads, circuits, clock, watch, me=me, doubt=doubt, isolations=isolations, pauses=pauses
+        )
         self._vendor = vendor
         self._remote_work = RemoteWork(payloads, circuits, vendor, self._insist)
         self._poll_s = poll_s
@@ -101,7 +106,7 @@ class RunRemotely(RunPlacement):
         if why := needless(past, sequence):
             raise Superseded(why)
         run = await self._run_of(placed, past)
-        async with self._slots:
+        async with self._slot(placed, begun=past.attempt is not None):
             if isinstance(run, Reason):
                 begun = await self._begin(placed, sequence, past)
                 return self._failed(placed, begun.mark, run), begun.after
@@ -111,6 +116,17 @@ class RunRemotely(RunPlacement):
             measures = await calls.usage(run.handles)
             now = await calls.calibration() if run.taken else None
             return await self._finished(placed, mark, run.finished(results, measures, now)), after
+
+    @asynccontextmanager
+    async def _slot(self, placed: JobPlaced, *, begun: bool) -> AsyncIterator[None]:
+        """Wait until the backend is not isolated, and then for a slot; an attempt that has begun goes on."""
+        while True:
+            if not begun:
+                await self._isolations.opened(placed)
+            async with self._slots:
+                if begun or not self._isolations.holds(placed):
+                    yield
+                    return
 
     async def _run_of(self, placed: JobPlaced, past: Past) -> RemoteRun | Reason:
         """What is to be submitted, with the parts that the log records."""
