@@ -13,7 +13,7 @@ from queuebit_kernel import Unavailable
 
 __all__ = ["SchedulerOverBus"]
 
-_ANSWER_S: Final = 5.0
+_ANSWER_S: Final = 2.0
 
 
 class SchedulerOverBus:

@@ -32,6 +32,9 @@ __all__ = ["ObeyOperator", "WatchFleet"]
 
 _log = logging.getLogger(__name__)
 
+_AGAIN_S = 0.5
+"""Pause before what came to no end is tried again."""
+
 
 class WatchFleet:
     """One look after another: when a fact about a backend comes, and in between, since time alone changes states."""
@@ -59,7 +62,9 @@ class WatchFleet:
             self._wake.clear()
             await self.look()
             try:
-                await asyncio.wait_for(self._wake.wait(), self._every_s)
+                await asyncio.wait_for(
+                    self._wake.wait(), min(_AGAIN_S, self._every_s) if self.trouble else self._every_s
+                )
             except TimeoutError:
                 continue
 
