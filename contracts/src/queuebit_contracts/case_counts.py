@@ -201,10 +201,12 @@ _OPEN: Final = """
                 FROM events
                 WHERE type IN (
                         'qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.started.v1',
-                        'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')
+                        'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1',
+                        'qb.job.expired.v1')
                     AND stored_at >= greatest({earliest}, ({opened_since}))
                 GROUP BY tenant, job
-                HAVING countIf(type IN ('qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')) = 0
+                HAVING countIf(type IN (
+                        'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.expired.v1')) = 0
                     AND countIf(type = 'qb.job.accepted.v1') > 0
             )
             WHERE submitted < {until} AND (started IS NULL OR started < {until})

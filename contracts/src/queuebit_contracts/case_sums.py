@@ -24,7 +24,8 @@ CASE_COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "completed": "type = 'qb.job.completed.v1'",
         "ran": _RAN,
-        "ended": "type IN ('qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')",
+        "ended": "type IN ('qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', "
+        "'qb.job.expired.v1')",
         "usable": "usable",
         "quality_ppm": "quality_ppm",
         "retried": "attempt > 1",

@@ -17,6 +17,7 @@ __all__ = [
     "CompileChoice",
     "Completion",
     "Dispatch",
+    "Expiry",
     "Failure",
     "ItemSummary",
     "Part",
@@ -240,5 +241,20 @@ class Cancellation(Wire):
     """Of the submission."""
     accepted_at: Moment | None = None
     """When the job was accepted; absent if it was not yet."""
+    workload_class: Name | None = None
+    """The class of the submission; absent where it named none."""
+
+
+class Expiry(Wire):
+    """A job could no longer be in time, and no run of it had begun."""
+
+    tenant: Name
+    project: Name
+    job: Name
+    reason: Reason
+    deadline: Moment
+    """When its result had to be there."""
+    submitted_at: Moment
+    accepted_at: Moment
     workload_class: Name | None = None
     """The class of the submission; absent where it named none."""

@@ -35,6 +35,7 @@ from queuebit_contracts.execution import (
     CompileChoice,
     Completion,
     Dispatch,
+    Expiry,
     Failure,
     ItemSummary,
     Part,
@@ -65,6 +66,7 @@ __all__ = [
     "Credits",
     "Dispatch",
     "Ended",
+    "Expiry",
     "Failure",
     "Fallback",
     "FallbackTerms",
@@ -75,6 +77,7 @@ __all__ = [
     "JobCompleted",
     "JobCorrected",
     "JobDispatched",
+    "JobExpired",
     "JobFailed",
     "JobLimits",
     "JobMetered",
@@ -158,6 +161,12 @@ class JobCancelled(Event[Cancellation]):
     type: Literal["qb.job.cancelled.v1"] = "qb.job.cancelled.v1"
 
 
+class JobExpired(Event[Expiry]):
+    """The job could not be in time any more, and never ran. It costs nothing. Terminal."""
+
+    type: Literal["qb.job.expired.v1"] = "qb.job.expired.v1"
+
+
 class JobMetered(Event[Metering]):
     """The job's usage was rated."""
 
@@ -191,5 +200,5 @@ class JobSealedV1(Event[SealV1]):
     type: Literal["qb.job.sealed.v1"] = "qb.job.sealed.v1"
 
 
-Ended = JobRejected | JobCompleted | JobFailed | JobCancelled
+Ended = JobRejected | JobCompleted | JobFailed | JobCancelled | JobExpired
 """The events named in `TERMINAL`."""

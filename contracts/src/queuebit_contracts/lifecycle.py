@@ -16,8 +16,9 @@ STATES: Final = (
     "completed",
     "failed",
     "cancelled",
+    "expired",
 )
 """Every state of a job: the names of the events that change it, about in the order in which they happen."""
 
-TERMINAL: Final = ("rejected", "completed", "failed", "cancelled")
+TERMINAL: Final = ("rejected", "completed", "failed", "cancelled", "expired")
 """The states after which nothing more happens to a job but its bill and its receipt."""

@@ -15,10 +15,12 @@ from queuebit_contracts.job import (
     Compilation,
     Completion,
     Ended,
+    Expiry,
     Failure,
     JobAccepted,
     JobCancelled,
     JobCompleted,
+    JobExpired,
     JobFailed,
     JobMetered,
     JobPlaced,
@@ -195,6 +197,18 @@ class Life:
     def cancelled(self) -> JobCancelled:
         data = Cancellation(tenant="acme", job=self.job, by="ann", submitted_at=THEN)
         return JobCancelled(source="qb/broker", data=data)
+
+    def expired(self) -> JobExpired:
+        data = Expiry(
+            tenant="acme",
+            project="main",
+            job=self.job,
+            reason=Reason(code="deadline_missed", text="t"),
+            deadline=THEN,
+            submitted_at=THEN,
+            accepted_at=THEN,
+        )
+        return JobExpired(source="qb/scheduler", data=data)
 
     def rejected(self) -> JobRejected:
         reasons = (Reason(code="c", text="t"),)

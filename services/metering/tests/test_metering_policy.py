@@ -111,6 +111,8 @@ def _line(component: str, unit: str, consumed: str, billed: str, unit_price: str
         pytest.param("submitted", "rejected", "0.00", None, False, id="rejected"),
         pytest.param("submitted", "cancelled", "0.00", None, False, id="cancelled before it was accepted"),
         pytest.param("submitted accepted", "cancelled", "0.00", None, True, id="cancelled before it was placed"),
+        pytest.param("submitted accepted", "expired", "0.00", None, True, id="expired before it was placed"),
+        pytest.param("submitted accepted placed", "expired", "0.00", "aer", True, id="expired before it ran"),
         pytest.param("submitted accepted placed", "cancelled", "0.00", "aer", True, id="cancelled before it ran"),
         pytest.param("submitted accepted placed", "failed", "0.00", "aer", True, id="failed"),
         pytest.param("submitted accepted placed", "completed", "0.002023", "aer", True, id="completed"),

@@ -15,10 +15,12 @@ from queuebit_contracts.job import (
     ChargeLine,
     Compilation,
     Completion,
+    Expiry,
     Failure,
     JobAccepted,
     JobCancelled,
     JobCompleted,
+    JobExpired,
     JobFailed,
     JobMetered,
     JobPlaced,
@@ -91,7 +93,13 @@ def life(job: str = "j1", end: str = "completed", *, accepted: bool = True, tena
     if end in ("completed", "failed"):
         events += _placed_and_started(about)
     endings: dict[str, Callable[[dict[str, str]], AnyEvent]]
-    endings = {"completed": _completed, "failed": _failed, "rejected": _rejected, "cancelled": _cancelled}
+    endings = {
+        "completed": _completed,
+        "failed": _failed,
+        "rejected": _rejected,
+        "cancelled": _cancelled,
+        "expired": _expired,
+    }
     ended = endings[end](about)
     return [*events, ended.model_copy(update={"provenanceid": request_of(job)}), _metered(about, end)]
 
@@ -179,6 +187,12 @@ def _failed(about: dict[str, str]) -> JobFailed:
 def _cancelled(about: dict[str, str]) -> JobCancelled:
     data = Cancellation(**about, by="ann", reason="wrong circuit", submitted_at=_at(0))
     return JobCancelled(source="qb/broker", time=_at(20), data=data)
+
+
+def _expired(about: dict[str, str]) -> JobExpired:
+    times = {"deadline": _at(19), "submitted_at": _at(0), "accepted_at": _at(1)}
+    reason = Reason(code="deadline_missed", text="no place in time")
+    return JobExpired(source="qb/scheduler", time=_at(20), data=Expiry(**about, project="main", reason=reason, **times))
 
 
 def _metered(about: dict[str, str], end: str) -> JobMetered:

@@ -147,7 +147,7 @@ def test_a_cancelled_job_names_who_stopped_it(life: Life, accepted: bool) -> Non
     assert record.simulator_seed is None
 
 
-@pytest.mark.parametrize("end", ["rejected", "completed", "failed", "cancelled"])
+@pytest.mark.parametrize("end", ["rejected", "completed", "failed", "cancelled", "expired"])
 def test_every_end_makes_a_statement(life: Life, end: str) -> None:
     assert build_statement(record_of(life("j1", end), software=SOFTWARE), salt=bytes(16))
 

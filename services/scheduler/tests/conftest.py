@@ -15,11 +15,13 @@ from queuebit_contracts.job import (
     Candidate,
     Compilation,
     Completion,
+    Expiry,
     Failure,
     FallbackTerms,
     JobAccepted,
     JobCancelled,
     JobCompleted,
+    JobExpired,
     JobFailed,
     JobPlaced,
     JobRejected,
@@ -164,6 +166,11 @@ def ended(how: str, job: str, tenant: str = "acme", backend: str = "aer") -> Any
             return completed(job, tenant, backend)
         case "cancelled":
             return cancelled(job, tenant)
+        case "expired":
+            when = dict.fromkeys(("deadline", "submitted_at", "accepted_at"), THEN)
+            return JobExpired(
+                source="qb/test", data=Expiry(tenant=tenant, project="main", job=job, reason=reason, **when)
+            )
         case "rejected":
             data = Rejection(tenant=tenant, job=job, project="main", reasons=(reason,), submitted_at=THEN)
             return JobRejected(source="qb/test", data=data)

@@ -60,7 +60,7 @@ CREATE TABLE IF NOT EXISTS events
 
     workload_class LowCardinality(String) MATERIALIZED if(
         type IN ('qb.job.submitted.v1', 'qb.job.accepted.v1', 'qb.job.rejected.v1', 'qb.job.placed.v1',
-            'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.metered.v1',
+            'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.expired.v1', 'qb.job.metered.v1',
             'qb.job.corrected.v1', 'qb.job.sealed.v1', 'qb.job.sealed.v2'),
         JSONExtractString(data, 'workload_class'), ''),
     case_at DateTime64(6, 'UTC') MATERIALIZED greatest(toDateTime64(0, 6, 'UTC'), least(
@@ -70,7 +70,7 @@ CREATE TABLE IF NOT EXISTS events
         COMMENT 'the earlier of what its author says and when the log stored it; of a receipt, when its job ended',
     case_hour DateTime('UTC') MATERIALIZED if(
         type IN ('qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.rejected.v1', 'qb.job.cancelled.v1',
-            'qb.job.metered.v1', 'qb.job.corrected.v1', 'qb.job.sealed.v1', 'qb.job.sealed.v2'),
+            'qb.job.expired.v1', 'qb.job.metered.v1', 'qb.job.corrected.v1', 'qb.job.sealed.v1', 'qb.job.sealed.v2'),
         toStartOfHour(case_at), toDateTime(0, 'UTC')) COMMENT 'the hour of a case; 1970 of the rest',
     case_project LowCardinality(String) MATERIALIZED multiIf(
         type IN ('qb.job.completed.v1', 'qb.job.failed.v1'), JSONExtractString(data, 'terms', 'project'),
@@ -143,14 +143,14 @@ CREATE TABLE IF NOT EXISTS events
         COMMENT 'of a first receipt: 1, plus 2 if its statement has all fields, plus 1 if a result has a calibration',
     opened_hour DateTime('UTC') MATERIALIZED multiIf(
         type = 'qb.job.accepted.v1', toStartOfHour(greatest(event_time, toDateTime64(0, 6, 'UTC'))),
-        type IN ('qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1'), toStartOfHour(greatest(
+        type IN ('qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.expired.v1'), toStartOfHour(greatest(
             ifNull(parseDateTime64BestEffortOrNull(JSONExtractString(data, 'accepted_at'), 6, 'UTC'),
                 toDateTime64(0, 6, 'UTC')),
             toDateTime64(0, 6, 'UTC'))),
         toDateTime(0, 'UTC')) COMMENT 'the hour in which its job was accepted',
     opens Int8 MATERIALIZED multiIf(
         type = 'qb.job.accepted.v1', 1,
-        type IN ('qb.job.completed.v1', 'qb.job.failed.v1') OR (
+        type IN ('qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.expired.v1') OR (
             type = 'qb.job.cancelled.v1' AND JSONExtractString(data, 'accepted_at') != ''), -1,
         0) COMMENT '1 where a job was accepted, -1 where an accepted one ended: the sum is the number of open jobs',
     charge_hour DateTime('UTC') MATERIALIZED if(charge IS NULL, toDateTime(0, 'UTC'), case_hour),

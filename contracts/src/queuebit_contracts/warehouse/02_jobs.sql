@@ -16,7 +16,8 @@ WITH
         (seq, assumeNotNull(events.charge), assumeNotNull(events.jbu)),
         type IN ('qb.job.metered.v1', 'qb.job.corrected.v1') AND events.charge IS NOT NULL) AS bills,
     multiIf(
-        type IN ('qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1'), 3,
+        type IN ('qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1',
+            'qb.job.expired.v1'), 3,
         type IN ('qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.started.v1', 'qb.job.dispatched.v1'), 2,
         type = 'qb.job.submitted.v1', 1,
         0) AS weight
@@ -35,7 +36,8 @@ SELECT
     maxOrNullIf(event_time, type = 'qb.job.placed.v1') AS placed_at,
     maxOrNullIf(event_time, type = 'qb.job.started.v1') AS started_at,
     maxOrNullIf(event_time, type IN (
-        'qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')) AS ended_at,
+        'qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1',
+        'qb.job.expired.v1')) AS ended_at,
     coalesce(
         max(queue_wait_ms),
         toUInt64(if((dateDiff('millisecond', accepted_at, started_at) AS waited) < 0, 0, waited))) AS queue_wait_ms,
@@ -49,7 +51,8 @@ SELECT
 FROM events
 WHERE type IN (
     'qb.job.submitted.v1', 'qb.job.accepted.v1', 'qb.job.rejected.v1', 'qb.job.placed.v1', 'qb.job.started.v1',
-    'qb.job.dispatched.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.metered.v1',
+    'qb.job.dispatched.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.expired.v1',
+    'qb.job.metered.v1',
     'qb.job.corrected.v1', 'qb.job.sealed.v1', 'qb.job.sealed.v2', 'qb.account.settled.v1')
 GROUP BY tenant, job
 HAVING countIf(type != 'qb.account.settled.v1') > 0

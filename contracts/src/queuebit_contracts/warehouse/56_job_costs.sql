@@ -11,7 +11,8 @@ WITH
                 seq) AS run,
             argMax(events.reasons, seq) AS codes
         FROM events
-        WHERE type IN ('qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.rejected.v1')
+        WHERE type IN ('qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.expired.v1',
+            'qb.job.rejected.v1')
         GROUP BY tenant, job
     ),
     bills AS (

@@ -23,9 +23,9 @@ WITH
         FROM events
         WHERE type IN (
             'qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.started.v1',
-            'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')
+            'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.expired.v1')
         GROUP BY tenant, job
-        HAVING countIf(type IN ('qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')) = 0
+        HAVING countIf(type IN ('qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.expired.v1')) = 0
             AND countIf(type = 'qb.job.accepted.v1') > 0
     )
 SELECT

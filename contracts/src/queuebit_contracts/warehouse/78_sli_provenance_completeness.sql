@@ -19,4 +19,5 @@ LEFT ANY JOIN (
     GROUP BY tenant, job
 ) AS receipt ON receipt.tenant = it.tenant AND receipt.job = it.job
 LEFT ANY JOIN backend_vendors AS whose ON whose.backend = it.case_backend
-WHERE it.type IN ('qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')
+WHERE it.type IN ('qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1',
+    'qb.job.expired.v1')

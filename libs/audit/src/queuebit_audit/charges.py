@@ -88,6 +88,8 @@ class Authorised(NamedTuple):
     """What the job prefers of its candidates."""
     owner: tuple[str, str, str | None, int] | None = None
     """Project, user, class and priority."""
+    least_esp_ppm: int | None = None
+    """The least success probability that it demands: a calibration may take candidates away."""
 
     def bound(self, backend: str) -> Bound | None:
         """What is authorised on a backend; None where the job may not run."""
@@ -156,6 +158,7 @@ def authorised(data: Acceptance, accepted_us: int, sequence: int) -> Authorised:
         fell_back=label(rule.decided) if rule else None,
         objective=data.objective,
         owner=(data.project, data.user, data.workload_class, data.priority or 0),
+        least_esp_ppm=data.limits.min_esp_ppm if data.limits else None,
     )
 
 

@@ -197,6 +197,10 @@ def _differs_from_acceptance(history: History, job: Job) -> Iterator[str]:
     promised = {it.backend: (it.qpu_us, it.cost_rank, it.fallback) for it in authorised.bounds}
     decided = {it.backend: (it.qpu_us, it.cost_rank, it.fallback) for it in job.candidates}
     stated = authorised.sequence, authorised.accepted_us, authorised.fallback_after_us
+    if (least := authorised.least_esp_ppm) is not None:
+        if any(it.esp_ppm < least for it in job.candidates):
+            yield "it was decided with a candidate that has less than the fidelity that it demands"
+        promised = {name: it for name, it in promised.items() if name in decided}  # a calibration may take some away
     if (job.sequence, job.accepted_us, job.fallback_after_us, decided) != (*stated, promised):
         yield "it was decided from something else than its acceptance"
     if job.session not in (None, authorised.session):

@@ -11,7 +11,13 @@ from queuebit_braket.results import TaskResult
 
 __all__ = ["QueuebitTask", "QueuebitTaskBatch"]
 
-_ENDED: Final = {"completed": "COMPLETED", "failed": "FAILED", "rejected": "FAILED", "cancelled": "CANCELLED"}
+_ENDED: Final = {
+    "completed": "COMPLETED",
+    "failed": "FAILED",
+    "rejected": "FAILED",
+    "cancelled": "CANCELLED",
+    "expired": "FAILED",
+}
 _RUNNING: Final = "started"
 
 

@@ -21,7 +21,8 @@ _STYLE_OF = {
     "create": "good", "remove": "bad", "change": "warn",
     "completed": "good", "ready": "good", "yes": "good", "up": "good", "ok": "good", "verified": "good",
     "failed": "bad", "rejected": "bad", "no": "bad", "down": "bad", "wrong": "bad", "firing": "bad",
-    "quiet": "good", "cancelled": "warn", "starting": "warn", "stopping": "warn", "attention": "warn",
+    "quiet": "good", "cancelled": "warn", "expired": "warn",
+    "starting": "warn", "stopping": "warn", "attention": "warn",
 }  # fmt: skip
 """Styles of cells by their text, in any column."""
 

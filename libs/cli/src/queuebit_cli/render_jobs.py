@@ -51,7 +51,7 @@ def _beside(head: str, text: str, out: Output, indent: int) -> list[str]:
 
 def describe(status: Status, out: Output, waiting: str | None = None) -> list[str]:
     """A job for people, and why it waits, if it does."""
-    styles = {"completed": "good", "failed": "bad", "rejected": "bad", "cancelled": "warn"}
+    styles = {"completed": "good", "failed": "bad", "rejected": "bad", "cancelled": "warn", "expired": "warn"}
     day = f"{status.steps[0].at.astimezone():%Y-%m-%d}" if status.steps else ""
     words = (status.job, out.paint(status.state, styles.get(status.state, "")), out.paint(day, "dim"))
     lines = ["  ".join(word for word in words if word), *wrapped(visible(status.label), out.room, "  ")]

@@ -32,6 +32,7 @@ _STATUS: Final = {
     "cancelled": JobStatus.CANCELLED,
     "failed": JobStatus.ERROR,
     "rejected": JobStatus.ERROR,
+    "expired": JobStatus.ERROR,
 }
 _BILL_S: Final = 30.0
 

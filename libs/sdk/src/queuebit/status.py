@@ -18,6 +18,7 @@ from queuebit_contracts.job import (
     JobCompleted,
     JobCorrected,
     JobDispatched,
+    JobExpired,
     JobFailed,
     JobMetered,
     JobPlaced,
@@ -86,7 +87,7 @@ def _evolve(status: Status, event: Decoded) -> Status:
     match event:
         case JobRejected():
             return replace(status, reasons=tuple(Reason(it.code, it.text) for it in event.data.reasons))
-        case JobFailed():
+        case JobFailed() | JobExpired():
             return replace(status, reasons=(Reason(event.data.reason.code, event.data.reason.text),))
         case JobCancelled():
             why = f": {event.data.reason}" if event.data.reason else ""
@@ -126,6 +127,8 @@ def _step(event: AnyEvent) -> Step:
             detail = _run(event)
         case JobDispatched():
             detail = f"{event.data.backend} calls it {event.data.handle}"
+        case JobExpired():
+            detail = event.data.reason.text
         case JobCancelled():
             under = f" with delegation {event.data.delegation}" if event.data.delegation else ""
             detail = f"by {event.data.by}{under}" + (f": {event.data.reason}" if event.data.reason else "")

@@ -128,7 +128,7 @@ class NaiveBills:
 
     def _hybrid(self, name: str, data: dict[str, Any], message: Message) -> None:
         key = data["tenant"], data["hybrid"]
-        if name in ("completed", "failed", "cancelled"):
+        if name in ("completed", "failed", "cancelled", "expired"):
             self._hybrids[key] = data
         elif name == "metered":
             self._hybrid_bills[key] = message
@@ -190,7 +190,7 @@ class NaiveBills:
             job.terms["candidates"] += data.get("fallback", {}).get("candidates", [])
         elif name == "placed":
             job.backend = data["backend"]
-        elif name in ("completed", "failed", "cancelled", "rejected"):
+        elif name in ("completed", "failed", "cancelled", "expired", "rejected"):
             job.state = name
             job.usage = data.get("usage") or {}
             job.reason = data.get("reason", {}).get("code", "") if name == "failed" else ""

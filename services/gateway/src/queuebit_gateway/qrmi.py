@@ -47,7 +47,7 @@ _PENDING: Final = [it for it in STATES if it not in TERMINAL]
 _MOST: Final = 1_000
 _STATUS_OF: Final[Mapping[str, str]] = {
     "started": "Running", "dispatched": "Running", "completed": "Completed", "cancelled": "Cancelled",
-    "failed": "Failed", "rejected": "Failed",
+    "failed": "Failed", "rejected": "Failed", "expired": "Failed",
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from queuebit_contracts.job import (
     JobCancelled,
     JobCompleted,
     JobCorrected,
+    JobExpired,
     JobFailed,
     JobMetered,
     JobPlaced,
@@ -189,7 +190,7 @@ def _reasons(end: Ended) -> tuple[Reason, ...]:
     match end:
         case JobRejected():
             given = [(reason.code, reason.text) for reason in end.data.reasons]
-        case JobFailed():
+        case JobFailed() | JobExpired():
             given = [(end.data.reason.code, end.data.reason.text)]
         case JobCancelled():
             given = [("cancelled", f"{end.data.by}: {end.data.reason}" if end.data.reason else end.data.by)]

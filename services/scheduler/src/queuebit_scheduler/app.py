@@ -15,6 +15,7 @@ from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.view import View, fold_events
 from queuebit_scheduler.adapters import StoredDecisions
+from queuebit_scheduler.expiring import ExpireJobs
 from queuebit_scheduler.explaining import ExplainJob
 from queuebit_scheduler.folding import Folding
 from queuebit_scheduler.handlers import AnswerWaiting, PlaceJobs
@@ -48,7 +49,8 @@ def create_app() -> Service:
     shadows = ShadowPolicies(service.log, clock, lambda: leading.leads)
     place = PlaceJobs(state, service.log, decisions, clock, service.bus.tracing, lambda: leading.term, shadows)
     rescore = RescoreJobs(payloads, state.rescore, place.wake)
-    folding = Folding(state, rescore, shadows, place.wake, leading)
+    expire = ExpireJobs(state, service.log, clock, lambda: leading.leads)
+    folding = Folding(state, rescore, shadows, place.wake, leading, expire)
     subjects, snapshot = topology().service[SERVICE].view, service.snapshot(folding)
     view = View(service.bus, SERVICE, subjects, fold_events(folding.evolve), snapshot=snapshot)
     service.views.append(view)
@@ -59,7 +61,7 @@ def create_app() -> Service:
     service.work += [lease.hold, partial(leading.run, view.reached, place.wake)]
     service.include(isolations(IsolateBackends(state, service.log, place.turn, lambda: leading.leads, place.wake)))
     slots = KeepSlots(state, service.log, clock, lambda: leading.leads, place.wake)
-    service.work += [place.run, place.tick, watch.run, rescore.run, shadows.run, slots.run]
+    service.work += [place.run, place.tick, watch.run, rescore.run, shadows.run, slots.run, expire.run]
     service.draining.append(leading.leave)
     service.detail = lambda: {
         "waiting": state.waiting,

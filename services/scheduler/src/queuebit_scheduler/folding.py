@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from queuebit_runtime.log import Stored
+from queuebit_scheduler.expiring import ExpireJobs
 from queuebit_scheduler.frozen import FrozenState
 from queuebit_scheduler.leading import Leadership
 from queuebit_scheduler.rescoring import RescoreJobs
@@ -27,12 +28,14 @@ class Folding:
         shadows: ShadowPolicies,
         wake: Callable[[], None],
         leading: Leadership | None = None,
+        expire: ExpireJobs | None = None,
     ) -> None:
         self._state = state
         self._rescore = rescore
         self._shadows = shadows
         self._wake = wake
         self._leading = leading
+        self._expire = expire
 
     def evolve(self, stored: Stored) -> None:
         """Fold one event of the log."""
@@ -41,6 +44,8 @@ class Folding:
         self._shadows.evolve(stored.event)
         if self._leading is not None:
             self._leading.evolve(stored.event)
+        if self._expire is not None:
+            self._expire.evolve(stored)
         if self._state.waiting:
             self._wake()
 

@@ -11,6 +11,7 @@ from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_contracts.wire import Payload, UnknownEvent
 from queuebit_kernel import Clock, Malformed, Stale, Superseded, Unavailable, event_id
+from queuebit_planning.constraints import probability
 from queuebit_runtime.log import EventLog
 from queuebit_runtime.trace_context import current_traceparent
 from queuebit_runtime.tracing import Tracing, whose
@@ -203,7 +204,8 @@ class AnswerWaiting:
     def _reasons(self, tenant: str, backends: Mapping[str, BackendCapacity]) -> Iterator[tuple[AcceptedJob, int, str]]:
         at_us = micros(self._clock.now())
         for ahead, accepted in enumerate(self._state.waiting_of(tenant)):
-            reason = _with_exclusions(why_waiting(accepted.job, backends, at_us), accepted, backends)
+            found = why_waiting(accepted.job, backends, at_us) if accepted.job.candidates else _below(accepted)
+            reason = _with_exclusions(found, accepted, backends)
             yield accepted, ahead + 1, f"{reason}; {_ahead(ahead)}" if ahead else reason
         for it, ahead in self._state.placed_of(tenant):
             if (backend := backends.get(it.backend)) is not None:
@@ -217,6 +219,13 @@ def _with_exclusions(reason: str, accepted: AcceptedJob, backends: Mapping[str, 
     """The reason, and which backends of the fallback cannot help, if the job needs them."""
     needed = accepted.no_fallback and due_us(accepted.job, backends) is not None
     return f"{reason}; not on its fallback: {'; '.join(accepted.no_fallback)}" if needed else reason
+
+
+def _below(accepted: AcceptedJob) -> str:
+    """Why a job has no candidate: its backends have less than it demands under their newest calibrations."""
+    found = ", ".join(f"{it.backend} has {probability(it.esp_ppm)}" for it in accepted.below)
+    least = probability(accepted.least_esp_ppm or 0)
+    return f"no backend has the fidelity that it demands, {least}: {found}; it waits for a better calibration"
 
 
 def _ahead(count: int) -> str:

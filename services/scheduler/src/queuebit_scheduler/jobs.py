@@ -49,6 +49,12 @@ class AcceptedJob:
     """The backends that its candidates stand in for, if it fell back at its admission."""
     no_fallback: tuple[str, ...] = ()
     """Why further backends of its project's fallback cannot run it."""
+    least_esp_ppm: int | None = None
+    """The least success probability that it demands."""
+    deadline: datetime | None = None
+    """When its result must be there."""
+    below: tuple[Candidate, ...] = ()
+    """Backends that it could run on, and that have less than this under the newest calibration."""
 
     @property
     def key(self) -> Key:
@@ -65,12 +71,17 @@ class AcceptedJob:
 
     def candidate(self, backend: str) -> Candidate:
         """What was promised for one of the candidates."""
-        return next(it for it in self.job.candidates if it.backend == backend)
+        return next(it for it in (*self.job.candidates, *self.below) if it.backend == backend)
 
     def rescored(self, backend: str, esp_ppm: int) -> AcceptedJob:
-        """The same job with another success probability on a backend."""
-        candidates = (replace(it, esp_ppm=esp_ppm) if it.backend == backend else it for it in self.job.candidates)
-        return replace(self, job=replace(self.job, candidates=tuple(candidates)))
+        """The same job with another success probability on a backend, which is a candidate if that is enough for it."""
+        known = [
+            replace(it, esp_ppm=esp_ppm) if it.backend == backend else it for it in (*self.job.candidates, *self.below)
+        ]
+        least = self.least_esp_ppm or 0
+        candidates = tuple(it for it in known if it.esp_ppm >= least)
+        below = tuple(it for it in known if it.esp_ppm < least)
+        return replace(self, job=replace(self.job, candidates=candidates), below=below)
 
     def is_of(self, tenant: str, session: str) -> bool:
         """Whether it has the priority of this session."""
@@ -133,6 +144,8 @@ class AcceptedJob:
             tasks={it.backend: it.tasks for it in data.everywhere if it.tasks is not None} or None,
             fallback=rule.decided if rule else None,
             no_fallback=tuple(it.text for it in rule.excluded) if rule else (),
+            least_esp_ppm=data.limits.min_esp_ppm if data.limits else None,
+            deadline=data.limits.deadline if data.limits else None,
         )
 
 

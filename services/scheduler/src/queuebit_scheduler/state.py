@@ -8,7 +8,7 @@ changes nothing. All rules are in `queuebit_scheduling.policy`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from queuebit_contracts.backend import BackendInterrupted, BackendRegistered, BackendRestored
@@ -29,7 +29,9 @@ from queuebit_scheduling import (
     POLICY,
     PROBES,
     BackendCapacity,
+    Candidate,
     CandidateGroup,
+    Job,
     Key,
     Policy,
     Resource,
@@ -38,7 +40,19 @@ from queuebit_scheduling import (
     micros,
 )
 
-__all__ = ["State"]
+__all__ = ["Overdue", "State"]
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A job that has not started and can no longer be in time."""
+
+    accepted: AcceptedJob
+    deadline: datetime
+    takes_us: int
+    """How long its run is expected to take on the quickest of its candidates; 0 without one."""
+    after: int
+    """Sequence of the newest event about its place that the log has shown."""
 
 
 class State:
@@ -56,6 +70,7 @@ class State:
         self._sessions = Sessions(policy)
         self._run_times = RunTimes()
         self.calendar = Calendar()
+        self._with_deadline: set[Key] = set()
 
     @property
     def waiting(self) -> int:
@@ -78,6 +93,8 @@ class State:
                 self._tenants.weigh(event.data.tenant, event.data.share)
                 self._accounts.weigh(event.data.tenant, event.data.project, event.data.project_weight or 1)
                 self._waiting.add(self._sessions.prioritised(AcceptedJob.of(event, sequence), event.data.session))
+                if event.data.limits is not None and event.data.limits.deadline is not None:
+                    self._with_deadline.add((event.data.tenant, event.data.job))
             case JobPlaced():
                 self._placed(event, sequence)
             case JobStarted():
@@ -205,9 +222,8 @@ class State:
     def reserve(self, key: Key, backend: str, session: str | None = None) -> None:
         """Reserve a place for a waiting job, whose run counts for a session or for none."""
         accepted = self._waiting.pop(key)
-        promised_us = next((it.qpu_us for it in accepted.job.candidates if it.backend == backend), 1)
-        learned_us = self._run_times.known_us(backend, accepted.job.size)
-        expected_us = self.policy.expected_us(promised_us, learned_us)
+        chosen = next((it for it in (*accepted.job.candidates, *accepted.below) if it.backend == backend), None)
+        expected_us = self._expected_us(accepted.job, chosen or Candidate(backend, 1, 0, 0))
         self._hold(Outstanding(accepted, backend, expected_us, accepted.after, session))
 
     def release(self, key: Key) -> None:
@@ -222,12 +238,27 @@ class State:
         rescored = accepted.rescored(backend, esp_ppm) if accepted else None
         if rescored is None or rescored == accepted:
             return False
-        if key in self._outstanding:
-            self._outstanding[key].accepted = rescored
+        if (outstanding := self._outstanding.get(key)) is not None:
+            outstanding.accepted = rescored
+            if self._falls_short(outstanding):
+                self._waiting.add(self._free(key).left())
         else:
             self._waiting.pop(key)
             self._waiting.add(rescored)
         return True
+
+    def overdue(self, at: datetime) -> list[Overdue]:
+        """Jobs that have not started, and whose runs would end after their deadlines if they began `at`."""
+        found = []
+        for key in sorted(self._with_deadline):
+            outstanding = self._outstanding.get(key)
+            if outstanding is not None and (outstanding.started_at is not None or not outstanding.confirmed):
+                continue
+            accepted = self.job(key)
+            takes_us = min((self._expected_us(accepted.job, it) for it in accepted.job.candidates), default=0)
+            if accepted.deadline is not None and micros(at) + takes_us > micros(accepted.deadline):
+                found.append(Overdue(accepted, accepted.deadline, takes_us, accepted.after))
+        return found
 
     def forget(self, key: Key) -> None:
         """Drop a job that cannot be placed, and free its place."""
@@ -274,6 +305,8 @@ class State:
             self._waiting.add(accepted)
         for outstanding in frozen.placed:
             self._hold(outstanding)
+        jobs = (*frozen.waiting, *(it.accepted for it in frozen.placed))
+        self._with_deadline = {it.key for it in jobs if it.deadline is not None}
 
     def _leave(self, at: datetime) -> bool:
         """Queue the jobs that the policy takes from their backends now; return whether there are any."""
@@ -313,7 +346,9 @@ class State:
             self._waiting.add(self._free(key).left())
         if key in self._waiting:
             self.reserve(key, data.backend, data.session)
-        self._shown(key, data.backend, sequence)
+        shown = self._shown(key, data.backend, sequence)
+        if shown is not None and self._falls_short(shown):  # a calibration came while the placement was appended
+            self._waiting.add(self._free(key).left())
 
     def _shown(self, key: Key, backend: str, sequence: int) -> Outstanding | None:
         """The log shows an active job on a backend; this overrides any reserved place."""
@@ -332,7 +367,20 @@ class State:
             return False
         return self.policy.leaves(it.accepted.job, it.backend, backends, at_us)
 
+    def _falls_short(self, it: Outstanding) -> bool:
+        """Whether a job that has not started waits on a backend with less than it demands, and may go to another."""
+        waits = it.started_at is None and it.confirmed
+        return (
+            waits and bool(it.accepted.job.candidates) and any(it.backend == low.backend for low in it.accepted.below)
+        )
+
+    def _expected_us(self, job: Job, candidate: Candidate) -> int:
+        """How long a run on a candidate takes, by what was promised and what was observed."""
+        learned_us = self._run_times.known_us(candidate.backend, job.size)
+        return self.policy.expected_us(candidate.qpu_us, learned_us)
+
     def _ended(self, key: Key, at: datetime, *, completed: bool) -> None:
+        self._with_deadline.discard(key)
         if key in self._waiting:
             self._waiting.pop(key)
         elif key in self._outstanding and (ended := self._free(key)).started_at is not None:

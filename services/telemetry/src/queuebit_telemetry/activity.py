@@ -39,6 +39,7 @@ SELECT
     countIf(state = 'failed') AS failed,
     countIf(state = 'rejected') AS rejected,
     countIf(state = 'cancelled') AS cancelled,
+    countIf(state = 'expired') AS expired,
     sum(charge) AS charged,
     toUInt64(quantileIf(0.5)(queue_wait_ms, queue_wait_ms IS NOT NULL)) AS wait_p50_ms,
     toUInt64(quantileIf(0.95)(queue_wait_ms, queue_wait_ms IS NOT NULL)) AS wait_p95_ms

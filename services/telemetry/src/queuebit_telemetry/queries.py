@@ -90,7 +90,8 @@ WHERE tenant = {tenant:String} AND type = 'qb.job.submitted.v1'
     AND ({waiting:UInt8} = 0 OR job NOT IN (
         SELECT job FROM events
         WHERE tenant = {tenant:String} AND type IN (
-            'qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')))
+            'qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1',
+            'qb.job.expired.v1')))
 ORDER BY seq DESC
 LIMIT 1 BY job
 LIMIT {limit:UInt32}

@@ -36,7 +36,12 @@ _WITHOUT_BACKEND = (
 _TOTAL_DAYS = 366
 _NOT_HERE = "without --backend the plan shows which backends can run it"
 _NONE_FITS = "no backend here can run this circuit: see the reasons"
-_ENDED = {"completed": "had completed", "failed": "had failed", "rejected": "had been rejected"}
+_ENDED = {
+    "completed": "had completed",
+    "failed": "had failed",
+    "rejected": "had been rejected",
+    "expired": "had expired",
+}
 
 
 def plan(args: Namespace, out: Output) -> Exit:

@@ -97,9 +97,9 @@ export function csv(columns, rows) {
 
 // The row of a job after an event: the rules of the platform's views, for events that came after their answer.
 
-const STATES = new Set(["submitted", "accepted", "rejected", "placed", "started", "dispatched", "completed", "failed", "cancelled"]);
+const STATES = new Set(["submitted", "accepted", "rejected", "placed", "started", "dispatched", "completed", "failed", "cancelled", "expired"]);
 const TIMES = { submitted: "submitted_at", accepted: "accepted_at", placed: "placed_at", started: "started_at" };
-export const ENDED = new Set(["rejected", "completed", "failed", "cancelled"]);
+export const ENDED = new Set(["rejected", "completed", "failed", "cancelled", "expired"]);
 const ORDER = ["submitted", "accepted", "placed", "dispatched", "started"];
 
 /** `job.completed` -> `completed`, and the same of a CloudEvents type. */

@@ -236,7 +236,7 @@ function Timeline({ events, now }) {
     </details>`;
 }
 
-const WHY = { rejected: "Why it was rejected", failed: "Why it failed", cancelled: "Why it was cancelled", completed: "Why there", started: "Why there", dispatched: "Why there" };
+const WHY = { rejected: "Why it was rejected", failed: "Why it failed", cancelled: "Why it was cancelled", expired: "Why it expired", completed: "Why there", started: "Why there", dispatched: "Why there" };
 
 function Why({ job, id, hasPlace }) {
   const explained = useData(hasPlace ? `/v1/jobs/${id}/explain` : null);

@@ -9,7 +9,7 @@ import { CsvButton, Empty, Failure, LongTable, Share, sqlText, State, Sum } from
 const PAGE = 500;
 const STATES = [
   ["", "All"], ["submitted,accepted,placed", "Waiting"], ["started,dispatched", "Running"],
-  ["completed", "Completed"], ["failed", "Failed"], ["rejected", "Rejected"], ["cancelled", "Cancelled"],
+  ["completed", "Completed"], ["failed", "Failed"], ["rejected", "Rejected"], ["cancelled", "Cancelled"], ["expired", "Expired"],
 ];
 const FILTERS = ["state", "backend", "project", "user", "label"];
 

@@ -1,0 +1,122 @@
+"""Ends jobs that can no longer be in time: with a fact, so that their holds go back.
+
+A job is in time if its result is there by its deadline. It can no longer be if a run that began now would end later, on
+the quickest backend that it may run on. A job that has started is left alone: its run is paid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from queuebit_contracts.job import Expiry, JobAccepted, JobExpired, JobSubmitted
+from queuebit_contracts.subjects import job as job_aggregate
+from queuebit_contracts.wire import Reason, UnknownEvent
+from queuebit_kernel import Clock, Malformed, Stale, Unavailable, event_id
+from queuebit_runtime.log import EventLog, Stored
+from queuebit_runtime.trace_context import current_traceparent
+from queuebit_scheduler.jobs import AcceptedJob
+from queuebit_scheduler.state import Overdue, State
+
+__all__ = ["ExpireJobs"]
+
+_log = logging.getLogger(__name__)
+
+_EVERY_S: Final = 1.0
+"""Between two looks at deadlines."""
+
+_SOURCE: Final = "qb/scheduler"
+
+_TRIES: Final = 5
+"""How often one end is tried again after repeated submissions of the job came first."""
+
+_UNDECIDING = JobSubmitted | JobAccepted | UnknownEvent
+"""Events that do not change where a job is."""
+
+
+class ExpireJobs:
+    """Looks at deadlines every second, while this process leads.
+
+    Whether a job is late is judged by the clock of the log: the difference to the own clock is that between the time
+    that the newest event of a scheduler states and the time at which the log stored it. So a process with a wrong clock
+    ends no job early, apart from the time that an append takes.
+    """
+
+    def __init__(self, state: State, log: EventLog, clock: Clock, leads: Callable[[], bool]) -> None:
+        self._state = state
+        self._log = log
+        self._clock = clock
+        self._leads = leads
+        self._ahead = timedelta()
+
+    def evolve(self, stored: Stored) -> None:
+        """Fold one event of the log: learn how far the own clock is ahead."""
+        event = stored.event
+        if not isinstance(event, UnknownEvent) and event.source == _SOURCE:
+            self._ahead = event.time - stored.stored_at
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            await self.expire()
+
+    async def expire(self) -> None:
+        """End what can no longer be in time; what the log refuses is looked at again with the next second."""
+        if not self._leads():
+            return
+        now = self._clock.now() - self._ahead
+        for it in self._state.overdue(now):
+            try:
+                await self._append(it)
+            except Stale:
+                _log.info("%s of %s moved while it expired", it.accepted.job.job, it.accepted.job.tenant)
+            except (Unavailable, Malformed) as fault:
+                _log.warning("%s of %s expires later: %s", it.accepted.job.job, it.accepted.job.tenant, fault)
+
+    async def _append(self, it: Overdue) -> None:
+        """Append the end, guarded by the history of the job.
+
+        Raises:
+            Stale: it started, ended or was placed anew, which the view will show.
+        """
+        tenant, name = it.accepted.key
+        history, after = job_aggregate(tenant, name), it.after
+        expired = _expired(it.accepted, it.deadline, it.takes_us)
+        for _ in range(_TRIES):
+            try:
+                await self._log.append(expired, after=after, guard=history.everything)
+            except Stale:
+                past = await self._log.history(history, reaching=after + 1)
+                if any(later.sequence > after and not isinstance(later.event, _UNDECIDING) for later in past):
+                    raise
+                after = past[-1].sequence
+            else:
+                return
+        raise Stale(f"{history.prefix} moved {_TRIES} times")
+
+
+def _expired(accepted: AcceptedJob, deadline: datetime, takes_us: int) -> JobExpired:
+    tenant, job = accepted.key
+    why = "no backend had a place in time" if accepted.job.candidates else "no backend has the fidelity that it demands"
+    takes = f" and takes about {takes_us / 1e6:.3g} s" if takes_us else ""
+    text = f"it had to end by {deadline:%Y-%m-%d %H:%M:%S} UTC{takes}: {why}; submit it again with a later deadline"
+    return JobExpired(
+        id=event_id("expired", tenant, job),
+        source=_SOURCE,
+        traceparent=current_traceparent(),
+        provenanceid=accepted.provenanceid,
+        data=Expiry(
+            tenant=tenant,
+            project=accepted.project,
+            job=job,
+            reason=Reason(code="deadline_missed", text=text),
+            deadline=deadline,
+            submitted_at=accepted.submitted_at,
+            accepted_at=accepted.accepted_at,
+            workload_class=accepted.workload_class,
+        ),
+    )
