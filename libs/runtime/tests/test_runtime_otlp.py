@@ -10,14 +10,31 @@ import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import grpc  # type: ignore[import-untyped]  # it has no types
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
+    LogsServiceServicer,
+    add_LogsServiceServicer_to_server,
+)
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import (
+    MetricsServiceServicer,
+    add_MetricsServiceServicer_to_server,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
+    TraceServiceServicer,
+    add_TraceServiceServicer_to_server,
+)
 
 from queuebit_runtime.delivery import Delivered, current
 from queuebit_runtime.metrics import Metrics
@@ -122,6 +139,42 @@ async def test_spans_metrics_and_records_reach_the_collector_with_the_same_trace
     assert found["process_resident_memory_bytes"].unit == "By"
 
 
+async def test_all_signals_reach_a_collector_over_grpc(monkeypatch: pytest.MonkeyPatch) -> None:
+    received: dict[str, list[Any]] = defaultdict(list)
+    headers: list[dict[str, str]] = []
+
+    class Receiver(TraceServiceServicer, MetricsServiceServicer, LogsServiceServicer):
+        """The three services of a collector, whose method has one name."""
+
+        def Export(self, request: Any, context: Any) -> Any:
+            received[type(request).__name__].append(request)
+            headers.append(dict(context.invocation_metadata()))
+            return ExportTraceServiceResponse()  # each answer is an empty message
+
+    server = grpc.server(ThreadPoolExecutor(2))
+    services: list[Any] = [  # generated code has no types
+        add_TraceServiceServicer_to_server,
+        add_MetricsServiceServicer_to_server,
+        add_LogsServiceServicer_to_server,
+    ]
+    for add in services:
+        add(Receiver(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    address = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+    await run({**address, "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20x"}, monkeypatch)
+    server.stop(None)
+
+    (traces,), (logs,), (measured,) = (received[f"Export{it}ServiceRequest"] for it in ("Trace", "Logs", "Metrics"))
+    (span,) = traces.resource_spans[0].scope_spans[0].spans
+    assert (span.name, attributes(span)["queuebit.job"]) == ("place", "j1")
+    (record,) = [it for scope in logs.resource_logs[0].scope_logs for it in scope.log_records]
+    assert (record.body.string_value, record.trace_id) == ("no place for it", span.trace_id)
+    found = {it.name: it for scope in measured.resource_metrics[0].scope_metrics for it in scope.metrics}
+    assert found["queuebit_things_total"].sum.data_points[0].as_double == 3
+    assert {it["authorization"] for it in headers} == {"Bearer x"}
+
+
 async def test_one_signal_may_have_its_own_endpoint(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     await run({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{collector.url}/v1/traces"}, monkeypatch)
     assert set(collector.received) == {"/v1/traces"}
@@ -173,12 +226,22 @@ async def test_a_collector_that_does_not_answer_delays_no_end(monkeypatch: pytes
         ({**ALL, "OTEL_TRACES_EXPORTER": "console,otlp"}, {"TRACES", "METRICS", "LOGS"}),
         ({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_HEADERS": "a=b"}, set()),
         ({"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://x/v1/logs"}, {"LOGS"}),
-        ({**ALL, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, set()),
-        ({**ALL, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "http/protobuf"}, {"LOGS"}),
+        ({**ALL, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, {"TRACES", "METRICS", "LOGS"}),
+        ({**ALL, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, set()),
+        ({**ALL, "OTEL_EXPORTER_OTLP_PROTOCOL": "?", "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "http/protobuf"}, {"LOGS"}),
     ],
 )
 def test_the_standard_variables_decide(environment: dict[str, str], wanted: set[str]) -> None:
     assert wanted_signals(environment) == wanted
+
+
+def test_without_the_library_of_grpc_nothing_is_exported_over_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("queuebit_runtime.otlp.find_spec", lambda _: None)
+    over_grpc = {**ALL, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+    assert wanted_signals({**over_grpc, "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL": "http/protobuf"}) == {"LOGS"}
+    assert "pip install queuebit-runtime[grpc]" in caplog.text
 
 
 async def test_without_a_variable_nothing_changes() -> None:

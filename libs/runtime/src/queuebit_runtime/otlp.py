@@ -8,17 +8,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from importlib.util import find_spec
 from typing import Final, Literal, TypeAlias
 
 from queuebit_runtime.metrics import Metrics
 from queuebit_runtime.tracing import Tracing
 
-__all__ = ["Signal", "exporting", "wanted_signals"]
+__all__ = ["Signal", "exporting", "has_grpc", "uses_grpc", "wanted_signals"]
 
 Signal: TypeAlias = Literal["TRACES", "METRICS", "LOGS"]
 
 _SIGNALS: Final[tuple[Signal, ...]] = ("TRACES", "METRICS", "LOGS")
 _PROTOCOL: Final = "http/protobuf"
+_GRPC: Final = "grpc"
 
 _log = logging.getLogger(__name__)
 
@@ -52,15 +54,34 @@ def _is_wanted(signal: Signal, environment: Mapping[str, str]) -> bool:
     if "otlp" not in exporters or not endpoint:
         return False
     protocol = _of(environment, signal, "PROTOCOL") or _PROTOCOL
-    if protocol != _PROTOCOL:
+    if protocol == _GRPC and not has_grpc():
         _log.warning(
-            "%s are not exported: the protocol %s is not supported: set OTEL_EXPORTER_OTLP_PROTOCOL=%s and the "
-            "collector's port for it, which is usually 4318",
+            "%s are not exported: gRPC needs `pip install queuebit-runtime[grpc]`; or set "
+            "OTEL_EXPORTER_OTLP_PROTOCOL=%s and the collector's port for it, which is usually 4318",
+            signal.lower(),
+            _PROTOCOL,
+        )
+        return False
+    if protocol not in (_PROTOCOL, _GRPC):
+        _log.warning(
+            "%s are not exported: there is no protocol %s: set OTEL_EXPORTER_OTLP_PROTOCOL to %s or %s",
             signal.lower(),
             protocol,
             _PROTOCOL,
+            _GRPC,
         )
-    return protocol == _PROTOCOL
+        return False
+    return True
+
+
+def uses_grpc(signal: Signal, environment: Mapping[str, str]) -> bool:
+    """Whether a signal goes to its collector over gRPC."""
+    return _of(environment, signal, "PROTOCOL") == _GRPC
+
+
+def has_grpc() -> bool:
+    """Whether OpenTelemetry's exporters over gRPC are installed."""
+    return find_spec("grpc") is not None and find_spec("opentelemetry.exporter.otlp.proto.grpc") is not None
 
 
 def _of(environment: Mapping[str, str], signal: Signal, name: str) -> str:

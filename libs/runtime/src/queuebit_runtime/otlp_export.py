@@ -17,15 +17,12 @@ from typing import Final
 
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import get_current
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter
 from opentelemetry.sdk.metrics import export as otel
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import StatusCode
@@ -33,7 +30,7 @@ from opentelemetry.trace import StatusCode
 from queuebit_runtime.exposition import process_families
 from queuebit_runtime.log_records import context_of_record
 from queuebit_runtime.metrics import Counter, Distribution, Histogram, Metric, Metrics
-from queuebit_runtime.otlp import Signal
+from queuebit_runtime.otlp import Signal, uses_grpc
 from queuebit_runtime.tracing import Tracing
 
 __all__ = ["Export", "OtlpRecords", "metrics_data", "sampled"]
@@ -43,7 +40,7 @@ _CLOSING_S: Final = 5.0
 _EVERY_MS: Final = 60_000
 """The standard's interval of metrics."""
 _UNITS: Final = {"seconds": "s", "bytes": "By"}
-_OWN: Final = ("opentelemetry", "requests", "urllib3")
+_OWN: Final = ("grpc", "opentelemetry", "requests", "urllib3")
 """Loggers of the export itself: their records are not exported, because each would cause another one."""
 _CUMULATIVE: Final = otel.AggregationTemporality.CUMULATIVE
 
@@ -84,30 +81,60 @@ class Export:
         if not every_s > 0:
             raise ValueError("OTEL_METRIC_EXPORT_INTERVAL is not above 0 milliseconds")
         if "TRACES" in self._signals and self._tracing is not None:
-            spans = BatchSpanProcessor(OTLPSpanExporter())
+            spans = BatchSpanProcessor(_span_exporter(self._environment))
             self._closing.append(partial(spans.shutdown))
             self._tracing.export_to(self._resource, sampled(spans.on_end, self._environment))
         if "LOGS" in self._signals:
-            records = BatchLogRecordProcessor(OTLPLogExporter())
+            records = BatchLogRecordProcessor(_log_exporter(self._environment))
             handler = OtlpRecords(self._resource, records)
             logging.getLogger().addHandler(handler)
             self._closing += [partial(logging.getLogger().removeHandler, handler), records.shutdown]
         if "METRICS" in self._signals:
-            exporter = OTLPMetricExporter()
+            exporter = _metric_exporter(self._environment)
             self._closing.append(partial(self._last_metrics, exporter))
             self._sending = asyncio.get_running_loop().create_task(self._send_metrics(exporter, every_s))
 
-    async def _send_metrics(self, exporter: OTLPMetricExporter, every_s: float) -> None:
+    async def _send_metrics(self, exporter: otel.MetricExporter, every_s: float) -> None:
         while True:
             await asyncio.sleep(every_s)
             await asyncio.to_thread(exporter.export, self._data())
 
-    def _last_metrics(self, exporter: OTLPMetricExporter) -> None:
+    def _last_metrics(self, exporter: otel.MetricExporter) -> None:
         exporter.export(self._data())  # nothing changes them any more
         exporter.shutdown()
 
     def _data(self) -> otel.MetricsData:
         return metrics_data(self._metrics, self._resource, self._began)
+
+
+def _span_exporter(environment: Mapping[str, str]) -> SpanExporter:
+    if uses_grpc("TRACES", environment):
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as OverGrpc
+
+        return OverGrpc()
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    return OTLPSpanExporter()
+
+
+def _log_exporter(environment: Mapping[str, str]) -> LogRecordExporter:
+    if uses_grpc("LOGS", environment):
+        from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as OverGrpc
+
+        return OverGrpc()
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+
+    return OTLPLogExporter()
+
+
+def _metric_exporter(environment: Mapping[str, str]) -> otel.MetricExporter:
+    if uses_grpc("METRICS", environment):
+        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as OverGrpc
+
+        return OverGrpc()
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+
+    return OTLPMetricExporter()
 
 
 def sampled(send: Callable[[ReadableSpan], None], environment: Mapping[str, str]) -> Callable[[ReadableSpan], None]:
