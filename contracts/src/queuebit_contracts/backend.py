@@ -6,10 +6,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from queuebit_contracts.wire import Digest, Event, Moment, Name, Payload, Reason, Wire, open_text
+from queuebit_contracts.wire import Digest, Event, Moment, Name, Payload, Reason, Sentence, Wire, open_text
 
 __all__ = [
     "KINDS",
+    "MOST_QUARANTINED",
     "AliveAnswer",
     "BackendCalibrated",
     "BackendCalibrationFailed",
@@ -24,6 +25,9 @@ __all__ = [
     "Registration",
     "Restoration",
 ]
+
+MOST_QUARANTINED: Final = 32
+"""The most values that a calibration names as not used."""
 
 KINDS: Final = ("simulator", "emulated", "qpu")
 """The kinds that this version knows."""
@@ -73,6 +77,9 @@ class Calibration(Wire):
     digest: Digest
     median_two_qubit_error_ppm: int | None = None
     median_readout_error_ppm: int | None = None
+    quarantined: tuple[Sentence, ...] | None = None
+    """Values that cannot be, such as an error that is no probability or a T2 above 2 · T1: they are not used, and the
+    text says what is in force instead. At most `MOST_QUARANTINED`; absent if there are none."""
 
 
 class CalibrationFailure(Wire):

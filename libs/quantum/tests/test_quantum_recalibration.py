@@ -61,3 +61,70 @@ def test_a_snapshot_that_is_being_written_is_read_later(snapshot: Snapshot) -> N
     assert device.describe() == known
     snapshot.path.write_text(text)
     assert device.calibrate().digest == known.calibration_digest
+
+
+def times(**values: float) -> Change:
+    """Change values of qubit 0, such as `T1`."""
+
+    def change(properties: dict[str, Any]) -> None:
+        for value in properties["qubits"][0]:
+            value["value"] = values.get(value["name"], value["value"])
+
+    return change
+
+
+def gate_errors(error: float, most: int) -> Change:
+    """Change the errors of the first gates on two qubits."""
+
+    def change(properties: dict[str, Any]) -> None:
+        found = (it for gate in properties["gates"] if len(gate["qubits"]) == 2 for it in gate["parameters"])
+        for value in [it for it in found if it["name"] == "gate_error"][:most]:
+            value["value"] = error
+
+    return change
+
+
+def test_times_that_cannot_be_are_put_aside_and_the_rest_of_the_calibration_is_used(snapshot: Snapshot) -> None:
+    device = EmulatedIbm("changing", "FakeChanging")
+    before = device.calibrate()
+    snapshot.change(times(T1=10.0, T2=30.0))
+    snapshot.change(gate_errors(1.0, 1))
+    now = device.calibrate()
+    assert (now.qubits[0].t1_s, now.qubits[0].t2_s) == (before.qubits[0].t1_s, before.qubits[0].t2_s)
+    (text,) = now.quarantined
+    assert text.startswith("T2 = 30.0 us is above 2 · T1 = 20.0 us of qubit 0: the values before stay in force")
+    assert now.as_json()["quarantined"] == [text]
+    assert 1.0 in now.errors.values(), "the coupler that failed on the same day is seen"
+
+
+@pytest.mark.parametrize("error", [1.7, -0.2, float("nan")])
+def test_a_gate_with_an_error_that_is_no_probability_is_not_used(snapshot: Snapshot, error: float) -> None:
+    device = EmulatedIbm("changing", "FakeChanging")
+    snapshot.change(gate_errors(error, 1))
+    now = device.calibrate()
+    (text,) = now.quarantined
+    assert "is no probability: the gate is not used" in text
+    assert 1.0 in now.errors.values()
+    assert counts(device)
+
+
+def test_a_document_that_is_mostly_broken_is_refused_as_a_whole(snapshot: Snapshot) -> None:
+    def broken(properties: dict[str, Any]) -> None:
+        readout_error(3.0)(properties)
+        for gate in properties["gates"]:
+            for value in (it for it in gate["parameters"] if it["name"] == "gate_error"):
+                value["value"] = 2.0
+
+    device = EmulatedIbm("changing", "FakeChanging")
+    before = device.calibrate()
+    snapshot.change(broken)
+    with pytest.raises(NotReachable, match="quarantined, and the one before stays in force"):
+        device.calibrate()
+    assert device.describe().calibration_digest == before.digest
+    assert counts(device)
+
+
+def test_without_a_calibration_before_t2_is_at_most_twice_t1(snapshot: Snapshot) -> None:
+    snapshot.change(times(T1=10.0, T2=30.0))
+    now = EmulatedIbm("changing", "FakeChanging").calibrate()
+    assert (now.qubits[0].t1_s, now.qubits[0].t2_s) == pytest.approx((10e-6, 20e-6))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["elements_of", "state_of"]
+__all__ = ["elements_of", "quarantined", "state_of"]
 
 _SHOWN = 6
 """The most elements that a table names."""
@@ -19,6 +19,13 @@ def state_of(row: Mapping[str, Any]) -> tuple[str | None, object, str | None, ob
     if elements:
         return "degraded", row.get("degraded_since"), elements, None
     return None, None, None, None
+
+
+def quarantined(row: Mapping[str, Any]) -> str | None:  # JSON
+    """The first value of the calibration that cannot be and is not used, and how many others; None if all can."""
+    texts = row.get("quarantined") or ()
+    more = f" (and {len(texts) - 1} more)" if len(texts) > 1 else ""
+    return f"{texts[0]}{more}" if texts else None
 
 
 def elements_of(qubits: Any, couplers: Any) -> str | None:  # JSON

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from queuebit.records import UNTIL_FINAL
 from queuebit.text import visible
 from queuebit_cli.output import shortened
-from queuebit_cli.render_states import state_of
+from queuebit_cli.render_states import quarantined, state_of
 from queuebit_cli.tables import Row, amount
 
 __all__ = [
@@ -75,6 +75,7 @@ def backend_rows(rows: Sequence[Row]) -> list[Row]:
     located = any(row.get("region") for row in rows)
     states = [state_of(row) for row in rows]
     changed = any(state for state, *_ in states)
+    doubted = any(map(quarantined, rows))
     return [
         {
             **_same(row, "backend", "kind", "qubits"),
@@ -84,6 +85,7 @@ def backend_rows(rows: Sequence[Row]) -> list[Row]:
             "calibrated": _age(row.get("calibration_age_s")),
             **({"out since": moment(row.get("interrupted_since"))} if out else {}),
             **({"state": state, "since": moment(since), "not used": elements, "why": why} if changed else {}),
+            **({"quarantined": quarantined(row)} if doubted else {}),
             "price": _price(row),
         }
         for row, (state, since, elements, why) in zip(rows, states, strict=True)

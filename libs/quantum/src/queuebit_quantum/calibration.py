@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from statistics import median
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from queuebit_kernel import Json, digest_of, rfc3339
 from queuebit_planning.fidelity import Errors, write_errors
+from queuebit_quantum.plausible import absurd_errors, is_probability, plausible_times, require_some
 
 if TYPE_CHECKING:
     from qiskit.transpiler import InstructionProperties, Target
@@ -56,6 +58,8 @@ class Calibration:
     """Duration in seconds by gate and ordered qubits; gates without a known duration are absent."""
     dt_s: float | None = None
     """Resolution of the control electronics in seconds; None if unknown."""
+    quarantined: tuple[str, ...] = ()
+    """Values that cannot be and are not used, with the reason, as texts."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the values, their medians over the device and the digest as plain JSON values."""
@@ -69,18 +73,46 @@ class Calibration:
                 "two_qubit_error": _median(coupler.error for coupler in self.couplers),
             },
             "digest": self.digest,
+            **({"quarantined": [*self.quarantined]} if self.quarantined else {}),
         }
 
 
-def read_calibration(updated_at: datetime, target: Target) -> Calibration:
-    """Read the calibration from a Qiskit target."""
+def read_calibration(updated_at: datetime, target: Target, before: Calibration | None = None) -> Calibration:
+    """Read the calibration from a Qiskit target.
+
+    A value that cannot be is not used, and is named in `quarantined`: an error that is no probability counts as 1, so
+    that the gate is not used; times that cannot be are those of the calibration before.
+
+    Args:
+        updated_at: when the device was calibrated.
+        target: its gates and qubits.
+        before: the calibration that is in force.
+
+    Raises:
+        NotReachable: most of its errors cannot be: the calibration before stays in force.
+    """
     gate = _one_qubit_gate(target)
     qubits = tuple(_qubit(target, gate, index) for index in range(target.num_qubits))
+    plausible = plausible_times(_times(qubits), None if before is None else _times(before.qubits))
+    qubits = tuple(replace(it, t1_s=t1, t2_s=t2) for it, (t1, t2) in zip(qubits, plausible.times, strict=True))
+    absurd = [*absurd_errors(target)]
+    require_some(absurd, target)
     couplers = tuple(_couplers(target))
     read = Calibration(
-        rfc3339(updated_at), qubits, couplers, "", _errors(target), _durations(target), _number(target.dt)
+        rfc3339(updated_at),
+        qubits,
+        couplers,
+        "",
+        _errors(target),
+        _durations(target),
+        _number(target.dt),
+        (*absurd, *plausible.quarantined),
     )
     return replace(read, digest=digest_of(_texts(_figures(read))))
+
+
+def _times(qubits: Iterable[Qubit]) -> list[tuple[float | None, float | None]]:
+    return [(it.t1_s, it.t2_s) for it in qubits]
 
 
 def _figures(calibration: Calibration) -> dict[str, Any]:
@@ -145,7 +177,8 @@ def _durations(target: Target) -> Errors:
 
 
 def _error(properties: InstructionProperties | None) -> float | None:
-    return None if properties is None else _number(properties.error)
+    error = None if properties is None else _number(properties.error)
+    return error if error is None or is_probability(error) else 1.0
 
 
 def _number(value: float | None) -> float | None:

@@ -40,19 +40,19 @@ class EmulatedIbm(InProcess):
         self._snapshot = snapshot
         self._version = self._file_version()
         self._transpiled = TranspileCache(COMPILER)
-        self._read()
+        self._read(None)
 
-    def _read(self) -> None:
+    def _read(self, before: Calibration | None) -> None:
         """Read the snapshot; what was compiled or built from another one is not used any more.
 
         Circuits that were transpiled are kept: their qubits are chosen again.
         """
         device = getattr(snapshots, self._snapshot)()
-        configuration = device.configuration()
-        self._target: Target = device.target
-        self._target.acquire_alignment = self._target.pulse_alignment = 1  # an emulated device has no clock
+        configuration, target = device.configuration(), device.target
+        target.acquire_alignment = target.pulse_alignment = 1  # an emulated device has no clock
+        self._calibration = read_calibration(device.properties().last_update_date, target, before)
+        self._target: Target = target
         self._simulator = lru_cache(maxsize=64)(self._build_simulator)
-        self._calibration = read_calibration(device.properties().last_update_date, self._target)
         self.description = ibm_description(self._id, self._target, configuration, self._calibration)
         self._compiler = DeviceCompiler(self._target, self._calibration, self.description, self._transpiled)
         self._cache = CompileCache(COMPILER)
@@ -61,11 +61,11 @@ class EmulatedIbm(InProcess):
         """Return the calibration of the snapshot; read it again if its file changed, as by `FakeBackendV2.refresh`.
 
         Raises:
-            NotReachable: the file cannot be read now, such as while it is being written.
+            NotReachable: the file cannot be read now, such as while it is being written, or is quarantined.
         """
         if (version := self._file_version()) != self._version:
             try:
-                self._read()
+                self._read(self._calibration)
             except (OSError, ValueError) as error:
                 raise NotReachable(f"the snapshot of {self._id} cannot be read: {error}") from error
             self._version = version

@@ -115,7 +115,7 @@ def require_working(on_device: QuantumCircuit, target: Target, backend: str) -> 
 
 def _failed(properties: object) -> bool:
     error = getattr(properties, "error", None)
-    return error is not None and error >= _FAILED
+    return error is not None and not 0 <= error < _FAILED  # NaN, too
 
 
 def _require_qubits(circuit: Circuit, target: Target, backend: str) -> None:

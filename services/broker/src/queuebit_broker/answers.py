@@ -205,6 +205,7 @@ class Answers:
             "slots": it.slots,
             "interrupted_since": rfc3339(out) if out else None,
             **self._service(name),
+            "quarantined": [*(calibration.quarantined or ())] if calibration else [],
             **tariff,
             **self._calibrated(name, now),
             "median_two_qubit_error_ppm": calibration.median_two_qubit_error_ppm if calibration else None,

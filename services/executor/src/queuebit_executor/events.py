@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 
 from queuebit_contracts.backend import (
+    MOST_QUARANTINED,
     BackendCalibrated,
     BackendCalibrationFailed,
     BackendRegistered,
@@ -257,6 +258,7 @@ def calibrated(me: Instance, backend: str, content: bytes, snapshot: Payload, no
             digest=figures["digest"],
             median_two_qubit_error_ppm=_ppm(figures["medians"]["two_qubit_error"]),
             median_readout_error_ppm=_ppm(figures["medians"]["readout_error"]),
+            quarantined=tuple(figures.get("quarantined", ())[:MOST_QUARANTINED]) or None,
         ),
     )
 
