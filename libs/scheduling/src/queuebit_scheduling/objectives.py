@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from queuebit_scheduling.plan import Choice
 
-__all__ = ["BALANCE_US", "OBJECTIVES"]
+__all__ = ["AWAITED_FOR", "AWAITING", "BALANCE_US", "OBJECTIVES"]
 
 BALANCE_US = 18_000
 """What a millionth of success probability is worth to a balanced job: three minutes for each percentage point. With one
@@ -32,3 +32,10 @@ OBJECTIVES: Mapping[str, Choice] = MappingProxyType(
     }
 )
 """What a job can prefer: the rules that compare its free candidates, in this order. `cost` is the default."""
+
+AWAITING = frozenset({"time", "fidelity", "balanced"})
+"""The objectives of jobs that wait for a full backend if it is the better choice. `cost` is not: how long a wait is
+worth how much money is not known."""
+
+AWAITED_FOR = frozenset({"completion", "success", "balance"})
+"""The rules that say how much better a backend is; the first of an objective counts."""

@@ -16,12 +16,22 @@ from fractions import Fraction
 from queuebit_scheduling.classes import class_of
 from queuebit_scheduling.fallback import answers, fell_back, usable
 from queuebit_scheduling.isolation import PROBES, takes
-from queuebit_scheduling.objectives import OBJECTIVES
+from queuebit_scheduling.objectives import AWAITED_FOR, AWAITING, OBJECTIVES
 from queuebit_scheduling.plan import Choice, Group, Place, Step, Target, Turn
 from queuebit_scheduling.shares import Head, Line, Shares
 from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Key, Snapshot, Tenant
 
-__all__ = ["BURST_US", "NEAR_JOBS", "NEAR_US", "POLICY", "SESSION_PARTS", "SNAPSHOT_JOBS", "FairShare"]
+__all__ = [
+    "AWAITED_JOBS",
+    "AWAIT_US",
+    "BURST_US",
+    "NEAR_JOBS",
+    "NEAR_US",
+    "POLICY",
+    "SESSION_PARTS",
+    "SNAPSHOT_JOBS",
+    "FairShare",
+]
 
 SNAPSHOT_JOBS = 64
 """The most jobs in a snapshot: twice as many as a cycle places."""
@@ -34,6 +44,15 @@ BURST_US = 10_000_000
 
 NEAR_JOBS, NEAR_US = 2, 2_000_000
 """Per slot of a backend with an open session: other jobs are placed while fewer jobs are, or less run time."""
+
+LATE_JOBS = 1
+"""Per slot: jobs of a class that binds late are placed while fewer jobs are, or less run time."""
+
+AWAIT_US = 600_000_000
+"""How long a job waits at most for a place on a better backend while another has a free one."""
+
+AWAITED_JOBS = 32
+"""The most jobs of a snapshot that do; further ones take what is free, so that each cycle places jobs."""
 
 
 class FairShare:
@@ -57,7 +76,9 @@ class FairShare:
        soonest. Its candidates are those that it asked for. While all of these are out of service, and have been for as
        long as its project allows, they are those of its fallback that answer, in their order. Jobs of the classes
        `batch` and `sandbox` are placed shortly before they run. In front of a queue of others, a backend has free
-       places while the placed run time is less than that queue.
+       places while the placed run time is less than that queue. A job with the objective `time`, `fidelity` or
+       `balanced` waits for a full backend, for ten minutes at most, if that is the better choice also behind the jobs
+       that already wait for it.
     6. The next decision includes this placement. Repeat from 2 up to the limit of the cycle, or until the next tenant
        may have a job that is not in the snapshot.
     """
@@ -79,7 +100,7 @@ class FairShare:
         if backend.queue_us:
             in_time = backend.backlog_us < backend.queue_us * backend.slots
             return max(backend.queue_depth if in_time else 0, backend.queue_depth - backend.taken)
-        if late and _is_near_full(backend):
+        if late and _is_near_full(backend, LATE_JOBS):
             return 0
         return max(0, backend.queue_depth - backend.taken)
 
@@ -147,6 +168,7 @@ class FairShare:
                 self.usable(first, backends, world.at_us),
                 places[_is_late(first), PROBES if first.tenant == PROBES else ""],
                 min(count, world.limit, within.left(first)),
+                AWAITED_JOBS if first.objective in AWAITING else 0,
             )
             for group, (first, count) in groups.items()
         }
@@ -182,6 +204,24 @@ class FairShare:
             heads: the first job of each of its groups.
         """
         return shares.lines(heads)
+
+    def awaited(self, job: Job, targets: Sequence[Target], chosen: Target, at_us: int) -> Target | None:
+        """Return the full backend that a job waits for; None if it is placed on the best free one.
+
+        Args:
+            job: the job.
+            targets: its candidates; those that jobs wait for already have the run time of these in their load.
+            chosen: the best of the free ones.
+            at_us: the moment of the decision.
+        """
+        if job.objective not in AWAITING or chosen.candidate.fallback or at_us - job.accepted_us >= AWAIT_US:
+            return None
+        late = _is_late(job)
+        full = [it for it in targets if it.capacity is not None and takes(it.capacity, job.tenant) and not it.free]
+        full = [it for it in full if it.capacity and not self.free(it.capacity, late=late, tenant=job.tenant)]
+        _, value = next(it for it in self.choice(job.objective) if it[0] in AWAITED_FOR)
+        best = min(full, key=lambda it: (value(it), it.candidate.backend), default=None)
+        return best if best is not None and value(best) < value(chosen) else None  # type: ignore[operator]  # integers
 
     def cost_us(self, job: Job, expected_us: int, at_us: int) -> int:
         """Return the cost of a job in the comparison of tenants."""
@@ -219,14 +259,17 @@ def _member(job: Job) -> tuple[str, str, str]:
     return job.tenant, job.user or "", job.workload_class or ""
 
 
-def _placeable_now(usable: Iterable[Candidate], places: Mapping[str, int], wanted: int) -> int:
-    """How many of `wanted` jobs with these candidates have a free place; stops counting when all have."""
+def _placeable_now(usable: Iterable[Candidate], places: Mapping[str, int], wanted: int, awaiting: int) -> int:
+    """How many of `wanted` jobs with these candidates have a free place; stops counting when all have.
+
+    If some have, so many more are `awaiting` a full backend, and let others have the free ones.
+    """
     found = 0
     for it in usable:
         if found >= wanted:
             return wanted
         found += places.get(it.backend, 0)
-    return min(found, wanted)
+    return min(found + awaiting, wanted) if found else 0
 
 
 def _is_late(job: Job) -> bool:
@@ -234,8 +277,8 @@ def _is_late(job: Job) -> bool:
     return class_of(job.workload_class).late and job.session is None
 
 
-def _is_near_full(backend: BackendCapacity) -> bool:
-    return backend.taken >= NEAR_JOBS * backend.slots and backend.backlog_us >= NEAR_US * backend.slots
+def _is_near_full(backend: BackendCapacity, jobs: int = NEAR_JOBS) -> bool:
+    return backend.taken >= jobs * backend.slots and backend.backlog_us >= NEAR_US * backend.slots
 
 
 POLICY = FairShare()
@@ -271,6 +314,8 @@ class _Cycle:
         self._run_times = {(it.backend, it.size): it.us for it in snapshot.run_times}
         self._tenants = {it.name: it for it in snapshot.tenants}
         self._shares = Shares(snapshot)
+        self._awaiting = 0
+        """Jobs that wait for a full backend."""
         self._expected: dict[Key, tuple[int, str]] = {}
         self._limits = _Limits(snapshot)
         self._queues: dict[str, list[_Queue]] = {it.name: [] for it in snapshot.tenants}
@@ -284,6 +329,13 @@ class _Cycle:
 
     def step(self) -> Step | None:
         """Make the next placement; None if there is none, or the snapshot has too few jobs to decide."""
+        while True:
+            awaiting = self._awaiting
+            if (found := self._step()) is not None or self._awaiting == awaiting:
+                return found
+
+    def _step(self) -> Step | None:
+        """Place the next job, or note that it waits for a full backend and return None."""
         turns = [turn for turn in self._turns.values() if turn is not None]
         if not turns:
             return None
@@ -294,6 +346,10 @@ class _Cycle:
         targets = [self._target(turn.job, it) for it in self._usable(turn.job)]
         choice = self._policy.choice(turn.job.objective)
         chosen = min((it for it in targets if it.free), key=lambda it: tuple(rule(it) for _, rule in choice))
+        better = self._policy.awaited(turn.job, targets, chosen, self._at_us) if self._awaiting < AWAITED_JOBS else None
+        if better is not None:
+            self._await(turn.job, better)
+            return None
         counted = self._counted(turn.job)
         self._take(turn.tenant, turn.job, chosen, counted)
         known = [it for it in targets if it.capacity is not None and takes(it.capacity, turn.job.tenant)]
@@ -322,6 +378,14 @@ class _Cycle:
         changed = counted is not None or not self._policy.free(self._capacity[backend])
         for name in self._turns if changed else (tenant.name,):
             self._turns[name] = self._turn(name)
+
+    def _await(self, job: Job, better: Target) -> None:
+        """Leave a job for a later cycle, and count its run time where it waits."""
+        backend = better.candidate.backend
+        self._capacity[backend] = self._capacity[backend].with_jobs(0, better.expected_us)
+        self._awaiting += 1
+        next(it for it in self._queues[job.tenant] if it.jobs and it.jobs[0] is job).jobs.popleft()
+        self._turns[job.tenant] = self._turn(job.tenant)
 
     def _turn(self, name: str, *, first: bool = False) -> Turn | None:
         """Return the next job that a tenant can place; of those with the priority of a session, if `first`."""

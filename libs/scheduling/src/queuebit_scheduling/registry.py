@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from queuebit_scheduling.plan import Policy
+from queuebit_scheduling.plan import Policy, Target
 from queuebit_scheduling.policy import POLICY, FairShare
 from queuebit_scheduling.shares import Head, Line, Shares
 from queuebit_scheduling.snapshot import Job
@@ -33,6 +33,9 @@ class _Version6(FairShare):
 
     def lines(self, shares: Shares, heads: Sequence[Head]) -> tuple[Line, ...]:
         return tuple(Line(it.job, it.order) for it in heads)
+
+    def awaited(self, job: Job, targets: Sequence[Target], chosen: Target, at_us: int) -> Target | None:
+        return None
 
     def cost_us(self, job: Job, expected_us: int, at_us: int) -> int:
         return max(0, expected_us - max(0, at_us - job.accepted_us))
