@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from queuebit_kernel import Fault, Malformed, rfc3339
 from queuebit_scheduling.codec import decode
-from queuebit_scheduling.objectives import BALANCE_US
+from queuebit_scheduling.objectives import AWAITED_FOR, AWAITING, BALANCE_US, OBJECTIVES
 from queuebit_scheduling.plan import Choice, FellBack, Policy, Step, Target, Turn
 from queuebit_scheduling.reasons import unavailable
 from queuebit_scheduling.registry import POLICIES
@@ -293,11 +293,20 @@ def _why_not(choice: Choice, chosen: Target, other: Target) -> str:
     if not other.capacity.takes_jobs:
         return unavailable(other.capacity)
     if not other.free and other.capacity.taken < other.capacity.queue_depth:
-        return f"jobs of its class are placed on {other.candidate.backend} shortly before they run"
+        why = "a session has it" if other.capacity.sessions else "by the class of the job"
+        return f"jobs are placed on {other.candidate.backend} shortly before they run: {why}"
     if not other.free:
-        return f"all {other.capacity.queue_depth} places were taken"
+        taken = f"all {other.capacity.queue_depth} places were taken"
+        return f"{taken}, and the job did not wait for it any longer" if _was_better(choice, chosen, other) else taken
     rule = _rule(choice, chosen, other)
     return _WHY_NOT.get(rule, f"the rule {rule!r} prefers the other")
+
+
+def _was_better(choice: Choice, chosen: Target, other: Target) -> bool:
+    """Whether a job would have waited for a full backend, if it or others had not waited for as long as they may."""
+    value = next((rule for name, rule in choice if name in AWAITED_FOR), None)
+    awaiting = choice in [OBJECTIVES[name] for name in AWAITING]
+    return awaiting and value is not None and value(other) < value(chosen)  # type: ignore[operator]  # integers
 
 
 def _considered(target: Target, reason: str) -> Considered:

@@ -31,6 +31,7 @@ __all__ = [
     "SESSION_PARTS",
     "SNAPSHOT_JOBS",
     "FairShare",
+    "completion_us",
 ]
 
 SNAPSHOT_JOBS = 64
@@ -272,6 +273,11 @@ def _placeable_now(usable: Iterable[Candidate], places: Mapping[str, int], wante
     return min(found + awaiting, wanted) if found else 0
 
 
+def completion_us(backend: BackendCapacity, expected_us: int) -> int:
+    """Return when a new job ends that runs for so long: others are in front, and the slots share the backlog."""
+    return max(backend.queue_us, -(-backend.backlog_us // max(1, backend.slots))) + expected_us
+
+
 def _is_late(job: Job) -> bool:
     """Whether a job is placed shortly before it runs, by its class."""
     return class_of(job.workload_class).late and job.session is None
@@ -434,11 +440,9 @@ class _Cycle:
         expected_us, capacity = self._expected_us(job, candidate), self._capacity.get(candidate.backend)
         if capacity is None:
             return Target(candidate, expected_us, None, 0, 0)
-        # others are in front, and the slots share the backlog, rounded up; then the job runs
-        completion_us = max(capacity.queue_us, -(-capacity.backlog_us // capacity.slots)) + expected_us
         first = self._precedes(job.session, job.candidates)
         free = self._policy.free(capacity, first=first, late=_is_late(job), tenant=job.tenant)
-        return Target(candidate, expected_us, capacity, free, completion_us)
+        return Target(candidate, expected_us, capacity, free, completion_us(capacity, expected_us))
 
     def _expected_us(self, job: Job, candidate: Candidate) -> int:
         return self._policy.expected_us(candidate.qpu_us, self._run_times.get((candidate.backend, job.size)))

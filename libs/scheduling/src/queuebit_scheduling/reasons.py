@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from queuebit_scheduling.classes import class_of
 from queuebit_scheduling.fallback import due_us
-from queuebit_scheduling.plan import Cycle
-from queuebit_scheduling.policy import POLICY
-from queuebit_scheduling.snapshot import BackendCapacity, Job, Key
+from queuebit_scheduling.plan import Cycle, Target
+from queuebit_scheduling.policy import POLICY, completion_us
+from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Key
 from queuebit_scheduling.usage import moment_of
 
 __all__ = ["Waiting", "unavailable", "waiting", "why_placed", "why_waiting"]
@@ -33,14 +34,18 @@ def waiting(plan: Cycle) -> tuple[Waiting, ...]:
     return tuple(Waiting(it.key, why_waiting(it, backends, at_us)) for it in left)
 
 
-def why_waiting(job: Job, backends: Mapping[str, BackendCapacity], at_us: int) -> str:
+def why_waiting(job: Job, backends: Mapping[str, BackendCapacity], at_us: int, placed: int = 0) -> str:
     """Return why a job is not placed yet.
 
     Args:
         job: the job.
         backends: the registered backends by name.
         at_us: now, which decides whether the job may run on its fallback.
+        placed: how many jobs of its class its user has placed.
     """
+    most = class_of(job.workload_class).per_user
+    if most is not None and placed >= most:
+        return f"{job.user} has {placed} placed jobs of the class {job.workload_class}, as many as a user may have"
     reason, own = _why_waiting(job, backends, at_us), backends.get(job.candidates[0].backend)
     if job.session is None or own is None:
         return reason
@@ -56,7 +61,7 @@ def _turn_of_session(session: str, *, first: bool) -> str:
 
 def _why_waiting(job: Job, backends: Mapping[str, BackendCapacity], at_us: int) -> str:
     usable = POLICY.usable(job, backends, at_us)
-    reason = _why_not_on([it.backend for it in usable], backends)
+    reason = _why_not_now(job, usable, backends, at_us)
     due, others = due_us(job, backends), [it.backend for it in job.candidates if it.fallback]
     if due is None or not others:
         return reason
@@ -65,6 +70,23 @@ def _why_waiting(job: Job, backends: Mapping[str, BackendCapacity], at_us: int) 
     if at_us < due:
         return f"{reason}; from {moment_of(due):%Y-%m-%d %H:%M:%S} UTC on it may run on {' or '.join(others)} instead"
     return f"{reason}; its fallback does not answer either: {' and '.join(others)}"
+
+
+def _why_not_now(job: Job, usable: Sequence[Candidate], backends: Mapping[str, BackendCapacity], at_us: int) -> str:
+    """Why none of these candidates is taken now."""
+    known = [(it, backends[it.backend]) for it in usable if it.backend in backends]
+    late = class_of(job.workload_class).late and job.session is None
+    free = {it.name: POLICY.free(it, late=late, tenant=job.tenant) for _, it in known}
+    if not any(free.values()) and (open_ := [it.name for _, it in known if POLICY.free(it, tenant=job.tenant)]):
+        return f"jobs of the class {job.workload_class} are placed on {open_[0]} shortly before they run"
+    targets = [Target(it, it.qpu_us, here, free[here.name], completion_us(here, it.qpu_us)) for it, here in known]
+    choice = POLICY.choice(job.objective)
+    chosen = min((it for it in targets if it.free), key=lambda it: tuple(rule(it) for _, rule in choice), default=None)
+    better = None if chosen is None else POLICY.awaited(job, targets, chosen, at_us)
+    if better is not None:
+        name = better.candidate.backend
+        return f"it waits for a place on {name}, which is better for its objective {job.objective} than what is free"
+    return _why_not_on([it.backend for it in usable], backends)
 
 
 def _why_not_on(names: Sequence[str], backends: Mapping[str, BackendCapacity]) -> str:

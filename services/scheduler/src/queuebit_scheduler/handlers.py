@@ -204,7 +204,11 @@ class AnswerWaiting:
     def _reasons(self, tenant: str, backends: Mapping[str, BackendCapacity]) -> Iterator[tuple[AcceptedJob, int, str]]:
         at_us = micros(self._clock.now())
         for ahead, accepted in enumerate(self._state.waiting_of(tenant)):
-            found = why_waiting(accepted.job, backends, at_us) if accepted.job.candidates else _below(accepted)
+            found = (
+                why_waiting(accepted.job, backends, at_us, self._state.placed_in_class(accepted.job))
+                if accepted.job.candidates
+                else _below(accepted)
+            )
             reason = _with_exclusions(found, accepted, backends)
             yield accepted, ahead + 1, f"{reason}; {_ahead(ahead)}" if ahead else reason
         for it, ahead in self._state.placed_of(tenant):

@@ -117,6 +117,10 @@ class State:
         """An active job."""
         return self._waiting[key] if key in self._waiting else self._outstanding[key].left()
 
+    def placed_in_class(self, job: Job) -> int:
+        """How many placed jobs of its class the user of a job has; 0 for a class without a limit."""
+        return sum(it.jobs for it in self._accounts.placed_of([job]))
+
     def waiting_of(self, tenant: str) -> list[AcceptedJob]:
         """A tenant's jobs without a place, the next first."""
         return self._waiting.of(tenant)
