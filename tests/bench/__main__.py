@@ -39,6 +39,7 @@ from tests.bench.peer import measure_peer
 from tests.bench.qiskit_sampler import measure_sampler
 from tests.bench.rating import measure_rating
 from tests.bench.report import Report, percentile
+from tests.bench.scheduling import measure_alone, measure_on_a_log
 from tests.bench.sides import QueuebitSide
 from tests.bench.stack import Lag, memory
 from tests.bench.takeover import measure_takeover
@@ -65,6 +66,7 @@ SECTIONS = (
     "peer",
     "execution",
     "history",
+    "scheduler",
     "takeover",
     "isolation",
 )
@@ -233,6 +235,10 @@ def main() -> int:
         asked.only
     ):
         _with_a_stack(report, asked.only, scale)
+    if "scheduler" in asked.only:
+        report.heading("Events of jobs in one scheduler process")
+        measure_alone(report)
+        uvloop.run(measure_on_a_log(report, scale))
     if "takeover" in asked.only:
         report.heading("A standby takes over from the leading scheduler")
         uvloop.run(measure_takeover(report, scale))

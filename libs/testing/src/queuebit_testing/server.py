@@ -131,6 +131,11 @@ class NatsServer:
         self.config.write_text(config)
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """Of the running server; 0 without one."""
+        return self._process.pid if self._process else 0
+
     async def start(self, *, provisioned: bool = True) -> None:
         """Start and wait until JetStream answers; without `provisioned`, leave its streams as they are."""
         log = (self.folder / "nats.log").open("ab")
