@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 
 import psutil
@@ -29,6 +32,7 @@ from queuebit_contracts.wire import Payload
 from queuebit_kernel import SystemClock, digest
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.connection import Msg
+from queuebit_runtime.log import Guarded
 from queuebit_runtime.stored import Stored
 from queuebit_runtime.tracing import Tracing
 from queuebit_scheduler.handlers import PlaceJobs
@@ -41,6 +45,8 @@ __all__ = ["measure_alone", "measure_on_a_log"]
 
 _TENANTS = 10
 _SLOTS = 16
+_LONGEST_S = 120.0
+"""For all jobs of a rate to end."""
 _NAMES = ("aer", "cirq", "emulated-ibm-perth", "emulated-ibm-torino")
 """Backends of the executors whose credentials the server has."""
 
@@ -55,18 +61,20 @@ def measure_alone(report: Report, jobs: int = 5_000) -> None:
 
 
 async def measure_on_a_log(report: Report, scale: float = 1.0) -> None:
-    """Jobs a second on a real server, at growing rates and as fast as it goes."""
-    for rate in (250, 500, 1_000, 2_000):
-        server = NatsServer(Path(tempfile.mkdtemp(prefix="queuebit-scheduling-")))
+    """Jobs a second on a server, at growing rates; with its store on the disk, and in memory, where a sync is free."""
+    places = [("on disk", tempfile.gettempdir()), ("in memory", "/dev/shm")]
+    for (where, folder), rate in product(places, (250, 1_000, 2_000)):
+        server = NatsServer(Path(tempfile.mkdtemp(prefix="queuebit-scheduling-", dir=folder)))
         async with server.running():
             feed = _Feed(server)
             await feed.start()
             try:
-                took, lags, own_ms, server_ms = await feed.run(max(200, round(rate * 10 * scale)), rate)
+                took, lags, own_ms, server_ms = await feed.run(max(200, round(rate * 5 * scale)), rate)
             finally:
                 await feed.close()
+        shutil.rmtree(server.folder)
         report.add(
-            f"{len(lags):,} jobs, accepted at {rate:,} a second",
+            f"log {where}: {len(lags):,} jobs, accepted at {rate:,} a second",
             f"{len(lags) / took:,.0f} jobs/s",
             f"lag p50 {percentile(lags, 0.5) * 1000:,.0f} ms, p99 {percentile(lags, 0.99) * 1000:,.0f} ms; "
             f"processor time a job: scheduler {own_ms:.2f} ms, nats-server {server_ms:.2f} ms",
@@ -135,7 +143,8 @@ class _Feed:
             await client.publish(subject, body)
             if number % 16 == 15:
                 await asyncio.sleep(0)
-        await self._ended.wait()
+        async with asyncio.timeout(_LONGEST_S):
+            await self._ended.wait()
         took = time.perf_counter() - began
         own, of_server = ((used_s(it) - was) * 1000 / jobs for it, was in zip(measured, before, strict=True))
         return took, self._lags, own, of_server
@@ -169,6 +178,11 @@ class _MemoryLog:
     async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
         self.sequence += 1
         self.appended.append(decode(event.to_bytes()))  # type: ignore[arg-type]  # the scheduler places
+        return self.sequence
+
+    async def append_all(self, facts: Sequence[Guarded]) -> int:
+        for fact in facts:
+            await self.append(fact.event)
         return self.sequence
 
 

@@ -5,40 +5,47 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from typing import NamedTuple
 
-from queuebit_contracts.job import Ended, Fallback, JobAccepted, JobPlaced, JobSubmitted, Placement, Score
+from queuebit_contracts.job import Ended, JobAccepted, JobPlaced, JobSubmitted
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_contracts.wire import Payload, UnknownEvent
-from queuebit_kernel import Clock, Malformed, Stale, Superseded, Unavailable, event_id
+from queuebit_kernel import Clock, Malformed, Stale, Superseded, Unavailable
 from queuebit_planning.constraints import probability
-from queuebit_runtime.log import EventLog
-from queuebit_runtime.trace_context import current_traceparent
-from queuebit_runtime.tracing import Tracing, whose
+from queuebit_runtime.log import EventLog, Guarded
+from queuebit_runtime.tracing import OpenSpan, Tracing, whose
+from queuebit_scheduler.cycle_gate import CycleGate
 from queuebit_scheduler.jobs import AcceptedJob
+from queuebit_scheduler.placements import placement
 from queuebit_scheduler.ports import DecisionStore
 from queuebit_scheduler.shadowing import ShadowPolicies
 from queuebit_scheduler.state import State
 from queuebit_scheduling import (
     BackendCapacity,
-    FellBack,
     Place,
     Snapshot,
     due_us,
     encode,
     micros,
-    moment_of,
     plan,
     why_placed,
     why_waiting,
 )
 
-__all__ = ["CYCLE_LIMIT", "TICK_S", "AnswerWaiting", "PlaceJobs"]
+__all__ = ["AT_ONCE", "CYCLE_LIMIT", "TICK_S", "AnswerWaiting", "PlaceJobs"]
 
 _log = logging.getLogger(__name__)
 
 CYCLE_LIMIT = 32
-"""The most placements of one cycle, appended concurrently; limits the snapshot and the time of a cycle."""
+"""The most placements of one cycle; limits the snapshot and the time of a cycle."""
+
+AT_ONCE = 4
+"""The most cycles whose placements wait for their confirmation at the same time."""
+
+_ROUND = 24
+"""From how many placements on a cycle appends them in one batch: a batch costs as much as so many single appends."""
 
 TICK_S = 1.0
 """The longest time between two cycles: what the log refused is tried again."""
@@ -53,8 +60,21 @@ _MAX_ROWS = 1000
 """The most rows of one answer, which must stay far below the largest message the bus carries."""
 
 
+class _Cycle(NamedTuple):
+    """A decision whose places are reserved."""
+
+    snapshot: Snapshot
+    places: Sequence[Place]
+    jobs: Sequence[AcceptedJob]
+    term: int
+
+
 class PlaceJobs:
-    """One cycle after another: as soon as the view shows something that lets a job be placed, and at every tick."""
+    """One cycle after another: as soon as the view shows something that lets a job be placed, and at every tick.
+
+    While a cycle waits for the log, the next one begins only if enough jobs wait to fill it. So few jobs are placed at
+    once, many are placed in full cycles, and the time of the log does not limit how many there are in a second.
+    """
 
     def __init__(
         self,
@@ -75,8 +95,8 @@ class PlaceJobs:
         self._clock = clock
         self._tracing = tracing
         self._wake = asyncio.Event()
-        self.turn = asyncio.Lock()
-        """Held by each cycle until its placements are confirmed, and by what must be appended between two cycles."""
+        self.turn = CycleGate()
+        """Holds cycles back while something is appended between two of them."""
 
     def wake(self) -> None:
         """Ask for a cycle; asking again before it begins changes nothing."""
@@ -84,11 +104,29 @@ class PlaceJobs:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            async with self.turn:
-                await self.cycle()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                if self._may_begin() and (cycle := self._decide()) is not None:
+                    self.turn.begin()
+                    group.create_task(self._confirm(cycle))
+                    if self._may_begin():
+                        self.wake()
+                        await asyncio.sleep(0)  # the view and the confirmations have their turn
+
+    def _may_begin(self) -> bool:
+        is_free = not self.turn.open or (self.turn.open < AT_ONCE and self._state.waiting >= CYCLE_LIMIT)
+        return is_free and not self.turn.is_closed
+
+    async def _confirm(self, cycle: _Cycle) -> None:
+        """Append what was decided; ask for the next cycle, unless the log refused something: then the tick asks."""
+        try:
+            settled = await self._append_all(cycle)
+        finally:
+            self.turn.end()
+        if all(settled) and self._state.waiting:
+            self.wake()
 
     async def tick(self) -> None:
         """Ask for cycles until cancelled, so that what the log refused is tried again."""
@@ -97,52 +135,85 @@ class PlaceJobs:
             await asyncio.sleep(TICK_S)
 
     async def cycle(self) -> None:
-        """Decide once, store the snapshot, and append every placement.
+        """Decide once, store the snapshot, and append every placement."""
+        if (cycle := self._decide()) is not None:
+            await self._append_all(cycle)
 
-        A place is reserved before the append, so that no later cycle assigns it again. If another writer changed the
-        job meanwhile, the view shows the result. Placements without a confirmation wait again. A process that does not
-        lead decides nothing, and one that leads no longer appends nothing of what it decided.
+    def _decide(self) -> _Cycle | None:
+        """Decide once, and reserve the places, so that no later cycle assigns them again.
+
+        A process that does not lead decides nothing.
         """
         if (term := self._term()) is None:
-            return
+            return None
         snapshot = self._state.snapshot(self._clock.now(), CYCLE_LIMIT)
         if snapshot is None:
-            return
+            return None
         places = plan(self._state.policy, snapshot).places
         if not places:
-            return
+            return None
         jobs = [self._state.job(place.job) for place in places]
         for place in places:
             self._state.reserve(place.job, place.backend, place.session)
-        settled = await self._append_all(jobs, places, snapshot, term)
-        for place, known in zip(places, settled, strict=True):
+        return _Cycle(snapshot, places, jobs, term)
+
+    async def _append_all(self, cycle: _Cycle) -> list[bool]:
+        """Store the snapshot, then append the placements; return the result of `_append` for each.
+
+        If another writer changed a job meanwhile, the view shows the result. Placements without a confirmation wait
+        again. A process that leads no longer appends nothing of what it decided.
+        """
+        settled = await self._appended(cycle)
+        for place, known in zip(cycle.places, settled, strict=True):
             if not known:
                 self._state.release(place.job)
-        if all(settled) and self._state.waiting:
-            self.wake()
         if self._shadows is not None:
-            self._shadows.observe(snapshot, places)
+            self._shadows.observe(cycle.snapshot, cycle.places)
+        return settled
 
-    async def _append_all(
-        self, jobs: Sequence[AcceptedJob], places: Sequence[Place], snapshot: Snapshot, term: int
-    ) -> list[bool]:
-        """Append the placements of one decision after storing its snapshot; return the result of `_append` for each."""
+    async def _appended(self, cycle: _Cycle) -> list[bool]:
+        snapshot, places = cycle.snapshot, cycle.places
         try:
             private = len(snapshot.tenants) > 1
             decision = await self._decisions.keep(encode(snapshot), private=private, copies=len(places))
         except Unavailable as error:
             _log.warning("%d jobs wait on, because the decision about them cannot be kept: %s", len(places), error)
             return [False] * len(places)
-        return await asyncio.gather(
-            *(self._append(job, place, decision, term) for job, place in zip(jobs, places, strict=True))
-        )
+        if len(places) >= _ROUND and await self._append_round(cycle, decision):
+            return [True] * len(places)
+        pairs = zip(cycle.jobs, places, strict=True)
+        return await asyncio.gather(*(self._append(job, place, decision, cycle.term) for job, place in pairs))
+
+    async def _append_round(self, cycle: _Cycle, decision: Payload) -> bool:
+        """Append all placements in one batch; return whether it was stored.
+
+        If not, each is to be appended by itself: one job that another writer changed refuses the batch for all. If the
+        batch was stored and its confirmation lost, the single appends find their own events.
+        """
+        facts = []
+        with ExitStack() as spans:
+            for job, place in zip(cycle.jobs, cycle.places, strict=True):
+                spans.enter_context(self._span(job))
+                placed = placement(job, place, self._state.policy.name, decision, cycle.term)
+                facts.append(Guarded(placed, job.after, job_aggregate(*job.key).everything))
+            if self._term() != cycle.term:
+                return False
+            try:
+                await self._log.append_all(facts)
+            except (Stale, Unavailable, Malformed) as error:
+                _log.info("%d placements are appended one by one: %s", len(facts), error)
+                return False
+        return True
+
+    def _span(self, job: AcceptedJob) -> OpenSpan:
+        return self._tracing.span("scheduler place", job.traceparent, whose(*job.key))
 
     async def _append(self, job: AcceptedJob, place: Place, decision: Payload, term: int) -> bool:
         """Append one placement; return whether the view will show the result."""
         tenant, name = job.key
-        with self._tracing.span("scheduler place", job.traceparent, whose(tenant, name)):
+        with self._span(job):
             try:
-                await self._place(job, _placed(job, place, self._state.policy.name, decision, term))
+                await self._place(job, placement(job, place, self._state.policy.name, decision, term))
             except Superseded as moved:
                 _log.info("%s", moved)
             except Malformed as error:
@@ -234,40 +305,3 @@ def _below(accepted: AcceptedJob) -> str:
 
 def _ahead(count: int) -> str:
     return "1 job of yours is ahead" if count == 1 else f"{count} jobs of yours are ahead"
-
-
-def _placed(accepted: AcceptedJob, place: Place, policy: str, decision: Payload, term: int) -> JobPlaced:
-    tenant, job = accepted.key
-    return JobPlaced(
-        # the same decision after the same history is the same event, however often it is tried
-        id=event_id("placed", tenant, job, place.backend, str(accepted.after)),
-        source="qb/scheduler",
-        traceparent=current_traceparent(),
-        provenanceid=accepted.provenanceid,
-        data=Placement(
-            tenant=tenant,
-            project=accepted.project,
-            job=job,
-            backend=place.backend,
-            shots=accepted.shots,
-            circuit=accepted.circuit,
-            seed=accepted.seed,
-            qpu_us=accepted.candidate(place.backend).qpu_us,
-            policy=policy,
-            snapshot=decision.digest,
-            decision=decision,
-            scores=tuple(Score(backend=backend, expected_ms=due // 1000) for backend, due in place.scores),
-            session=place.session,
-            submitted_at=accepted.submitted_at,
-            accepted_at=accepted.accepted_at,
-            program=accepted.program,
-            terms=accepted.terms(place.backend),
-            workload_class=accepted.workload_class,
-            fallback=accepted.fallback if place.fallback is None else _fallback(place.fallback),
-            term=term,
-        ),
-    )
-
-
-def _fallback(fell_back: FellBack) -> Fallback:
-    return Fallback(instead_of=fell_back.instead_of, since=moment_of(fell_back.since_us))

@@ -22,6 +22,7 @@ from queuebit_contracts.fleet import (
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Stale, Unavailable, event_id, rfc3339
 from queuebit_runtime.log import EventLog, Stored
+from queuebit_scheduler.cycle_gate import CycleGate
 from queuebit_scheduler.state import State
 
 __all__ = ["IsolateBackends"]
@@ -40,7 +41,7 @@ class IsolateBackends:
     """Does what the fleet service asks for; the same request again changes nothing."""
 
     def __init__(
-        self, state: State, log: EventLog, turn: asyncio.Lock, leads: Callable[[], bool], wake: Callable[[], None]
+        self, state: State, log: EventLog, turn: CycleGate, leads: Callable[[], bool], wake: Callable[[], None]
     ) -> None:
         """Prepare; `leads` says whether this process places jobs: another one leaves the answer to the leader."""
         self._state = state

@@ -1,0 +1,52 @@
+"""The event of a placement."""
+
+from __future__ import annotations
+
+from queuebit_contracts.job import Fallback, JobPlaced, Placement, Score
+from queuebit_contracts.wire import Payload
+from queuebit_kernel import event_id
+from queuebit_runtime.trace_context import current_traceparent
+from queuebit_scheduler.jobs import AcceptedJob
+from queuebit_scheduling import FellBack, Place, moment_of
+
+__all__ = ["placement"]
+
+
+def placement(accepted: AcceptedJob, place: Place, policy: str, decision: Payload, term: int) -> JobPlaced:
+    """A decision about an accepted job; its trace is the current one."""
+    tenant, job = accepted.key
+    return JobPlaced(
+        # the same decision after the same history is the same event, however often it is tried
+        id=event_id("placed", tenant, job, place.backend, str(accepted.after)),
+        source="qb/scheduler",
+        traceparent=current_traceparent(),
+        provenanceid=accepted.provenanceid,
+        data=Placement(
+            tenant=tenant,
+            project=accepted.project,
+            job=job,
+            backend=place.backend,
+            shots=accepted.shots,
+            circuit=accepted.circuit,
+            seed=accepted.seed,
+            qpu_us=accepted.candidate(place.backend).qpu_us,
+            policy=policy,
+            snapshot=decision.digest,
+            decision=decision,
+            scores=tuple(
+                Score.model_construct(backend=backend, expected_ms=due // 1000) for backend, due in place.scores
+            ),
+            session=place.session,
+            submitted_at=accepted.submitted_at,
+            accepted_at=accepted.accepted_at,
+            program=accepted.program,
+            terms=accepted.terms(place.backend),
+            workload_class=accepted.workload_class,
+            fallback=accepted.fallback if place.fallback is None else _fallback(place.fallback),
+            term=term,
+        ),
+    )
+
+
+def _fallback(fell_back: FellBack) -> Fallback:
+    return Fallback(instead_of=fell_back.instead_of, since=moment_of(fell_back.since_us))
