@@ -124,6 +124,40 @@ async def test_further_cycles_begin_while_one_waits_for_the_log_only_if_they_are
     assert len({*placed}) == len(placed) == jobs
 
 
+async def test_what_is_appended_between_two_cycles_waits_for_open_ones_and_holds_others_back() -> None:
+    world, log = await asyncio.to_thread(full, 6 * CYCLE_LIMIT)
+    log.gate = asyncio.Event()
+    running = asyncio.ensure_future(world.place.run())
+    world.place.wake()
+    entered = asyncio.Event()
+    leave = asyncio.Event()
+
+    async def between() -> None:
+        async with world.place.turn:
+            entered.set()
+            await leave.wait()
+        world.place.wake()
+
+    async with asyncio.timeout(10):
+        while log.waiting < AT_ONCE:
+            await asyncio.sleep(0)
+        isolating = asyncio.ensure_future(between())
+        await asyncio.sleep(0.01)
+        assert not entered.is_set()
+        log.gate.set()
+        await entered.wait()
+        assert len(log.events(JobPlaced)) == AT_ONCE * CYCLE_LIMIT
+        for _ in range(20):
+            world.place.wake()
+            await asyncio.sleep(0)
+        assert len(log.batches) == AT_ONCE
+        leave.set()
+        await isolating
+        while len(log.events(JobPlaced)) < 6 * CYCLE_LIMIT:
+            await asyncio.sleep(0)
+    running.cancel()
+
+
 async def test_a_fault_in_a_cycle_ends_the_process() -> None:
     world, _ = await asyncio.to_thread(full, 1)
 
