@@ -35,6 +35,7 @@ UNRELEASED = frozenset(
         "qb.reservation.returned.v1",
         "qb.reservation.started.v1",
         "qb.account.corrected.v1",
+        "qb.job.expired.v1",
         "qb.incident.acknowledged.v1",
         "qb.incident.joined.v1",
         "qb.incident.noted.v1",

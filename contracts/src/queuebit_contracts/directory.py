@@ -22,6 +22,7 @@ from queuebit_contracts.tenant import (
     ProjectDefinition,
     ProjectRemoval,
     ProjectRemoved,
+    QuotaTerms,
     TenantDefined,
     TenantDefinition,
     TenantRemoval,
@@ -38,6 +39,7 @@ from queuebit_contracts.tenants import (
     Budget,
     Grant,
     Project,
+    Quota,
     Role,
     Tenant,
     Tenants,
@@ -143,7 +145,7 @@ class Directory:
 
 
 _LIMITS = {"share", "max_shots", "max_active_jobs"}
-_TABLES = {"budget", "grant", "regions"}
+_TABLES = {"budget", "grant", "regions", "quota"}
 """What a definition leaves out where it is empty."""
 
 
@@ -152,6 +154,7 @@ def _limits(data: TenantDefinition) -> dict[str, object]:
         **data.model_dump(include=_LIMITS),
         "regions": data.regions or (),
         "budget": {name: _budget(it) for name, it in (data.budgets or {}).items()},
+        "quota": {name: _quota(it) for name, it in (data.quotas or {}).items()},
         "grant": {name: Grant.model_construct(**it.model_dump()) for name, it in (data.grants or {}).items()},
     }
 
@@ -167,12 +170,23 @@ def _budget(terms: BudgetTerms) -> Budget:
     )
 
 
+def _quota(terms: QuotaTerms) -> Quota:
+    said = terms.model_dump(exclude_none=True)
+    return Quota.model_construct(**said)
+
+
 def _terms(budget: Mapping[str, Any]) -> BudgetTerms:
     """A budget as a fact says it: without what is the default."""
     plain = Budget().model_dump()
     return BudgetTerms(
         **{name: value for name, value in budget.items() if name in ("amount", "currency") or value != plain[name]}
     )
+
+
+def _quota_terms(quota: Mapping[str, Any]) -> QuotaTerms:
+    """A quota as a fact says it: without what is the default."""
+    plain = Quota.model_construct().model_dump()
+    return QuotaTerms(**{name: value for name, value in quota.items() if value != plain[name]})
 
 
 def _project(data: ProjectDefinition) -> Project:
@@ -250,7 +264,8 @@ def _begun(name: str, old: Tenant | None, new: Tenant, by: str) -> Iterator[Tena
     if old is None or old.model_dump(include={*_LIMITS, *_TABLES}) != limits:
         budgets = {it: _terms(budget) for it, budget in limits.pop("budget").items()}
         grants = {it: GrantTerms(**terms) for it, terms in limits.pop("grant").items()}
-        said = {"budgets": budgets, "grants": grants, "regions": limits.pop("regions")}
+        quotas = {it: _quota_terms(quota) for it, quota in limits.pop("quota").items()}
+        said = {"budgets": budgets, "grants": grants, "quotas": quotas, "regions": limits.pop("regions")}
         given = {field: value for field, value in said.items() if value}
         definition = TenantDefinition(tenant=name, by=by, **given, **limits)
         yield TenantDefined(source=_SOURCE, data=definition)

@@ -23,6 +23,7 @@ __all__ = [
     "ProjectDefinition",
     "ProjectRemoval",
     "ProjectRemoved",
+    "QuotaTerms",
     "TenantDefined",
     "TenantDefinition",
     "TenantRemoval",
@@ -49,6 +50,16 @@ class BudgetTerms(Amount):
     """Shares of the amount that are announced when they are charged; absent: 0.5, 0.8 and 1."""
 
 
+class QuotaTerms(Wire):
+    """A quota; the fields are those of `queuebit_contracts.tenants.Quota`."""
+
+    active_jobs: int | None = None
+    shots: int | None = None
+    qpu_seconds: int | None = None
+    window: str | None = None
+    """Absent: a day."""
+
+
 class GrantTerms(Amount):
     """Prepaid credit of a project; the fields are those of `queuebit_contracts.tenants.Grant`."""
 
@@ -72,6 +83,8 @@ class TenantDefinition(Wire):
     """Prepaid credit, by name; each is put on its account as a fact of its own, `qb.account.granted.v1`."""
     regions: tuple[Name, ...] | None = None
     """Where its data may be: no job runs in another region; absent: everywhere."""
+    quotas: dict[str, QuotaTerms] | None = None
+    """How much jobs may use together, by what counts: `tenant`, or `<kind>:<name>` of a `project` or a `user`."""
     by: Author
 
 

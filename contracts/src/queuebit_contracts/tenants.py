@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FALLBACK_AFTER_S",
     "LIFETIME",
+    "LONGEST_QUOTA_S",
     "WARN_AT",
     "BadTenants",
     "Budget",
@@ -41,6 +42,8 @@ __all__ = [
     "Issuer",
     "Kind",
     "Project",
+    "Quota",
+    "QuotaName",
     "Role",
     "Tenant",
     "Tenants",
@@ -48,6 +51,7 @@ __all__ = [
     "check_tenants",
     "damaged_keys",
     "parse_tenants",
+    "seconds_of",
     "tenants_toml",
     "vendor_name",
 ]
@@ -132,6 +136,40 @@ class Budget(_Entry):
     """Shares of the amount that are announced when they are charged."""
 
 
+QuotaName = Annotated[str, Field(pattern=rf"^(tenant|(project|user):{NAME[1:-1]})$")]
+"""The jobs that count against a quota: all of the tenant, or those of a project or a user."""
+
+LONGEST_QUOTA_S: Final = 31 * 86_400
+"""The longest window of a quota, in seconds."""
+
+
+_QUOTA_WINDOW: Final = r"^(([1-9]|[1-9][0-9]|[1-6][0-9]{2}|7[0-3][0-9]|74[0-4])h|([1-9]|[12][0-9]|3[01])d)$"
+
+
+class Quota(_Entry):
+    """How much jobs may use together. Shots and time count from the hold of a job on, until the window has passed."""
+
+    active_jobs: int | None = Field(default=None, ge=1, le=1_000_000_000)
+    """Jobs accepted and not yet ended."""
+    shots: int | None = Field(default=None, ge=1, le=10**15)
+    """Shots of the jobs that were accepted in the window."""
+    qpu_seconds: int | None = Field(default=None, ge=1, le=10**9)
+    """The most time that the jobs of the window may take on devices; the time of simulators is none."""
+    window: str = Field(default="1d", pattern=_QUOTA_WINDOW)
+    """Hours or days, such as `24h` or `7d`; at most 31 days."""
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Quota:
+        if (self.active_jobs, self.shots, self.qpu_seconds) == (None, None, None):
+            raise ValueError("a quota limits nothing: give it active_jobs, shots or qpu_seconds, or remove it")
+        return self
+
+
+def seconds_of(window: str) -> int:
+    """The length of the window of a quota."""
+    return int(window[:-1]) * {"h": 3_600, "d": 86_400}[window[-1]]
+
+
 class Grant(_Entry):
     """Prepaid credit of a project, in addition to its budget; it pays first. Once it is granted, it does not change."""
 
@@ -206,6 +244,8 @@ class Tenant(_Entry):
     user: dict[Name, User] = Field(default_factory=dict)
     budget: dict[BudgetName, Budget] = Field(default_factory=dict)
     """By what counts against it, such as `"user:ada"`."""
+    quota: dict[QuotaName, Quota] = Field(default_factory=dict)
+    """By what counts against it, in the same way."""
     grant: dict[Name, Grant] = Field(default_factory=dict, max_length=64)
     """Prepaid credit, by a name of your own."""
     issuer: dict[Name, Issuer] = Field(default_factory=dict, max_length=64)
@@ -314,7 +354,7 @@ def tenants_toml(tenants: Tenants) -> str:
     document = tenants.model_dump(mode="json")
     blocks = [_block("", {"removed": document["removed"]})] if document["removed"] else []
     for name, tenant in document["tenant"].items():
-        tables = {word: tenant.pop(word) for word in ("budget", "grant", "issuer", "project", "user")}
+        tables = {word: tenant.pop(word) for word in ("budget", "grant", "issuer", "project", "quota", "user")}
         blocks.append(_block(f"[tenant.{name}]\n", tenant))
         for word, entries in tables.items():
             blocks += [_block(f"[tenant.{name}.{word}.{_key(it)}]\n", fields) for it, fields in entries.items()]
@@ -369,6 +409,10 @@ def _advice(fault: ErrorDetails, path: list[str]) -> str:
         case "string_pattern_mismatch" if path[-2:-1] == ["budget"]:
             kinds = '"project:NAME", "user:NAME", "tag:NAME", "class:NAME" or "vendor:NAME"'
             return f'is not the name of a budget: use "tenant", {kinds}'
+        case "string_pattern_mismatch" if path[-2:-1] == ["quota"]:
+            return 'is not the name of a quota: use "tenant", "project:NAME" or "user:NAME"'
+        case "string_pattern_mismatch" if "quota" in path and path[-1] == "window":
+            return 'is not a window: write hours or days such as "24h" or "7d", at most "31d"'
         case "string_pattern_mismatch":
             return next((_SPELLING[part] for part in reversed(path) if part in _SPELLING), _PLAIN_NAME)
         case "extra_forbidden":
@@ -392,6 +436,8 @@ def _table_of(path: list[str]) -> type[BaseModel]:
             return User
         case [_, _, "budget", *_]:
             return Budget
+        case [_, _, "quota", *_]:
+            return Quota
         case [_, _, "grant", *_]:
             return Grant
         case [_, _, "issuer", *_]:

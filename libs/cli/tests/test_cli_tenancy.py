@@ -12,7 +12,7 @@ import pytest
 from queuebit.credentials import find, load
 from queuebit_cli.commands.budgets import OF_A_PROJECT, OF_A_TENANT
 from queuebit_cli.main import main
-from queuebit_contracts.tenants import BadTenants, Project, Tenant, parse_tenants
+from queuebit_contracts.tenants import BadTenants, Project, Quota, Tenant, parse_tenants
 from queuebit_pricing import load as load_prices
 from queuebit_runtime.keys import public_key
 from queuebit_stack.bootstrap import bootstrap, keep_tenants, read_tenants
@@ -397,9 +397,28 @@ def test_hard_limits_are_set_and_removed(home: Home, capsys: pytest.CaptureFixtu
     assert "a fidelity is above 0 and at most 1" in capsys.readouterr().err
 
 
+def test_a_quota_is_set_changed_and_removed(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    quota = ["tenant", "quota", "demo", "user:ann"]
+    assert main([*quota, "--shots", "1000", "--window", "7d"]) == 0
+    assert main([*quota, "--active-jobs", "5"]) == 0
+    assert read_tenants(home).tenant["demo"].quota == {"user:ann": Quota(shots=1000, active_jobs=5, window="7d")}
+    assert "quota user:ann of demo: active jobs 5" in capsys.readouterr().out
+    assert main([*quota, "--window", "32d"]) == 2
+    assert 'write hours or days such as "24h"' in capsys.readouterr().err
+    assert main(["tenant", "quota", "demo", "ann", "--shots", "5"]) == 2
+    assert 'use "tenant", "project:NAME" or "user:NAME"' in capsys.readouterr().err
+    assert main([*quota, "--remove"]) == 0
+    assert read_tenants(home).tenant["demo"].quota == {}
+    assert main([*quota, "--remove"]) == 3
+    with pytest.raises(SystemExit):
+        main(quota)
+    assert "say what it limits" in capsys.readouterr().err
+
+
 def test_every_limit_of_the_tenants_file_has_a_flag() -> None:
     money = {"budget", "currency"}  # which `qb tenant fund` and `qb tenant project add` set
-    assert set(OF_A_TENANT) == Tenant.model_fields.keys() - {"project", "user", "budget", "grant", "issuer"}
+    tables = {"project", "user", "budget", "grant", "issuer", "quota"}
+    assert set(OF_A_TENANT) == Tenant.model_fields.keys() - tables
     assert set(OF_A_PROJECT) == Project.model_fields.keys() - money
 
 

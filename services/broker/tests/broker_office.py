@@ -156,7 +156,7 @@ class Follower:
             if about.noun != "job":
                 self.world.take(it.event, it.sequence)
             elif about.event in TERMINAL:
-                self.world.end(about.tenant, about.id, it.stored_at)
+                self.world.end(about.tenant, about.id, it.stored_at, ran=about.event not in ("rejected", "expired"))
             self.world.sequence = it.sequence
         self.position = max(self.position, sequence)
 

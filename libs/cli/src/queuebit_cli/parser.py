@@ -300,6 +300,8 @@ def _reading(words: Group) -> None:
     words.command("backends", "queries:backends", "list backends", client=True)
     left = words.command("balances", "queries:balances", "list balances of accounts and budgets", client=True)
     left.add_argument("--project", metavar="P", help="only the account of this project")
+    quota = words.command("quota", "quotas:show", "what is used and left of quotas", client=True)
+    quota.add_argument("--project", metavar="P", help="only those that a job of this project counts against")
     charges = words.command("charges", "queries:charges", "list charges", client=True)
     charges.add_argument("--project", metavar="P", help="of this project alone")
     charges.add_argument("--limit", type=number(1), default=50, metavar="N", help="how many (50)")

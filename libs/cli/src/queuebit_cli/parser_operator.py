@@ -85,6 +85,14 @@ def _money(tenant: Group) -> None:
     budget.add_argument("--soft", action=BooleanOptionalAction, help="only warn, or refuse jobs")
     budget.add_argument("--warn-at", type=names, metavar="LIST", help="shares that are announced (0.5,0.8,1)")
 
+    quota = tenant.command("quota", "quotas:set_quota", "limit what jobs may use together in a window", "TENANT")
+    quota.add_argument("what", metavar="WHAT", help="tenant, project:NAME or user:NAME")
+    quota.add_argument("--active-jobs", type=number(1), metavar="N", help="jobs that have not ended")
+    quota.add_argument("--shots", type=number(1), metavar="N", help="shots in the window")
+    quota.add_argument("--qpu-seconds", type=number(1), metavar="N", help="time on devices in the window")
+    quota.add_argument("--window", metavar="W", help="hours or days, such as 24h or 7d, at most 31d (1d)")
+    quota.add_argument("--remove", action="store_true", help="remove the quota")
+
     text = "prepaid credit that pays before the budget does; once granted, it does not change"
     grant = tenant.command("grant", "budgets:grant", text, "TENANT")
     grant.add_argument("name", metavar="NAME", help="of the grant")

@@ -9,7 +9,7 @@ TOPICS = {
         *("submit", "plan", "jobs", "job", "session", "reserve", "template", "hybrid", "sidecar", "estimate", "ci"),
         "backends",
     ),
-    "money": ("balances", "charges", "report", "invoice", "prices", "ledger", "reconcile"),
+    "money": ("balances", "quota", "charges", "report", "invoice", "prices", "ledger", "reconcile"),
     "quality": ("slo", "alerts", "silence", "incident", "canary", "probe", "smoke", "gameday", "lab", "readiness"),
     "proof": ("receipt", "verify"),
     "interfaces": ("console", "token", "webhooks", "events", "sql"),

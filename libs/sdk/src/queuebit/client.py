@@ -590,6 +590,14 @@ class AsyncClient:
         begin, end = (None if it is None else rfc3339(it) for it in (since, until))
         return self._access.export(form, project=wanted, since=begin, until=end)
 
+    async def quotas(self, *, project: str | None = None) -> Table:
+        """What is used and left of each quota of the tenant: active jobs, shots and QPU seconds in a window.
+
+        Args:
+            project: only those that a job of this project counts against.
+        """
+        return await self._ask("quotas", project=project)
+
     async def balances(self, *, project: str | None = None) -> Table:
         """What accounts and budgets have left: `limit`, `held`, `spent` and `left`, as the broker holds money by them.
 

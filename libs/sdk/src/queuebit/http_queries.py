@@ -22,6 +22,7 @@ _LISTS: Final[Mapping[str, str]] = {
     "backends": "backends",
     "charges": "charges",
     "balances": "budgets",
+    "quotas": "quotas",
     "slo": "slo",
     "invoices": "invoices",
 }

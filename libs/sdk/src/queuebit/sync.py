@@ -420,6 +420,10 @@ class Client:
         """Every charge and correction as a file, piece by piece."""
         return self._loop.each(self._client.export_charges(form, project=project, since=since, until=until))
 
+    def quotas(self, *, project: str | None = None) -> Table:
+        """As `AsyncClient.quotas`."""
+        return self._loop.run(self._client.quotas(project=project))
+
     def balances(self, *, project: str | None = None) -> Table:
         """What accounts and budgets have left."""
         return self._loop.run(self._client.balances(project=project))

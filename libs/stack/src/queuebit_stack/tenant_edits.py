@@ -181,6 +181,24 @@ class TenantEditor:
             else:
                 raise unknown("budget", name, entry.get("budget", {}), tenant)
 
+    def set_quota(self, tenant: str, name: str, limits: Mapping[str, object] | None) -> None:
+        """Set parts of a quota, the others do not change; None removes it.
+
+        Args:
+            tenant: whose quota it is.
+            name: such as `user:ada`.
+            limits: fields of it.
+        """
+        with self._editing() as document:
+            entry = tenant_in(document, tenant)
+            if limits is not None:
+                quotas = entry.setdefault("quota", _table())
+                quotas[name] = {**quotas.get(name, {}), **limits}
+            elif name in entry.get("quota", {}):
+                del entry["quota"][name]
+            else:
+                raise unknown("quota", name, entry.get("quota", {}), tenant)
+
     def grant(
         self,
         tenant: str,

@@ -19,6 +19,9 @@ from queuebit_runtime.view import Raw
 
 __all__ = ["BusExecutors", "folding"]
 
+_NEVER_RAN = frozenset({"rejected", "expired"})
+"""Ends of jobs of which no run had begun."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -50,7 +53,7 @@ def folding(world: World, undecided: Undecided) -> Callable[[Raw], None]:
     def fold(raw: Raw) -> None:
         it = parse(raw.subject)
         if it.noun == "job":
-            world.end(it.tenant, it.id, raw.stored_at)
+            world.end(it.tenant, it.id, raw.stored_at, ran=it.event not in _NEVER_RAN)
             undecided.leave(it.tenant, it.id)
         elif it.event == "held" and (job := world.accounts.read_back(it.tenant, raw.sequence)) is not None:
             undecided.leave(it.tenant, job)

@@ -14,6 +14,7 @@ from queuebit_broker.eligibility import Candidate, Silent, Tariff, Verdict, asse
 from queuebit_broker.funds import spending_of
 from queuebit_broker.limit_rules import about_asked, advice_of, limited, limits_in_force, unmet
 from queuebit_broker.profiles import Profiles
+from queuebit_broker.quotas import quota_row, quotas_left
 from queuebit_broker.reservation_rows import reservation_row, taken_row
 from queuebit_broker.rules import about_shots, about_source, circuit_reason, runs
 from queuebit_broker.session_rows import session_row
@@ -111,6 +112,17 @@ class Answers:
                 }
             )
         return Answer(rows=tuple(rows))
+
+    async def quotas(self, tenant: str, question: Question) -> Answer:
+        """What is used and left of each quota of the tenant, or of those that name a project."""
+        entry, now = self._world.directory.tenant.get(tenant), self._clock.now()
+        names = [
+            it
+            for it in sorted(entry.quota if entry else ())
+            if question.project is None or it in ("tenant", f"project:{question.project}")
+        ]
+        found = quotas_left(self._world.quota_use, tenant, entry, names, (), now)
+        return Answer(rows=tuple(map(quota_row, found)))
 
     async def delegations(self, tenant: str, question: Question) -> Answer:
         """Keys that have not expired, newest first; without their subjects' tokens, which are stored nowhere."""

@@ -119,15 +119,19 @@ def cancelled(
 
 def held(request: Request, admitted: Admit) -> AccountHeld:
     """Money is held for the job."""
+    counted = admitted.counted
     hold = Hold(
         tenant=request.tenant,
         account=request.submission.project,
         job=request.job,
         amount=Amount.of(admitted.hold),
         budgets=admitted.budgets or None,
+        quotas=counted.quotas if counted else None,
+        shots=counted.shots if counted else None,
+        qpu_us=counted.qpu_us if counted else None,
         purpose="program" if request.submission.circuit.media_type == PROGRAM else None,
     )
-    return account_events.held(hold, request.provenance)
+    return account_events.held(hold, request.provenance, counted.at if counted else None)
 
 
 def released(request: Request, hold: Money) -> AccountReleased:

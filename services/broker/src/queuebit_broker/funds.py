@@ -10,6 +10,7 @@ from queuebit_broker.accounts import Account, counted
 from queuebit_broker.budgets import VENDOR, Budgets
 from queuebit_broker.hybrid_policy import HybridRequest
 from queuebit_broker.money_rules import counts_against
+from queuebit_broker.quotas import QuotaLeft, quotas_left, quotas_of
 from queuebit_broker.session_rules import idle_cost
 from queuebit_broker.snapshot import Cap, Request
 from queuebit_broker.state import World
@@ -34,6 +35,8 @@ class Funds:
     """Of its session."""
     budgets: Budgets
     """That it counts against, unless the cap of its session has reserved it there."""
+    quotas: tuple[QuotaLeft, ...] = ()
+    """That it counts against."""
 
 
 def funds_of(
@@ -68,7 +71,11 @@ def funds_of(
         reserved = cap.budgets if cap else ()
         found = [it for it in names if it not in reserved]
         budgets = budgets_left(world, request.tenant, found, others, now)
-    return Funds(available, cap, budgets)
+    quotas: tuple[QuotaLeft, ...] = ()
+    if tenant is not None and tenant.quota and isinstance(request, Request):
+        counted_by = quotas_of(project, _user(world, request, delegated), tenant)
+        quotas = quotas_left(world.quota_use, request.tenant, tenant, counted_by, others, now)
+    return Funds(available, cap, budgets, quotas)
 
 
 def budgets_left(world: World, tenant: str, names: Sequence[str], others: Sequence[Hold], now: datetime) -> Budgets:
@@ -116,9 +123,13 @@ def _cap(
 def _counts_against(
     world: World, request: Request | HybridRequest, tenant: Tenant, delegated: Authority | Reason | None
 ) -> list[str]:
+    return counts_against(request.submission, tenant, _user(world, request, delegated))
+
+
+def _user(world: World, request: Request | HybridRequest, delegated: Authority | Reason | None) -> str | None:
+    """Whose key signed it, or for whom a delegated key did."""
     owner = world.directory.user(request.tenant, request.submission.proof.key)
-    user = delegated.user if isinstance(delegated, Authority) else owner and owner[0]
-    return counts_against(request.submission, tenant, user)
+    return delegated.user if isinstance(delegated, Authority) else owner and owner[0]
 
 
 def _reserves(world: World, tenant: str, hold: Hold, budget: str) -> bool:

@@ -196,6 +196,7 @@ class AdmitJob:
             others_active=self._world.others_active(request.tenant, request.job),
             available=funds.available,
             budgets=funds.budgets,
+            quotas=funds.quotas,
             existing_hold=account.holds.get(request.job),
             hold_closed=request.job in account.closed,
             max_source_bytes=self._max_source_bytes,

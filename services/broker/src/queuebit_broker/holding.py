@@ -3,8 +3,8 @@
 A hold is guarded by the newest hold of its account, so an account takes one append at a time. Jobs that arrive
 meanwhile join the next round. The holds of a round of several jobs are one batch, together with their acceptances.
 
-A tenant with budgets, which holds of several accounts count against, is one scope: its holds are guarded by the newest
-hold on any of its accounts.
+A tenant with budgets or quotas, which holds of several accounts count against, is one scope: its holds are guarded by
+the newest hold on any of its accounts.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class _Scope:
 
 def _scope_of(world: World, tenant: str, account: str) -> _Scope:
     entry = world.directory.tenant.get(tenant)
-    return _Scope(tenant, None if entry and entry.budget else account)
+    return _Scope(tenant, None if entry and (entry.budget or entry.quota) else account)
 
 
 class _ScopeQueue:

@@ -10,6 +10,7 @@ from queuebit_broker.eligibility import Candidate, Silent, Verdict, assess
 from queuebit_broker.fallback import StandIns, due, fell_back, rule_of, stand_ins
 from queuebit_broker.limit_rules import about_limits, advice_of, limited, limits_of_job, stated, unmet
 from queuebit_broker.money_rules import about_budgets, about_cap, about_currency, about_money
+from queuebit_broker.quotas import Counted, about_quotas
 from queuebit_broker.rules import (
     about_account,
     about_choice,
@@ -62,6 +63,8 @@ class Admit:
     """The hard limits in force for it; None without any."""
     project_weight: int | None = None
     """Of its project among those of its tenant; None: 1."""
+    counted: Counted | None = None
+    """What it counts against quotas; None if it counts against none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +117,7 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     reasons = [*about_proof(request, author), *_about_submission(request, snapshot, tenant, project)]
     if snapshot.existing_hold is None:  # it was admitted while its session was open
         reasons += about_session(asked, author, snapshot.session)
-    wrong = [*about_limits(request, snapshot, project, tenant)]
-    reasons += wrong
+    reasons += (wrong := [*about_limits(request, snapshot, project, tenant)])
     priced = {it.code for it in reasons}.isdisjoint({"bad_shots", "currency_mismatch"})
     nearest = None if wrong or not priced else unmet(able, snapshot.backends, names, limits, snapshot.now)
     if nearest is not None:
@@ -123,10 +125,7 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     elif not candidates and not silent and not wrong:
         reasons += explain(it for verdict in able if isinstance(verdict, tuple) for it in verdict)
     if not candidates and not silent and not wrong:
-        known = project and (verdicts or _complete(project, snapshot) or default_kind(project) not in KINDS)
-        if project and known and backend is None and several_of(asked) is None:
-            others_fit = _others(names, request, snapshot, tenant, project)
-            reasons += about_default(asked.project, project, others_fit)
+        reasons += _about_default(names, request, snapshot, tenant)
     paid = _at_one_vendor([it for it in candidates if _payable(it, request, snapshot)], snapshot)
     others = _stand_ins(names, paid, request, snapshot, tenant)
     if not paid and not reasons and (silent or not verdicts):
@@ -141,16 +140,42 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
         reasons += about_vendors(request.tenant, candidates, snapshot.limits, snapshot.backends)
         if snapshot.cap_left is not None:
             reasons += about_cap(asked, snapshot.cap_left, candidates)
+    everywhere = (*paid, *(others.candidates if others else ()))
+    counted = _counted(request, snapshot, everywhere)
+    if counted is not None and snapshot.existing_hold is None:
+        reasons += about_quotas(request.tenant, snapshot.quotas, counted)
     if reasons or isinstance(author, Reason) or tenant is None:
         user = author.user if request.signed and isinstance(author, Authority) else None
         return Refuse(tuple(reasons), user)
-    hold = max(it.cost for it in (*paid, *(others.candidates if others else ())))
+    hold = max(it.cost for it in everywhere)
     budgets = _budgets(request, snapshot, paid[0])
     if (existing := snapshot.existing_hold) is not None:
         hold, budgets = existing.amount, existing.budgets
     objective = asked.objective or (project.objective if project and project.objective != "cost" else None)
     terms = author.delegation, others, objective, stated(limits), _weight(project)
-    return Admit(author.user, tenant.share, tuple(paid), hold, budgets, *terms)
+    return Admit(author.user, tenant.share, tuple(paid), hold, budgets, *terms, counted)
+
+
+def _about_default(
+    names: Sequence[str], request: Request, snapshot: Snapshot, tenant: Tenant | None
+) -> Iterator[Reason]:
+    """What a job can do that names no backend, if no backend of the default kind can run it."""
+    asked = request.submission
+    project = tenant.project.get(asked.project) if tenant else None
+    if project is None or named(asked, snapshot.session) is not None or several_of(asked) is not None:
+        return
+    if names or _complete(project, snapshot) or default_kind(project) not in KINDS:
+        yield from about_default(asked.project, project, _others(names, request, snapshot, tenant, project))
+
+
+def _counted(request: Request, snapshot: Snapshot, everywhere: Sequence[Candidate]) -> Counted | None:
+    """What the job counts against quotas: the most that it may use on any of its backends; None without a quota."""
+    if not snapshot.quotas or not everywhere:
+        return None
+    devices = [it for it in everywhere if snapshot.backends[it.backend].kind != "simulator"]
+    shots = max(0, _total(request.submission.shots, snapshot.profiled))
+    qpu_us = max((it.estimate.qpu_us for it in devices), default=0)
+    return Counted(tuple(it.name for it in snapshot.quotas), shots, qpu_us, snapshot.now)
 
 
 def _weight(project: Project | None) -> int | None:

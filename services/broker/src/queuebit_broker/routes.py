@@ -110,6 +110,11 @@ def queries(answers: Answers, *, side_by_side: int) -> NatsRouter:
         """Balances of the tenant's accounts and budgets."""
         return await answers.balances(tenant, question)
 
+    @server.answers("quotas")
+    async def on_quotas(tenant: Tenant, question: Question) -> Answer:
+        """What is used and left of the tenant's quotas."""
+        return await answers.quotas(tenant, question)
+
     @server.answers("delegations")
     async def on_delegations(tenant: Tenant, question: Question) -> Answer:
         """Delegated keys of the tenant that have not expired."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from queuebit_broker.accounts import OpenHold
 from queuebit_broker.budgets import Budgets
 from queuebit_broker.eligibility import Tariff
+from queuebit_broker.quotas import QuotaLeft
 from queuebit_broker.sessions import KnownSession
 from queuebit_broker.state import Profiled
 from queuebit_contracts.backend import Registration
@@ -69,6 +70,8 @@ class Snapshot:
     hold_closed: bool
     """What was held for this job is settled or went back."""
     max_source_bytes: int
+    quotas: tuple[QuotaLeft, ...] = ()
+    """What each quota that the job counts against has left."""
     session: KnownSession | None = None
     """The session that the submission names, as the submission found it; None if it is unknown."""
     cap: Cap | None = None

@@ -10,6 +10,7 @@ from functools import cache
 from pydantic import TypeAdapter
 
 from queuebit_broker.accounts import Account, Accounts, Totals
+from queuebit_broker.quota_use import FrozenUse, QuotaUse
 from queuebit_broker.reservations import Calendars, KnownReservation
 from queuebit_broker.sessions import KnownSession, Sessions
 from queuebit_contracts.account import (
@@ -86,6 +87,7 @@ class _Frozen:
     """Sequence of the newest fact of each backend."""
     isolated: dict[str, Isolation] = field(default_factory=dict)
     degraded: dict[str, Degradation] = field(default_factory=dict)
+    quota_use: FrozenUse = field(default_factory=FrozenUse)
 
 
 _NamedAccount = tuple[str, str, Account]
@@ -100,6 +102,7 @@ class World:
         self.accounts = Accounts()
         self.sessions = Sessions()
         self.calendars = Calendars()
+        self.quota_use = QuotaUse()
         self.sequence = 0
         """Up to where the log is folded."""
         self.backends: dict[str, Backend] = {}
@@ -140,7 +143,7 @@ class World:
                 self._begin(event)
             case AccountReleased():
                 self.accounts.take(event, sequence)
-                self.end(event.data.tenant, event.data.job, event.time)
+                self.end(event.data.tenant, event.data.job, event.time, ran=False)
             case AccountSettled() if is_hybrid(event.data.job):  # its end itself is not read here
                 self.accounts.take(event, sequence)
                 self.sessions.ended(event.data.tenant, event.data.job, event.time)
@@ -180,8 +183,9 @@ class World:
             self.accounts.hold(event, sequence, behind_all=behind_all)
             self._begin(event)
 
-    def end(self, tenant: str, job: str, at: datetime) -> None:
-        """Fold that a job ended, at the time at which the log stored it."""
+    def end(self, tenant: str, job: str, at: datetime, *, ran: bool = True) -> None:
+        """Fold that a job ended, at the time at which the log stored it, and whether it may have run."""
+        self.quota_use.ended(tenant, job, ran=ran)
         self._active.get(tenant, set()).discard(job)
         self.sessions.ended(tenant, job, at)
         self._decided(tenant, job)
@@ -225,6 +229,7 @@ class World:
             *self.calendars.freeze(),
             {**self.isolated},
             {**self.degraded},
+            self.quota_use.freeze(),
         )
         accounts = [(*key, it.copy()) for key, it in self.accounts.accounts().items()]
 
@@ -252,6 +257,7 @@ class World:
             self.sequence = frozen.sequence
             self.backends, self._registered = frozen.backends, None
             self.interrupted = frozen.interrupted
+            self.quota_use.restore(frozen.quota_use)
             self.calendars = Calendars(frozen.reservations, frozen.windows, frozen.newest_of.items())
             self.isolated, self.degraded = frozen.isolated, frozen.degraded
             self._active = frozen.active
@@ -260,6 +266,7 @@ class World:
 
     def _begin(self, event: AccountHeld) -> None:
         """Fold that a job is active: that money is held for it says so, and comes before its acceptance."""
+        self.quota_use.held(event.data, event.time)
         if event.data.purpose in _JOBS:
             self._active.setdefault(event.data.tenant, set()).add(event.data.job)
         if event.data.purpose in (*_JOBS, "hybrid") and event.data.budgets:

@@ -17,7 +17,7 @@ _AMOUNTS = ("amount", "limit", "held", "spent", "left")
 
 
 class Money:
-    """`/v1/budgets`, `/v1/charges` and `/v1/slo`."""
+    """`/v1/budgets`, `/v1/quotas`, `/v1/charges` and `/v1/slo`."""
 
     def __init__(self, platform: Platform, caller_of: CallerOf) -> None:
         self._platform = platform
@@ -25,13 +25,23 @@ class Money:
 
     def routes(self) -> list[Route]:
         """The routes."""
-        return [Route("/v1/budgets", self._budgets), Route("/v1/charges", self._charges), Route("/v1/slo", self._slo)]
+        return [
+            Route("/v1/budgets", self._budgets),
+            Route("/v1/quotas", self._quotas),
+            Route("/v1/charges", self._charges),
+            Route("/v1/slo", self._slo),
+        ]
 
     async def _budgets(self, request: Request) -> Response:
         caller = await self._caller_of(request)
         found = await self._platform.ask(caller.tenant, "balances", project=name_of(request, "project"))
         as_of = max((int(str(it["sequence"])) for it in found.rows), default=None)
         return listed(request, [with_money(it, *_AMOUNTS) for it in found.rows], as_of=as_of)
+
+    async def _quotas(self, request: Request) -> Response:
+        caller = await self._caller_of(request)
+        found = await self._platform.ask(caller.tenant, "quotas", project=name_of(request, "project"))
+        return listed(request, found.rows, as_of=found.as_of)
 
     async def _charges(self, request: Request) -> Response:
         caller = await self._caller_of(request)

@@ -194,6 +194,7 @@ OPERATIONS: Final = (
     _backend("/queue", "backend_queue", "The tenant's own jobs there."),
     _backend("/target", "backend_target", "What a compiler needs."),
     _rows("budgets", "list_budgets", "What accounts and budgets have left.", PROJECT),
+    _rows("quotas", "list_quotas", "What is used and left of quotas.", PROJECT),
     _rows("charges", "list_charges", "Sums of charges by project.", PROJECT),
     Operation(
         "GET", "/v1/exports/charges", "export_charges", "Every charge and correction of a period, as a file.", _TEXT,
