@@ -11,11 +11,12 @@ from queuebit_kernel import Fault, Malformed, rfc3339
 from queuebit_scheduling.codec import decode
 from queuebit_scheduling.objectives import AWAITED_FOR, AWAITING, BALANCE_US, OBJECTIVES
 from queuebit_scheduling.plan import Choice, FellBack, Policy, Step, Target, Turn
-from queuebit_scheduling.reasons import unavailable
+from queuebit_scheduling.reasons import in_words, unavailable
 from queuebit_scheduling.registry import POLICIES
 from queuebit_scheduling.shares import LINE
 from queuebit_scheduling.snapshot import Job, Key, Snapshot
 from queuebit_scheduling.usage import moment_of
+from queuebit_scheduling.windows import Window, obstacle
 
 __all__ = ["Considered", "Contender", "Explanation", "Unexplained", "explain", "explain_stored"]
 
@@ -252,7 +253,10 @@ def _explanation(policy: Policy, snapshot: Snapshot, step: Step, position: int) 
         position=position,
         waiting=_waiting(snapshot),
         contenders=tuple(map(_contender, sorted(step.turns, key=lambda it: (it.rank, it.tenant.name)))),
-        considered=(_considered(chosen, ""), *(_considered(it, _why_not(choice, chosen, it)) for it in others)),
+        considered=(
+            _considered(chosen, ""),
+            *(_considered(it, _why_not(choice, chosen, it, _obstacle(job, it, snapshot.at_us))) for it in others),
+        ),
         rule=rule,
         decided=_decided(rule, job.objective),
         session=job.session,
@@ -287,11 +291,18 @@ def _rule(choice: Choice, chosen: Target, other: Target) -> str:
     return next(name for name, rule in choice if rule(chosen) != rule(other))
 
 
-def _why_not(choice: Choice, chosen: Target, other: Target) -> str:
+def _obstacle(job: Job, target: Target, at_us: int) -> Window | None:
+    known = target.capacity
+    return None if known is None else obstacle(job, known, target.expected_us, at_us)
+
+
+def _why_not(choice: Choice, chosen: Target, other: Target, window: Window | None) -> str:
     if other.capacity is None:
         return f"{other.candidate.backend} had not registered"
     if not other.capacity.takes_jobs:
         return unavailable(other.capacity)
+    if window is not None:
+        return in_words(other.candidate.backend, window)
     if not other.free and other.capacity.taken < other.capacity.queue_depth:
         why = "a session has it" if other.capacity.sessions else "by the class of the job"
         return f"jobs are placed on {other.candidate.backend} shortly before they run: {why}"

@@ -38,6 +38,10 @@ class Place:
     fallback: FellBack | None = None
     """Set if this is a fallback for candidates that the job has; None also for a job that fell back at its admission,
     and has no other."""
+    reservation: str | None = None
+    """The reservation in whose slot the job runs."""
+    start_by_us: int | None = None
+    """The last moment at which it can start there and end before the next window; None: any."""
 
 
 @dataclass(frozen=True, slots=True)

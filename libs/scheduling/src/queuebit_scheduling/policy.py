@@ -20,6 +20,7 @@ from queuebit_scheduling.objectives import AWAITED_FOR, AWAITING, OBJECTIVES
 from queuebit_scheduling.plan import Choice, Group, Place, Step, Target, Turn
 from queuebit_scheduling.shares import Head, Line, Shares
 from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Key, Snapshot, Tenant
+from queuebit_scheduling.windows import Room, fits, is_open, room, start_by_us
 
 __all__ = [
     "AWAITED_JOBS",
@@ -80,6 +81,8 @@ class FairShare:
        places while the placed run time is less than that queue. A job with the objective `time`, `fidelity` or
        `balanced` waits for a full backend, for ten minutes at most, if that is the better choice also behind the jobs
        that already wait for it.
+       It is placed only where it is expected to end before the next window that is not its own, and in a reservation
+       of its holder, before the end of that (`windows`); a job that does not fit does not block shorter ones.
     6. The next decision includes this placement. Repeat from 2 up to the limit of the cycle, or until the next tenant
        may have a job that is not in the snapshot.
     """
@@ -166,7 +169,7 @@ class FairShare:
         within = _Limits(world)
         useful = {
             group: _placeable_now(
-                self.usable(first, backends, world.at_us),
+                self._open(first, backends, world.at_us),
                 places[_is_late(first), PROBES if first.tenant == PROBES else ""],
                 min(count, world.limit, within.left(first)),
                 AWAITED_JOBS if first.objective in AWAITING else 0,
@@ -191,6 +194,12 @@ class FairShare:
             placeable = [*first[:most], *others][:SNAPSHOT_JOBS]
         each = SNAPSHOT_JOBS // max(1, len(placeable))
         return {group: min(useful[group], each) for group in placeable}
+
+    def _open(self, job: Job, backends: Mapping[str, BackendCapacity], at_us: int) -> Iterator[Candidate]:
+        """The candidates where no window excludes the job now."""
+        for it in self.usable(job, backends, at_us):
+            if (backend := backends.get(it.backend)) is not None and is_open(job, backend, at_us):
+                yield it
 
     def _places(self, backends: Mapping[str, BackendCapacity], tenant: str, *, late: bool) -> dict[str, int]:
         """How many jobs of a tenant each backend takes that takes any."""
@@ -220,6 +229,7 @@ class FairShare:
         late = _is_late(job)
         full = [it for it in targets if it.capacity is not None and takes(it.capacity, job.tenant) and not it.free]
         full = [it for it in full if it.capacity and not self.free(it.capacity, late=late, tenant=job.tenant)]
+        full = [it for it in full if it.capacity and fits(job, it.capacity, it.expected_us, at_us)]
         _, value = next(it for it in self.choice(job.objective) if it[0] in AWAITED_FOR)
         best = min(full, key=lambda it: (value(it), it.candidate.backend), default=None)
         return best if best is not None and value(best) < value(chosen) else None  # type: ignore[operator]  # integers
@@ -317,6 +327,7 @@ class _Cycle:
         self._policy = policy
         self._at_us = snapshot.at_us
         self._capacity = {it.name: it for it in snapshot.backends}
+        self._with_windows = {it.name for it in snapshot.backends if it.windows}
         self._run_times = {(it.backend, it.size): it.us for it in snapshot.run_times}
         self._tenants = {it.name: it for it in snapshot.tenants}
         self._shares = Shares(snapshot)
@@ -362,7 +373,9 @@ class _Cycle:
         known.sort(key=lambda it: (it.completion_us, -it.candidate.esp_ppm, it.candidate.backend))
         scores = tuple((it.candidate.backend, it.completion_us) for it in known)
         fallback = fell_back(turn.job, self._capacity) if chosen.candidate.fallback else None
-        place = Place(turn.job.key, chosen.candidate.backend, chosen.expected_us, scores, counted, fallback)
+        time = room(turn.job, self._capacity[chosen.candidate.backend], self._at_us) or Room(None)
+        last_us, where = start_by_us(time, chosen.expected_us), chosen.candidate.backend
+        place = Place(turn.job.key, where, chosen.expected_us, scores, counted, fallback, time.reservation, last_us)
         return Step(place, tuple(turns), tuple(targets), turn.job.session if first else None)
 
     def _counted(self, job: Job) -> str | None:
@@ -382,8 +395,7 @@ class _Cycle:
         self._limits.add(job)
         next(it for it in self._queues[tenant.name] if it.jobs and it.jobs[0] is job).jobs.popleft()
         changed = counted is not None or not self._policy.free(self._capacity[backend])
-        for name in self._turns if changed else (tenant.name,):
-            self._turns[name] = self._turn(name)
+        self._turn_again(tenant.name, everyone=changed or bool(capacity.windows))
 
     def _await(self, job: Job, better: Target) -> None:
         """Leave a job for a later cycle, and count its run time where it waits."""
@@ -391,7 +403,12 @@ class _Cycle:
         self._capacity[backend] = self._capacity[backend].with_jobs(0, better.expected_us)
         self._awaiting += 1
         next(it for it in self._queues[job.tenant] if it.jobs and it.jobs[0] is job).jobs.popleft()
-        self._turns[job.tenant] = self._turn(job.tenant)
+        self._turn_again(job.tenant, everyone=backend in self._with_windows)
+
+    def _turn_again(self, tenant: str, *, everyone: bool) -> None:
+        """Decide again who is next of a tenant, or of all: before a window, jobs may no longer end in time."""
+        for name in self._turns if everyone else (tenant,):
+            self._turns[name] = self._turn(name)
 
     def _turn(self, name: str, *, first: bool = False) -> Turn | None:
         """Return the next job that a tenant can place; of those with the priority of a session, if `first`."""
@@ -427,9 +444,19 @@ class _Cycle:
             return False
         precedes = self._precedes(queue.session, queue.candidates)
         known = (it for candidate in queue.candidates if (it := self._capacity.get(candidate.backend)) is not None)
-        return precedes >= first and any(
-            self._policy.free(it, first=precedes, late=queue.late, tenant=tenant) for it in known
-        )
+        free = any(self._policy.free(it, first=precedes, late=queue.late, tenant=tenant) for it in known)
+        return precedes >= first and free and self._bring_forward(queue)
+
+    def _bring_forward(self, queue: _Queue) -> bool:
+        """Put the first job of a group that ends before the next window in front; False if there is none."""
+        if not any(it.backend in self._with_windows for it in queue.candidates):
+            return True
+        for position, job in enumerate(queue.jobs):
+            if any(self._target(job, it).free for it in self._usable(job)):
+                del queue.jobs[position]
+                queue.jobs.appendleft(job)
+                return True
+        return False
 
     def _precedes(self, session: str | None, candidates: Sequence[Candidate]) -> bool:
         """Whether jobs of this session are next on its backend."""
@@ -442,6 +469,8 @@ class _Cycle:
             return Target(candidate, expected_us, None, 0, 0)
         first = self._precedes(job.session, job.candidates)
         free = self._policy.free(capacity, first=first, late=_is_late(job), tenant=job.tenant)
+        if free and not fits(job, capacity, expected_us, self._at_us):
+            free = 0
         return Target(candidate, expected_us, capacity, free, completion_us(capacity, expected_us))
 
     def _expected_us(self, job: Job, candidate: Candidate) -> int:

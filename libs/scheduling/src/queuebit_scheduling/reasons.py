@@ -11,8 +11,9 @@ from queuebit_scheduling.plan import Cycle, Target
 from queuebit_scheduling.policy import POLICY, completion_us
 from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Key
 from queuebit_scheduling.usage import moment_of
+from queuebit_scheduling.windows import Window, obstacle
 
-__all__ = ["Waiting", "unavailable", "waiting", "why_placed", "why_waiting"]
+__all__ = ["Waiting", "in_words", "unavailable", "waiting", "why_placed", "why_waiting"]
 
 
 _SEE_STATUS = "see in `qb status` whether its executor is up"
@@ -61,7 +62,7 @@ def _turn_of_session(session: str, *, first: bool) -> str:
 
 def _why_waiting(job: Job, backends: Mapping[str, BackendCapacity], at_us: int) -> str:
     usable = POLICY.usable(job, backends, at_us)
-    reason = _why_not_now(job, usable, backends, at_us)
+    reason = _why_not_in_time(job, usable, backends, at_us) or _why_not_now(job, usable, backends, at_us)
     due, others = due_us(job, backends), [it.backend for it in job.candidates if it.fallback]
     if due is None or not others:
         return reason
@@ -87,6 +88,27 @@ def _why_not_now(job: Job, usable: Sequence[Candidate], backends: Mapping[str, B
         name = better.candidate.backend
         return f"it waits for a place on {name}, which is better for its objective {job.objective} than what is free"
     return _why_not_on([it.backend for it in usable], backends)
+
+
+def _why_not_in_time(
+    job: Job, usable: Sequence[Candidate], backends: Mapping[str, BackendCapacity], at_us: int
+) -> str | None:
+    """Why a job cannot end in time on any of these backends; None if it can on one that is registered."""
+    found = []
+    for it in usable:
+        if (backend := backends.get(it.backend)) is None:
+            continue
+        if (window := obstacle(job, backend, it.qpu_us, at_us)) is None:
+            return None
+        found.append(in_words(it.backend, window))
+    return "; ".join(found) or None
+
+
+def in_words(backend: str, window: Window) -> str:
+    """Return why a window keeps a job from a backend, as a sentence."""
+    start, end = moment_of(window.start_us), moment_of(window.end_us)
+    what = f"{backend} is reserved" if window.reservation is not None else f"{backend} has a {window.kind} window"
+    return f"{what} from {start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} UTC, and the job cannot end in time"
 
 
 def _why_not_on(names: Sequence[str], backends: Mapping[str, BackendCapacity]) -> str:

@@ -44,6 +44,8 @@ def placement(accepted: AcceptedJob, place: Place, policy: str, decision: Payloa
             workload_class=accepted.workload_class,
             fallback=accepted.fallback if place.fallback is None else _fallback(place.fallback),
             term=term,
+            reservation=place.reservation,
+            start_by=None if place.start_by_us is None else moment_of(place.start_by_us),
         ),
     )
 
