@@ -176,6 +176,8 @@ def _faults(history: History, digest: str, job: Recorded, placed: Placed, remade
         yield "its scores are not those of its decision"
     if placed.session != place.session:
         yield f"it counts for {_session(placed.session)}, and its decision counts it for {_session(place.session)}"
+    if (placed.reservation, placed.start_by_us) != (place.reservation, place.start_by_us):
+        yield "its reservation or its last moment to start is not that of its decision"
     if placed.fallback != _fallback(history, place):
         yield "its label of a fallback is not that of its decision"
     yield from _differs_from_acceptance(history, remade.jobs[place.job])

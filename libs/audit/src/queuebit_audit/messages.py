@@ -246,7 +246,9 @@ def _placed(event: JobPlaced, at: _Place) -> Placed:
     data = event.data
     scores = tuple([(it.backend, it.expected_ms) for it in data.scores])
     content = None if data.decision is None else Content.of(data.decision)
-    return Placed(data.backend, data.policy, data.snapshot, scores, content, data.session, label(data.fallback))
+    start_by_us = None if data.start_by is None else micros(data.start_by)
+    slot = data.reservation, start_by_us
+    return Placed(data.backend, data.policy, data.snapshot, scores, content, data.session, label(data.fallback), *slot)
 
 
 def _completed(event: JobCompleted, at: _Place) -> Ran:

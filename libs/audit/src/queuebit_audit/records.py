@@ -125,6 +125,10 @@ class Placed(NamedTuple):
     """The session that its run counts for."""
     fallback: str | None = None
     """The label of a run on a fallback, as JSON."""
+    reservation: str | None = None
+    """The reservation in whose slot it runs."""
+    start_by_us: int | None = None
+    """The last moment at which it may start."""
 
 
 class Decision(NamedTuple):
