@@ -96,6 +96,12 @@ def test_placed_jobs_count_so_that_a_queue_does_not_reach_into_a_window() -> Non
     assert len(found) == 4, "4 x 20 s and a quarter more are 100 s"
 
 
+def test_a_placement_of_one_tenant_takes_the_time_before_a_window_from_others() -> None:
+    soon = replace(SLOT, start_us=NOW_US + 40 * S)
+    jobs = [job("first", "j1", 1, 20), job("second", "j2", 2, 20)]
+    assert [it.job[1] for it in places(snapshot(backend(soon), *jobs))] == ["j1"]
+
+
 def test_jobs_of_a_session_do_not_run_in_a_reservation_of_another() -> None:
     first = replace(job("other", "j1", 1, 1), session="s1")
     where = replace(backend(NOW), sessions=1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from queuebit_contracts.calendar import BackendWindowPlanned, PlannedWindow
@@ -112,7 +112,7 @@ _JOBS = st.lists(
 )
 
 
-@settings(max_examples=15)
+@settings(max_examples=12, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(
     _JOBS,
     st.lists(st.tuples(st.integers(10, 120), st.integers(10, 60)), max_size=2),
