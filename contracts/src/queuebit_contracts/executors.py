@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from queuebit_contracts.alerts import AlertFired, AlertResolved
-from queuebit_contracts.fleet import BackendIsolated, BackendReadmitted
+from queuebit_contracts.fleet import BackendDegraded, BackendIsolated, BackendReadmitted
 from queuebit_contracts.job import JobCancelled, JobPlaced
 from queuebit_contracts.subjects import USAGE_REQUEST, alive, profile
 from queuebit_contracts.topology import Durable, Party, Topology
@@ -94,7 +94,13 @@ def _party(stack: str, backends: Sequence[str]) -> Party:
     return Party(
         appends=tuple(appended_by(ROLE)),
         follows=(every(JobCancelled),),
-        view=(every(AlertFired), every(AlertResolved), every(BackendIsolated), every(BackendReadmitted)),
+        view=(
+            every(AlertFired),
+            every(AlertResolved),
+            every(BackendIsolated),
+            every(BackendReadmitted),
+            every(BackendDegraded),
+        ),
         answers=(profile(stack), USAGE_REQUEST, *map(alive, backends)),
         payloads="write",
     )

@@ -10,6 +10,7 @@ import pytest
 
 from queuebit_kernel import event_id
 from queuebit_quantum import NotReachable, Outcome, WorkItem, parse
+from queuebit_quantum.exclusion import excluded
 from queuebit_quantum.ibm import EmulatedIbm
 
 from .changing_device import Change, Snapshot
@@ -128,3 +129,32 @@ def test_without_a_calibration_before_t2_is_at_most_twice_t1(snapshot: Snapshot)
     snapshot.change(times(T1=10.0, T2=30.0))
     now = EmulatedIbm("changing", "FakeChanging").calibrate()
     assert (now.qubits[0].t1_s, now.qubits[0].t2_s) == pytest.approx((10e-6, 20e-6))
+
+
+PAIR = parse('OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c;')
+
+
+def test_circuits_are_compiled_without_elements_that_are_not_used(snapshot: Snapshot) -> None:
+    device = EmulatedIbm("changing", "FakeChanging")
+    first, whole = device.compile(PAIR, 1), device.describe()
+    used = tuple(sorted(first.physical_qubits))
+    device.exclude(frozenset({used}))
+    second = device.compile(PAIR, 1)
+    assert tuple(sorted(second.physical_qubits)) != used
+    assert second.target_digest == device.describe().target_digest != whole.target_digest
+    device.exclude(frozenset({(used[0],), used}))
+    assert used[0] not in device.compile(PAIR, 1).physical_qubits
+    assert device.describe().calibration_digest == whole.calibration_digest
+    device.exclude(frozenset())
+    assert device.describe() == whole
+    assert device.compile(PAIR, 1).physical_qubits == first.physical_qubits
+
+
+def test_elements_stay_out_after_a_new_calibration(snapshot: Snapshot) -> None:
+    device = EmulatedIbm("changing", "FakeChanging")
+    used = tuple(sorted(device.compile(PAIR, 1).physical_qubits))
+    device.exclude(frozenset({used}))
+    snapshot.change(readout_error(0.1))
+    device.calibrate()
+    assert tuple(sorted(device.compile(PAIR, 1).physical_qubits)) != used
+    assert excluded(device) == [list(used)]

@@ -22,10 +22,9 @@ def state_of(row: Mapping[str, Any]) -> tuple[str | None, object, str | None, ob
 
 
 def quarantined(row: Mapping[str, Any]) -> str | None:  # JSON
-    """The first value of the calibration that cannot be and is not used, and how many others; None if all can."""
+    """How many values of the calibration cannot be and are not used; None if all can. The JSON has them."""
     texts = row.get("quarantined") or ()
-    more = f" (and {len(texts) - 1} more)" if len(texts) > 1 else ""
-    return f"{texts[0]}{more}" if texts else None
+    return f"{len(texts)} value{'s' if len(texts) > 1 else ''}" if texts else None
 
 
 def elements_of(qubits: Any, couplers: Any) -> str | None:  # JSON

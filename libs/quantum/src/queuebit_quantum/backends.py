@@ -19,6 +19,7 @@ __all__ = [
     "BilledTask",
     "Compiled",
     "Description",
+    "Elements",
     "Failed",
     "Measure",
     "Outcome",
@@ -29,6 +30,9 @@ __all__ = [
     "result_key",
     "result_keys",
 ]
+
+Elements: TypeAlias = frozenset[tuple[int, ...]]
+"""Qubits of a device as `(3,)`, and couplers as `(3, 5)`, the lower number first."""
 
 BilledTask = Literal["job", "submission", "circuit"]
 

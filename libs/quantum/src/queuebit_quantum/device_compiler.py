@@ -11,7 +11,7 @@ from qiskit.transpiler import PassManager, Target
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 
 from queuebit_planning.fidelity import esp
-from queuebit_quantum.backends import Compiled, Description, require_fit
+from queuebit_quantum.backends import Compiled, Description, Elements, require_fit
 from queuebit_quantum.calibration import Calibration
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compile_options import CompileOptions
@@ -44,6 +44,7 @@ class DeviceCompiler:
         calibration: as `read_calibration` reads it from the target.
         description: of the device.
         transpiled: what was transpiled for earlier calibrations of this device, to be kept for later ones.
+        without: elements that are not used, although they may work.
     """
 
     def __init__(
@@ -52,12 +53,13 @@ class DeviceCompiler:
         calibration: Calibration,
         description: Description,
         transpiled: TranspileCache | None = None,
+        without: Elements = frozenset(),
     ) -> None:
         self._target = target
         self._calibration = calibration
         self._description = description
         self._transpiled = transpiled or TranspileCache(COMPILER)
-        self._working = working(target)
+        self._working = working(target, without)
         self._shape = shape_digest(self._working)
         self._two_way = uncalibrated(self._working, two_way=True)
         self._relayout = Relayout(self._working, description.id)

@@ -12,12 +12,13 @@ from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 
 from queuebit_quantum.aer import run_on_aer
-from queuebit_quantum.backends import Compiled, Outcome, WorkItem
+from queuebit_quantum.backends import Compiled, Elements, Outcome, WorkItem
 from queuebit_quantum.calibration import Calibration, read_calibration
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import COMPILER, CompileCache, TranspileCache
 from queuebit_quantum.device_compiler import DeviceCompiler
 from queuebit_quantum.errors import NotReachable
+from queuebit_quantum.exclusion import without_elements
 from queuebit_quantum.ibm_description import ibm_description
 from queuebit_quantum.in_process import InProcess
 from queuebit_quantum.noise import noisy_simulator
@@ -40,7 +41,15 @@ class EmulatedIbm(InProcess):
         self._snapshot = snapshot
         self._version = self._file_version()
         self._transpiled = TranspileCache(COMPILER)
+        self.without: Elements = frozenset()
+        """Qubits and couplers that circuits are not compiled for; see `exclude`."""
         self._read(None)
+
+    def exclude(self, without: Elements) -> None:
+        """Compile without these qubits and couplers from now on, and with all others."""
+        if without != self.without:
+            self.without = without
+            self._prepare()
 
     def _read(self, before: Calibration | None) -> None:
         """Read the snapshot; what was compiled or built from another one is not used any more.
@@ -53,9 +62,16 @@ class EmulatedIbm(InProcess):
         self._calibration = read_calibration(device.properties().last_update_date, target, before)
         self._target: Target = target
         self._simulator = lru_cache(maxsize=64)(self._build_simulator)
-        self.description = ibm_description(self._id, self._target, configuration, self._calibration)
-        self._compiler = DeviceCompiler(self._target, self._calibration, self.description, self._transpiled)
+        self._as_calibrated = ibm_description(self._id, self._target, configuration, self._calibration)
         self._cache = CompileCache(COMPILER)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Compile for the present calibration and elements from now on."""
+        self.description = without_elements(self._as_calibrated, self.without)
+        self._compiler = DeviceCompiler(
+            self._target, self._calibration, self.description, self._transpiled, self.without
+        )
 
     def calibrate(self) -> Calibration:
         """Return the calibration of the snapshot; read it again if its file changed, as by `FakeBackendV2.refresh`.

@@ -10,6 +10,7 @@ from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 
+from queuebit_quantum.backends import Elements
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import translate
 from queuebit_quantum.errors import DoesNotFit
@@ -37,12 +38,16 @@ one."""
 _NOT_GATES = frozenset({"delay", "measure", "reset", "if_else", "for_loop", "while_loop", "switch_case", "break_loop"})
 
 
-def working(target: Target) -> Target:
-    """Return the target without the gates that failed their calibration.
+def working(target: Target, without: Elements = frozenset()) -> Target:
+    """Return the target without the gates that failed their calibration, and those on elements that are not used.
 
     Qiskit weighs errors but excludes no gate: without this, it could place a circuit on a failed coupler.
     """
-    return copied_target(target, lambda _, places: {on: it for on, it in places.items() if not _failed(it)})
+
+    def kept(_: str, places: Places) -> Places:
+        return {on: it for on, it in places.items() if not _failed(it) and not _touches(on, without)}
+
+    return copied_target(target, kept)
 
 
 def copied_target(target: Target, changed: Callable[[str, Places], Places]) -> Target:
@@ -116,6 +121,11 @@ def require_working(on_device: QuantumCircuit, target: Target, backend: str) -> 
 def _failed(properties: object) -> bool:
     error = getattr(properties, "error", None)
     return error is not None and not 0 <= error < _FAILED  # NaN, too
+
+
+def _touches(on: tuple[int, ...], without: Elements) -> bool:
+    """Whether a gate acts on a qubit or a coupler that is not used."""
+    return bool(without) and (tuple(sorted(on)) in without or any((qubit,) in without for qubit in on))
 
 
 def _require_qubits(circuit: Circuit, target: Target, backend: str) -> None:

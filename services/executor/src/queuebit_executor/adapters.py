@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
@@ -62,6 +62,8 @@ class ChildCircuits:
         self.runners: dict[str, WorkerPool] = {}
         self._singles: dict[str, SingleRuns] = {}
         self._offers: dict[str, Described] = {}
+        self._without: dict[str, list[tuple[int, ...]]] = {}
+        """By backend: elements that circuits are not compiled for."""
         self.pause = VendorPause()
         """Of the vendor of all backends, if they are remote."""
 
@@ -137,7 +139,7 @@ class ChildCircuits:
             return found
 
         head, body = self._shared.request(circuit, place, compiled=False)
-        ask = {"op": "estimate", "backend": backend, "target": place.target, **head}
+        ask = {"op": "estimate", "backend": backend, "target": place.target, **self.without(backend), **head}
         return await self._ask(ask, read, body, asker)
 
     async def _ask(
@@ -145,10 +147,20 @@ class ChildCircuits:
     ) -> _A | Refused:  # a head is plain JSON
         return await self.profilers.ask(head, read, body, line=asker.tenant, begin_by=asker.begin_by)
 
+    async def exclude(self, backend: str, without: Sequence[tuple[int, ...]]) -> Described:
+        """Have a device compiled without some elements from now on, and return its new description."""
+        self._without[backend] = [*without]
+        return await self.recalibrate(backend)
+
+    def without(self, backend: str) -> dict[str, Any]:  # plain JSON
+        """The part of a request that says what its backend is compiled without; empty if it was never used in part."""
+        return {"without": self._without[backend]} if backend in self._without else {}
+
     async def recalibrate(self, backend: str) -> Described:
         """Read a device's calibration again and return its new description; all children update theirs."""
         await self.pause.over()
-        found = await self.profilers.ask({"op": "recalibrate", "backend": backend}, read_as(Described))
+        head = {"op": "recalibrate", "backend": backend, **self.without(backend)}
+        found = await self.profilers.ask(head, read_as(Described))
         self.pause.note(found)
         if isinstance(found, Refused):
             raise VendorAway(f"{backend} could not be calibrated: {found.error.message}")

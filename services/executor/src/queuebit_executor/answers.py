@@ -58,6 +58,8 @@ class Described(_Answer):
     """What a vendor bills as one task."""
     task_shots: int = Field(default=0, ge=0)
     """The most shots of a submission that is one task; 0: any."""
+    without: tuple[tuple[int, ...], ...] = ()
+    """The qubits and couplers that circuits are not compiled for."""
 
 
 class Descriptions(_Answer):

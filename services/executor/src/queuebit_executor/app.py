@@ -12,6 +12,7 @@ from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.announce import AnnounceBackends
 from queuebit_executor.answers import Described
 from queuebit_executor.child_sandbox import Rights
+from queuebit_executor.degradations import Degradations
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.instance import Instance
 from queuebit_executor.isolations import Isolations
@@ -51,6 +52,7 @@ class _Parts:
     watch: JobWatch
     drifts: Drifts
     isolations: Isolations
+    degradations: Degradations
     me: Instance
 
 
@@ -68,6 +70,7 @@ def create_app() -> Service:
         watch=JobWatch(service.log),
         drifts=Drifts(),
         isolations=Isolations(),
+        degradations=Degradations(),
         me=_instance(settings),
     )
     view = service.topology.service[settings.service].view
@@ -75,6 +78,7 @@ def create_app() -> Service:
     def fold(stored: Stored) -> None:
         parts.drifts.take(stored)
         parts.isolations.take(stored)
+        parts.degradations.take(stored)
 
     service.views.append(View(service.bus, settings.service, view, fold_events(fold)))
     service.first.append(partial(_load, parts))
@@ -192,3 +196,4 @@ async def _open(it: _Parts) -> None:
         await service.bus.start(router)
     await announce(offers)
     service.tasks.spawn(recalibrate.run(offers), "calibrations")
+    service.tasks.spawn(it.degradations.run(it.circuits, settings.offered, changed), "elements")

@@ -64,8 +64,9 @@ class ChildWorker:
         """Items of a request that failed as a whole: each runs alone, so that only the one at fault fails."""
 
     @property
-    def _about(self) -> dict[str, str]:
-        return {"backend": self._offer.backend, "target": self._offer.target, "owner": self._owner}
+    def _about(self) -> dict[str, Any]:  # plain JSON
+        offer = self._offer
+        return {"backend": offer.backend, "target": offer.target, "without": offer.without, "owner": self._owner}
 
     @property
     def pid(self) -> int:

@@ -120,7 +120,7 @@ class SingleRuns:
         for turn in turns:
             turn.take(turns, asyncio.current_task())
         turns[0].busy.start()
-        about = {"backend": offer.backend, "target": offer.target, "owner": tenant}
+        about = {"backend": offer.backend, "target": offer.target, "without": offer.without, "owner": tenant}
         refused = await child.ask_each(
             {**about, **head}, read_ran, body, take, len(turns), limit_s if len(turns) == 1 else _TOGETHER_S
         )

@@ -50,6 +50,7 @@ class ChildVendor:
         most, target = self.max_items(backend), self._circuits.target(backend)
         head, body = with_sources(map(_request, items))
         head |= _head("submit", backend, owner=owner, budget_us=budget_us, token=token, most=most, target=target)
+        head |= self._circuits.without(backend)
         found = await self._ask(owner, head, read_submitted, body)
         return found if isinstance(found, Submitted) else _unless_unasked(found)
 
@@ -58,6 +59,7 @@ class ChildVendor:
     ) -> Submitted:
         head, body = with_sources(map(_request, items))
         head |= _head("find", backend, owner=owner, token=token, target=self._circuits.target(backend))
+        head |= self._circuits.without(backend)
         head["incomplete"] = incomplete
         found = await self._ask(owner, head, read_submitted, body)
         if isinstance(found, Refused):

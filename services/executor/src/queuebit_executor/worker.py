@@ -32,6 +32,7 @@ from queuebit_quantum import (
     write_circuit,
     write_compiled,
 )
+from queuebit_quantum.exclusion import exclude, excluded
 from queuebit_quantum.physical import gate_counts
 from queuebit_runtime.frames import Frame, pack, receive
 from queuebit_runtime.sandbox import limit_processor_time, private_bytes
@@ -105,8 +106,10 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
 
 
 def _calibrated(backends: Mapping[str, Backend], head: Mapping[str, Any]) -> Backend:
-    """The backend of a request, with the calibration that the request was made for, or a newer one."""
+    """The backend of a request, with its elements and the calibration that it was made for, or a newer one."""
     backend = backends[head["backend"]]
+    if "without" in head:
+        exclude(backend, frozenset(tuple(it) for it in head["without"]))
     if head.get("target", target := backend.describe().target_digest) != target:
         backend.calibrate()  # another child has read newer figures
     return backend
@@ -139,6 +142,7 @@ def _offer(id_: str, backend: Backend) -> dict[str, Any]:  # plain JSON
         "max_items": it.max_items,
         "billed_task": it.billed_task,
         "task_shots": it.task_shots,
+        "without": excluded(backend),
     }
 
 
