@@ -16,7 +16,17 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from queuebit_contracts import alert_documents, delegation, deployment, openslo, query, reservation, session, tenants
+from queuebit_contracts import (
+    alert_documents,
+    delegation,
+    deployment,
+    openslo,
+    probe_documents,
+    query,
+    reservation,
+    session,
+    tenants,
+)
 from queuebit_contracts.catalog import CATALOG, EVENTS, AnyEvent, Entry, wire_name
 from queuebit_contracts.executors import with_executors
 from queuebit_contracts.field_docs import describe_fields
@@ -106,6 +116,7 @@ _OPERATORS: dict[str, tuple[ModuleType, type[BaseModel]]] = {
     "backends": (deployment, deployment.Backends),
     "services": (deployment, deployment.Services),
     "alerts": (alert_documents, alert_documents.Alerts),
+    "probes": (probe_documents, probe_documents.Probes),
 }
 """The documents that operators write, by the name of their file; that of the price book is the pricing library's."""
 

@@ -26,6 +26,7 @@ FRESH = {
     "backends": {},
     "services": {},
     "alerts": {},
+    "probes": {},
 }
 WANTED = '[tenant.demo]\nshare = 2\n[tenant.demo.project.main]\nbudget = "12.50"\n'
 

@@ -39,6 +39,7 @@ def world(sequence: int = 0, **documents: Document) -> World:
         "backends": {},
         "services": {},
         "alerts": {},
+        "probes": {},
     }
     return World({kind: KINDS[kind].normal({**fresh, **documents}[kind]) for kind in KINDS}, sequence)
 

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from queuebit import AsyncClient
+from queuebit_contracts.probe_documents import Reruns
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import digest
-from queuebit_probes.document import Reruns, parse_probes
+from queuebit_probes.document import parse_probes
 from queuebit_probes.reruns import OldJob, old_job, run_again
 from queuebit_probes.verdicts import Verdict
 from queuebit_testing.local_platform import LocalPlatform, local_credential

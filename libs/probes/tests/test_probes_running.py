@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from queuebit import AsyncClient
+from queuebit_contracts.probe_documents import Probe
 from queuebit_contracts.wire import Reason
-from queuebit_probes.document import Probe
 from queuebit_probes.running import run_probe
 from queuebit_probes.verdicts import Verdict
 from queuebit_testing.local_platform import LocalPlatform, local_credential

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from queuebit_contracts.probe_documents import Probes
 from queuebit_contracts.wire import NAME
-from queuebit_probes.document import EXAMPLE, Probes, parse_probes
+from queuebit_probes.document import EXAMPLE, parse_probes
 from queuebit_probes.schedule import due
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)

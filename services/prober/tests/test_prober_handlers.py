@@ -11,12 +11,12 @@ import pytest
 
 from queuebit import AsyncClient
 from queuebit_contracts.probe import ProbeFinding, ProbeJudged
+from queuebit_contracts.probe_documents import Probes
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import FixedClock
 from queuebit_prober.handlers import RunProbes
 from queuebit_prober.state import Newest
-from queuebit_probes.document import Probes
 from queuebit_testing.local_platform import LocalPlatform, local_credential
 from queuebit_testing.memory import MemoryLog
 

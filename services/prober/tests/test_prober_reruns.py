@@ -10,12 +10,12 @@ import pytest
 
 from queuebit import AsyncClient
 from queuebit_contracts.probe import ProbeFinding, ProbeJudged
+from queuebit_contracts.probe_documents import Reruns
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.tenant import ProjectDefined, ProjectDefinition, TenantDefined, TenantDefinition
 from queuebit_kernel import FixedClock, Unavailable, digest
 from queuebit_prober.reruns import RunAgain
 from queuebit_prober.state import Consents, Newest
-from queuebit_probes.document import Reruns
 from queuebit_runtime.stored import Stored
 from queuebit_testing.local_platform import LocalPlatform, local_credential
 from queuebit_testing.memory import MemoryLog

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from queuebit_contracts.alert_documents import Alerts, AlertsDraft, faults
 from queuebit_contracts.deployment import Backends, Services
 from queuebit_contracts.openslo import Objectives
+from queuebit_contracts.probe_documents import Probes
 from queuebit_contracts.tenants import BadTenants, Tenants, check_tenants, damaged_keys
 from queuebit_documents.advice import advice
 from queuebit_documents.errors import Path, dotted
@@ -206,6 +207,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType({
             restart=("alerting",),
             sentences=_alerts_advice,
         ),
+        Kind("probes", Probes, {"probe": Table()}, restart=("prober",)),
     )
 })  # fmt: skip
 """By name, in the order of a plan."""

@@ -20,9 +20,9 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["CIRCUITS", "MOST_QUBITS", "Reference", "reference"]
+from queuebit_contracts.probe_documents import LEAST_QUBITS, MOST_QUBITS
 
-MOST_QUBITS: Final = 64
+__all__ = ["CIRCUITS", "Reference", "reference"]
 
 _INVERSE: Final = {"h": "h", "s": "sdg", "sdg": "s", "x": "x", "id": "id", "cx": "cx"}
 _SINGLE: Final = ("h", "s", "sdg", "x")
@@ -49,7 +49,7 @@ def reference(name: str, qubits: int = 2, seed: int = 1) -> Reference:
 
     Args:
         name: one of `CIRCUITS`.
-        qubits: its size, at least that of `CIRCUITS`.
+        qubits: its size, at least that of `LEAST_QUBITS`.
         seed: of the random layers of `mirror`; the others ignore it.
 
     Raises:
@@ -57,10 +57,10 @@ def reference(name: str, qubits: int = 2, seed: int = 1) -> Reference:
     """
     if name not in CIRCUITS:
         raise ValueError(f"there is no reference circuit {name}: use one of {', '.join(CIRCUITS)}")
-    least, make = CIRCUITS[name]
+    least = LEAST_QUBITS[name]
     if not least <= qubits <= MOST_QUBITS:
         raise ValueError(f"{name} has {least} to {MOST_QUBITS} qubits, not {qubits}")
-    lines, expected = make(qubits, seed)
+    lines, expected = CIRCUITS[name](qubits, seed)
     head = ("OPENQASM 3.0;", 'include "stdgates.inc";', f"qubit[{qubits}] q;", f"bit[{qubits}] c;")
     return Reference(name, qubits, "\n".join([*head, *lines, "c = measure q;", ""]), expected)
 
@@ -138,9 +138,9 @@ def _line(gate: _Gate) -> str:
     return f"{name} {', '.join(f'q[{it}]' for it in places)};"
 
 
-CIRCUITS: Final[Mapping[str, tuple[int, Callable[[int, int], _Made]]]] = MappingProxyType({
-    "readout": (1, _readout),
-    "ghz": (2, _ghz),
-    "mirror": (2, _mirror),
+CIRCUITS: Final[Mapping[str, Callable[[int, int], _Made]]] = MappingProxyType({
+    "readout": _readout,
+    "ghz": _ghz,
+    "mirror": _mirror,
 })  # fmt: skip
-"""The least number of qubits of each, and how it is made."""
+"""How each of `LEAST_QUBITS` is made."""

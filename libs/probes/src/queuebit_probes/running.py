@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from queuebit.errors import Conflict, Forbidden, InvalidInput, JobFailed, QueuebitError, Refused, StillRunning
+from queuebit_contracts.probe_documents import Probe
 from queuebit_probes.circuits import reference
 from queuebit_probes.comparison import compare, compare_runs
-from queuebit_probes.document import Probe
 from queuebit_probes.verdicts import Verdict, judged, without_result
 
 if TYPE_CHECKING:

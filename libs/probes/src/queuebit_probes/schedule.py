@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from queuebit_probes.document import Probes
+from queuebit_contracts.probe_documents import Probes
 
 __all__ = ["Due", "due"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
-from queuebit_probes.document import Probe
+from queuebit_contracts.probe_documents import Probe
 from queuebit_probes.running import run_probe
 from queuebit_probes.verdicts import Verdict
 

@@ -27,10 +27,10 @@ __all__ = [
     "write_document",
 ]
 
-FILED = ("pricebook", "slos", "backends", "services", "alerts")
+FILED = ("pricebook", "slos", "backends", "services", "alerts", "probes")
 """The kinds that a home holds as files; tenants are facts."""
 
-_ABSENT = {"backends": "[stack]\n", "services": "[service]\n", "alerts": "[receiver]\n"}
+_ABSENT = {"backends": "[stack]\n", "services": "[service]\n", "alerts": "[receiver]\n", "probes": "[probe]\n"}
 """What a home without the file says."""
 
 
@@ -43,6 +43,7 @@ def file_of(home: Home, kind: str) -> Path:
         "backends": home.backends_file,
         "services": home.services_file,
         "alerts": home.alerts_file,
+        "probes": home.probes_file,
     }[kind]
 
 

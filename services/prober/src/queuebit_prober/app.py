@@ -8,12 +8,13 @@ from pathlib import Path
 
 from queuebit.client import AsyncClient
 from queuebit.credentials import load
+from queuebit_contracts.probe_documents import Probes
 from queuebit_kernel import SystemClock
 from queuebit_prober.handlers import RunProbes
 from queuebit_prober.reruns import RunAgain
 from queuebit_prober.settings import Settings
 from queuebit_prober.state import Consents, Newest
-from queuebit_probes.document import Probes, parse_probes
+from queuebit_probes.document import parse_probes
 from queuebit_runtime.analyst import Warehouse
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.service import Service

@@ -10,9 +10,9 @@ from typing import Any, Final
 from queuebit.client import AsyncClient
 from queuebit.errors import QueuebitError
 from queuebit_contracts.probe import ProbeFinding, ProbeJudged
+from queuebit_contracts.probe_documents import Probe, Probes
 from queuebit_kernel import Clock, Stale, Unavailable, event_id
 from queuebit_prober.state import Newest
-from queuebit_probes.document import Probe, Probes
 from queuebit_probes.running import run_probe
 from queuebit_probes.schedule import Due, due
 from queuebit_probes.verdicts import Verdict

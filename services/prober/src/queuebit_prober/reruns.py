@@ -9,9 +9,9 @@ from typing import Any, Final, Protocol
 from queuebit.client import AsyncClient
 from queuebit.errors import QueuebitError
 from queuebit_contracts.probe import ProbeFinding, ProbeJudged
+from queuebit_contracts.probe_documents import Reruns
 from queuebit_kernel import Clock, Stale, Unavailable, event_id
 from queuebit_prober.state import Consents, Newest
-from queuebit_probes.document import Reruns
 from queuebit_probes.reruns import OLD_JOBS, PROBE, OldJob, old_job, run_again
 from queuebit_probes.verdicts import Verdict
 from queuebit_runtime.log import EventLog

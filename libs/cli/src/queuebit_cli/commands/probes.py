@@ -23,7 +23,7 @@ from queuebit_stack.warehouse import analyst_of, records
 
 if TYPE_CHECKING:
     from queuebit.client import AsyncClient
-    from queuebit_probes.document import Probes
+    from queuebit_contracts.probe_documents import Probes
     from queuebit_probes.smoke import SmokeRun
 
 __all__ = ["list_", "run", "setup", "smoke"]
