@@ -44,7 +44,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         if hour == 10:
             messages += _job("torino", at, 0.1, seed=7)
         messages += _job("aer", at, 0.5 + hour / 400, state="failed" if bad else "completed")
-        if hour % 3 == 0:  # 26 before the device gets worse: a reference takes 21
+        if hour % 2 == 0:  # 38 before the device gets worse: a reference takes 28
             snapshot = dumps({"qubits": [{"readout_error": 0.05 if bad else 0.01, "t1_s": 1e-4}]})
             payload = {"digest": "sha256:" + "0" * 64, "size": 1, "media_type": "application/json", "inline": snapshot}
             said = {"calibrated_at": at.isoformat(), "digest": "sha256:" + f"{hour:064d}", "snapshot": payload}

@@ -52,9 +52,9 @@ def test_the_end_of_a_drift_resolves_the_same_alert() -> None:
 def test_streams_are_alerts_of_their_own_and_t1_is_stated_as_a_time() -> None:
     rows = [
         CalibrationRow("torino", NOW + timedelta(days=at),
-                       {"qubits": [{"t1_s": 1e-4 if at < 20 else 2.5e-5, "readout_error": 0.02 if at < 20 else 0.06}]},
+                       {"qubits": [{"t1_s": 1e-4 if at < 30 else 2.5e-5, "readout_error": 0.02 if at < 30 else 0.06}]},
                        f"e{at}")
-        for at in range(30)
+        for at in range(40)
     ]  # fmt: skip
     found = []
     for stream, samples in calibrations(rows).items():

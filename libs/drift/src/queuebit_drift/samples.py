@@ -86,7 +86,7 @@ def _cusum(allowance: float, threshold: float) -> Mapping[str, object]:
 QUALITY: Final = Watching(_cusum(0.5, 15.0), "share", effect=0.002, worse="down")
 """The default for shares of shots or jobs: no false alarm in 7 days of history without a change (docs/drift.md)."""
 
-CALIBRATIONS: Final = Watching(_cusum(1.0, 8.0), "log", effect=log(1.3), reference=21, worse="up", calm=3, recent=30)
+CALIBRATIONS: Final = Watching(_cusum(1.0, 7.0), "log", effect=log(1.3), reference=28, worse="up", calm=3, recent=30)
 """For values of calibrations, of which there is one a day: an error that doubles is mostly found within a week. For
 times T1 and T2, `streams.calibrations` gives the logarithm of the inverse, so that up is worse."""
 
