@@ -35,6 +35,7 @@ from tests.bench.isolation import measure_isolation
 from tests.bench.large import measure_large
 from tests.bench.levels import measure_levels
 from tests.bench.load import device_runs, first_accepted, round_trips, sustained
+from tests.bench.packing import measure_packing
 from tests.bench.peer import measure_peer
 from tests.bench.qiskit_sampler import measure_sampler
 from tests.bench.rating import measure_rating
@@ -68,6 +69,7 @@ SECTIONS = (
     "history",
     "scheduler",
     "takeover",
+    "packing",
     "isolation",
 )
 
@@ -239,6 +241,9 @@ def main() -> int:
         report.heading("Events of jobs in one scheduler process")
         measure_alone(report)
         uvloop.run(measure_on_a_log(report, scale))
+    if "packing" in asked.only:
+        report.heading("Several circuits on one emulated device")
+        measure_packing(report)
     if "takeover" in asked.only:
         report.heading("A standby takes over from the leading scheduler")
         uvloop.run(measure_takeover(report, scale))
