@@ -82,7 +82,7 @@ def verdict(events: list[AnyEvent]) -> Verdict:
 def test_a_good_record_holds() -> None:
     found = verdict(GOOD)
     assert (found.invariant, found.holds, found.checked) == ("I7", True, 4)
-    assert found.notes == ["1 isolations of backends"]
+    assert found.notes == ["backends were isolated 1 times"]
 
 
 @pytest.mark.parametrize("at", [2, 3, 4])

@@ -19,12 +19,15 @@ from queuebit_contracts.fleet import (
     Readmission,
 )
 from queuebit_contracts.job import JobPlaced
+from queuebit_contracts.query import Question
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Unavailable
 from queuebit_runtime.log import Guarded
+from queuebit_scheduler.explaining import ExplainJob
 from queuebit_scheduler.frozen import FrozenState
 from queuebit_scheduler.isolating import IsolateBackends
 from queuebit_scheduler.state import State
+from queuebit_scheduling import POLICIES, decode, encode, plan
 from queuebit_scheduling import PROBES as PROBES_OF_POLICY
 from queuebit_testing.memory import MemoryLog
 
@@ -71,6 +74,19 @@ def test_an_isolated_backend_gets_no_jobs_but_those_of_probes(world: World) -> N
     )
     placed = {it.data.job: it.data.backend for it in world.cycle()}
     assert placed == {"j2": "aer", "p1": "torino"}
+
+
+def test_a_placement_of_a_probe_recomputes_and_is_explained(world: World) -> None:
+    devices(world)
+    ask(world, isolation(world))
+    world.happens(world.accepted("p1", PROBES, backends=("torino",)))
+    content = encode(world.snapshot())
+    [placed] = world.cycle()
+    again = decode(content)
+    [place] = plan(POLICIES[again.policy], again).places
+    assert (place.job, place.backend) == ((PROBES, "p1"), placed.data.backend)
+    row = asyncio.run(ExplainJob(world.log, world.decisions)(PROBES, Question(job="p1"))).rows[0]
+    assert row["backend"] == "torino"
 
 
 def test_placed_jobs_move_in_the_next_cycle_and_started_ones_stay(world: World) -> None:

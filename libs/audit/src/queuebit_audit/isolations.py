@@ -15,5 +15,5 @@ def isolation_holds(history: History) -> Verdict:
         verdict.add(subject, text)
     if history.isolations:
         now = f"; isolated now: {', '.join(sorted(history.isolated))}" if history.isolated else ""
-        verdict.notes.append(f"{history.isolations} isolations of backends{now}")
+        verdict.notes.append(f"backends were isolated {history.isolations} times{now}")
     return verdict
