@@ -263,7 +263,9 @@ async def test_hours_days_and_calibrations_are_streams_of_their_own() -> None:
     for day in range(28):
         at = NOON - 29 * DAY + timedelta(days=day)
         rows["spent"].append((at, {"tenant": "acme", "currency": "EUR", "amount": 7.5}))
-        error = 0.01 if day < 20 else 0.03
+    for day in range(56):
+        at = NOON - 29 * DAY + timedelta(days=day / 2)
+        error = 0.01 if day < 40 else 0.03
         snapshot = json.dumps({"qubits": [{"t1_s": 1e-4, "readout_error": error}]}) if day != 3 else None
         payload = {"digest": "sha256:" + "0" * 64, "size": len(snapshot or ""), "media_type": "application/json"}
         data = {"backend": "torino", "calibrated_at": at.isoformat(), "digest": "sha256:" + f"{day:064d}",
@@ -285,12 +287,12 @@ async def test_hours_days_and_calibrations_are_streams_of_their_own() -> None:
 
 async def test_a_calibration_of_a_future_time_hides_no_later_ones() -> None:
     world = World()
-    for day in range(28):
-        at = NOON - 29 * DAY + timedelta(days=day)
+    for day in range(56):
+        at = NOON - 29 * DAY + timedelta(days=day / 2)
         stated = at + 9000 * DAY if day == 2 else at
         data = {"backend": "torino", "calibrated_at": stated.isoformat(), "digest": "sha256:" + f"{day:064d}",
                 "snapshot": {"digest": "sha256:" + "0" * 64, "size": 0, "media_type": "application/json"},
-                "median_readout_error_ppm": 20_000 if day < 20 else 60_000}  # fmt: skip
+                "median_readout_error_ppm": 20_000 if day < 40 else 60_000}  # fmt: skip
         world.warehouse.rows_of["calibrated"].append((at, {"event_id": f"e{day}", "data": json.dumps(data)}))
     assert await said(await present(world.process())) == {Stream("readout_error", "torino", part="median"): True}
 

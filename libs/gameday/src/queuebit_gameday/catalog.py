@@ -63,7 +63,7 @@ DAYS: Final[Mapping[str, Day]] = MappingProxyType({
         "docs/runbooks/drift.md",
         calibration_drift.play,
         prepare=calibration_drift.prepare,
-        minutes=30,
+        minutes=15,
     ),
     "cost-runaway": Day(
         "A loop spends the budget of a project",

@@ -38,13 +38,15 @@ class Operator:
         self.plugins = plugins
         self.vendor: Vendor | None = None
         """The vendor of the day, where it has one."""
+        self.settings: dict[str, str] = {}
+        """Variables of the environment, for services of the stack."""
         self._stopped: set[int] = set()
 
     def run(self, *words: str, timeout: float = 180) -> subprocess.CompletedProcess[str]:
         """Run a command of `qb` to its end, with any exit code."""
         argv = [sys.executable, "-m", "queuebit_cli", *words, "--home", str(self.home.root)]
         path = os.pathsep.join(it for it in (str(self.plugins), os.environ.get("PYTHONPATH")) if it)
-        environment = {**os.environ, "PYTHONPATH": path}
+        environment = {**os.environ, **self.settings, "PYTHONPATH": path}
         return subprocess.run(argv, capture_output=True, text=True, timeout=timeout, env=environment, check=False)
 
     def qb(self, *words: str, timeout: float = 180) -> str:

@@ -226,6 +226,7 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
                 "QUEUEBIT_ALERTING_WAREHOUSE_PASSWORD_FILE": str(home.analyst_password),
                 "QUEUEBIT_ALERTING_DOCUMENT": str(home.alerts_file),
                 "QUEUEBIT_ALERTING_BUS_LOG": str(home.log_file("nats-server")),
+                **_given("QUEUEBIT_ALERTING_DRIFT_MINUTES"),
                 **_objectives(home, name),
             }
         case "fleet":

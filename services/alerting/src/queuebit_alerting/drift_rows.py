@@ -6,7 +6,7 @@ A step holds what the log stored within it, so that a row that arrives late is i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from math import log
 from types import MappingProxyType
@@ -20,12 +20,14 @@ __all__ = [
     "ENDED",
     "FIRST",
     "RAN",
+    "SHORTEST",
     "SPENT",
     "STEP_KINDS",
     "Samples",
     "StepKind",
     "calibrated",
     "ended",
+    "kinds_of_steps",
     "ran",
     "spent",
 ]
@@ -155,15 +157,23 @@ class StepKind:
     """The facts without which a step is empty."""
 
 
+SHORTEST: Final = timedelta(minutes=10)
+"""The length of the steps of results and calibrations."""
+
 STEP_KINDS: Final[Mapping[str, StepKind]] = MappingProxyType({
-    "ran": StepKind(timedelta(minutes=10), RAN, ("qb.job.completed.v1",)),
-    "calibrated": StepKind(timedelta(minutes=10), CALIBRATED, ("qb.backend.calibrated.v1",)),
+    "ran": StepKind(SHORTEST, RAN, ("qb.job.completed.v1",)),
+    "calibrated": StepKind(SHORTEST, CALIBRATED, ("qb.backend.calibrated.v1",)),
     "ended": StepKind(timedelta(hours=1), ENDED, ("qb.job.completed.v1", "qb.job.failed.v1")),
     "spent": StepKind(timedelta(days=1), SPENT, ("qb.job.metered.v1", "qb.job.corrected.v1")),
 })  # fmt: skip
 """All that is asked for, each in steps of its own."""
 
 Samples = Iterator[tuple[Stream, Sample]]
+
+
+def kinds_of_steps(shortest: timedelta) -> Mapping[str, StepKind]:
+    """`STEP_KINDS`, with another length of the shortest ones."""
+    return {name: replace(it, every=shortest) if it.every == SHORTEST else it for name, it in STEP_KINDS.items()}
 
 
 def ran(watch: Watch, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     another tenant are refused, and are no alert."""
     drift_room: int = Field(default=100_000, ge=0, le=10_000_000)
     """Values that monitors of drift may keep: 100,000 are about 25 MB. Streams without new samples make room first."""
+    drift_minutes: int = Field(default=10, ge=1, le=60)
+    """How often drift is looked for in results and calibrations."""
     lease_s: float = Field(default=10, ge=0.5, le=300)
     """How long after its last heartbeat another process takes over."""
     incident_quiet_s: float = Field(default=600, ge=0, le=86_400)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,6 +90,7 @@ class Sources:
             self._firing,
             clock,
             room=settings.drift_room,
+            shortest=timedelta(minutes=settings.drift_minutes),
         )
         self.work.append(self.drift.run)
         self.all += [

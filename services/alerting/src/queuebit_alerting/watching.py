@@ -11,7 +11,17 @@ from typing import Any, Final, NoReturn
 
 from pydantic import ValidationError
 
-from queuebit_alerting.drift_rows import FIRST, STEP_KINDS, StepKind, calibrated, ended, ran, spent
+from queuebit_alerting.drift_rows import (
+    FIRST,
+    SHORTEST,
+    STEP_KINDS,
+    StepKind,
+    calibrated,
+    ended,
+    kinds_of_steps,
+    ran,
+    spent,
+)
 from queuebit_alerting.drifting import ALERTNAME, drift_signals, stream_of
 from queuebit_alerting.ports import Keeps, Rows, Snapshots
 from queuebit_alerting.state import Signal
@@ -52,6 +62,7 @@ class WatchDrift:
         clock: Clock,
         *,
         room: int,
+        shortest: timedelta = SHORTEST,
     ) -> None:
         """Prepare.
 
@@ -63,6 +74,7 @@ class WatchDrift:
             firing: the labels of all alerts that fire.
             clock: the time.
             room: how many values monitors may keep.
+            shortest: the length of the steps of results and calibrations; hours and days stay what they are.
         """
         self._warehouse = warehouse
         self._complete = complete
@@ -71,6 +83,7 @@ class WatchDrift:
         self._firing = firing
         self._clock = clock
         self._room = room
+        self._kinds = kinds_of_steps(shortest)
         self._watch = Watch(room)
         self._reached: dict[str, int] = {}
         """By kind of step: the end of the last one, in seconds since 1970."""
@@ -149,7 +162,8 @@ class WatchDrift:
         due = self._clock.now() - _LATE
         first = (due - _PAST).timestamp()
         took = [
-            await self._take_step(name, it, due, self._reached.get(name, int(first))) for name, it in STEP_KINDS.items()
+            await self._take_step(name, it, due, self._reached.get(name, int(first)))
+            for name, it in self._kinds.items()
         ]
         self._changed = self._changed or any(took)
         return any(took)
@@ -198,7 +212,7 @@ class WatchDrift:
             case "ran":
                 ran(self._watch, rows)
             case "calibrated":
-                until = since + STEP_KINDS[name].every
+                until = since + self._kinds[name].every
                 for it in rows:
                     await self._calibrated(str(it["event_id"]), str(it["data"]), until)
             case "ended":

@@ -18,13 +18,14 @@ _LEARNED: Final = 29
 """Calibrations before the drift: the reference takes 28."""
 _WORSE: Final = 6
 _USUAL, _BAD = 0.01, 0.03
-_STEP_S: Final = 780.0
-"""Drift is looked for in steps of ten minutes; and an evaluation, and a busy machine."""
+_STEP_S: Final = 300.0
+"""Drift is looked for in steps of a minute here; and an evaluation, and a busy machine."""
 
 
 def prepare(stack: Operator) -> None:
     """Give the stack a device that was calibrated a month ago, and is asked for its calibration each second."""
     vendor = use(stack, calibration_seconds=1)
+    stack.settings["QUEUEBIT_ALERTING_DRIFT_MINUTES"] = "1"
     vendor.calibrated_at = SystemClock().now() - timedelta(days=_LEARNED + 2 * _WORSE)
 
 
