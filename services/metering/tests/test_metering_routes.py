@@ -19,7 +19,7 @@ async def no_correction(event: JobUsageReported, sequence: int) -> None:
     raise AssertionError("nothing was reported")
 
 
-@pytest.mark.parametrize("end", ["completed", "failed", "rejected", "cancelled"])
+@pytest.mark.parametrize("end", ["completed", "failed", "rejected", "cancelled", "expired"])
 async def test_every_end_of_a_job_is_metered(end: str) -> None:
     metered: list[str] = []
 

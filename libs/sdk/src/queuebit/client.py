@@ -453,7 +453,13 @@ class AsyncClient:
         return self.job(await meant(self, prefix))
 
     async def jobs(
-        self, *, project: str | None = None, tag: str | None = None, session: str | None = None, limit: int = 50
+        self,
+        *,
+        project: str | None = None,
+        tag: str | None = None,
+        session: str | None = None,
+        until: datetime | None = None,
+        limit: int = 50,
     ) -> Table:
         """The newest jobs of the tenant.
 
@@ -461,10 +467,11 @@ class AsyncClient:
             project: only jobs of this project.
             tag: only jobs with this tag.
             session: only jobs of the session with this id.
+            until: only jobs that were submitted before this time, which has a zone.
             limit: how many, up to 10,000.
         """
-        most = whole_number("limit", limit, 1, _MOST_ROWS)
-        return await self._ask("jobs", project=project, tag=tag, session=session, limit=most)
+        most, before = whole_number("limit", limit, 1, _MOST_ROWS), rfc3339(until) if until else None
+        return await self._ask("jobs", project=project, tag=tag, session=session, until=before, limit=most)
 
     async def groups(self, *, project: str | None = None, days: int = 30, limit: int = 50) -> Table:
         """Tags and sessions of jobs, the newest first: jobs by state, `charged` and `held` by currency.

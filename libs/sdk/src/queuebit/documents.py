@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from queuebit.bulk import Outcome
 from queuebit.errors import Reason
 from queuebit.events import LoggedEvent, UnknownEvent
-from queuebit.records import ItemResult, Receipt, Result, Status, Step, Uncertainty, is_program
+from queuebit.records import ItemResult, Prediction, Receipt, Result, Status, Step, Uncertainty, is_program
 from queuebit_kernel import Money, rfc3339
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ __all__ = [
     "event_document",
     "hybrid_document",
     "outcome_document",
+    "plan_document",
     "reasons_document",
     "receipt_document",
     "status_document",
@@ -56,7 +57,26 @@ def status_document(status: Status) -> dict[str, object]:
         "charge": amount_document(status.charge),
         "sealed": status.sealed,
         "reasons": reasons_document(status.reasons),
+        "plan": plan_document(status.plan),
         "steps": [step_document(status.job, step) for step in status.steps],
+    }
+
+
+def plan_document(plan: Prediction | None) -> dict[str, object] | None:
+    """What was expected of a job, beside what came of it."""
+    if plan is None:
+        return None
+    return {
+        "backend": plan.backend,
+        "most_cost": amount_document(plan.most_cost),
+        "charge": amount_document(plan.charge),
+        "expected_run_s": plan.expected_run_s,
+        "run_s": plan.run_s,
+        "expected_fidelity": plan.expected_fidelity,
+        "fidelity": plan.fidelity,
+        "expected_s": plan.expected_s,
+        "took_s": plan.took_s,
+        "waited_s": plan.waited_s,
     }
 
 

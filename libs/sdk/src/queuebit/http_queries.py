@@ -116,7 +116,7 @@ async def _jobs(http: HttpTransport, asked: Mapping[str, Any]) -> Table:
     while missing > 0:
         limit = min(missing, _MOST)
         filters = {name: asked.get(name) for name in ("project", "tag", "session", "backend", "user", "label")}
-        page = await http.get("/v1/jobs", **filters, limit=limit, after=after)
+        page = await http.get("/v1/jobs", **filters, to=asked.get("until"), limit=limit, after=after)
         rows += _table(page["data"])
         missing, after = missing - len(page["data"]), page["next"]
         if after is None or not page["data"]:

@@ -21,6 +21,7 @@ __all__ = [
     "Fallback",
     "ItemResult",
     "PostResult",
+    "Prediction",
     "Receipt",
     "Result",
     "ResultValue",
@@ -64,6 +65,30 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Prediction:
+    """What was expected of a job on its backend, beside what came of it; None: not known, or not yet."""
+
+    backend: str
+    most_cost: Money | None = None
+    """The most that it may cost there."""
+    charge: Money | None = None
+    """What it cost, when that is final."""
+    expected_run_s: float | None = None
+    """The most time on the backend that its hold pays for."""
+    run_s: float | None = None
+    expected_fidelity: float | None = None
+    """The estimated success probability of the compiled circuit."""
+    fidelity: float | None = None
+    """Measured: the Hellinger fidelity to the reference of its quality check."""
+    expected_s: float | None = None
+    """From its placement to the result, as the scheduler expected it."""
+    took_s: float | None = None
+    """From its placement to the result."""
+    waited_s: float | None = None
+    """From its acceptance to the start of its run."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The status of a job."""
 
@@ -85,6 +110,8 @@ class Status:
     delegation: str | None = None
     """The delegated key with which it was submitted; None if the user's own key signed."""
     steps: tuple[Step, ...] = ()
+    plan: Prediction | None = None
+    """What was expected, beside what came of it; None until it has a backend."""
 
     @property
     def ended(self) -> bool:

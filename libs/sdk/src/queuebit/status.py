@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from queuebit.errors import Reason
 from queuebit.log_client import Entry
+from queuebit.predictions import prediction_of
 from queuebit.records import UNTIL_FINAL, Status, Step
 from queuebit.results import checks_of, fallback_of
 from queuebit_contracts.catalog import CATALOG, AnyEvent, Decoded
@@ -54,8 +55,8 @@ def status_of(asked: Submission, history: Sequence[Entry]) -> Status:
     )
     for entry in history:
         status = _evolve(status, entry.event)
-    known = (entry.event for entry in history if not isinstance(entry.event, UnknownEvent))
-    return replace(status, steps=tuple(_step(event) for event in known))
+    known = [entry.event for entry in history if not isinstance(entry.event, UnknownEvent)]
+    return replace(status, steps=tuple(map(_step, known)), plan=prediction_of(known))
 
 
 def waiting_for(status: Status) -> str:

@@ -343,10 +343,16 @@ class Client:
         return Job(self._loop.run(self._client.find(prefix)), self._loop)
 
     def jobs(
-        self, *, project: str | None = None, tag: str | None = None, session: str | None = None, limit: int = 50
+        self,
+        *,
+        project: str | None = None,
+        tag: str | None = None,
+        session: str | None = None,
+        until: datetime | None = None,
+        limit: int = 50,
     ) -> Table:
         """The newest jobs of the tenant."""
-        return self._loop.run(self._client.jobs(project=project, tag=tag, session=session, limit=limit))
+        return self._loop.run(self._client.jobs(project=project, tag=tag, session=session, until=until, limit=limit))
 
     def groups(self, *, project: str | None = None, days: int = 30, limit: int = 50) -> Table:
         """Tags and sessions of jobs, the newest first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -33,10 +34,10 @@ class UsualWait:
     """How many jobs these figures are from."""
 
 
-async def recent_jobs(client: AsyncClient) -> Sequence[Mapping[str, object]]:
-    """The newest jobs; none while the warehouse does not answer, which no choice of a backend depends on."""
+async def recent_jobs(client: AsyncClient, until: datetime | None = None) -> Sequence[Mapping[str, object]]:
+    """The newest jobs, or those before a time; none while the warehouse does not answer: no choice depends on them."""
     try:
-        return await client.jobs(limit=RECENT_JOBS)
+        return await client.jobs(limit=RECENT_JOBS, until=until)
     except QueuebitError:
         return ()
 

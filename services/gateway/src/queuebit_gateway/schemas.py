@@ -35,6 +35,26 @@ class _Step(_Answer):
     detail: str
 
 
+class PlanOutcome(_Answer):
+    """What was expected of a job, beside what came of it; null: not known, or not yet."""
+
+    backend: str
+    most_cost: Amount | None
+    charge: Amount | None
+    expected_run_s: float | None
+    """The most time on the backend that its hold pays for."""
+    run_s: float | None
+    expected_fidelity: float | None
+    """The estimated success probability."""
+    fidelity: float | None
+    """The Hellinger fidelity of its quality check."""
+    expected_s: float | None
+    """From its placement to the result, as the scheduler expected it."""
+    took_s: float | None
+    waited_s: float | None
+    """From its acceptance to the start of its run."""
+
+
 class _State(_Answer):
     """How far a job has come."""
 
@@ -49,6 +69,8 @@ class _State(_Answer):
     charge: Amount | None
     sealed: bool
     reasons: list[Reason]
+    plan: PlanOutcome | None
+    """What was expected on its backend, beside what came of it; null until it has one."""
 
 
 class UncertaintyAnswer(_Answer):

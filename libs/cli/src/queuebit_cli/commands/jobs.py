@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from queuebit.client import AsyncClient
     from queuebit.errors import Reason
     from queuebit.records import Result, Status
+    from queuebit.waits import UsualWait
 
 __all__ = ["cancel", "explain", "jobs", "plan", "rerun", "result", "show", "watch"]
 
@@ -117,19 +118,30 @@ def show(args: Namespace, out: Output) -> Exit:
     from queuebit.documents import status_document
     from queuebit_cli.render_jobs import describe
 
-    async def found(client: AsyncClient) -> tuple[Status, str | None]:
+    async def found(client: AsyncClient) -> tuple[Status, str | None, UsualWait | None]:
         status = await (await client.find(args.job)).status()
-        return status, (await client.waiting(states=[status.state], job=status.job)).get(status.job)
+        reason = (await client.waiting(states=[status.state], job=status.job)).get(status.job)
+        return status, reason, await _usual_wait(client, status)
 
-    status, reason = ask(args, out, "asking the log", found)
+    status, reason, usual = ask(args, out, "asking the log", found)
     if status.ended and not status.sealed:
         from queuebit_stack.overview import sealing_trouble
 
         reason = reason or sealing_trouble(args.home)
-    out.document({**status_document(status), "waiting": reason})
-    for line in describe(status, out, reason):
+    waits = None if usual is None else {"low_ms": usual.low_ms, "high_ms": usual.high_ms, "jobs": usual.jobs}
+    out.document({**status_document(status), "waiting": reason, "usual_wait": waits})
+    for line in describe(status, out, reason, usual):
         out.say(line)
     return Exit.DONE
+
+
+async def _usual_wait(client: AsyncClient, status: Status) -> UsualWait | None:
+    """How long jobs waited for its backend before a job that has started, as its plan said it."""
+    from queuebit.waits import recent_jobs, usual_waits
+
+    if status.plan is None or status.plan.waited_s is None:
+        return None
+    return usual_waits(await recent_jobs(client, until=status.steps[0].at)).get(status.plan.backend)
 
 
 def explain(args: Namespace, out: Output) -> Exit:
