@@ -27,7 +27,8 @@ WORDS = {
     "bill": ("poison", "poison", "1"),
     "budget": ("poison", "poison"),
     "invoice": ("poison", "2099-01", "1"),
-    "backend": ("aer",),
+    "backend": ("aer", "poison"),
+    "reservation": ("poison", "rpoison"),
     "proof": ("main",),
 }
 """The values of the wildcards of a subject, by its noun; a placement has one value per backend."""

@@ -108,6 +108,8 @@ def _terms(price: Price) -> str:
         parts.append(f"one {unit} is {plain(price.credits.price)} {price.currency}")
     if price.per_session_idle_second:
         parts.append(f"{plain(price.per_session_idle_second)} {price.currency} an idle second of a session")
+    if price.per_reserved_second is not None:
+        parts.append(f"{plain(price.per_reserved_second)} {price.currency} a second of a reservation")
     if price.per_session_second:
         parts.append(f"{plain(price.per_session_second)} {price.currency} a second of a session, with or without a job")
     if price.free_when:

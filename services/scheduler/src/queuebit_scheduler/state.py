@@ -105,6 +105,7 @@ class State:
                 self.calendar.serves(self._backends[event.data.backend], at)
             case BackendIsolated() | BackendReadmitted():
                 self._backends.take_isolation(event, sequence)
+                self.calendar.serves(self._backends[event.data.backend], at)
                 self._leave(at)
             case SessionOpened():
                 self._count_sessions(self._sessions.opened(event.data))
