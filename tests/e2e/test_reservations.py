@@ -79,7 +79,7 @@ def test_a_slot_is_kept_free_for_its_holder_billed_and_given_back(priced: Embedd
         if Decimal(main["held"]) == 0 or time.monotonic() > deadline:
             break
         time.sleep(0.2)
-    assert (Decimal(main["held"]), Decimal(main["spent"])) == (0, charge), "its job was free in the slot"
+    assert (Decimal(main["held"]), Decimal(main["spent"])) == (Decimal(0), charge), "its job was free in the slot"
     verdicts = {it["invariant"]: it for it in priced.ask("verify", accept=(0, 1))}
     ours = {name, own["job"], foreign["job"]}
     assert not [it for v in verdicts.values() for it in v["findings"] if any(one in str(it) for one in ours)]
