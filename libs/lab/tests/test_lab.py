@@ -132,11 +132,29 @@ def test_a_monopolist_takes_nothing_from_the_others() -> None:
     it = scenario("monopolist", hours=2)
     fair = measure(_ours(it)).fairness
     assert fair is not None
-    assert fair.worst_gap < 0.03
+    assert fair.worst_gap < 0.005
+    assert fair.worst_part < 0.03
     assert fair.entitled == pytest.approx({"one": 1 / 8, "two": 1 / 4, "four": 1 / 2, "monopolist": 1 / 8})
     unfair = measure(simulate(it, partial(Immediate, "FIFO", fifo()))).fairness
     assert unfair is not None
     assert unfair.worst_gap > 0.5
+
+
+def test_interactive_jobs_start_soon_while_batch_has_all_machines() -> None:
+    it = scenario("classes", hours=2)
+    ours, fifo_ = measure(_ours(it)), measure(simulate(it, partial(Immediate, "FIFO", fifo())))
+    assert ours.utilisation > 0.98
+    assert ours.waits_p95_s["interactive"] < 30 < 600 < ours.waits_p95_s["batch"]
+    assert fifo_.waits_p95_s["interactive"] > 600
+
+
+def test_with_the_places_of_the_scheduler_bursts_are_placed_as_without_a_limit() -> None:
+    few, many = (
+        measure(simulate(it, partial(Platform, POLICY, "balanced", it)))
+        for it in (scenario("bursty", hours=12), scenario("bursty", hours=12, places=1000))
+    )
+    assert few.completion_mean_s == pytest.approx(many.completion_mean_s, rel=0.05)
+    assert few.fidelity_mean == pytest.approx(many.fidelity_mean, abs=0.002)
 
 
 def test_entitlements_follow_weights_and_nothing_that_is_not_wanted_is_assigned() -> None:

@@ -136,6 +136,12 @@ def test_batch_is_placed_shortly_before_it_runs(name: str | None, placed: int) -
     assert len(order(replace(given, backends=(replace(busy, queue_us=NEAR_US + 1),)))) == 1, "others are in front"
 
 
+def test_a_job_that_binds_late_waits_if_a_placement_of_another_tenant_fills_its_backend() -> None:
+    batch = [job(f"of-{name}", 1, tenant=name, workload_class="batch") for name in ("acme", "beta")]
+    jobs = [replace(it, candidates=(Candidate("aer", NEAR_US, 10**6),)) for it in batch]
+    assert order(snapshot(*jobs)) == ["of-acme"]
+
+
 def test_in_front_of_a_queue_of_others_places_count_in_time() -> None:
     full = replace(AER, taken=8, backlog_us=10**6)
     assert POLICY.free(full) == 0

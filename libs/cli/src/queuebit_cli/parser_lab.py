@@ -12,7 +12,10 @@ def lab_commands(lab: Group) -> None:
     text = "compare scheduling policies on real queues and calibrations"
     schedule = lab.command("schedule", "lab:schedule", text)
     schedule.add_argument(
-        "--scenario", default="poisson", metavar="S", help="poisson, bursty or monopolist: how jobs arrive (poisson)"
+        "--scenario",
+        default="poisson",
+        metavar="S",
+        help="poisson, bursty, monopolist or classes: how jobs arrive (poisson)",
     )
     schedule.add_argument("--fleet", default="traced", metavar="F", help="traced (12 machines) or all (65) (traced)")
     schedule.add_argument("--policies", type=names, metavar="LIST", help="only these (all): names between commas")

@@ -78,6 +78,8 @@ class Comparison:
     def rows(self) -> list[list[str]]:
         """Return a table for people; the first row is its heading."""
         heading = ["policy", "completion", "p95", "fidelity", "cost", "in use", "machines", "starved", "decisions/s"]
+        classes = [*self.measures[0].waits_p95_s]
+        heading += [f"p95 wait of {it}" for it in classes]
         rows = [[*heading, "fairness", "worst gap"] if self.measures[0].fairness else heading]
         for it, speed in zip(self.measures, self.speeds().values(), strict=True):
             row = [
@@ -90,6 +92,7 @@ class Comparison:
                 str(it.machines_used),
                 str(it.starved),
                 f"{speed:,}",
+                *(f"{it.waits_p95_s[name]:,.1f} s" for name in classes),
             ]
             fair = it.fairness
             rows.append([*row, f"{fair.jain:.3f}", f"{fair.worst_gap:.1%}"] if fair else row)

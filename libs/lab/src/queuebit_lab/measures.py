@@ -55,6 +55,8 @@ class Measures:
     starved: int
     """Jobs that ended later than a day after their arrival, or that waited for a placement for a day."""
     fairness: Fairness | None
+    waits_p95_s: Mapping[str, float]
+    """By class of jobs, if they have one: from arrival to start, of the jobs that started after the first hour."""
 
     def document(self) -> dict[str, object]:
         """Return the figures as JSON, with six digits after the point."""
@@ -85,7 +87,19 @@ def measure(it: Outcome) -> Measures:
         longest_placed_after_s=max(waits) / 1e6,
         starved=sum(it > _STARVED_US for it in [*completion, *left]),
         fairness=fairness(it) if contended else None,
+        waits_p95_s=_waits(it),
     )
+
+
+def _waits(it: Outcome) -> dict[str, float]:
+    """Return the wait that 95 % of the jobs of a class do not exceed; jobs that never started count as the longest."""
+    since_us = it.scenario.begins_us + _HOUR_US
+    started = {run.work.number: run.started_us for run in it.runs}
+    waits: dict[str, list[int]] = defaultdict(list)
+    for work in it.works:
+        if work.workload_class is not None and work.arrived_us >= since_us:
+            waits[work.workload_class].append(started.get(work.number, it.scenario.ends_us) - work.arrived_us)
+    return {name: sorted(found)[-(-len(found) * 95 // 100) - 1] / 1e6 for name, found in sorted(waits.items())}
 
 
 def fairness(it: Outcome) -> Fairness:

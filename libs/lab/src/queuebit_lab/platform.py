@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
@@ -15,10 +15,12 @@ from queuebit_scheduling import (
     Candidate,
     CandidateGroup,
     Job,
+    PlacedCount,
     Policy,
     Served,
     Snapshot,
     Tenant,
+    class_of,
     period_for,
     period_of,
     plan,
@@ -57,6 +59,8 @@ class Platform:
         self._jobs: dict[str, tuple[Hashable, Job]] = {}
         self._placed: dict[int, int] = {}
         """Expected run time of placed jobs."""
+        self._of_class: Counter[tuple[str, str]] = Counter()
+        """Placed jobs of each tenant and class; a tenant has one user."""
 
     def add(self, work: Work) -> None:
         job = self._job(work)
@@ -75,12 +79,14 @@ class Platform:
                 self._take(it.job[1])
                 seen[machine].take(it.expected_us)
                 self._placed[work.number] = it.expected_us
+                self._of_class[work.tenant, work.workload_class or ""] += 1
                 self._tenants[work.tenant] = self._tenants[work.tenant].with_jobs(it.expected_us)
                 placed.append((work, machine))
         return placed
 
     def ended(self, work: Work, machine: int, ended_us: int) -> None:
         run_us = self._placed.pop(work.number)
+        self._of_class[work.tenant, work.workload_class or ""] -= 1
         tenant = self._tenants[work.tenant].with_jobs(-run_us)
         self._tenants[work.tenant] = replace(
             tenant, served=tenant.served.plus(run_us, period_of(ended_us, self._period_us))
@@ -102,6 +108,8 @@ class Platform:
             f"c{work.circuit}",
             candidates,
             objective=self._objective,
+            user=work.tenant,
+            workload_class=work.workload_class,
         )
 
     def _snapshot(self, at_us: int, seen: Sequence[Seen]) -> Snapshot | None:
@@ -121,7 +129,12 @@ class Platform:
             return None
         groups = {group: (jobs[0], len(jobs)) for group, jobs in self._groups.items()}
         tenants = tuple(self._tenants[it] for it in {job.tenant for job, _ in groups.values()})
-        world = Snapshot(self._policy.name, at_us, _CYCLE, backends, tenants, period_us=self._period_us)
+        placed = tuple(
+            PlacedCount(tenant, tenant, it, jobs)
+            for (tenant, it), jobs in self._of_class.items()
+            if jobs and class_of(it).per_user is not None
+        )
+        world = Snapshot(self._policy.name, at_us, _CYCLE, backends, tenants, period_us=self._period_us, placed=placed)
         shown = tuple(
             CandidateGroup(tuple(self._groups[group][it] for it in range(count)), groups[group][1])
             for group, count in self._policy.shown(world, groups).items()

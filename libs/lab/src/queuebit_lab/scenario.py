@@ -19,13 +19,15 @@ _BURST = 40
 """Mean jobs of a burst."""
 _BURST_GAP_S = 2.0
 """Mean time between two jobs of a burst."""
+_BATCH, _INTERACTIVE = 1.5, 60
+"""Of `classes`: the demand of batch jobs, of what the machines can run; and interactive jobs of a tenant in an hour."""
 PLACES = 16
 """As `QUEUEBIT_SCHEDULER_PLACES_PER_SLOT` is by default."""
 _DEDICATED = ("cairo", "hanoi", "kolkata")
 FLEETS = ("traced", "all")
 """`traced`: the machines of the trace. `all`: every snapshot. The load of those that are not in the trace is that of a
 traced machine some hours earlier, by turns."""
-SCENARIOS = ("poisson", "bursty", "monopolist")
+SCENARIOS = ("poisson", "bursty", "monopolist", "classes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Work:
     """Index in `circuit_names`."""
     shots: int
     arrived_us: int
+    workload_class: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,9 @@ class Stream:
     """Its weight in fair share."""
     per_hour: float
     is_bursty: bool = False
+    workload_class: str | None = None
+    shots: tuple[int, ...] | None = None
+    """Of its jobs; None: as the scenario says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +121,14 @@ def scenario(
 
     `poisson` and `bursty` have four tenants of equal weight that share a fleet with others. `monopolist` has three
     machines without other users, three tenants with weights 1, 2 and 4, each with 1.3 times the work of its
-    entitlement, and one of weight 1 that submits a hundred times the jobs of the first.
+    entitlement, and one of weight 1 that submits a hundred times the jobs of the first. `classes` has these machines,
+    two tenants whose batch jobs ask for 1.5 times what they can run, and 60 short interactive jobs an hour of each.
 
     Args:
         name: one of `SCENARIOS`.
-        fleet_name: one of `FLEETS`; not for `monopolist`.
-        hours: how long jobs arrive, up to 120; at least 2 for `monopolist`, whose first hour does not count.
-        per_hour: jobs of all tenants together; not for `monopolist`.
+        fleet_name: one of `FLEETS`; not for `monopolist` and `classes`.
+        hours: how long jobs arrive, up to 120; at least 2 on machines without others, whose first hour does not count.
+        per_hour: jobs of all tenants together; not for `monopolist` and `classes`.
         seed: of all random choices.
         places: the most placed jobs of a machine, for the policy of the platform.
 
@@ -130,22 +137,37 @@ def scenario(
     """
     if name not in SCENARIOS:
         raise Malformed(f"no scenario is called {name!r}: take one of {', '.join(SCENARIOS)}")
-    if name == "monopolist":
-        return _monopolist(hours, seed, places)
+    if name in ("monopolist", "classes"):
+        return _dedicated(name, hours, seed, places)
     streams = tuple(Stream(it, 1, per_hour / 4, name == "bursty") for it in ("acme", "beta", "chem", "dyna"))
     ends_us = DAY_US + hours * _HOUR_US
     return Scenario(name, fleet_name, fleet(fleet_name), streams, DAY_US, ends_us, _SHOTS, seed, places)
 
 
-def _monopolist(hours: int, seed: int, places: int) -> Scenario:
+def _dedicated(name: str, hours: int, seed: int, places: int) -> Scenario:
     if hours < 2:
-        text = "monopolist needs at least 2 hours: the first one, in which the queue builds up, does not count"
+        text = f"{name} needs at least 2 hours: the first one, in which the queue builds up, does not count"
         raise Malformed(text)
     machines = tuple(Machine(it, devices()[it], None) for it in _DEDICATED)
-    entitled = _per_hour(machines) / 8
+    streams = _monopolist(_per_hour(machines)) if name == "monopolist" else _classes(_per_hour(machines))
+    return Scenario(name, "dedicated", machines, streams, 0, hours * _HOUR_US, _LONG_SHOTS, seed, places)
+
+
+def _classes(per_hour: float) -> tuple[Stream, ...]:
+    return tuple(
+        stream
+        for tenant in ("acme", "beta")
+        for stream in (
+            Stream(tenant, 1, per_hour * _BATCH / 2, workload_class="batch"),
+            Stream(tenant, 1, _INTERACTIVE, workload_class="interactive", shots=_SHOTS[:2]),
+        )
+    )
+
+
+def _monopolist(per_hour: float) -> tuple[Stream, ...]:
+    entitled = per_hour / 8
     tenants = [("one", 1, 1.3), ("two", 2, 2.6), ("four", 4, 5.2), ("monopolist", 1, 130.0)]
-    streams = tuple(Stream(tenant, share, entitled * times) for tenant, share, times in tenants)
-    return Scenario("monopolist", "dedicated", machines, streams, 0, hours * _HOUR_US, _LONG_SHOTS, seed, places)
+    return tuple(Stream(tenant, share, entitled * times) for tenant, share, times in tenants)
 
 
 def jobs(it: Scenario) -> list[Work]:
@@ -157,11 +179,14 @@ def jobs(it: Scenario) -> list[Work]:
     ]
     found = []
     for stream in it.streams:
-        draw = Random(f"{it.seed}/{stream.tenant}")
+        kind = stream.workload_class or ""
+        draw, shots = Random(f"{it.seed}/{stream.tenant}{kind}"), stream.shots or it.shots
         arrivals = _arrivals(stream, draw, it.begins_us, it.ends_us)
-        found += [(at, stream.tenant, draw.choice(fitting), draw.choice(it.shots)) for at in arrivals]
+        found += [(at, stream.tenant, draw.choice(fitting), draw.choice(shots), kind) for at in arrivals]
     rows = enumerate(sorted(found))
-    return [Work(number, tenant, circuit, shots, at) for number, (at, tenant, circuit, shots) in rows]
+    return [
+        Work(number, tenant, circuit, shots, at, kind or None) for number, (at, tenant, circuit, shots, kind) in rows
+    ]
 
 
 def _arrivals(stream: Stream, draw: Random, at_us: int, until_us: int) -> Iterator[int]:

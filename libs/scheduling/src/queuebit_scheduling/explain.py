@@ -270,14 +270,13 @@ def _explanation(policy: Policy, snapshot: Snapshot, step: Step, position: int) 
 def _turn(step: Step, job: Job) -> str | None:
     """Return the first value that prefers a job to the second of its tenant."""
     lines = next((it.lines for it in step.turns if it.tenant.name == job.tenant), ())
-    if step.session is not None or not lines or any(len(it.values) != len(LINE) for it in lines):
+    if step.session is None and lines and not lines[0].values:
+        return _ONLY
+    if step.session is not None or not lines or len(lines[0].values) != len(LINE):
         return None
     first, *others = sorted(lines, key=lambda it: it.values)
-    return (
-        _ONLY
-        if not others
-        else next(name for name, *pair in zip(LINE, first.values, others[0].values, strict=True) if pair[0] != pair[1])
-    )
+    pairs = zip(LINE, first.values, others[0].values, strict=True)
+    return next(name for name, one, other in pairs if one != other)
 
 
 def _decided(rule: str, objective: str | None) -> str:

@@ -159,18 +159,21 @@ class FairShare:
         sessions take half of it at most, so that they do not hide that others wait.
         """
         backends = {it.name: it for it in world.backends}
-        places = {
-            (late, tenant): self._places(backends, tenant, late=late)
-            for late in (False, True)
-            for tenant in ("", PROBES)
-        }
+        places: dict[tuple[bool, str], dict[str, int]] = {}
+
+        def open_to(job: Job) -> dict[str, int]:
+            kind = _is_late(job), PROBES if job.tenant == PROBES else ""
+            if kind not in places:
+                places[kind] = self._places(backends, kind[1], late=kind[0])
+            return places[kind]
+
         shares = Shares(world)
         rank = {it.name: Fraction(shares.usage_us(it.name), it.share) for it in world.tenants}
         within = _Limits(world)
         useful = {
             group: _placeable_now(
                 self._open(first, backends, world.at_us),
-                places[_is_late(first), PROBES if first.tenant == PROBES else ""],
+                open_to(first),
                 min(count, world.limit, within.left(first)),
                 AWAITED_JOBS if first.objective in AWAITING else 0,
             )
@@ -333,7 +336,7 @@ class _Cycle:
         self._shares = Shares(snapshot)
         self._awaiting = 0
         """Jobs that wait for a full backend."""
-        self._expected: dict[Key, tuple[int, str]] = {}
+        self._expected: dict[Key, list[tuple[Candidate, int]]] = {}
         self._limits = _Limits(snapshot)
         self._queues: dict[str, list[_Queue]] = {it.name: [] for it in snapshot.tenants}
         for group in snapshot.groups:
@@ -342,6 +345,7 @@ class _Cycle:
             queue = _Queue(jobs, self._usable(first), group.waiting > len(jobs), first.session, _is_late(first))
             self._queues[first.tenant].append(queue)
         self._with_sessions = [name for name, queues in self._queues.items() if any(it.session for it in queues)]
+        self._binds_late = any(it.late for queues in self._queues.values() for it in queues)
         self._turns = {name: self._turn(name) for name in self._tenants}
 
     def step(self) -> Step | None:
@@ -360,7 +364,8 @@ class _Cycle:
         turn = min(first or turns, key=lambda it: (it.rank, it.tenant.name))
         if turn.job is None:
             return None
-        targets = [self._target(turn.job, it) for it in self._usable(turn.job)]
+        precedes, late = self._precedes(turn.job.session, turn.job.candidates), _is_late(turn.job)
+        targets = [self._target(turn.job, *it, first=precedes, late=late) for it in self._run_times_of(turn.job)]
         choice = self._policy.choice(turn.job.objective)
         chosen = min((it for it in targets if it.free), key=lambda it: tuple(rule(it) for _, rule in choice))
         better = self._policy.awaited(turn.job, targets, chosen, self._at_us) if self._awaiting < AWAITED_JOBS else None
@@ -390,25 +395,34 @@ class _Cycle:
         """Update capacity and usage after a placement, and the affected tenants."""
         backend, took = chosen.candidate.backend, chosen.expected_us
         capacity = self._capacity[backend].with_jobs(1, took)
-        self._capacity[backend] = capacity.owing(capacity.owed_us + took) if counted else capacity
         self._shares.add(job, backend, took)
         self._limits.add(job)
         next(it for it in self._queues[tenant.name] if it.jobs and it.jobs[0] is job).jobs.popleft()
-        changed = counted is not None or not self._policy.free(self._capacity[backend])
-        self._turn_again(tenant.name, everyone=changed or bool(capacity.windows))
+        every = counted is not None or bool(capacity.windows)
+        self._load(capacity.owing(capacity.owed_us + took) if counted else capacity, job, every=every)
 
     def _await(self, job: Job, better: Target) -> None:
         """Leave a job for a later cycle, and count its run time where it waits."""
         backend = better.candidate.backend
-        self._capacity[backend] = self._capacity[backend].with_jobs(0, better.expected_us)
         self._awaiting += 1
         next(it for it in self._queues[job.tenant] if it.jobs and it.jobs[0] is job).jobs.popleft()
-        self._turn_again(job.tenant, everyone=backend in self._with_windows)
+        self._load(self._capacity[backend].with_jobs(0, better.expected_us), job, every=backend in self._with_windows)
 
-    def _turn_again(self, tenant: str, *, everyone: bool) -> None:
-        """Decide again who is next of a tenant, or of all: before a window, jobs may no longer end in time."""
-        for name in self._turns if everyone else (tenant,):
+    def _load(self, capacity: BackendCapacity, job: Job, *, every: bool) -> None:
+        """Update the load of a backend, and the turns of all tenants if `every`, or if it has no places any more.
+
+        Before a window, jobs may no longer end in time.
+        """
+        before, self._capacity[capacity.name] = self._capacity[capacity.name], capacity
+        changed = every or self._has_places(before) != self._has_places(capacity)
+        for name in self._turns if changed else (job.tenant,):
             self._turns[name] = self._turn(name)
+
+    def _has_places(self, capacity: BackendCapacity) -> tuple[bool, ...]:
+        """Whether a backend has places: for any job, for those that bind late, and for those of sessions."""
+        free, plain = self._policy.free, self._policy.free(capacity)
+        late = free(capacity, late=True) if self._binds_late else plain
+        return bool(plain), bool(late), bool(free(capacity, first=True) if capacity.sessions else plain)
 
     def _turn(self, name: str, *, first: bool = False) -> Turn | None:
         """Return the next job that a tenant can place; of those with the priority of a session, if `first`."""
@@ -431,8 +445,12 @@ class _Cycle:
 
     def _shortest(self, job: Job) -> tuple[int, str]:
         """Return the shortest expected run time of a job, and where."""
+        return min((us, it.backend) for it, us in self._run_times_of(job))
+
+    def _run_times_of(self, job: Job) -> Sequence[tuple[Candidate, int]]:
+        """Return where a job may be placed, with its expected run times."""
         if (known := self._expected.get(job.key)) is None:
-            known = min((self._expected_us(job, it), it.backend) for it in self._usable(job))
+            known = [(it, self._expected_us(job, it)) for it in self._usable(job)]
             self._expected[job.key] = known
         return known
 
@@ -463,12 +481,11 @@ class _Cycle:
         capacity = self._capacity.get(candidates[0].backend) if session is not None else None
         return capacity is not None and self._policy.precedes(capacity)
 
-    def _target(self, job: Job, candidate: Candidate) -> Target:
-        expected_us, capacity = self._expected_us(job, candidate), self._capacity.get(candidate.backend)
+    def _target(self, job: Job, candidate: Candidate, expected_us: int, *, first: bool, late: bool) -> Target:
+        capacity = self._capacity.get(candidate.backend)
         if capacity is None:
             return Target(candidate, expected_us, None, 0, 0)
-        first = self._precedes(job.session, job.candidates)
-        free = self._policy.free(capacity, first=first, late=_is_late(job), tenant=job.tenant)
+        free = self._policy.free(capacity, first=first, late=late, tenant=job.tenant)
         if free and not fits(job, capacity, expected_us, self._at_us):
             free = 0
         return Target(candidate, expected_us, capacity, free, completion_us(capacity, expected_us))

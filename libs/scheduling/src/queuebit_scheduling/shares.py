@@ -62,6 +62,7 @@ class Line:
 
     job: Job
     values: _Values
+    """Empty for the only one of its tenant."""
 
 
 class Shares:
@@ -106,7 +107,7 @@ class Shares:
         would be next counts as received: of a user that of its first job, of a project that of its first user's.
         """
         if len(heads) == 1:
-            return (Line(heads[0].job, self._values(heads[0], 0, 0)),)
+            return (Line(heads[0].job, ()),)
         of_user: dict[tuple[object, ...], Head] = {}
         for it in heads:
             user = _project(it.job), *self._level(it.job), it.job.user
