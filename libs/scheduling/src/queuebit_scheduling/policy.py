@@ -470,7 +470,9 @@ class _Cycle:
         if not any(it.backend in self._with_windows for it in queue.candidates):
             return True
         for position, job in enumerate(queue.jobs):
-            if any(self._target(job, it).free for it in self._usable(job)):
+            first = self._precedes(job.session, job.candidates)
+            targets = (self._target(job, *it, first=first, late=queue.late) for it in self._run_times_of(job))
+            if any(it.free for it in targets):
                 del queue.jobs[position]
                 queue.jobs.appendleft(job)
                 return True
