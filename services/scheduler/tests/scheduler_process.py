@@ -36,14 +36,14 @@ async def start(
     ), port
 
 
-async def health(port: int) -> str:
+async def health(port: int, path: str = "/readyz") -> str:
     while True:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
         except ConnectionError:
             await asyncio.sleep(0.02)
             continue
-        writer.write(b"GET /readyz HTTP/1.1\r\n\r\n")
+        writer.write(f"GET {path} HTTP/1.1\r\n\r\n".encode())
         text = (await reader.read()).decode()
         writer.close()
         if " 200 " in text:

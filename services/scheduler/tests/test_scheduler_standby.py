@@ -33,6 +33,9 @@ async def test_a_standby_takes_over_and_no_job_is_placed_twice(tmp_path: Path, w
         await _until_leads(running[0][1])
         running.append(await start(server, places=500, lease_s=LEASE_S))
         assert '"leads": 0' in await health(running[1][1])
+        shown = [await health(port, "/metrics") for _, port in running]
+        assert ['queuebit_scheduler_leads{service="scheduler"} 1.0' in it for it in shown] == [True, False]
+        assert ['queuebit_backend_slots{backend="aer",' in it for it in shown] == [True, False], "a sum counts it once"
         operator = Bus("operator", server.url, server.seeds["operator"])
         await operator.connect()
         log = JetStreamLog(operator)

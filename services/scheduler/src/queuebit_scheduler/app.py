@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from socket import gethostname
 
@@ -29,7 +30,7 @@ from queuebit_scheduler.routes import isolations, queries
 from queuebit_scheduler.settings import Settings
 from queuebit_scheduler.shadowing import ShadowPolicies
 from queuebit_scheduler.state import State
-from queuebit_scheduling import POLICY, period_for
+from queuebit_scheduling import POLICY, BackendCapacity, period_for
 from queuebit_scheduling.registry import POLICIES
 
 __all__ = ["create_app"]
@@ -74,30 +75,34 @@ def create_app() -> Service:
 
 
 def _measure(metrics: Metrics, state: State, leading: Leadership) -> None:
-    metrics.gauge("queuebit_scheduler_leads", "1 if this process places jobs.", lambda: leading.leads)
-    metrics.gauge("queuebit_jobs_waiting", "Accepted jobs without a place.", lambda: state.waiting)
-    metrics.gauge("queuebit_jobs_outstanding", "Jobs with a place that have not ended.", lambda: state.outstanding)
-    metrics.gauge(
-        "queuebit_backend_slots",
-        "Jobs that a backend runs at the same time.",
-        lambda: {(name,): it.slots for name, it in state.backends().items()},
-        "backend",
+    """Of several processes the leader alone says what there is: a sum over all of them is right."""
+
+    def backends(read: Callable[[BackendCapacity], float]) -> Callable[[], dict[tuple[str, ...], float]]:
+        return lambda: {(name,): read(it) for name, it in state.backends().items()} if leading.leads else {}
+
+    gauge = metrics.gauge
+    gauge("queuebit_scheduler_leads", "1 if this process places jobs.", lambda: leading.leads)
+    waiting, outstanding = "Accepted jobs without a place.", "Jobs with a place that have not ended."
+    gauge("queuebit_jobs_waiting", waiting, lambda: state.waiting if leading.leads else 0)
+    gauge("queuebit_jobs_outstanding", outstanding, lambda: state.outstanding if leading.leads else 0)
+    gauge(
+        "queuebit_backend_slots", "Jobs that a backend runs at the same time.", backends(lambda it: it.slots), "backend"
     )
-    metrics.gauge(
+    gauge(
         "queuebit_backend_jobs",
         "Placed jobs of a backend that have not ended.",
-        lambda: {(name,): it.taken for name, it in state.backends().items()},
+        backends(lambda it: it.taken),
         "backend",
     )
-    metrics.gauge(
+    gauge(
         "queuebit_backend_backlog_seconds",
         "Expected run time of the placed jobs of a backend.",
-        lambda: {(name,): it.backlog_us / 1e6 for name, it in state.backends().items()},
+        backends(lambda it: it.backlog_us / 1e6),
         "backend",
     )
-    metrics.gauge(
+    gauge(
         "queuebit_backend_silent",
         "1 if the executor of a backend counts as stopped: it does not answer.",
-        lambda: {(name,): it.silent_since_us is not None for name, it in state.backends().items()},
+        backends(lambda it: it.silent_since_us is not None),
         "backend",
     )
