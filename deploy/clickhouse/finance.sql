@@ -33,6 +33,7 @@ GRANT SELECT ON default.sli_queue_wait TO finance_{name};
 GRANT SELECT ON default.sli_end_to_end TO finance_{name};
 GRANT SELECT ON default.sli_completion TO finance_{name};
 GRANT SELECT ON default.sli_end_to_end_relative TO finance_{name};
+GRANT SELECT ON default.sli_plan_accuracy TO finance_{name};
 GRANT SELECT ON default.sli_retry TO finance_{name};
 GRANT SELECT ON default.sli_fallback TO finance_{name};
 GRANT SELECT ON default.sli_fairness TO finance_{name};

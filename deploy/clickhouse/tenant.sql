@@ -33,6 +33,7 @@ GRANT SELECT ON default.sli_queue_wait TO tenant_{tenant};
 GRANT SELECT ON default.sli_end_to_end TO tenant_{tenant};
 GRANT SELECT ON default.sli_completion TO tenant_{tenant};
 GRANT SELECT ON default.sli_end_to_end_relative TO tenant_{tenant};
+GRANT SELECT ON default.sli_plan_accuracy TO tenant_{tenant};
 GRANT SELECT ON default.sli_retry TO tenant_{tenant};
 GRANT SELECT ON default.sli_fallback TO tenant_{tenant};
 GRANT SELECT ON default.sli_fairness TO tenant_{tenant};

@@ -65,7 +65,7 @@ class Life:
             if self.end == "cancelled":  # says nothing of a backend
                 accepted = {name: it for name, it in accepted.items() if name != "backend"}
                 whose = {"project": self.project}
-            body = self._message(self.end, at + self.ahead, **accepted, **self._class, **whose, **self.said)
+            body = self._message(self.end, at + self.ahead, **accepted, **self._class, **whose | self.said)
             yield (at + self.late, body[1])
 
     def metered(

@@ -18,6 +18,7 @@ _SAME: Final = (
 RUNBOOKS: Final[Mapping[str, str]] = MappingProxyType({
     **dict(zip(_SAME, _SAME, strict=True)),
     "end-to-end-relative": "end-to-end",
+    "plan-accuracy": "queue-wait",
     "vendor-error": "vendor-errors",
     "VendorErrors": "vendor-errors",
     "BackendDown": "backend-down",
