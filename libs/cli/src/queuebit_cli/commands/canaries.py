@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import tomllib
 from argparse import Namespace
+from dataclasses import asdict
 from datetime import date, time
 from decimal import Decimal
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from queuebit_cli.output import Output
+from queuebit_cli.policy_replay import compared, replayed
 from queuebit_cli.render_canaries import canary_lines, canary_rows
-from queuebit_contracts.canaries import CanaryRow
+from queuebit_contracts.canaries import CanaryPlan, CanaryRow
 from queuebit_stack.canaries import canaries
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.tenant_facts import author
 
-__all__ = ["abort", "draft", "promote", "start", "status"]
+__all__ = ["abort", "draft", "promote", "replay", "start", "status"]
 
 _VALUES = ("baseline", "candidate")
 """Fields that may be any JSON; in all others, numbers with a point are exact."""
@@ -52,6 +56,49 @@ def abort(args: Namespace, out: Output) -> Exit:
     row = _changed(args, out, abort={"canary": args.canary, "reason": args.reason})
     out.say(f"{args.canary} is aborted: the flag {row.plan.flag} is {row.plan.baseline!r} for every job")
     return Exit.DONE
+
+
+def replay(args: Namespace, out: Output) -> Exit:
+    """Try both policies of a plan on the recorded queue; refused if the candidate is beyond a limit of the plan."""
+    plan = _policy_plan(Path(args.file))
+    try:
+        found = compared(plan, *replayed(plan, hours=args.hours, per_hour=args.rate, seed=args.seed))
+    except ImportError as error:
+        raise Stop(Exit.USAGE, f"{error.name} is missing: install the extra `lab` of queuebit-cli") from error
+    except ValueError as error:
+        raise Stop(Exit.USAGE, str(error)) from error
+    names = (str(plan.baseline), str(plan.candidate))
+    for it in found:
+        out.document({"canary": plan.canary, "policies": [*names], **asdict(it)})
+    rows = [
+        {
+            "figure": it.figure,
+            names[0]: f"{it.baseline:.4g}",
+            names[1]: f"{it.candidate:.4g}",
+            "limit": "" if it.limit is None else f"{it.limit:.4g}",
+            "fits": "yes" if it.fits else "no",
+        }
+        for it in found
+    ]
+    out.table(rows, fit=True)
+    fits = all(it.fits for it in found)
+    out.say(
+        f"{names[1]} fits the plan on the recorded queue: `qb canary draft {args.file}` compares it in shadow"
+        if fits
+        else f"{names[1]} is beyond a limit of the plan on the recorded queue"
+    )
+    return Exit.DONE if fits else Exit.REFUSED
+
+
+def _policy_plan(file: Path) -> CanaryPlan:
+    try:
+        plan = CanaryPlan.model_validate(_plan(file))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise Stop(Exit.USAGE, f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    if plan.subject != "policy":
+        raise Stop(Exit.USAGE, f"{file} is about a {plan.subject}: only policies are replayed, jobs show the rest")
+    return plan
 
 
 def status(args: Namespace, out: Output) -> Exit:
