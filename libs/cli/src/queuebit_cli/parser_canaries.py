@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
-from queuebit_cli.grammar import Group, number
+from queuebit_cli.grammar import LINES, Group, number
 
 __all__ = ["canary_commands"]
 
@@ -17,7 +17,9 @@ def canary_commands(canary: Group) -> None:
     start = canary.command("start", "canaries:start", "assign jobs from now on")
     _name(start)
     _author(start)
-    replay = canary.command("replay", "canaries:replay", "try both policies of a plan on the recorded queue; no stack")
+    replay = canary.command(
+        "replay", "canaries:replay", "try both policies of a plan on the recorded queue", json=LINES
+    )
     replay.add_argument("file", metavar="FILE", help="the plan, with the subject policy")
     replay.add_argument("--hours", type=number(1, 120), default=24, metavar="N", help="how long jobs arrive (24)")
     replay.add_argument("--rate", type=number(1, 10_000), default=60, metavar="N", help="jobs in an hour (60)")
