@@ -83,12 +83,13 @@ def _bills(draw: st.DrawFn, components: tuple[str, ...], most: int) -> tuple[Bil
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Charged]:
-    """Some jobs with corrections, hybrid jobs and sessions, of two projects and users."""
+    """Some jobs with corrections, hybrid jobs, sessions and reservations, of two projects and users."""
     found = []
-    for kind in draw(st.lists(st.sampled_from(("job", "job", "hybrid", "session")), min_size=2, max_size=16)):
+    for kind in draw(st.lists(st.sampled_from(("job", "job", "hybrid", "session", "reservation")), min_size=2, max_size=16)):
         components = {
             "job": ("task", "shot", "second"), "hybrid": ("classical_second",),
             "session": ("session_idle_second", "session_second"),
+            "reservation": ("reserved_second", "reserved_idle_second"),
         }[kind]  # fmt: skip
         tags = draw(st.lists(st.sampled_from(("a", "b", "c", "d", "e", "f", "g")), unique=True, max_size=7))
         found.append(
@@ -96,7 +97,7 @@ def histories(draw: st.DrawFn) -> list[Charged]:
                 kind=kind,
                 project=draw(st.sampled_from(("one", "two"))),
                 user=draw(st.sampled_from(("ann", "bob"))),
-                tags=() if kind == "session" else tuple(sorted(tags)),
+                tags=() if kind in ("session", "reservation") else tuple(sorted(tags)),
                 day=draw(st.integers(0, 3)),
                 bills=draw(_bills(components, 3 if kind == "job" else 1)),
                 again=draw(st.booleans()),
@@ -131,6 +132,9 @@ def messages(tenant: str, history: list[Charged]) -> Iterator[tuple[str, bytes]]
 
 def _origin(tenant: str, id_: str, one: Charged, at: datetime) -> Iterator[tuple[str, bytes]]:
     subject, whose = f"qb.{one.kind}.{tenant}.{id_}", {"tenant": tenant, one.kind: id_}
+    if one.kind == "reservation":
+        yield event(f"{subject}.booked", "qb.reservation.booked.v1", at, **whose, project=one.project, user=one.user)
+        return
     if one.kind == "session":
         yield event(f"{subject}.opened", "qb.session.opened.v1", at, **whose, project=one.project, user=one.user)
         return
@@ -176,7 +180,7 @@ def entries(history: list[Charged]) -> Iterator[Entry]:
         before = Bill(())
         for bill in one.bills:
             for component in sorted({it.component for it in (*bill.lines, *before.lines)} | {"other"}):
-                category = "idle" if component == "session_idle_second" else "allocated"
+                category = "idle" if component in ("session_idle_second", "reserved_idle_second") else "allocated"
                 new, old = _part(bill, component), _part(before, component)
                 yield from _shared(one, category, new[0] - old[0], new[1] - old[1])
                 yield from _shared(one, "overhead", new[2] - old[2], new[3] - old[3])
