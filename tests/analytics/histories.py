@@ -85,7 +85,9 @@ def _bills(draw: st.DrawFn, components: tuple[str, ...], most: int) -> tuple[Bil
 def histories(draw: st.DrawFn) -> list[Charged]:
     """Some jobs with corrections, hybrid jobs, sessions and reservations, of two projects and users."""
     found = []
-    for kind in draw(st.lists(st.sampled_from(("job", "job", "hybrid", "session", "reservation")), min_size=2, max_size=16)):
+    for kind in draw(
+        st.lists(st.sampled_from(("job", "job", "hybrid", "session", "reservation")), min_size=2, max_size=16)
+    ):
         components = {
             "job": ("task", "shot", "second"), "hybrid": ("classical_second",),
             "session": ("session_idle_second", "session_second"),

@@ -45,12 +45,13 @@ from queuebit_contracts.reservation import (
     reservation_id,
     signed_part,
 )
-from queuebit_kernel import FixedClock
+from queuebit_contracts.wire import Payload
+from queuebit_kernel import FixedClock, digest, rfc3339
 from queuebit_pricing import parse
 from queuebit_runtime.keys import public_key, sign_bytes
 from queuebit_runtime.log import Guarded
 
-from .broker_office import BOOK, SEEDS, Follower, Office
+from .broker_office import BELL, BOOK, SEEDS, Follower, Office
 
 NOW = FixedClock().now()
 HOUR = timedelta(hours=1)
@@ -363,6 +364,22 @@ async def test_the_calendar_names_no_holder_and_a_tenant_sees_its_own_reservatio
     assert (await answers.reservations("other", Question())).rows == ()
     (own,) = (await answers.reservations("acme", Question(reservation=it.reservation))).rows
     assert (own["state"], own["hold"]) == ("booked", "3.60")
+
+
+async def test_a_plan_says_from_when_a_backend_is_free_of_windows_and_of_slots_of_others(rich: Office) -> None:
+    await booked(rich, at=timedelta(seconds=1), backend="aer")
+    await plan(rich, window("w1", -1, 1, backend="torino"), window("w2", 1, 2, backend="torino"))
+    profiles = Profiles(rich.executors, rich.world)
+    answers = Answers(rich.world, profiles, rich.tariff, rich.clock, 1000)
+    rich.executors.qpu_us["aer"] = 5_000_000
+    source = Payload(digest=digest(BELL.encode()), size=len(BELL), media_type="text/x-openqasm", inline=BELL)
+
+    async def free_from(project: str | None) -> dict[str, object]:
+        rows = (await answers.plan("acme", Question(circuit=source, shots=10, project=project))).rows
+        return {str(row["backend"]): row["free_from"] for row in rows if row["fits"]}
+
+    assert await free_from("main") == {"aer": None, "cirq": None, "torino": rfc3339(NOW + 2 * HOUR)}
+    assert (await free_from("sim"))["aer"] == rfc3339(NOW + HOUR + timedelta(seconds=1))
 
 
 async def test_a_snapshot_has_the_calendar(rich: Office) -> None:

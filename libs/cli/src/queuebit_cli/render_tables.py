@@ -93,7 +93,8 @@ def backend_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def plan_rows(rows: Sequence[Row]) -> list[Row]:
-    """A plan: one row for each backend."""
+    """A plan: one row for each backend; when one is free of windows and reservations of others, if that is not now."""
+    taken = any(row.get("free_from") for row in rows)
     return [
         {
             **_same(row, "backend", "fits"),
@@ -104,6 +105,7 @@ def plan_rows(rows: Sequence[Row]) -> list[Row]:
             "2q gates": row.get("two_qubit_gates"),
             "calibrated": _age(row.get("calibration_age_s")),
             "usual wait": _wait(row) if row.get("fits") else None,
+            **({"free from": end_time(row["free_from"]) if row.get("free_from") else None} if taken else {}),
             "reason": row.get("reason"),
         }
         for row in rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ from queuebit_broker.limit_rules import about_asked, advice_of, limited, limits_
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.quotas import quota_row, quotas_left
 from queuebit_broker.reservation_rows import reservation_row, taken_row
+from queuebit_broker.reservation_rules import nearest_free
 from queuebit_broker.rules import about_shots, about_source, circuit_reason, runs
 from queuebit_broker.session_rows import session_row
 from queuebit_broker.state import World
@@ -80,7 +81,8 @@ class Answers:
         limits = limits_in_force(question.limits, most, entry, project, now)
         able = [assess(known[name], question.shots, profiled, self._tariff, now) for name in names]
         verdicts = limited(able, known, names, limits, now)
-        rows = [self._planned(name, verdict, now) for name, verdict in zip(names, verdicts, strict=True)]
+        holder = tenant, question.project
+        rows = [self._planned(name, verdict, now, holder) for name, verdict in zip(names, verdicts, strict=True)]
         rows.sort(key=lambda it: it[0])
         nearest = unmet(able, known, names, limits, now)
         advice = advice_of(nearest) if nearest is not None else None
@@ -238,8 +240,10 @@ class Answers:
             "couplers_out": [[*it] for it in degraded.couplers] if degraded else [],
         }
 
-    def _planned(self, name: str, verdict: Verdict, now: datetime) -> tuple[tuple[bool, object, str], _Row]:
-        """A row, after what it is sorted by."""
+    def _planned(
+        self, name: str, verdict: Verdict, now: datetime, holder: tuple[str, str | None]
+    ) -> tuple[tuple[bool, object, str], _Row]:
+        """A row, after what it is sorted by. `holder` is the tenant and the project that ask."""
         about, isolated = self._world.registered()[name], self._world.isolated.get(name)
         where: _Row = {"vendor": about.vendor, "region": about.region}
         fits = isinstance(verdict, Candidate) and isolated is None
@@ -257,6 +261,7 @@ class Answers:
                 "esp_ppm": estimate.esp_ppm,
                 "depth": estimate.depth,
                 "two_qubit_gates": estimate.two_qubit_gates,
+                "free_from": self._free_from(name, estimate.qpu_us, now, holder),
                 **self._calibrated(name, now),
             }
             return (False, verdict.cost.amount, name), row
@@ -265,6 +270,12 @@ class Answers:
         else:
             row["reason"] = why_not(verdict)
         return (True, 0, name), row
+
+    def _free_from(self, name: str, qpu_us: int, now: datetime, holder: tuple[str, str | None]) -> str | None:
+        """When a job is expected to end before the next window that is not its own; None for now. Without a margin."""
+        taken = self._world.calendars.taken_from(holder, name, now)
+        free_from = nearest_free(taken, now, timedelta(microseconds=qpu_us))
+        return rfc3339(free_from) if free_from > now else None
 
     def _calibrated(self, name: str, now: datetime) -> _Row:
         calibration = self._world.backends[name].calibration

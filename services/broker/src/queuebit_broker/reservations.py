@@ -135,6 +135,15 @@ class Calendars:
         )
         return sorted((*windows, *slots), key=lambda it: (it.starts_at, it.ends_at, it.name))
 
+    def taken_from(self, holder: tuple[str, str | None], backend: str, now: datetime) -> list[Taken]:
+        """Every time from now on in which jobs of a tenant and a project do not run on a backend."""
+        own = {
+            it.reservation.reservation
+            for it in self.reserved(backend, now)
+            if (it.reservation.tenant, it.reservation.project) == holder
+        }
+        return [it for it in self.taken(backend, now) if it.kind != "reservation" or it.name not in own]
+
     def take(self, event: Decoded, sequence: int) -> None:
         """Fold one fact of a backend or a reservation; any other changes nothing."""
         subject = event.subject if isinstance(event, UnknownEvent) else subject_of(event)
