@@ -11,6 +11,7 @@ from queuebit_contracts.wire import Digest, Event, Moment, Name, Payload, Reason
 __all__ = [
     "KINDS",
     "MOST_QUARANTINED",
+    "MOST_STATUS",
     "AliveAnswer",
     "BackendCalibrated",
     "BackendCalibrationFailed",
@@ -26,6 +27,9 @@ __all__ = [
     "Restoration",
 ]
 
+MOST_STATUS: Final = 100
+"""The most characters of a status."""
+
 MOST_QUARANTINED: Final = 32
 """The most values that a calibration names as not used."""
 
@@ -37,6 +41,9 @@ Kind = Annotated[str, open_text(*KINDS)]
 
 A backend of a kind that a reader does not know is used only by jobs that name it.
 """
+
+
+_Status = Annotated[str, Field(max_length=MOST_STATUS), open_text("active", "internal", "dedicated", "maintenance")]
 
 
 class Registration(Wire):
@@ -65,6 +72,9 @@ class Registration(Wire):
     answers_alive: bool | None = None
     """Its executor answers requests to `qb.alive.<backend>`, with any body. Only then does silence mean that it is
     gone, and are jobs that wait there placed elsewhere."""
+    status: _Status | None = None
+    """What its vendor says of it; absent if it says nothing. One that is not `active` may accept jobs, and not run
+    them."""
 
 
 class Calibration(Wire):

@@ -37,9 +37,10 @@ __all__ = [
 PROBES: Final = "probes"
 """The tenant of probes. Its jobs alone are placed on an isolated backend, to find out whether it is good again."""
 
-CAUSES: Final = ("overdue", "elements", "failures", "drift", "probe", "no_finding", "operator")
-"""The codes of reasons: no new calibration for too long; too few good qubits and couplers are left; too many jobs fail
-by its fault; its results drift; probes; nothing speaks against it any more; a person."""
+CAUSES: Final = ("vendor_status", "overdue", "elements", "failures", "drift", "probe", "no_finding", "operator")
+"""The codes of reasons: its vendor says that it is not active; no new calibration for too long; too few good qubits and
+couplers are left; too many jobs fail by its fault; its results drift; probes; nothing speaks against it any more; a
+person."""
 
 MOST_EVIDENCE: Final = 32
 """The most observations in one fact; the worst come first."""
@@ -49,6 +50,7 @@ _MEASURES = (
     "readout_error",
     "calibration_age_s",
     "good_qubits",
+    "vendor_status",
     "failures",
     "drift",
     "probe",

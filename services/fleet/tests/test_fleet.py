@@ -197,6 +197,18 @@ def test_failures_by_the_fault_of_the_backend_isolate_it_and_others_do_not(world
     assert world.state == "in_service", "no probe runs there: it gets another chance, after a longer time each time"
 
 
+def test_a_device_that_its_vendor_calls_other_than_active_is_isolated_until_it_is(world: World) -> None:
+    for status in ("active", "internal", "internal"):
+        world.happens(BackendRegistered(source="qb/executor", data=_registration(status)))
+    [fact] = world.log.events(BackendIsolated)
+    assert (fact.data.reason.code, fact.data.evidence[0].measure) == ("vendor_status", "vendor_status")
+    assert fact.data.reason.text == "ibm says that perth is internal, and not active"
+    world.later(hours=1)
+    assert world.state == "isolated"
+    world.happens(BackendRegistered(source="qb/executor", data=_registration("active")))
+    assert world.state == "in_service"
+
+
 def test_two_bad_runs_of_a_probe_isolate_and_one_does_not(world: World) -> None:
     world.happens(judged("below", "r1"), judged("unclear", "r2"))
     assert world.state == "in_service"
@@ -264,5 +276,6 @@ def test_a_process_that_starts_later_finds_the_same(world: World) -> None:
     assert len(world.log.events(BackendDegraded)) == 1, "nothing is said again"
 
 
-def _registration() -> Registration:
-    return Registration(backend="perth", stack="ibm", vendor="ibm", kind="emulated", qubits=7, max_shots=1000)
+def _registration(status: str | None = None) -> Registration:
+    about = {"backend": "perth", "stack": "ibm", "vendor": "ibm", "kind": "qpu"}
+    return Registration(**about, qubits=7, max_shots=1000, status=status)

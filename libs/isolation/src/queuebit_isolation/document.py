@@ -68,6 +68,8 @@ class Limits(BaseModel):
     """So many runs of one probe in a row below its floor isolate a backend."""
     drift: bool = True
     """Whether an alert that results of a reference circuit drift isolates the backend."""
+    vendor_status: bool = True
+    """Whether a device that its vendor calls other than `active` is isolated."""
     back_off_s: float = Field(default=900.0, gt=0, le=604_800)
     """The least time of the first isolation. Each further one takes twice as long, up to `most_back_off_s`."""
     most_back_off_s: float = Field(default=86_400.0, gt=0, le=2_592_000)

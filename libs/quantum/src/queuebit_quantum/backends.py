@@ -60,6 +60,9 @@ class Description:
     """Circuit features it can run."""
     calibrated_at: str | None = None
     calibration_digest: str | None = None
+    status: str | None = None
+    """What the vendor says of it, such as `active`, `internal` or `dedicated`; None if it says nothing. A device that
+    is not `active` accepts jobs and may not run them."""
     rep_delay_s: float = 0.0
     """Pause after each shot, in seconds."""
     overhead_s: float = 0.0

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from queuebit_contracts.backend import Kind
+from queuebit_contracts.backend import MOST_STATUS, Kind
 from queuebit_contracts.job import MOST_GATES, Compilation, Measure, Profile
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.results import ItemResult
@@ -60,6 +60,8 @@ class Described(_Answer):
     """The most shots of a submission that is one task; 0: any."""
     without: tuple[tuple[int, ...], ...] = ()
     """The qubits and couplers that circuits are not compiled for."""
+    status: Annotated[str, Field(max_length=MOST_STATUS)] | None = None
+    """What its vendor says of it."""
 
 
 class Descriptions(_Answer):

@@ -241,6 +241,7 @@ def registered(me: Instance, offer: Described, now: datetime) -> BackendRegister
             control_group=me.control_groups.get(offer.backend),
             region=me.regions.get(offer.backend, me.region),
             answers_alive=True,
+            status=offer.status,
         ),
     )
 

@@ -143,6 +143,7 @@ def _offer(id_: str, backend: Backend) -> dict[str, Any]:  # plain JSON
         "billed_task": it.billed_task,
         "task_shots": it.task_shots,
         "without": excluded(backend),
+        "status": it.status,
     }
 
 

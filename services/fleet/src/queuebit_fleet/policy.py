@@ -39,6 +39,8 @@ def findings(machine: Machine, now_us: int) -> tuple[Finding, ...]:
             f"couplers; at least {least} are needed"
         )
         found.append(Finding("elements", text, machine.calibrated[-1].stored_us))
+    if machine.not_active is not None and limits.vendor_status:
+        found.append(Finding("vendor_status", machine.not_active.text, machine.not_active.at_us))
     if machine.failing is not None:
         found.append(Finding("failures", machine.failing.text, machine.failing.at_us, lasts=False))
     if machine.below is not None:
@@ -148,6 +150,8 @@ def _evidence(machine: Machine, due: Change, now_us: int) -> tuple[Observation, 
                 limit = str((it.at_us - newest.at_us) // 1_000_000)
                 age = str((now_us - newest.at_us) // 1_000_000)
                 seen.append(Observation(measure="calibration_age_s", value=age, limit=limit, event=newest.event))
+            case "vendor_status":
+                seen += _shown("vendor_status", machine.not_active)
             case "failures":
                 seen += _shown("failures", machine.failing)
             case "probe":

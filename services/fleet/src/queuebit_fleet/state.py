@@ -31,6 +31,7 @@ SERVICE: Final = "fleet"
 FAULTS: Final = frozenset({"backend_error", "not_reachable", "vendor_credentials", "vendor_failed", "vendor_quota"})
 """Codes of failures that are the backend's fault, or that of its vendor. Others may come from the job."""
 
+_ACTIVE: Final = "active"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -86,6 +87,10 @@ class Machine:
     """That too many of these were."""
     drifting: dict[str, Shown] = field(default_factory=dict)
     """By alert: that results of a reference circuit drift."""
+    status: str | None = None
+    """What its vendor says of it."""
+    not_active: Shown | None = None
+    """That its vendor says that it is not active."""
     failing: Shown | None = None
     """That too many jobs fail."""
 
@@ -119,8 +124,15 @@ class Fleet:
     def take(self, stored: Stored) -> None:
         """Fold a fact."""
         match stored.event:
-            case BackendRegistered(data=registration):
-                self.machine(registration.backend)
+            case BackendRegistered(data=registration, id=event):
+                machine = self.machine(registration.backend)
+                status = registration.status
+                if status in (None, _ACTIVE):
+                    machine.not_active = None
+                elif machine.not_active is None or machine.status != status:
+                    text = f"{registration.vendor} says that {registration.backend} is {status}, and not active"
+                    machine.not_active = Shown(event, micros(stored.stored_at), text)
+                machine.status = status
             case BackendCalibrated(data=data, id=event):
                 at_us, stored_us = micros(data.calibrated_at), micros(stored.stored_at)
                 found = Calibrated(event, at_us, stored_us, data.digest, data.snapshot)

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -171,7 +171,8 @@ class IbmDevice:
             opened.device.refresh()
             target, configuration = opened.device.target, opened.device.configuration()
             calibration = read_calibration(properties.last_update_date, target)
-        description = self._described(target, configuration, calibration)
+            status = str(opened.device.status().status_msg)
+        description = replace(self._described(target, configuration, calibration), status=status)
         return _Calibrated(calibration, description, DeviceCompiler(target, calibration, description, self._transpiled))
 
     def _described(self, target: Target, configuration: Any, calibration: Calibration) -> Description:
