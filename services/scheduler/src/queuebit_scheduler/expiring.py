@@ -81,7 +81,7 @@ class ExpireJobs:
         """Append the end, guarded by the history of the job.
 
         Raises:
-            Stale: it started, ended or was placed anew, which the view will show.
+            Stale: it started, ended or was placed again, which the view will show.
         """
         tenant, name = it.accepted.key
         history, after = job_aggregate(tenant, name), it.after
