@@ -34,6 +34,7 @@ SPECIAL = {
     "cost-per-useful-result",
     "quality-per-cost",
     "burn",
+    "plan-accuracy",
     "variance",
     "drift",
     "calibration-freshness",

@@ -51,6 +51,13 @@ def test_a_wait_is_compared_with_the_jobs_before_it_by_nearest_rank(plans: Wareh
     assert {it["total"] for it in found} == {1}
 
 
+def test_rows_that_are_stored_twice_are_one_case(plans: Warehouse) -> None:
+    jobs = lives("p5", [1] * 11)
+    stored = chain(chain.from_iterable(it.messages() for it in jobs), (it.metered(amount="0.8") for it in jobs))
+    plans.fill_at(sorted(stored, key=lambda it: it[0]), twice=True)
+    assert [it["total"] for it in rows(plans, "p5")] == [1]
+
+
 def test_less_than_ten_jobs_before_are_no_plan_and_those_of_others_do_not_count(plans: Warehouse) -> None:
     fill(plans, [*lives("p2", [1] * 9), *lives("p2", [1] * 9, backend="perth"), *lives("p3", [1] * 9)])
     assert rows(plans, "p2") == []

@@ -53,6 +53,7 @@ class Platform:
         self.estimates: list[dict[str, object]] = []
         self.demanded: dict[str, object] = {}
         self.advice: Reason | None = None
+        self.measured: list[dict[str, object]] = []
         self.newest: list[dict[str, object]] = []
 
     async def __aenter__(self) -> Platform:
@@ -73,6 +74,9 @@ class Platform:
         table = Table(self.estimates)
         table.advice = self.advice
         return table
+
+    async def fidelities(self) -> list[dict[str, object]]:
+        return self.measured
 
     async def jobs(self, **_: object) -> list[dict[str, object]]:
         return self.newest
@@ -213,6 +217,24 @@ def test_limits_are_asked_of_a_job_and_of_its_plan(
     assert main(["plan", str(bell), *LIMITS, "--max-cost", "1.50"]) == 0
     assert platform.demanded | DEMANDED | {"max_cost": Money.of("1.50")} == platform.demanded
     assert "no backend has everything that is demanded" in capsys.readouterr().out
+
+
+def test_a_plan_shows_the_success_that_earlier_jobs_correct(
+    bell: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform = Platform("submitted")
+    platform.estimates = [
+        {"backend": "torino", "fits": True, "esp_ppm": 900_000},
+        {"backend": "perth", "fits": True, "esp_ppm": 800_000},
+    ]
+    platform.measured = [{"backend": "torino", "jobs": 10, "ratios_ppm": 8_000_000}]
+    monkeypatch.setattr(connecting, "client_of", lambda _: platform)
+    assert main(["plan", str(bell), "--json"]) == 0
+    torino, perth = json.loads(capsys.readouterr().out)
+    assert (torino["esp_ppm"], torino["corrected_ppm"], torino["measured_jobs"]) == (900_000, 810_000, 10)
+    assert "corrected_ppm" not in perth
+    assert main(["plan", str(bell)]) == 0
+    assert "81.0%" in capsys.readouterr().out
 
 
 def test_a_deadline_is_a_duration_or_a_time(bell: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from queuebit_contracts.account import AccountHeld, Hold
 from queuebit_contracts.catalog import AnyEvent, decode
-from queuebit_contracts.job import Charge, Correction, JobCorrected, JobRejected, Rejection, Usage
+from queuebit_contracts.job import Charge, Correction, JobCompleted, JobCorrected, JobRejected, Rejection, Usage
+from queuebit_contracts.quality import Quality, QualityCheck
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import event_name
 from queuebit_contracts.wire import Amount, Reason, UnknownEvent
@@ -203,6 +204,30 @@ async def test_the_user_of_a_charge_is_the_one_that_the_broker_found(clickhouse:
     rows[number] = rows[number]._replace(data=json.dumps(claimed).encode())
     await clickhouse.append(rows, position.generation, "LOG>0")
     assert {it["user"] for it in await clickhouse.bills("acme", Question())} == {"ada"}
+
+
+async def test_measured_fidelities_stand_beside_the_estimates_of_their_jobs(
+    clickhouse: ClickHouse, life_of: LifeOf
+) -> None:
+    position = await clickhouse.position()
+
+    def measured(tenant: str, job: str, value: int | None, esp_ppm: int | None) -> list[AnyEvent]:
+        life = life_of(tenant, job)
+        (at,) = (place for place, it in enumerate(life) if isinstance(it, JobCompleted))
+        completed = life[at]
+        assert isinstance(completed, JobCompleted)
+        checks = () if value is None else (QualityCheck(name="fidelity", passed=True, value=value, limit=1),)
+        compilation = completed.data.compilation.model_copy(update={"esp_ppm": esp_ppm})
+        life[at] = altered(completed, quality=Quality(passed=True, checks=checks), compilation=compilation)
+        return life
+
+    jobs = [("f1", 810_000, 900_000), ("f2", 720_000, 800_000), ("f3", None, 900_000), ("f4", 700_000, None)]
+    events = [it for job in jobs for it in measured("fido", *job)]
+    rows = rows_of([*events, *measured("evil", "f5", 1, 1_000_000)])
+    await clickhouse.append([*rows, *rows], position.generation, "LOG>0")
+    found = await clickhouse.fidelities("fido", Question())
+    assert found == [{"backend": "aer", "jobs": 2, "ratios_ppm": 1_800_000}]
+    assert await clickhouse.fidelities("elsewhere", Question()) == []
 
 
 async def test_activity_adds_up_by_what_is_asked(clickhouse: ClickHouse, life_of: LifeOf) -> None:

@@ -93,14 +93,17 @@ def backend_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def plan_rows(rows: Sequence[Row]) -> list[Row]:
-    """A plan: one row for each backend; when one is free of windows and reservations of others, if that is not now."""
+    """A plan: one row for each backend; when one is free of windows and reservations of others, if that is not now, and
+    where earlier jobs were measured, the success that they correct."""
     taken = any(row.get("free_from") for row in rows)
+    corrected = any(row.get("corrected_ppm") is not None for row in rows)
     return [
         {
             **_same(row, "backend", "fits"),
             "costs up to": _money(row, "cost"),
             "runs": took(_number(row.get("qpu_us"), 1e-3)),
             "success": _success(row.get("esp_ppm")),
+            **({"corrected": _success(row.get("corrected_ppm"))} if corrected else {}),
             "depth": row.get("depth"),
             "2q gates": row.get("two_qubit_gates"),
             "calibrated": _age(row.get("calibration_age_s")),

@@ -559,6 +559,17 @@ class AsyncClient:
         paying = project or self.credential.project or None
         return await self._ask("plan", circuit=asked, shots=whole_number("shots", shots, 1), project=paying, **demanded)
 
+    async def fidelities(self, *, limit: int = 1000) -> Table:
+        """What earlier jobs of the tenant gave beside their estimated success probabilities: a row for each backend.
+
+        `jobs` had their results compared with a reference, and `ratios_ppm` is the sum of measured over estimated, in
+        millionths. `queuebit_planning.shrinkage` corrects an estimate with them.
+
+        Args:
+            limit: how many of the newest completed jobs are looked at, up to 10,000.
+        """
+        return await self._ask("fidelities", limit=whole_number("limit", limit, 1, _MOST_ROWS))
+
     async def charges(self, *, project: str | None = None, limit: int = 50) -> Table:
         """Charges, newest first.
 

@@ -23,6 +23,7 @@ _LISTS: Final[Mapping[str, str]] = {
     "charges": "charges",
     "balances": "budgets",
     "quotas": "quotas",
+    "fidelities": "fidelities",
     "slo": "slo",
     "invoices": "invoices",
 }

@@ -403,6 +403,10 @@ class Client:
         )
         return self._loop.run(work)
 
+    def fidelities(self, *, limit: int = 1000) -> Table:
+        """As `AsyncClient.fidelities`."""
+        return self._loop.run(self._client.fidelities(limit=limit))
+
     def charges(self, *, project: str | None = None, limit: int = 50) -> Table:
         """Charges, newest first."""
         return self._loop.run(self._client.charges(project=project, limit=limit))

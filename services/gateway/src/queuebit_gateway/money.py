@@ -13,11 +13,14 @@ from queuebit_gateway.platform import Platform
 
 __all__ = ["Money"]
 
+_FIDELITIES = 1_000
+"""So many of the newest completed jobs are looked at."""
+
 _AMOUNTS = ("amount", "limit", "held", "spent", "left")
 
 
 class Money:
-    """`/v1/budgets`, `/v1/quotas`, `/v1/charges` and `/v1/slo`."""
+    """`/v1/budgets`, `/v1/quotas`, `/v1/fidelities`, `/v1/charges` and `/v1/slo`."""
 
     def __init__(self, platform: Platform, caller_of: CallerOf) -> None:
         self._platform = platform
@@ -28,6 +31,7 @@ class Money:
         return [
             Route("/v1/budgets", self._budgets),
             Route("/v1/quotas", self._quotas),
+            Route("/v1/fidelities", self._fidelities),
             Route("/v1/charges", self._charges),
             Route("/v1/slo", self._slo),
         ]
@@ -41,6 +45,11 @@ class Money:
     async def _quotas(self, request: Request) -> Response:
         caller = await self._caller_of(request)
         found = await self._platform.ask(caller.tenant, "quotas", project=name_of(request, "project"))
+        return listed(request, found.rows, as_of=found.as_of)
+
+    async def _fidelities(self, request: Request) -> Response:
+        caller = await self._caller_of(request)
+        found = await self._platform.ask(caller.tenant, "fidelities", limit=_FIDELITIES)
         return listed(request, found.rows, as_of=found.as_of)
 
     async def _charges(self, request: Request) -> Response:

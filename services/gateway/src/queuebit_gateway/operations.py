@@ -194,6 +194,7 @@ OPERATIONS: Final = (
     _backend("/queue", "backend_queue", "The tenant's own jobs there."),
     _backend("/target", "backend_target", "What a compiler needs."),
     _rows("budgets", "list_budgets", "What accounts and budgets have left.", PROJECT),
+    _rows("fidelities", "list_fidelities", "Measured fidelities beside the estimated success, by backend.", {}),
     _rows("quotas", "list_quotas", "What is used and left of quotas.", PROJECT),
     _rows("charges", "list_charges", "Sums of charges by project.", PROJECT),
     Operation(

@@ -19,7 +19,7 @@ from queuebit_slo import Query
 from queuebit_telemetry.activity import MOST_ROWS, activity
 from queuebit_telemetry.client import Client
 from queuebit_telemetry.groups import GROUPS, MOST_GROUPS, group_document
-from queuebit_telemetry.queries import BILLED, BILLED_BESIDE, BILLS, CHARGES, FACTS, JOBS, NEWEST
+from queuebit_telemetry.queries import BILLED, BILLED_BESIDE, BILLS, CHARGES, FACTS, FIDELITIES, JOBS, NEWEST
 
 __all__ = ["Answers"]
 
@@ -49,6 +49,11 @@ class Answers(Client):
 
     async def charges(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
         return [_json(row) for row in await self._query(CHARGES, tenant=tenant, project=question.project or "")]
+
+    async def fidelities(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
+        """By backend: how many of the newest completed jobs have a measured fidelity, and the sum of its ratios."""
+        rows = await self._query(FIDELITIES, tenant=tenant, limit=question.limit)
+        return [{"backend": it["backend"], "jobs": it["jobs"], "ratios_ppm": it["ratios_ppm"]} for it in rows]
 
     async def groups(self, tenant: str, question: Question, since: datetime) -> list[dict[str, JsonValue]]:
         wanted = {name: getattr(question, name) or "" for name in ("project", "tag", "session")}

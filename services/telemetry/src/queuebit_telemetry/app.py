@@ -63,6 +63,7 @@ class Telemetry(Service):
         levels = AnswerLevels(self._warehouse, promised, clock)
         handlers: dict[str, _Rows] = {
             "jobs": self._warehouse.jobs,
+            "fidelities": self._warehouse.fidelities,
             "charges": self._warehouse.charges,
             "bills": self._warehouse.bills,
             "invoices": partial(invoices, self._warehouse),

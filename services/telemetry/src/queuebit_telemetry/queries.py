@@ -105,6 +105,26 @@ WHERE tenant = {tenant:String} AND job IN {jobs:Array(String)}
 """
 """Jobs by their ids."""
 
+FIDELITIES: Final = """
+SELECT backend, count() AS jobs, sum(intDiv(measured * 1000000, assumeNotNull(esp_ppm))) AS ratios_ppm
+FROM (
+    SELECT
+        backend,
+        JSONExtract(data, 'compilation', 'esp_ppm', 'Nullable(UInt32)') AS esp_ppm,
+        JSONExtract(data, 'quality', 'checks', 'Array(Tuple(name String, value Int64))') AS checks,
+        arrayFirst(it -> it.name = 'fidelity', checks).value AS measured
+    FROM events
+    WHERE tenant = {tenant:String} AND type = 'qb.job.completed.v1'
+    ORDER BY seq DESC
+    LIMIT 1 BY seq
+    LIMIT {limit:UInt32}
+)
+WHERE esp_ppm > 0 AND arrayExists(it -> it.name = 'fidelity', checks)
+GROUP BY backend
+ORDER BY backend
+"""
+"""The measured fidelity of a tenant's newest completed jobs beside their success probabilities, by backend."""
+
 FACTS: Final = """
 SELECT seq AS sequence, event_time AS at, type, job, backend, data
 FROM events

@@ -56,12 +56,15 @@ def plan(args: Namespace, out: Output) -> Exit:
 
     async def planned(client: AsyncClient) -> tuple[list[Row], Reason | None]:
         asked = client.plan(circuit, shots=args.shots, project=args.project, **processing, **demanded)
-        rows, waits = await asyncio.gather(asked, _waits(client))
+        rows, waits, measured = await asyncio.gather(asked, _waits(client), _measured(client))
         if named is not None and rows and not any(row["backend"] in named for row in rows):
             names = " or ".join(sorted(named))
             raise NotFound(f"there is no backend {names} here, or the project may not use it: see `qb backends`")
         chosen = (row for row in rows if named is None or row["backend"] in named)
-        return [{**row, **waits.get(str(row["backend"]), {})} for row in chosen], rows.advice
+        backends = {str(row["backend"]): row for row in chosen}
+        return [{**row, **waits.get(it, {}), **_corrected(row, measured.get(it))} for it, row in backends.items()], (
+            rows.advice
+        )
 
     rows, advice = ask(args, out, "asking the executors", planned)
     out.rows(rows, none="no backend is registered yet: see `qb status`", shown=plan_rows)
@@ -72,6 +75,24 @@ def plan(args: Namespace, out: Output) -> Exit:
     elif rows and named is None:
         out.paragraph(_WITHOUT_BACKEND)
     return Exit.DONE
+
+
+async def _measured(client: AsyncClient) -> dict[str, Row]:
+    """What earlier jobs gave beside their success probabilities; none while the warehouse does not answer."""
+    with suppress(QueuebitError):
+        return {str(it["backend"]): it for it in await client.fidelities()}
+    return {}
+
+
+def _corrected(row: Row, measured: Row | None) -> Row:
+    """The success probability as earlier jobs on the backend correct it, as fields of a plan's row."""
+    from queuebit_planning.shrinkage import corrected_ppm
+
+    if measured is None or row.get("esp_ppm") is None:
+        return {}
+    jobs, esp_ppm = int(str(measured["jobs"])), int(str(row["esp_ppm"]))
+    corrected = corrected_ppm(esp_ppm, jobs, int(str(measured["ratios_ppm"])))
+    return {"corrected_ppm": corrected, "measured_jobs": jobs}
 
 
 async def _waits(client: AsyncClient) -> dict[str, Row]:
