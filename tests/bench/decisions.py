@@ -26,9 +26,9 @@ def measure_decisions(report: Report, jobs: int = 10_000) -> None:
     now = NOON + timedelta(seconds=5)
     for tenants, floor_ms, objective in ((10, 250, None), (10, 250, "balanced"), (1000, 100, None)):
         state = _state(jobs, tenants, now, objective)
-        took = [_cycle_ms(state, now) for _ in range(7)]
+        took = [_cycle_ms(state, now, least=1 if objective else CYCLE) for _ in range(7)]
         what = f"{CYCLE} placements: {jobs:,} jobs, {len(BACKENDS)} backends, {tenants:,} tenants"
-        what += f", {objective}" if objective else ""
+        what = f"up to {what}, {objective}" if objective else what
         report.add(what, f"{percentile(took, 0.5):.1f} ms", f"floor: {floor_ms} ms")
 
 
@@ -49,9 +49,10 @@ def _state(jobs: int, tenants: int, now: datetime, objective: str | None) -> Sta
     return state
 
 
-def _cycle_ms(state: State, now: datetime) -> float:
+def _cycle_ms(state: State, now: datetime, least: int) -> float:
+    """With an objective, jobs may wait for a better backend: then a cycle is not full."""
     began = time.perf_counter()
     snapshot = state.snapshot(now, CYCLE)
-    if snapshot is None or len(plan(state.policy, snapshot).places) < CYCLE or not digest(encode(snapshot)):
-        raise RuntimeError("there is work and room, and the cycle is not full")
+    if snapshot is None or len(plan(state.policy, snapshot).places) < least or not digest(encode(snapshot)):
+        raise RuntimeError("there is work and room, and the cycle places too few")
     return (time.perf_counter() - began) * 1000
