@@ -30,6 +30,7 @@ _PRIMITIVES = {
     ),
     "drill-nearest": 'per_second = { amount = "0.3", quantum = "0.7", rounding = "nearest" }',
     "drill-down": 'per_second = { amount = "0.3", quantum = "0.7", minimum = "3", rounding = "down" }',
+    "drill-reserved": 'per_task = "0.1"\nper_reserved_second = "0.0007"\nfree_when = ["reserved"]',
     "drill-charged": (
         'per_task = "0.1"\nper_second = { amount = "2" }\n'
         'charged_when = ["failed", "preempted"]\nfree_when = ["cancelled", "reserved"]'

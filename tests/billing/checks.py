@@ -29,7 +29,7 @@ from queuebit_testing.naive_invoices import Message, naive_days, naive_lines
 
 __all__ = ["Evidence", "differences", "gathered", "judged", "ledger_faults"]
 
-_READ = ["qb.job.>", "qb.session.>", "qb.hybrid.>", "qb.account.>"]
+_READ = ["qb.job.>", "qb.session.>", "qb.reservation.>", "qb.hybrid.>", "qb.account.>"]
 _KEY = ("project", "price", "component", "unit", "currency")
 
 

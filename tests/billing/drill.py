@@ -29,7 +29,7 @@ from queuebit_stack.invoices import document_of, issue, issued, prepare
 __all__ = ["Drill", "Report"]
 
 TENANTS = tuple(dict.fromkeys(tenant for tenant, _ in ACCOUNTS))
-CONSUMERS = ("metering-ended", "metering-reported", "metering-sessions", "metering-hybrids")
+CONSUMERS = ("metering-ended", "metering-reported", "metering-sessions", "metering-hybrids", "metering-reservations")
 DUPLICATES = 0.1
 CLOCKS = (0,), (0, 1)
 """The period in which metering dates its facts, at one start after the other: before the first invoice, and after."""

@@ -1,4 +1,4 @@
-"""Histories of jobs and sessions as broker, scheduler and executors would write them, decided by a seed."""
+"""Histories of jobs, sessions and reservations as the services would write them, decided by a seed."""
 
 from __future__ import annotations
 
@@ -32,6 +32,13 @@ from queuebit_contracts.job import (
     Signature,
     Usage,
     UsageReport,
+)
+from queuebit_contracts.reservation import (
+    Reservation,
+    ReservationBooked,
+    ReservationEnd,
+    ReservationEnded,
+    reservation_id,
 )
 from queuebit_contracts.session import Session, SessionClosed, SessionEnd, SessionOpened, idle_hold_of
 from queuebit_contracts.usage import usage_of
@@ -73,6 +80,8 @@ _SESSIONS = 0.02
 """Sessions for each job."""
 _HYBRIDS = 0.03
 """Hybrid jobs for each job."""
+_RESERVATIONS = 0.03
+"""Reservations for each job."""
 _TASKS = 0.3
 """The share of jobs that a vendor bills by several tasks, where its price counts any."""
 
@@ -102,6 +111,7 @@ class Histories:
         """
         self._hybrids = hybrids
         self._random = random.Random(seed)
+        self._slots = random.Random(f"slots {seed}")
         self._book = book
         self._days = days
 
@@ -114,6 +124,8 @@ class Histories:
                 yield self._session(number)
             if self._random.random() < self._hybrids:
                 yield self._hybrid(number)
+            if self._slots.random() < _RESERVATIONS:
+                yield self._reservation(number)
 
     def _history(self, number: int, kind: str) -> History:
         job = self._job(number, "aer" if number == PLANTED else self._random.choice(_BACKENDS))
@@ -260,6 +272,40 @@ class Histories:
                 Guarded(SessionOpened(id=ids["opened"], source="qb/drill", time=at, data=opened), after=0),
                 Guarded(SessionClosed(id=ids["closed"], source="qb/drill", time=at, data=end), after=0),
                 Guarded(AccountHeld(id=ids["idle"], source="qb/drill", time=at, data=idle)),
+            ],
+            is_job=False,
+        )
+
+    def _reservation(self, number: int) -> History:
+        pick = self._slots
+        tenant, project = pick.choice(ACCOUNTS)
+        price = self._book.price_for("drill-reserved", self._days[0])
+        key, at, length_s = f"drill-{number}", pick.choice(self._days), pick.randint(60, 86_400)
+        name, unit = reservation_id(tenant, key), price.per_reserved_second
+        assert unit is not None
+        hold = Amount(amount=text_of(unit * length_s))
+        times = {"starts_at": at - timedelta(seconds=length_s), "ends_at": at}
+        whose = {"tenant": tenant, "project": project, "reservation": name, "backend": "drill-reserved"}
+        terms = {"unit_price": Amount(amount=text_of(unit)), "price": price.id, "hold": hold}
+        booked = Reservation(**whose, **times, **terms, user="me", key=key, booked_at=at, proof=_PROOF)
+        used_s, unavailable_s = pick.randint(0, length_s // 2), pick.choice((0, 0, length_s // 3))
+        end = ReservationEnd(
+            **whose,
+            **terms,
+            reason="over",
+            starts_at=times["starts_at"],
+            ended_at=at,
+            used_s=used_s,
+            idle_s=length_s - used_s - unavailable_s,
+            unavailable_s=unavailable_s,
+        )
+        held = Hold(tenant=tenant, account=project, job=name, amount=hold, purpose="reservation")
+        ids = {it: event_id("drill", it, tenant, name) for it in ("booked", "reserved", "ended")}
+        return History(
+            [
+                Guarded(AccountHeld(id=ids["reserved"], source="qb/drill", time=at, data=held)),
+                Guarded(ReservationBooked(id=ids["booked"], source="qb/drill", time=at, data=booked), after=0),
+                Guarded(ReservationEnded(id=ids["ended"], source="qb/drill", time=at, data=end), after=0),
             ],
             is_job=False,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,12 +20,16 @@ from queuebit_contracts.account import AccountCorrected, AccountSettled
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.hybrid import HybridMetered
 from queuebit_contracts.job import JobCorrected, JobMetered
+from queuebit_contracts.reservation import ReservationEnded
 from queuebit_contracts.subjects import subject_of
+from queuebit_contracts.wire import UnknownEvent
 from queuebit_metering.hybrids import bill_time, settle_time
 from queuebit_metering.policy import adjustments, bill, correct, settle
+from queuebit_metering.reservations import MeterReservation
 from queuebit_metering.state import evolve, job_of
 from queuebit_pricing import PriceBook, parse
 from queuebit_testing.build import NOON
+from queuebit_testing.memory import MemoryLog
 from queuebit_testing.naive_bills import NaiveBills
 from queuebit_testing.naive_invoices import Message
 
@@ -45,6 +50,11 @@ def billed(history: History) -> Iterator[AnyEvent]:
         time = HybridMetered(source="qb/metering", data=bill_time(end, book()))
         yield time
         yield AccountSettled(source="qb/metering", data=settle_time(time.data))
+        return
+    if isinstance(end, ReservationEnded):
+        log = MemoryLog()
+        asyncio.run(MeterReservation(log, book())(end))
+        yield from (it.event for it in log.stored if not isinstance(it.event, UnknownEvent))
         return
     job = job_of([it for it in events if it.type.startswith("qb.job.")])
     metered = JobMetered(source="qb/metering", data=bill(job, end, book()))
@@ -68,7 +78,8 @@ def billed(history: History) -> Iterator[AnyEvent]:
 
 def messages_of(seed: int, jobs: int) -> list[Message]:
     histories = Histories(seed, book(), (NOON, NOON + timedelta(days=1)), hybrids=0.2)
-    made = [it for it in histories.make(jobs) if it.is_job or it.facts[-1].event.type.startswith("qb.hybrid.")]
+    timed = ("qb.hybrid.", "qb.reservation.")
+    made = [it for it in histories.make(jobs) if it.is_job or it.facts[-1].event.type.startswith(timed)]
     events = [event for history in made for event in billed(history)]
     return [Message(at, NOON, subject_of(it), it.to_bytes()) for at, it in enumerate(events, start=1)]
 
@@ -118,6 +129,18 @@ def test_a_hybrid_job_without_its_bill_or_with_a_wrong_one_is_found() -> None:
     document["data"]["charge"]["amount"] = "12345.67"
     wrong = replace(metered, body=json.dumps(document).encode())
     assert any(hybrid in it for it in naive([wrong if it is metered else it for it in messages]).faults())
+
+
+def test_a_reservation_without_its_bill_or_with_a_wrong_one_is_found() -> None:
+    messages = messages_of(2, 120)
+    metered = next(it for it in messages if it.subject.startswith("qb.reservation.") and ".metered" in it.subject)
+    slot = metered.subject.split(".")[3]
+    without = naive([it for it in messages if it is not metered])
+    assert any(f"{slot}: its slot was never billed" in it for it in without.faults())
+    document = json.loads(metered.body)
+    document["data"]["charge"]["amount"] = "12345.67"
+    wrong = replace(metered, body=json.dumps(document).encode())
+    assert any(slot in it for it in naive([wrong if it is metered else it for it in messages]).faults())
 
 
 def test_a_missing_correction_and_a_charge_that_is_a_millionth_too_high_are_found() -> None:
