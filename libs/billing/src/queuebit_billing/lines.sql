@@ -31,7 +31,7 @@ FROM
             /*lines*/ AS line_items
         FROM events FINAL
         PREWHERE tenant = {tenant:String} AND seq <= {cut:UInt64}
-            AND type IN ('qb.job.metered.v1', 'qb.session.metered.v1', 'qb.hybrid.metered.v1')
+            AND type IN ('qb.job.metered.v1', 'qb.session.metered.v1', 'qb.hybrid.metered.v1', 'qb.reservation.metered.v1')
         WHERE job NOT IN (
                 SELECT job FROM events
                 WHERE tenant = {tenant:String} AND seq <= {cut:UInt64} AND type = 'qb.job.corrected.v1')
