@@ -26,6 +26,7 @@ __all__ = [
     "AWAITED_JOBS",
     "AWAIT_US",
     "BURST_US",
+    "LATE_JOBS",
     "NEAR_JOBS",
     "NEAR_US",
     "POLICY",
