@@ -43,6 +43,7 @@ def vendor_of(code: str) -> ChildVendor:
         runners={"device": _Pool(code)},
         target=lambda _: "a target",
         max_items=lambda _: 1,
+        without=lambda _: {},
         pause=VendorPause(),
     )
     return ChildVendor(circuits)

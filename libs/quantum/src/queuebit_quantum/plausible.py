@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Plausible", "absurd_errors", "is_probability", "plausible_times", "require_some"]
 
-Times = tuple[float | None, float | None]
+_Times = tuple[float | None, float | None]
 """T1 and T2 of a qubit in seconds."""
 
 _MOST = 0.5
@@ -29,7 +29,7 @@ _MOST = 0.5
 class Plausible:
     """Times that can be, and what was wrong with the others."""
 
-    times: tuple[Times, ...]
+    times: tuple[_Times, ...]
     quarantined: tuple[str, ...]
 
 
@@ -65,13 +65,13 @@ def require_some(absurd: Sequence[str], target: Target) -> None:
         raise NotReachable(f"it is quarantined, and the one before stays in force: {text}")
 
 
-def plausible_times(times: Sequence[Times], before: Sequence[Times] | None) -> Plausible:
+def plausible_times(times: Sequence[_Times], before: Sequence[_Times] | None) -> Plausible:
     """Replace times that cannot be by those before; if there are none, T2 is at most 2 · T1.
 
     Both times of a qubit are replaced together: which of the two is wrong is not known. T2 <= 2 · T1 holds for any
     qubit (Nielsen and Chuang, section 7.6.4); a measurement may be above it by chance, and is then no better.
     """
-    kept: list[Times] = []
+    kept: list[_Times] = []
     texts: list[str] = []
     for qubit, (t1, t2) in enumerate(times):
         wrong = _wrong(t1, t2)
@@ -87,7 +87,7 @@ def plausible_times(times: Sequence[Times], before: Sequence[Times] | None) -> P
     return Plausible(tuple(kept), tuple(texts))
 
 
-def _capped(t1: float | None, t2: float | None) -> Times:
+def _capped(t1: float | None, t2: float | None) -> _Times:
     """The times that can be, with T2 at most 2 · T1; without T1, neither is known."""
     if t1 is None or not (math.isfinite(t1) and t1 > 0):
         return None, None
