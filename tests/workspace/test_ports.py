@@ -38,7 +38,7 @@ WITHOUT_LAWS = {
     "RunTimer": "one implementation, the stopwatch of a run; when it counts is part of CircuitsLaws",
     "CountsJobs": "one implementation, the warehouse; its counts are compared with a history (test_canaries.py)",
     "Cases": "runs a query of an objective; its answers are compared with a history (test_telemetry_questions.py)",
-    "Excluding": "what a plugin may add to Backend; the emulated device has tests of it (test_quantum_recalibration.py)",
+    "Excluding": "what a plugin may add to Backend; one implementation, and no fake",
     "Scheduler": "one implementation, a request over the bus; the scheduler's answers have tests of their own",
     "Sealing": "one implementation, and no fake",
     "Snapshots": "one implementation, the store of payloads, which has laws of its own",
