@@ -42,7 +42,8 @@ LINE = st.tuples(
 LINES_OF_A_BILL = st.lists(LINE, max_size=3, unique_by=lambda it: it[:2])
 BILL = st.tuples(MOMENTS, LINES_OF_A_BILL)
 JOB = st.fixed_dictionaries(
-    {"kind": st.sampled_from(["job", "job", "job", "session", "hybrid"]), "project": st.sampled_from(["a", "b"]),
+    {"kind": st.sampled_from(["job", "job", "job", "session", "hybrid", "reservation"]),
+     "project": st.sampled_from(["a", "b"]),
      "currency": st.sampled_from(["USD", "EUR"]), "bills": st.lists(BILL, min_size=1, max_size=4)}
 )  # fmt: skip
 

@@ -107,6 +107,17 @@ def test_a_session_that_was_idle_is_a_resource_too() -> None:
     assert (row["ResourceId"], row["ResourceType"]) == ("s1", "Session")
 
 
+def test_a_reservation_is_a_resource_with_a_line_for_used_and_for_idle_time() -> None:
+    lines = [line("reserved_second", "10", "0.01", "0.1"), line("reserved_idle_second", "20", "0.01", "0.2")]
+    data = {**FIRST, "reservation": "r1", "charge": charge("0.3", *lines)}
+    del data["job"]
+    found = rows_of({**BILL, "type": "qb.reservation.metered.v1", "job": "", "data": data})
+    assert [(it["ResourceId"], it["ResourceType"], it["SkuMeter"], it["BilledCost"]) for it in found] == [
+        ("r1", "Reservation", "reserved_second", "0.1"),
+        ("r1", "Reservation", "reserved_idle_second", "0.2"),
+    ]
+
+
 def test_the_own_time_of_a_hybrid_job_is_no_quantum_computing() -> None:
     data = {**FIRST, "hybrid": "h1", "charge": charge("0.00425", line("classical_second", "42.5", "0.0001", "0.00425"))}
     del data["job"], data["backend"]

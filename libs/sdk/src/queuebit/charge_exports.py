@@ -25,9 +25,9 @@ FORMS: Final = tuple(MEDIA_TYPES)
 _PAGE: Final = 200
 _PLAIN: Final = (
     *("sequence", "at", "type", "project", "job", "session", "user", "label", "tags", "backend", "state"),
-    *("amount", "currency", "jbu", "provisional", "reason", "price_book", "hybrid"),
+    *("amount", "currency", "jbu", "provisional", "reason", "price_book", "hybrid", "reservation"),
 )
-_OF_BILL: Final = ("project", "job", "session", "hybrid", "backend", "state", "reason", "price_book")
+_OF_BILL: Final = ("project", "job", "session", "hybrid", "reservation", "backend", "state", "reason", "price_book")
 _Bill = Mapping[str, Any]  # a row of the question `bills`
 
 AskBills = Callable[..., Awaitable[Sequence[_Bill]]]
@@ -38,8 +38,8 @@ async def exported(ask: AskBills, form: str, **wanted: object) -> AsyncGenerator
     """Yield an export page by page, newest charges first.
 
     Each charge and each correction is a row of its own; the amounts of all rows of a job add up to its charge. The own
-    time of a hybrid job and the idle time of a session are rows too: all rows of a project add up to what its account
-    was charged. Amounts are exact decimals.
+    time of a hybrid job, the idle time of a session and a reservation are rows too: all rows of a project add up to
+    what its account was charged. Amounts are exact decimals.
 
     Args:
         ask: asks for bills.

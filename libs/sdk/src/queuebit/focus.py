@@ -138,7 +138,10 @@ def _about(bill: Mapping[str, Any]) -> _Row:
 
 def _resource(data: Mapping[str, Any]) -> tuple[str, str]:
     """The id and the type of what a bill charges."""
-    kinds = (("hybrid", "Hybrid Job"), ("session", "Session"), ("job", "Quantum Job"))
+    kinds = (
+        *(("hybrid", "Hybrid Job"), ("session", "Session")),
+        *(("reservation", "Reservation"), ("job", "Quantum Job")),
+    )
     name, kind = next(it for it in kinds if it[0] in data)
     return data[name], kind
 
