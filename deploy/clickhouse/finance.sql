@@ -54,6 +54,7 @@ GRANT SELECT ON default.sli_drift TO finance_{name};
 GRANT SELECT ON default.sli_calibration_freshness TO finance_{name};
 GRANT SELECT ON default.sli_calibration_pass TO finance_{name};
 GRANT SELECT ON default.sli_probe TO finance_{name};
+GRANT SELECT ON default.sli_reproducibility TO finance_{name};
 GRANT SELECT ON default.sli_time_to_detect TO finance_{name};
 GRANT SELECT ON default.sli_time_to_remediate TO finance_{name};
 CREATE ROW POLICY only_finance_{name} ON default.events AS RESTRICTIVE

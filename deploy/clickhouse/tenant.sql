@@ -54,6 +54,7 @@ GRANT SELECT ON default.sli_drift TO tenant_{tenant};
 GRANT SELECT ON default.sli_calibration_freshness TO tenant_{tenant};
 GRANT SELECT ON default.sli_calibration_pass TO tenant_{tenant};
 GRANT SELECT ON default.sli_probe TO tenant_{tenant};
+GRANT SELECT ON default.sli_reproducibility TO tenant_{tenant};
 GRANT SELECT ON default.sli_time_to_detect TO tenant_{tenant};
 GRANT SELECT ON default.sli_time_to_remediate TO tenant_{tenant};
 CREATE ROW POLICY only_{tenant} ON default.events AS RESTRICTIVE

@@ -40,6 +40,8 @@ SPECIAL = {
     "calibration-freshness",
     "calibration-pass",
     "probe",
+    "reproducibility",
+    "plan-accuracy",
     "fairness",
     "preemption",
     "noisy-neighbour",
@@ -312,11 +314,23 @@ def test_probes_count_unless_their_cost_was_refused_and_old_jobs_if_they_have_a_
         indicators.fill_at(
             [(START + slot * SECOND, event(subject, "qb.probe.judged.v1", START + slot * SECOND, **said))]
         )
-    assert _counted(indicators, "probe", "") == (2, 4)
-    found = _rows(indicators, "probe", "")
+    assert _counted(indicators, "probe", "", until=START + HOUR) == (2, 4)
+    found = [it for it in _rows(indicators, "probe", "") if it["probe"] == "ghz"]
     assert [(it["state"], it["value"], it["vendor"]) for it in found] == [
         ("passed", 0.9, "ionq"), ("unclear", 0.900001, "ionq"), ("below", 0.900002, "ionq"), ("failed", None, "ionq"),
     ]  # fmt: skip
+
+
+def test_replays_reproduce_or_are_consistent(indicators: Warehouse) -> None:
+    for slot, state in enumerate(("passed", "unclear", "below", "failed", "skipped")):
+        said = {"backend": "forte", "run": f"old-{slot}", "probe": "reruns", "kind": "rerun", "state": state}
+        said |= {"rerun_of": f"j{slot}", "fidelity_ppm": 990_000 - slot}  # type: ignore[dict-item]
+        at = START + timedelta(hours=12, seconds=slot)
+        subject = f"qb.probe.forte.judged.old-{slot}"
+        indicators.fill_at([(at, event(subject, "qb.probe.judged.v1", at, **said))], twice=True)
+    assert _counted(indicators, "reproducibility", "", since=START + 11 * HOUR) == (2, 3)
+    found = [(it["job"], it["value"], it["good"]) for it in _rows(indicators, "reproducibility", "")]
+    assert found == [("j0", 0.99, 1), ("j1", 0.989999, 1), ("j2", 0.989998, 0)]
 
 
 def test_costs_are_of_an_hour_and_of_useful_results(indicators: Warehouse) -> None:

@@ -236,7 +236,7 @@ def counts_class(slo: Objective, workload_class: str) -> bool:
 
 
 def test_a_tenant_does_not_see_objectives_of_the_platform_alone() -> None:
-    platform = {"billing-accuracy", "calibration-pass", "probe"}
+    platform = {"billing-accuracy", "calibration-pass", "probe", "reproducibility"}
     assert {it.name for it in shipped() if of_tenant(it, "acme") is None} == platform
 
 
