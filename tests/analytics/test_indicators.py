@@ -41,7 +41,6 @@ SPECIAL = {
     "calibration-pass",
     "probe",
     "reproducibility",
-    "plan-accuracy",
     "fairness",
     "preemption",
     "noisy-neighbour",
