@@ -50,6 +50,8 @@ class StackSettings(_Entry):
     """The time between calibrations."""
     poll_seconds: float | None = Field(default=None, gt=0)
     """The time between two requests to a vendor about a run."""
+    calls_per_minute: int | None = Field(default=None, ge=1)
+    """The most calls to a vendor in a minute."""
     vendor_seconds: float | None = Field(default=None, gt=0)
     """How long a vendor that does not answer is asked."""
     network: bool | None = None

@@ -177,6 +177,7 @@ def test_a_placed_job_expires_and_one_that_started_does_not(world: World, expiri
     world.happens(world.started("j2"))
     (ended,) = expiring()
     assert ended.data.job == "j1"
+    assert "it was placed on aer and did not start in time" in ended.data.reason.text
     assert world.state.outstanding == 1
 
 

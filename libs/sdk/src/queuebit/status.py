@@ -114,7 +114,8 @@ def _size(profile: Profile) -> str:
 def _step(event: AnyEvent) -> Step:
     match event:
         case JobSubmitted():
-            wanted = event.data.backend or "the default kind of backend"
+            several = event.data.limits.backends if event.data.limits else None
+            wanted = event.data.backend or " or ".join(several or ("the default kind of backend",))
             under = f", by delegation {event.data.proof.delegation}" if event.data.proof.delegation else ""
             each = " for each item" if event.data.circuit.media_type == PROGRAM else ""
             kind = f", class {event.data.workload_class}" if event.data.workload_class else ""

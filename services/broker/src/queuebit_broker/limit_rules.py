@@ -202,10 +202,15 @@ def _unknown(what: str, names: Iterable[str] | None, known: Iterable[str]) -> It
     for name in names or ():
         if name not in known:
             near = get_close_matches(name, known, n=3)
-            hint = f"did you mean {_or(near)}?" if near else f"there is {', '.join(known) or 'none'}"
+            hint = f"did you mean {_or(near)}?" if near else f"there is {', '.join(known) or _NONE[what]}"
             yield Reason(code=f"unknown_{what}", text=f"no backend here is {_OF[what]} {name}: {hint}")
 
 
+_NONE = {
+    "backend": "none",
+    "vendor": "none",
+    "region": "none, because no backend says where it stands: the operator sets `region` in backends.toml",
+}
 _OF = {"backend": "called", "vendor": "of vendor", "region": "in region"}
 
 

@@ -7,6 +7,7 @@ import socket
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import monotonic
 
 from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.announce import AnnounceBackends
@@ -18,6 +19,7 @@ from queuebit_executor.instance import Instance
 from queuebit_executor.isolations import Isolations
 from queuebit_executor.memory_shares import MemoryShares, most_memory_mb
 from queuebit_executor.policy import Allowance
+from queuebit_executor.ports import Vendor
 from queuebit_executor.profiling import AnswerProfile
 from queuebit_executor.recalibrate import Recalibrate
 from queuebit_executor.remote import RunRemotely, RunWhereItIs
@@ -26,6 +28,7 @@ from queuebit_executor.settings import Settings
 from queuebit_executor.stated_usage import StateUsage
 from queuebit_executor.suspicion import Drifts
 from queuebit_executor.vendor import ChildVendor
+from queuebit_executor.vendor_pace import PacedVendor, TokenBucket
 from queuebit_executor.watch import JobWatch
 from queuebit_executor.zygote_client import ZygoteClient, ZygoteSettings
 from queuebit_kernel import Clock, SystemClock, event_id
@@ -54,6 +57,8 @@ class _Parts:
     isolations: Isolations
     degradations: Degradations
     me: Instance
+    vendor: Vendor
+    """Shared by all backends: a vendor limits the calls of a credential."""
 
 
 def create_app() -> Service:
@@ -72,6 +77,7 @@ def create_app() -> Service:
         isolations=Isolations(),
         degradations=Degradations(),
         me=_instance(settings),
+        vendor=_vendor(settings, circuits),
     )
     view = service.topology.service[settings.service].view
 
@@ -124,6 +130,14 @@ def _circuits(settings: Settings, seed_file: Path, tasks: Tasks) -> ChildCircuit
     )
 
 
+def _vendor(settings: Settings, circuits: ChildCircuits) -> Vendor:
+    """The vendor, at the rate that is configured."""
+    vendor = ChildVendor(circuits)
+    if settings.calls_per_minute is None:
+        return vendor
+    return PacedVendor(vendor, TokenBucket(settings.calls_per_minute), monotonic)
+
+
 def _instance(settings: Settings) -> Instance:
     name = f"{settings.service}@{socket.gethostname()}:{os.getpid()}-{event_id()[:8]}"
     return Instance(
@@ -158,7 +172,7 @@ def _run(it: _Parts, backend: str) -> RunWhereItIs:
         it.clock,
         it.watch,
         me=it.me,
-        vendor=ChildVendor(it.circuits),
+        vendor=it.vendor,
         poll_s=it.settings.poll_seconds,
         give_up_s=it.settings.vendor_seconds,
         doubt=it.drifts.reason,

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     """Wall time for one run."""
     poll_seconds: float = Field(default=2.0, gt=0, le=3_600)
     """How often a vendor is asked whether a run has ended."""
+    calls_per_minute: int | None = Field(default=None, ge=1, le=60_000)
+    """The most calls to the vendor in a minute, of all jobs together: submissions, questions whether a run has ended,
+    results, usage and cancellations. One call may be several requests of the vendor's SDK. Unset: no limit."""
     vendor_seconds: float = Field(default=604_800.0, gt=0)
     """How long after a job's newest event a vendor is asked that does not answer, or does not state final usage. Then
     the placement becomes a dead letter, so that it blocks no other; the job and its hold stay as they are."""

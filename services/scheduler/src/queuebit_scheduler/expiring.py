@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from queuebit_contracts.job import Expiry, JobAccepted, JobExpired, JobSubmitted
@@ -18,7 +18,6 @@ from queuebit_contracts.wire import Reason, UnknownEvent
 from queuebit_kernel import Clock, Malformed, Stale, Unavailable, event_id
 from queuebit_runtime.log import EventLog, Stored
 from queuebit_runtime.trace_context import current_traceparent
-from queuebit_scheduler.jobs import AcceptedJob
 from queuebit_scheduler.state import Overdue, State
 
 __all__ = ["ExpireJobs"]
@@ -85,7 +84,7 @@ class ExpireJobs:
         """
         tenant, name = it.accepted.key
         history, after = job_aggregate(tenant, name), it.after
-        expired = _expired(it.accepted, it.deadline, it.takes_us)
+        expired = _expired(it)
         for _ in range(_TRIES):
             try:
                 await self._log.append(expired, after=after, guard=history.everything)
@@ -99,11 +98,19 @@ class ExpireJobs:
         raise Stale(f"{history.prefix} moved {_TRIES} times")
 
 
-def _expired(accepted: AcceptedJob, deadline: datetime, takes_us: int) -> JobExpired:
+def _why(it: Overdue) -> str:
+    if it.placed is not None:
+        return f"it was placed on {it.placed} and did not start in time"
+    return "no backend had a place in time" if it.accepted.job.candidates else "none has the fidelity that it demands"
+
+
+def _expired(it: Overdue) -> JobExpired:
+    accepted, deadline = it.accepted, it.deadline
     tenant, job = accepted.key
-    why = "no backend had a place in time" if accepted.job.candidates else "no backend has the fidelity that it demands"
-    takes = f" and takes about {takes_us / 1e6:.3g} s" if takes_us else ""
-    text = f"it had to end by {deadline:%Y-%m-%d %H:%M:%S} UTC{takes}: {why}; submit it again with a later deadline"
+    takes = f" and takes about {it.takes_us / 1e6:.3g} s" if it.takes_us else ""
+    text = (
+        f"it had to end by {deadline:%Y-%m-%d %H:%M:%S} UTC{takes}: {_why(it)}; submit it again with a later deadline"
+    )
     return JobExpired(
         id=event_id("expired", tenant, job),
         source=_SOURCE,

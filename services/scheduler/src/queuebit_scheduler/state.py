@@ -53,6 +53,8 @@ class Overdue:
     """How long its run is expected to take on the quickest of its candidates; 0 without one."""
     after: int
     """Sequence of the newest event about its place that the log has shown."""
+    placed: str | None = None
+    """The backend at which it waits, if it has one."""
 
 
 class State:
@@ -262,7 +264,8 @@ class State:
             accepted = self.job(key)
             takes_us = min((self._expected_us(accepted.job, it) for it in accepted.job.candidates), default=0)
             if accepted.deadline is not None and micros(at) + takes_us > micros(accepted.deadline):
-                found.append(Overdue(accepted, accepted.deadline, takes_us, accepted.after))
+                placed = outstanding.backend if outstanding else None
+                found.append(Overdue(accepted, accepted.deadline, takes_us, accepted.after, placed))
         return found
 
     def forget(self, key: Key) -> None:
