@@ -80,6 +80,9 @@ def documents(tenant: str, number: int, job: dict[str, Any]) -> list[dict[str, A
             data |= {"state": "completed", "usage": USAGE, "submitted_at": moment, "ended_at": moment}
         elif kind == "session":
             data |= {"idle_s": 1, "hold": {"amount": "1"}, "closed_at": moment}
+        elif kind == "reservation":
+            data |= {"backend": "aer", "used_s": 1, "idle_s": 1, "unavailable_s": 0, "hold": {"amount": "1"}}
+            data |= {"starts_at": moment, "ended_at": moment}
         else:
             data |= {"state": "completed", "usage": {}, "hold": {"amount": "1"}}
             data |= {"submitted_at": moment, "ended_at": moment}
