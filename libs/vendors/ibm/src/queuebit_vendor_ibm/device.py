@@ -28,9 +28,11 @@ from queuebit_quantum import (
     WorkResult,
     require_fit,
 )
+from queuebit_quantum.backends import Elements
 from queuebit_quantum.calibration import read_calibration
 from queuebit_quantum.compiling import COMPILER, CompileCache, TranspileCache
 from queuebit_quantum.device_compiler import DeviceCompiler
+from queuebit_quantum.exclusion import without_elements
 from queuebit_quantum.ibm_description import ibm_description
 from queuebit_quantum.vendor_faults import VendorFailed, VendorQuota, vendor_text
 from queuebit_vendor_ibm.access import Access
@@ -55,6 +57,9 @@ class _Calibrated:
     calibration: Calibration
     description: Description
     compiler: DeviceCompiler
+    target: Target
+    whole: Description
+    """The device with all of its elements."""
 
 
 class IbmDevice:
@@ -78,6 +83,8 @@ class IbmDevice:
         self._connection = Connection(name, access)
         self._cache = CompileCache(COMPILER)
         self._transpiled = TranspileCache(COMPILER)
+        self.without: Elements = frozenset()
+        """Qubits and couplers that circuits are not compiled for; see `exclude`."""
         self._now = self._read()
         self._connection.release()
 
@@ -90,6 +97,12 @@ class IbmDevice:
     def calibrate(self) -> Calibration:
         self._now = self._read()
         return self._now.calibration
+
+    def exclude(self, without: Elements) -> None:
+        """Compile without these qubits and couplers from now on, and with all others."""
+        if without != self.without:
+            self.without = without
+            self._now = self._calibrated(self._now.target, self._now.calibration, self._now.whole)
 
     def compile(self, circuit: Circuit, seed: int) -> Compiled:
         digest = self._now.description.target_digest
@@ -172,8 +185,13 @@ class IbmDevice:
             target, configuration = opened.device.target, opened.device.configuration()
             calibration = read_calibration(properties.last_update_date, target)
             status = str(opened.device.status().status_msg)
-        description = replace(self._described(target, configuration, calibration), status=status)
-        return _Calibrated(calibration, description, DeviceCompiler(target, calibration, description, self._transpiled))
+        whole = replace(self._described(target, configuration, calibration), status=status)
+        return self._calibrated(target, calibration, whole)
+
+    def _calibrated(self, target: Target, calibration: Calibration, whole: Description) -> _Calibrated:
+        description = without_elements(whole, self.without)
+        compiler = DeviceCompiler(target, calibration, description, self._transpiled, self.without)
+        return _Calibrated(calibration, description, compiler, target, whole)
 
     def _described(self, target: Target, configuration: Any, calibration: Calibration) -> Description:
         known = set(target.operation_names)
