@@ -20,7 +20,7 @@ from queuebit_scheduling import (
     plan,
     waiting,
 )
-from queuebit_scheduling.policy import AWAIT_US, AWAITED_JOBS
+from queuebit_scheduling.objectives import AWAIT_US, AWAITED_JOBS
 from queuebit_testing.snapshots import NOW_US, QUICK, grouped, snapshots
 
 MINUTE_US = 60_000_000

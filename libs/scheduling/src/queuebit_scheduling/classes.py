@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["CLASSES", "DEFAULT", "WorkClass", "class_of"]
+from queuebit_scheduling.snapshot import Job, Snapshot
+
+__all__ = ["CLASSES", "DEFAULT", "ClassLimits", "WorkClass", "class_of", "is_late"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +43,31 @@ CLASSES: Mapping[str, WorkClass] = MappingProxyType(
 def class_of(name: str | None) -> WorkClass:
     """Return the rules of a class."""
     return CLASSES.get(name or "", DEFAULT)
+
+
+def is_late(job: Job) -> bool:
+    """Whether a job is placed shortly before it runs, by its class."""
+    return class_of(job.workload_class).late and job.session is None
+
+
+class ClassLimits:
+    """How many more jobs of their class users may have placed, during one cycle."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._placed = {(it.tenant, it.user, it.workload_class): it.jobs for it in snapshot.placed}
+
+    def left(self, job: Job) -> int:
+        """Return how many more jobs like this one may be placed."""
+        most = class_of(job.workload_class).per_user
+        return _ANY_NUMBER if most is None else max(0, most - self._placed.get(_member(job), 0))
+
+    def add(self, job: Job) -> None:
+        """Count a job that is placed."""
+        self._placed[_member(job)] = self._placed.get(_member(job), 0) + 1
+
+
+_ANY_NUMBER = 2**53
+
+
+def _member(job: Job) -> tuple[str, str, str]:
+    return job.tenant, job.user or "", job.workload_class or ""

@@ -10,11 +10,17 @@ from types import MappingProxyType
 
 from queuebit_scheduling.plan import Choice
 
-__all__ = ["AWAITED_FOR", "AWAITING", "BALANCE_US", "OBJECTIVES"]
+__all__ = ["AWAITED_FOR", "AWAITED_JOBS", "AWAITING", "AWAIT_US", "BALANCE_US", "OBJECTIVES"]
 
 BALANCE_US = 18_000
 """What a millionth of success probability is worth to a balanced job: three minutes for each percentage point. With one
 rate for all jobs, no other choice for each job has both a sooner mean completion and a higher mean probability."""
+
+AWAIT_US = 600_000_000
+"""How long a job waits at most for a place on a better backend while another has a free one."""
+
+AWAITED_JOBS = 32
+"""The most jobs of a snapshot that do; further ones take what is free, so that each cycle places jobs."""
 
 _FALLBACK: Choice = (("fallback", lambda it: it.candidate.fallback),)
 _COST: Choice = (("cost", lambda it: it.candidate.cost_rank),)

@@ -8,23 +8,20 @@ it here, give `FairShare.name` a new version, and add a test. `registry` explain
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
-from queuebit_scheduling.classes import class_of
-from queuebit_scheduling.fallback import answers, fell_back, usable
+from queuebit_scheduling.classes import ClassLimits, class_of, is_late
+from queuebit_scheduling.cycle import CycleState
+from queuebit_scheduling.fallback import answers, usable
 from queuebit_scheduling.isolation import PROBES, takes
-from queuebit_scheduling.objectives import AWAITED_FOR, AWAITING, OBJECTIVES
-from queuebit_scheduling.plan import Choice, Group, Place, Step, Target, Turn
+from queuebit_scheduling.objectives import AWAIT_US, AWAITED_FOR, AWAITED_JOBS, AWAITING, OBJECTIVES
+from queuebit_scheduling.plan import Choice, Group, Step, Target
 from queuebit_scheduling.shares import Head, Line, Shares
-from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Key, Snapshot, Tenant
-from queuebit_scheduling.windows import Room, fits, is_open, room, start_by_us
+from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Snapshot
+from queuebit_scheduling.windows import fits, is_open
 
 __all__ = [
-    "AWAITED_JOBS",
-    "AWAIT_US",
     "BURST_US",
     "LATE_JOBS",
     "NEAR_JOBS",
@@ -33,7 +30,6 @@ __all__ = [
     "SESSION_PARTS",
     "SNAPSHOT_JOBS",
     "FairShare",
-    "completion_us",
 ]
 
 SNAPSHOT_JOBS = 64
@@ -51,20 +47,13 @@ NEAR_JOBS, NEAR_US = 2, 2_000_000
 LATE_JOBS = 1
 """Per slot: jobs of a class that binds late are placed while fewer jobs are, or less run time."""
 
-AWAIT_US = 600_000_000
-"""How long a job waits at most for a place on a better backend while another has a free one."""
-
-AWAITED_JOBS = 32
-"""The most jobs of a snapshot that do; further ones take what is free, so that each cycle places jobs."""
-
 
 class FairShare:
     """The rules in force.
 
     1. A job can be placed if one of its candidates is registered, answers, is not isolated and has a free place; an
-       isolated backend takes jobs of probes. Other
-       jobs wait and do not block any job. On a backend with open sessions, jobs without one are placed shortly before
-       they run.
+       isolated backend takes jobs of probes. Other jobs wait and do not block any job. On a backend with open sessions,
+       jobs without one are placed shortly before they run.
     2. Jobs of an open session are next on its backend, before the turn of any tenant, unless the backend owes too much
        run time to others. It owes what jobs of sessions run while others wait; each job of these pays back three
        times its own run time. Several sessions are compared as in 3.
@@ -163,14 +152,14 @@ class FairShare:
         places: dict[tuple[bool, str], dict[str, int]] = {}
 
         def open_to(job: Job) -> dict[str, int]:
-            kind = _is_late(job), PROBES if job.tenant == PROBES else ""
+            kind = is_late(job), PROBES if job.tenant == PROBES else ""
             if kind not in places:
                 places[kind] = self._places(backends, kind[1], late=kind[0])
             return places[kind]
 
         shares = Shares(world)
         rank = {it.name: Fraction(shares.usage_us(it.name), it.share) for it in world.tenants}
-        within = _Limits(world)
+        within = ClassLimits(world)
         useful = {
             group: _placeable_now(
                 self._open(first, backends, world.at_us),
@@ -230,7 +219,7 @@ class FairShare:
         """
         if job.objective not in AWAITING or chosen.candidate.fallback or at_us - job.accepted_us >= AWAIT_US:
             return None
-        late = _is_late(job)
+        late = is_late(job)
         full = [it for it in targets if it.capacity is not None and takes(it.capacity, job.tenant) and not it.free]
         full = [it for it in full if it.capacity and not self.free(it.capacity, late=late, tenant=job.tenant)]
         full = [it for it in full if it.capacity and fits(job, it.capacity, it.expected_us, at_us)]
@@ -244,34 +233,11 @@ class FairShare:
 
     def steps(self, snapshot: Snapshot) -> Iterator[Step]:
         """Decide one cycle, placement by placement."""
-        cycle = _Cycle(self, snapshot)
+        cycle = CycleState(self, snapshot)
         for _ in range(snapshot.limit):
             if (step := cycle.step()) is None:
                 return
             yield step
-
-
-class _Limits:
-    """How many more jobs of their class users may have placed, during one cycle."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._placed = {(it.tenant, it.user, it.workload_class): it.jobs for it in snapshot.placed}
-
-    def left(self, job: Job) -> int:
-        """Return how many more jobs like this one may be placed."""
-        most = class_of(job.workload_class).per_user
-        return _ANY_NUMBER if most is None else max(0, most - self._placed.get(_member(job), 0))
-
-    def add(self, job: Job) -> None:
-        """Count a job that is placed."""
-        self._placed[_member(job)] = self._placed.get(_member(job), 0) + 1
-
-
-_ANY_NUMBER = 2**53
-
-
-def _member(job: Job) -> tuple[str, str, str]:
-    return job.tenant, job.user or "", job.workload_class or ""
 
 
 def _placeable_now(usable: Iterable[Candidate], places: Mapping[str, int], wanted: int, awaiting: int) -> int:
@@ -287,211 +253,9 @@ def _placeable_now(usable: Iterable[Candidate], places: Mapping[str, int], wante
     return min(found + awaiting, wanted) if found else 0
 
 
-def completion_us(backend: BackendCapacity, expected_us: int) -> int:
-    """Return when a new job ends that runs for so long: others are in front, and the slots share the backlog."""
-    return max(backend.queue_us, -(-backend.backlog_us // max(1, backend.slots))) + expected_us
-
-
-def _is_late(job: Job) -> bool:
-    """Whether a job is placed shortly before it runs, by its class."""
-    return class_of(job.workload_class).late and job.session is None
-
-
 def _is_near_full(backend: BackendCapacity, jobs: int = NEAR_JOBS) -> bool:
     return backend.taken >= jobs * backend.slots and backend.backlog_us >= NEAR_US * backend.slots
 
 
 POLICY = FairShare()
 """The policy of the scheduler."""
-
-
-@dataclass(slots=True)
-class _Queue:
-    """The jobs of one group that are not placed yet."""
-
-    jobs: deque[Job]
-    candidates: tuple[Candidate, ...]
-    """Where the first of them may be placed now; the backends are the same for all."""
-    hidden: bool
-    """Whether the group has more jobs than the snapshot."""
-    session: str | None
-    late: bool
-    """Whether its jobs are placed shortly before they run."""
-
-    @property
-    def waits(self) -> bool:
-        """Whether it has a job."""
-        return bool(self.jobs) or self.hidden
-
-
-class _Cycle:
-    """The state during a cycle: capacities, usage of tenants, and the remaining jobs."""
-
-    def __init__(self, policy: FairShare, snapshot: Snapshot) -> None:
-        self._policy = policy
-        self._at_us = snapshot.at_us
-        self._capacity = {it.name: it for it in snapshot.backends}
-        self._with_windows = {it.name for it in snapshot.backends if it.windows}
-        self._run_times = {(it.backend, it.size): it.us for it in snapshot.run_times}
-        self._tenants = {it.name: it for it in snapshot.tenants}
-        self._shares = Shares(snapshot)
-        self._awaiting = 0
-        """Jobs that wait for a full backend."""
-        self._expected: dict[Key, list[tuple[Candidate, int]]] = {}
-        self._limits = _Limits(snapshot)
-        self._queues: dict[str, list[_Queue]] = {it.name: [] for it in snapshot.tenants}
-        for group in snapshot.groups:
-            jobs = deque(sorted(group.jobs, key=lambda it: (*policy.order(it), it.sequence, it.job)))
-            first = jobs[0]
-            queue = _Queue(jobs, self._usable(first), group.waiting > len(jobs), first.session, _is_late(first))
-            self._queues[first.tenant].append(queue)
-        self._with_sessions = [name for name, queues in self._queues.items() if any(it.session for it in queues)]
-        self._binds_late = any(it.late for queues in self._queues.values() for it in queues)
-        self._turns = {name: self._turn(name) for name in self._tenants}
-
-    def step(self) -> Step | None:
-        """Make the next placement; None if there is none, or the snapshot has too few jobs to decide."""
-        while True:
-            awaiting = self._awaiting
-            if (found := self._step()) is not None or self._awaiting == awaiting:
-                return found
-
-    def _step(self) -> Step | None:
-        """Place the next job, or note that it waits for a full backend and return None."""
-        turns = [turn for turn in self._turns.values() if turn is not None]
-        if not turns:
-            return None
-        first = [turn for name in self._with_sessions if (turn := self._turn(name, first=True)) is not None]
-        turn = min(first or turns, key=lambda it: (it.rank, it.tenant.name))
-        if turn.job is None:
-            return None
-        precedes, late = self._precedes(turn.job.session, turn.job.candidates), _is_late(turn.job)
-        targets = [self._target(turn.job, *it, first=precedes, late=late) for it in self._run_times_of(turn.job)]
-        choice = self._policy.choice(turn.job.objective)
-        chosen = min((it for it in targets if it.free), key=lambda it: tuple(rule(it) for _, rule in choice))
-        better = self._policy.awaited(turn.job, targets, chosen, self._at_us) if self._awaiting < AWAITED_JOBS else None
-        if better is not None:
-            self._await(turn.job, better)
-            return None
-        counted = self._counted(turn.job)
-        self._take(turn.tenant, turn.job, chosen, counted)
-        known = [it for it in targets if it.capacity is not None and takes(it.capacity, turn.job.tenant)]
-        known.sort(key=lambda it: (it.completion_us, -it.candidate.esp_ppm, it.candidate.backend))
-        scores = tuple((it.candidate.backend, it.completion_us) for it in known)
-        fallback = fell_back(turn.job, self._capacity) if chosen.candidate.fallback else None
-        time = room(turn.job, self._capacity[chosen.candidate.backend], self._at_us) or Room(None)
-        last_us, where = start_by_us(time, chosen.expected_us), chosen.candidate.backend
-        place = Place(turn.job.key, where, chosen.expected_us, scores, counted, fallback, time.reservation, last_us)
-        return Step(place, tuple(turns), tuple(targets), turn.job.session if first else None)
-
-    def _counted(self, job: Job) -> str | None:
-        """Return the session of a job if a job without one waits for its backend."""
-        if job.session is None:
-            return None
-        others = (it for queues in self._queues.values() for it in queues if it.session is None and it.waits)
-        backend = job.candidates[0].backend
-        return job.session if any(it.backend == backend for queue in others for it in queue.candidates) else None
-
-    def _take(self, tenant: Tenant, job: Job, chosen: Target, counted: str | None) -> None:
-        """Update capacity and usage after a placement, and the affected tenants."""
-        backend, took = chosen.candidate.backend, chosen.expected_us
-        capacity = self._capacity[backend].with_jobs(1, took)
-        self._shares.add(job, backend, took)
-        self._limits.add(job)
-        next(it for it in self._queues[tenant.name] if it.jobs and it.jobs[0] is job).jobs.popleft()
-        every = counted is not None or bool(capacity.windows)
-        self._load(capacity.owing(capacity.owed_us + took) if counted else capacity, job, every=every)
-
-    def _await(self, job: Job, better: Target) -> None:
-        """Leave a job for a later cycle, and count its run time where it waits."""
-        backend = better.candidate.backend
-        self._awaiting += 1
-        next(it for it in self._queues[job.tenant] if it.jobs and it.jobs[0] is job).jobs.popleft()
-        self._load(self._capacity[backend].with_jobs(0, better.expected_us), job, every=backend in self._with_windows)
-
-    def _load(self, capacity: BackendCapacity, job: Job, *, every: bool) -> None:
-        """Update the load of a backend, and the turns of all tenants if `every`, or if it has no places any more.
-
-        Before a window, jobs may no longer end in time.
-        """
-        before, self._capacity[capacity.name] = self._capacity[capacity.name], capacity
-        changed = every or self._has_places(before) != self._has_places(capacity)
-        for name in self._turns if changed else (job.tenant,):
-            self._turns[name] = self._turn(name)
-
-    def _has_places(self, capacity: BackendCapacity) -> tuple[bool, ...]:
-        """Whether a backend has places: for any job, for those that bind late, and for those of sessions."""
-        free, plain = self._policy.free, self._policy.free(capacity)
-        late = free(capacity, late=True) if self._binds_late else plain
-        return bool(plain), bool(late), bool(free(capacity, first=True) if capacity.sessions else plain)
-
-    def _turn(self, name: str, *, first: bool = False) -> Turn | None:
-        """Return the next job that a tenant can place; of those with the priority of a session, if `first`."""
-        queues = [it for it in self._queues[name] if it.waits and self._placeable(it, name, first=first)]
-        if not queues:
-            return None
-        tenant, usage_us = self._tenants[name], self._shares.usage_us(name)
-        if not all(it.jobs for it in queues):
-            return Turn(tenant, usage_us, 0, None, Fraction(usage_us, tenant.share))
-        lines = self._policy.lines(self._shares, [self._head(it.jobs[0]) for it in queues])
-        job = min(lines, key=lambda it: (*it.values, it.job.sequence)).job
-        expected_us, backend = self._shortest(job)
-        cost_us = self._policy.cost_us(job, expected_us, self._at_us)
-        rank = Fraction(self._shares.with_cost_us(name, backend, cost_us), tenant.share)
-        return Turn(tenant, usage_us, cost_us, job, rank, lines)
-
-    def _head(self, job: Job) -> Head:
-        expected_us, backend = self._shortest(job)
-        return Head(job, self._policy.order(job), backend, expected_us)
-
-    def _shortest(self, job: Job) -> tuple[int, str]:
-        """Return the shortest expected run time of a job, and where."""
-        return min((us, it.backend) for it, us in self._run_times_of(job))
-
-    def _run_times_of(self, job: Job) -> Sequence[tuple[Candidate, int]]:
-        """Return where a job may be placed, with its expected run times."""
-        if (known := self._expected.get(job.key)) is None:
-            known = [(it, self._expected_us(job, it)) for it in self._usable(job)]
-            self._expected[job.key] = known
-        return known
-
-    def _usable(self, job: Job) -> tuple[Candidate, ...]:
-        return self._policy.usable(job, self._capacity, self._at_us)
-
-    def _placeable(self, queue: _Queue, tenant: str, *, first: bool) -> bool:
-        if queue.jobs and not self._limits.left(queue.jobs[0]):
-            return False
-        precedes = self._precedes(queue.session, queue.candidates)
-        known = (it for candidate in queue.candidates if (it := self._capacity.get(candidate.backend)) is not None)
-        free = any(self._policy.free(it, first=precedes, late=queue.late, tenant=tenant) for it in known)
-        return precedes >= first and free and self._bring_forward(queue)
-
-    def _bring_forward(self, queue: _Queue) -> bool:
-        """Put the first job of a group that ends before the next window in front; False if there is none."""
-        if not any(it.backend in self._with_windows for it in queue.candidates):
-            return True
-        for position, job in enumerate(queue.jobs):
-            first = self._precedes(job.session, job.candidates)
-            targets = (self._target(job, *it, first=first, late=queue.late) for it in self._run_times_of(job))
-            if any(it.free for it in targets):
-                del queue.jobs[position]
-                queue.jobs.appendleft(job)
-                return True
-        return False
-
-    def _precedes(self, session: str | None, candidates: Sequence[Candidate]) -> bool:
-        """Whether jobs of this session are next on its backend."""
-        capacity = self._capacity.get(candidates[0].backend) if session is not None else None
-        return capacity is not None and self._policy.precedes(capacity)
-
-    def _target(self, job: Job, candidate: Candidate, expected_us: int, *, first: bool, late: bool) -> Target:
-        capacity = self._capacity.get(candidate.backend)
-        if capacity is None:
-            return Target(candidate, expected_us, None, 0, 0)
-        free = self._policy.free(capacity, first=first, late=late, tenant=job.tenant)
-        if free and not fits(job, capacity, expected_us, self._at_us):
-            free = 0
-        return Target(candidate, expected_us, capacity, free, completion_us(capacity, expected_us))
-
-    def _expected_us(self, job: Job, candidate: Candidate) -> int:
-        return self._policy.expected_us(candidate.qpu_us, self._run_times.get((candidate.backend, job.size)))

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from queuebit_scheduling.classes import class_of
+from queuebit_scheduling.cycle import completion_us
 from queuebit_scheduling.fallback import due_us
 from queuebit_scheduling.plan import Cycle, Target
-from queuebit_scheduling.policy import POLICY, completion_us
+from queuebit_scheduling.policy import POLICY
 from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Key
 from queuebit_scheduling.usage import moment_of
 from queuebit_scheduling.windows import Window, obstacle
