@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -257,10 +257,33 @@ class Client:
         return self._loop.run(self._client.sessions(session=session, limit=limit))
 
     def reserve(
-        self, backend: str, starts_at: datetime, ends_at: datetime | None = None, **options: Any
+        self,
+        backend: str,
+        starts_at: datetime,
+        ends_at: datetime | None = None,
+        *,
+        length: timedelta | None = None,
+        project: str | None = None,
+        users: Iterable[str] | None = None,
+        name: str | None = None,
+        max_idle: int | None = None,
+        key: str | None = None,
+        dry_run: bool = False,
     ) -> Reservation:
-        """Book a slot of a backend; options as for `AsyncClient.reserve`."""
-        return self._loop.run(self._client.reserve(backend, starts_at, ends_at, **options))
+        """Book a slot of a backend, in which only jobs of the project run there; its price is held."""
+        work = self._client.reserve(
+            backend,
+            starts_at,
+            ends_at,
+            length=length,
+            project=project,
+            users=users,
+            name=name,
+            max_idle=max_idle,
+            key=key,
+            dry_run=dry_run,
+        )
+        return self._loop.run(work)
 
     def cancel_reservation(self, reservation: str) -> Reservation:
         """Cancel a reservation, or give the rest of its slot back."""
