@@ -69,8 +69,15 @@ class Accounts:
         several = [*kinds]
         if len(several) > 1:
             owners += [(tenant, None, None) for tenant in projects]
-            return tuple(self._account(owner, kind, (kind,)) for owner in owners for kind in several)
-        return tuple(self._account(owner, None, several) for owner in owners)
+            return tuple(
+                self._account(owner, it, (it,)) for owner in owners for it in several if self._tells(owner, (it,))
+            )
+        return tuple(self._account(owner, None, several) for owner in owners if self._tells(owner, several))
+
+    def _tells(self, owner: _Owner, kinds: Iterable[str]) -> bool:
+        """Whether an account has anything but zeros, or is of a project, whose weight is in it."""
+        is_project = owner[1] is not None and owner[2] is None
+        return is_project or any((owner, it) in self._served or (owner, it) in self._expected for it in kinds)
 
     def placed_of(self, jobs: Iterable[Job]) -> tuple[PlacedCount, ...]:
         """Return how many placed jobs the users of these jobs have in limited classes."""

@@ -21,9 +21,13 @@ class WaitingJobs:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._jobs: dict[Key, AcceptedJob] = {}
-        self._places: dict[Key, tuple[Hashable, _Entry]] = {}
+        self._places: dict[Key, tuple[int, _Entry]] = {}
         """Where each job was put."""
-        self._groups: dict[Hashable, list[_Entry]] = {}
+        self._numbers: dict[Hashable, int] = {}
+        """Of each group: what the policy calls one is long, and would be hashed again in each cycle."""
+        self._names: dict[int, Hashable] = {}
+        self._newest = 0
+        self._groups: dict[int, list[_Entry]] = {}
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -40,7 +44,7 @@ class WaitingJobs:
     def add(self, accepted: AcceptedJob) -> None:
         """Put a job where it belongs in its group."""
         job = accepted.job
-        group, entry = self._policy.group(job), (self._policy.order(job), job.sequence, job.key)
+        group, entry = self._number(self._policy.group(job)), (self._policy.order(job), job.sequence, job.key)
         self._jobs[job.key], self._places[job.key] = accepted, (group, entry)
         insort(self._groups.setdefault(group, []), entry)
 
@@ -50,14 +54,20 @@ class WaitingJobs:
         entries = self._groups[group]
         del entries[bisect_left(entries, entry)]
         if not entries:
-            del self._groups[group]
+            del self._groups[group], self._numbers[self._names.pop(group)]
         return self._jobs.pop(key)
 
-    def groups(self) -> Mapping[Hashable, tuple[Job, int]]:
-        """Of each group the first job, and how many there are."""
+    def _number(self, group: Hashable) -> int:
+        if (number := self._numbers.get(group)) is None:
+            self._newest = number = self._newest + 1
+            self._numbers[group], self._names[number] = number, group
+        return number
+
+    def groups(self) -> Mapping[int, tuple[Job, int]]:
+        """Of each group, by number, the first job, and how many there are."""
         return {group: (self._jobs[entries[0][2]].job, len(entries)) for group, entries in self._groups.items()}
 
-    def first(self, group: Hashable, count: int) -> Iterator[Job]:
+    def first(self, group: int, count: int) -> Iterator[Job]:
         """The first jobs of a group."""
         return (self._jobs[key].job for _, _, key in islice(self._groups[group], count))
 
