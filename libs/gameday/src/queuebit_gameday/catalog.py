@@ -84,6 +84,7 @@ DAYS: Final[Mapping[str, Day]] = MappingProxyType({
         high_output_variance.play,
         ("probe",),
         high_output_variance.prepare,
+        minutes=10,
     ),
     "missing-provenance": Day(
         "Jobs get no receipt",
