@@ -82,7 +82,9 @@ def services_document() -> dict[str, Any]:  # JSON
         queuebit_provenance.routes.queries(handler),
         queuebit_telemetry.routes.spans(handler),
         queuebit_telemetry.routes.queries(
-            dict.fromkeys(("jobs", "charges", "bills", "invoices", "slo", "activity", "groups", *LISTS), handler),
+            dict.fromkeys(
+                ("jobs", "charges", "bills", "invoices", "slo", "activity", "groups", "fidelities", *LISTS), handler
+            ),
             asyncio.Semaphore(1),
             side_by_side=1,
         ),

@@ -39,6 +39,7 @@ WITHOUT_LAWS = {
     "CountsJobs": "one implementation, the warehouse; its counts are compared with a history (test_canaries.py)",
     "Cases": "runs a query of an objective; its answers are compared with a history (test_telemetry_questions.py)",
     "Excluding": "what a plugin may add to Backend; one implementation, and no fake",
+    "KeptCases": "the fake of its test counts calls only; the warehouse itself is tested there, too",
     "Scheduler": "one implementation, a request over the bus; the scheduler's answers have tests of their own",
     "Sealing": "one implementation, and no fake",
     "Snapshots": "one implementation, the store of payloads, which has laws of its own",

@@ -46,7 +46,7 @@ def _keeping(views: _Views, seq: list[int]) -> KeepCases:
     return KeepCases(views, lambda: seq[0], views.clock)
 
 
-async def test_a_view_that_takes_long_is_asked_seldom() -> None:
+async def test_a_view_that_takes_long_is_asked_less_often() -> None:
     views, seq = _Views(_Clock()), [1]
     keep = _keeping(views, seq)
     await keep()

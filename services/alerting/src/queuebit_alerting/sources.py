@@ -40,7 +40,7 @@ __all__ = ["Sources"]
 _SLOWLY_S: Final = 60.0
 """How often calibrations and bills are looked at: they change by the hour."""
 
-_SELDOM_S: Final = 300.0
+_RARELY_S: Final = 300.0
 """How often the variance of results is looked at: its view reads all of them, in seconds over ten million events."""
 
 
@@ -97,7 +97,7 @@ class Sources:
             OnChange(Objectives(self.promised, warehouse, complete), self._log_end, clock),
             Paced(Calibrations(scheduler, warehouse, complete), _SLOWLY_S, clock),
             Paced(Bills(warehouse, complete), _SLOWLY_S, clock),
-            Paced(Variances(warehouse, complete), _SELDOM_S, clock),
+            Paced(Variances(warehouse, complete), _RARELY_S, clock),
             self.drift,
         ]
 

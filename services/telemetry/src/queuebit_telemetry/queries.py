@@ -11,6 +11,7 @@ __all__ = [
     "CHARGES",
     "DROP",
     "FACTS",
+    "FIDELITIES",
     "FORGET",
     "JOBS",
     "NEWEST",
