@@ -75,7 +75,7 @@ def test_a_time_limit_ends_a_day_as_ctrl_c_does(
     folders = played(monkeypatch, True, ended=True)
     assert main(["gameday", "calibration-drift"]) == 130
     output = capsys.readouterr()
-    assert "takes up to 30 minutes" in output.out
+    assert "takes up to 15 minutes" in output.out
     assert f"the scratch stack is stopped, its home is {folders[0]}" in output.err
     folders[0].rmdir()
 
