@@ -29,7 +29,7 @@ def test_an_isolated_backend_gets_no_job_until_it_is_readmitted(
     assert waiting["state"] == "accepted"
     planned = next(it for it in stack.ask("plan", *bell) if it["backend"] == isolated)
     assert (planned["fits"], "cryostat" in planned["reason"]) == (False, True)
-    row = next(it for it in stack.ask("backend", "list") if it["backend"] == isolated)
+    row = next(it for it in stack.ask("backend", "status") if it["backend"] == isolated)
     assert (row["state"], row["by"]) == ("isolated", "operator: ada")
     shown = next(it for it in stack.ask("backends") if it["backend"] == isolated)
     assert shown["isolated_reason"] == "its cryostat is being serviced"

@@ -75,7 +75,7 @@ def build() -> ArgumentParser:
     _checking(words)
     smoke_commands(words)
     probe_commands(words.group("probe", "jobs with known results, on a schedule"))
-    backend = words.group("backend", "backends that are isolated, and times in which no job runs")
+    backend = words.group("backend", "as the operator: isolate, readmit, and plan times in which no job runs")
     fleet_commands(backend)
     window_commands(backend.group("window", "times in which no job runs on a backend"))
     _estimating(words)
@@ -297,7 +297,12 @@ def _estimating(words: Group) -> None:
 
 
 def _reading(words: Group) -> None:
-    words.command("backends", "queries:backends", "list backends", client=True)
+    words.command(
+        "backends",
+        "queries:backends",
+        "list backends: size, errors, price, and what is out of service",
+        client=True,
+    )
     left = words.command("balances", "queries:balances", "list balances of accounts and budgets", client=True)
     left.add_argument("--project", metavar="P", help="only the account of this project")
     quota = words.command("quota", "quotas:show", "what is used and left of quotas", client=True)

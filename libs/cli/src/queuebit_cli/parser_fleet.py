@@ -9,7 +9,9 @@ __all__ = ["fleet_commands"]
 
 def fleet_commands(backend: Group) -> None:
     """Backends that are isolated."""
-    backend.command("list", "fleet:list_", "all backends: in service, degraded or isolated, since when and why")
+    backend.command(
+        "status", "fleet:status", "whether each backend is in service: since when, by whom, why, when it may return"
+    )
     for name, text in (
         ("isolate", "take a backend out of service: it gets no jobs, and placed ones move"),
         ("readmit", "put an isolated backend into service again"),

@@ -1,4 +1,4 @@
-"""The table of `qb backend list`."""
+"""The table of `qb backend status`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ __all__ = ["fleet_rows"]
 
 
 def fleet_rows(rows: Sequence[FleetRow]) -> list[Row]:
-    """The state of each backend, since when, by whom and why."""
+    """The state of each backend, since when, by whom and why; and when isolated ones may return, by rule."""
     return [
         {
             "backend": row.backend,
             "state": row.state.replace("_", " "),
             "since": moment(row.since.isoformat()) if row.since else None,
             "by": row.by,
+            "may return": moment(row.not_before.isoformat()) if row.not_before else None,
             "not used": elements_of(row.qubits, row.couplers),
             "reason": row.reason.text if row.reason else None,
         }

@@ -13,7 +13,7 @@ from queuebit_stack.fleet import ask_fleet
 from queuebit_stack.home import Home
 from queuebit_stack.tenant_facts import author
 
-__all__ = ["check", "isolate", "list_", "readmit"]
+__all__ = ["check", "isolate", "readmit", "status"]
 
 
 def isolate(args: Namespace, out: Output) -> Exit:
@@ -32,8 +32,8 @@ def readmit(args: Namespace, out: Output) -> Exit:
     return Exit.DONE
 
 
-def list_(args: Namespace, out: Output) -> Exit:
-    """List all backends with their states."""
+def status(args: Namespace, out: Output) -> Exit:
+    """Show the state of every backend, and who changed it."""
     found = _asked(args, FleetRequest()).rows
     rows = [it.model_dump(mode="json") for it in found]
     out.rows(rows, none="no backend is registered yet: see `qb status`", shown=lambda _: fleet_rows(found))

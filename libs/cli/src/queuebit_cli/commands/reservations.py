@@ -31,9 +31,9 @@ def book(args: Namespace, out: Output) -> Exit:
     out.document(row)
     if not args.dry_run:
         out.say(str(row["reservation"]))
-    tell = out.say if args.dry_run else out.aside
+    write = out.say if args.dry_run else out.aside
     cost = f"holds {row['hold']} {row['currency']}" if row["hold"] else "is free"
-    tell(
+    write(
         f"{row['backend']} {'would be' if args.dry_run else 'is'} reserved from {day_and_time(row['starts_at'])} to "
         f"{day_and_time(row['ends_at'])}; it {cost}; jobs of {_holder(row)} use it"
     )

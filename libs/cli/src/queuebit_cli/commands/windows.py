@@ -31,7 +31,7 @@ def add(args: Namespace, out: Output) -> Exit:
     planned = tuple(
         PlannedWindow(
             backend=args.backend,
-            window=_name(args.backend, args.kind, starts_at + number * every),
+            window=_name(args.kind, starts_at + number * every),
             kind=args.kind,
             starts_at=starts_at + number * every,
             ends_at=starts_at + number * every + length,
@@ -72,9 +72,9 @@ def _asked(args: Namespace, out: Output, request: WindowsRequest) -> WindowsAnsw
         return ask_windows(home, request)
 
 
-def _name(backend: str, kind: str, starts_at: datetime) -> str:
-    """The same window has the same id, so that a command can be repeated."""
-    return f"{kind}-{starts_at.astimezone(UTC):%Y%m%dt%H%M%S}z".lower() if backend else ""
+def _name(kind: str, starts_at: datetime) -> str:
+    """The id of a window among those of its backend; a command that is repeated gives the same."""
+    return f"{kind}-{starts_at.astimezone(UTC):%Y%m%dt%H%M%Sz}"
 
 
 def _shown(rows: Sequence[Row]) -> list[Row]:
