@@ -9,7 +9,7 @@ import pytest
 from queuebit_contracts.kept_cases import KEPT, KEPT_BAD
 from queuebit_kernel import Unavailable
 from queuebit_telemetry.adapters import ClickHouse
-from queuebit_telemetry.keeping import PAUSE_FACTOR, RESTS, KeepCases
+from queuebit_telemetry.keeping import PAUSE_FACTOR, REPEATS, KeepCases
 
 from .conftest import LifeOf, rows_of
 
@@ -62,10 +62,10 @@ async def test_a_view_that_takes_long_is_asked_less_often() -> None:
 async def test_while_the_log_rests_nothing_is_asked_after_a_few_times() -> None:
     views = _Views(_Clock())
     keep = _keeping(views, [1])
-    for _ in range(2 * RESTS):
+    for _ in range(2 * REPEATS):
         await keep()
         views.clock.at += 2 * PAUSE_FACTOR
-    assert views.asked == [*KEPT] * (1 + RESTS)
+    assert views.asked == [*KEPT] * (1 + REPEATS)
 
 
 async def test_a_view_without_an_answer_is_asked_again() -> None:

@@ -16,14 +16,16 @@ from queuebit_kernel import Clock, Unavailable
 from queuebit_telemetry.errors import NoTables, OtherGeneration
 from queuebit_telemetry.ports import KeptCases
 
-__all__ = ["EVERY_S", "PAUSE_FACTOR", "RESTS", "KeepCases"]
+__all__ = ["PAUSE_FACTOR", "REPEATS", "KeepCases"]
 
 _log = logging.getLogger(__name__)
 
-EVERY_S: Final = 30.0
+_EVERY_S: Final = 30.0
+"""Between two looks at what is due, in seconds."""
 PAUSE_FACTOR: Final = 100
-"""The pause after a view was asked, in times of its duration: the engine has a hundredth of its time for each."""
-RESTS: Final = 4
+"""The pause after a view was asked, as a multiple of the time that it took: each view uses at most a hundredth of
+the time of the engine."""
+REPEATS: Final = 4
 """How often a view is asked after the last new event: a span may arrive after the end of its job."""
 
 
@@ -31,7 +33,7 @@ class KeepCases:
     """Asks the views one after another, each when its pause is over."""
 
     def __init__(self, cases: KeptCases, position: Callable[[], int], clock: Clock) -> None:
-        """`position` is the last sequence that the warehouse has of the log: while that rests, nothing is asked."""
+        """`position` is the last sequence of the log that the warehouse has; while it stays the same, nothing is asked."""
         self._cases = cases
         self._position = position
         self._clock = clock
@@ -45,7 +47,7 @@ class KeepCases:
                 await self()
             except (NoTables, OtherGeneration, Unavailable) as error:
                 _log.info("cases are not kept yet, and will be tried again: %s", error)
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(_EVERY_S)
 
     async def __call__(self) -> None:
         """Ask each view that is due and may have something new.
@@ -60,13 +62,13 @@ class KeepCases:
                 await self._keep(indicator)
 
     def _has_news(self, indicator: str) -> bool:
-        seen, rests = self._asked[indicator]
-        return self._position() != seen or rests < RESTS
+        seen, repeats = self._asked[indicator]
+        return self._position() != seen or repeats < REPEATS
 
     async def _keep(self, indicator: str) -> None:
         position, began = self._position(), self._clock.monotonic()
         await self._cases.keep_cases(indicator, int(self._clock.now().timestamp() * 1_000_000))
-        seen, rests = self._asked[indicator]
-        self._asked[indicator] = position, rests + 1 if position == seen else 0
+        seen, repeats = self._asked[indicator]
+        self._asked[indicator] = position, repeats + 1 if position == seen else 0
         ended = self._clock.monotonic()
         self._due[indicator] = ended + PAUSE_FACTOR * (ended - began)
