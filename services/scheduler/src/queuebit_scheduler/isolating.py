@@ -41,12 +41,12 @@ class IsolateBackends:
     """Does what the fleet service asks for; the same request again changes nothing."""
 
     def __init__(
-        self, state: State, log: EventLog, turn: CycleGate, leads: Callable[[], bool], wake: Callable[[], None]
+        self, state: State, log: EventLog, gate: CycleGate, leads: Callable[[], bool], wake: Callable[[], None]
     ) -> None:
         """Prepare; `leads` says whether this process places jobs: another one leaves the answer to the leader."""
         self._state = state
         self._log = log
-        self._turn = turn
+        self._gate = gate
         self._leads = leads
         self._wake = wake
 
@@ -58,17 +58,17 @@ class IsolateBackends:
         """
         match request:
             case IsolationRequest(isolate=Isolation() as isolation, readmit=None):
-                async with self._turn:
-                    answer = await self._certainly(isolation)
+                async with self._gate:
+                    answer = await self._isolate_until_known(isolation)
             case IsolationRequest(isolate=None, readmit=Readmission() as readmission):
-                async with self._turn:
+                async with self._gate:
                     answer = await self._readmit(readmission)
             case _:
                 return _no("bad_request", "give either isolate or readmit")
         self._wake()
         return answer
 
-    async def _certainly(self, it: Isolation) -> IsolationAnswer:
+    async def _isolate_until_known(self, it: Isolation) -> IsolationAnswer:
         """Isolate. While it is not known whether the log took the fact, no placement may follow it."""
         while True:
             try:
