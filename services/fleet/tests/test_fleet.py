@@ -92,7 +92,7 @@ class World:
 
     @property
     def state(self) -> str:
-        return row(self.fleet.machine("perth")).state
+        return row(self.fleet.of("perth")).state
 
 
 def calibrated(at: datetime, **errors: float | None) -> BackendCalibrated:
@@ -127,7 +127,7 @@ def world() -> World:
     return World()
 
 
-def test_a_dead_coupler_is_taken_out_and_the_machine_stays(world: World) -> None:
+def test_a_dead_coupler_is_taken_out_and_the_backend_stays(world: World) -> None:
     world.happens(calibrated(THEN, cx_0_1=1.0))
     [fact] = world.log.events(BackendDegraded)
     assert (fact.data.qubits, fact.data.couplers, fact.data.by) == ((), ((0, 1),), "fleet")
@@ -142,7 +142,7 @@ def test_a_coupler_returns_after_two_good_calibrations(world: World) -> None:
     assert world.state == "in_service"
 
 
-def test_a_machine_that_is_cut_apart_is_isolated_with_its_evidence(world: World) -> None:
+def test_a_backend_that_is_cut_apart_is_isolated_with_its_evidence(world: World) -> None:
     event = calibrated(THEN, cx_1_3=1.0, cx_4_5=1.0, cx_5_6=None)
     world.happens(event)
     [fact] = world.log.events(BackendIsolated)
@@ -272,7 +272,7 @@ def test_a_process_that_starts_later_finds_the_same(world: World) -> None:
     again.log = world.log
     again.watch = WatchFleet(again.fleet, again.log, again, again, again.clock, 1)
     again.happens()
-    assert again.fleet.machine("perth").elements == world.fleet.machine("perth").elements
+    assert again.fleet.of("perth").elements == world.fleet.of("perth").elements
     assert len(world.log.events(BackendDegraded)) == 1, "nothing is said again"
 
 

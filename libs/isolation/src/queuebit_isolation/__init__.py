@@ -6,7 +6,7 @@ what follows for the backend, and `document` holds the limits.
 
 from queuebit_isolation.breaker import Breaker, Change, Finding, Proof, Status, decide
 from queuebit_isolation.document import EXAMPLE, FleetDocument, Limits, parse_fleet
-from queuebit_isolation.elements import Element, Elements, Figures, Seen, judge, needed, read_figures
+from queuebit_isolation.elements import Element, Elements, Figures, OverLimit, judge, least_qubits, read_figures
 from queuebit_isolation.failures import Failures, Outcome
 from queuebit_isolation.freshness import overdue_after_us
 
@@ -22,12 +22,12 @@ __all__ = [
     "FleetDocument",
     "Limits",
     "Outcome",
+    "OverLimit",
     "Proof",
-    "Seen",
     "Status",
     "decide",
     "judge",
-    "needed",
+    "least_qubits",
     "overdue_after_us",
     "parse_fleet",
     "read_figures",

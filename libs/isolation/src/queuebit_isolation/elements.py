@@ -11,7 +11,7 @@ from typing import Any
 
 from queuebit_isolation.document import Limits
 
-__all__ = ["Element", "Elements", "Figures", "Seen", "judge", "needed", "read_figures"]
+__all__ = ["Element", "Elements", "Figures", "OverLimit", "judge", "least_qubits", "read_figures"]
 
 Element = tuple[int, ...]
 """A qubit as `(3,)`, a coupler as `(3, 5)`."""
@@ -33,7 +33,7 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class OverLimit:
     """One element beyond its limit."""
 
     element: Element
@@ -47,7 +47,7 @@ class Elements:
 
     out: Mapping[Element, int] = field(default_factory=dict)
     """The elements that are not used, and how many good calibrations in a row each has had since."""
-    worst: tuple[Seen, ...] = ()
+    worst: tuple[OverLimit, ...] = ()
     """Those beyond their limits in this calibration, the worst first."""
     connected: int = 0
     """Qubits of the largest connected part that is left."""
@@ -67,10 +67,10 @@ class Elements:
 
     def is_enough(self, limits: Limits) -> bool:
         """Whether what is left can stay in service."""
-        return self.connected >= needed(self.qubits, limits)
+        return self.connected >= least_qubits(self.qubits, limits)
 
 
-def needed(qubits: int, limits: Limits) -> int:
+def least_qubits(qubits: int, limits: Limits) -> int:
     """How many connected qubits must be left of a device."""
     return max(1, math.ceil(qubits * limits.min_qubits_share))
 
@@ -112,14 +112,14 @@ def judge(figures: Figures, history: Sequence[Figures], before: Elements, limits
     known = {element for it in history for element in it.errors if max(element) < figures.qubits} | {*figures.errors}
     stated = {len(element) for element, error in figures.errors.items() if error is not None}
     out: dict[Element, int] = {}
-    seen: list[Seen] = []
+    seen: list[OverLimit] = []
     for element in sorted(known):
         error, limit = figures.errors.get(element), _limit(element, history, limits)
         if error is None and len(element) not in stated:
             continue
         if error is None or error >= _FAILED or error > limit:
             out[element] = 0
-            seen.append(Seen(element, error, limit))
+            seen.append(OverLimit(element, error, limit))
         elif element in before.out:
             good = before.out[element] + 1 if error <= limit * limits.returns_below else 0
             if good < limits.good_calibrations:

@@ -41,7 +41,7 @@ def create_app() -> Service:
     service.work.append(watch.run)
 
     def states() -> Counter[str]:
-        return Counter(row(it).state for it in fleet.machines.values())
+        return Counter(row(it).state for it in fleet.backends.values())
 
     service.detail = lambda: {**dict(sorted(states().items())), **({"waits": watch.trouble} if watch.trouble else {})}
     service.metrics.gauge(
@@ -53,13 +53,13 @@ def create_app() -> Service:
     service.metrics.gauge(
         "queuebit_fleet_isolated",
         "1 if a backend is isolated: it gets no jobs.",
-        lambda: {(name,): it.isolation is not None for name, it in fleet.machines.items()},
+        lambda: {(name,): it.isolation is not None for name, it in fleet.backends.items()},
         "backend",
     )
     service.metrics.gauge(
         "queuebit_fleet_elements_out",
         "Qubits and couplers of a backend that are not used.",
-        lambda: {(name,): len(it.elements.out) for name, it in fleet.machines.items()},
+        lambda: {(name,): len(it.elements.out) for name, it in fleet.backends.items()},
         "backend",
     )
     return service

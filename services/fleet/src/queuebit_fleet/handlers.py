@@ -22,7 +22,7 @@ from queuebit_contracts.topology import PLATFORM
 from queuebit_contracts.wire import Reason
 from queuebit_fleet.policy import change, degradation, row
 from queuebit_fleet.ports import Scheduler
-from queuebit_fleet.state import Fleet, Machine
+from queuebit_fleet.state import Fleet, KnownBackend
 from queuebit_isolation import judge, read_figures
 from queuebit_kernel import Clock, Malformed, Stale, Unavailable
 from queuebit_runtime.log import EventLog
@@ -70,44 +70,44 @@ class WatchFleet:
 
     async def look(self) -> None:
         """Look at each backend once; one that cannot be read now is looked at again, and delays no other."""
-        troubles = await asyncio.gather(*(self._look(it) for it in [*self._fleet.machines.values()]))
+        troubles = await asyncio.gather(*(self._look(it) for it in [*self._fleet.backends.values()]))
         self.trouble = next(filter(None, troubles), "")
 
-    async def _look(self, machine: Machine) -> str:
+    async def _look(self, known: KnownBackend) -> str:
         try:
-            await self._judge(machine)
-            if (due := change(machine, self._clock.now())) is not None:
-                await self._ask(machine, due)
-            if (fact := degradation(machine, self._clock.now())) is not None:
+            await self._judge(known)
+            if (due := change(known, self._clock.now())) is not None:
+                await self._ask(known, due)
+            if (fact := degradation(known, self._clock.now())) is not None:
                 await self._degrade(fact)
         except (Unavailable, Stale) as fault:
-            _log.warning("%s is looked at again: %s: %s", machine.backend, fault.code, fault)
-            return f"{machine.backend}: {fault}"
+            _log.warning("%s is looked at again: %s: %s", known.backend, fault.code, fault)
+            return f"{known.backend}: {fault}"
         return ""
 
-    async def _judge(self, machine: Machine) -> None:
+    async def _judge(self, known: KnownBackend) -> None:
         """Judge the calibrations that came since the last look, in their order."""
-        events = [it.event for it in machine.calibrated]
-        done = events.index(machine.judged) + 1 if machine.judged in events else 0
-        for it in [*machine.calibrated][done:]:
+        events = [it.event for it in known.calibrated]
+        done = events.index(known.judged) + 1 if known.judged in events else 0
+        for it in [*known.calibrated][done:]:
             try:
                 content = await self._payloads.get(PLATFORM, it.snapshot)
                 figures = read_figures(orjson.loads(content))
             except (Missing, Malformed, ValueError, KeyError) as error:
-                _log.error("the calibration %s of %s cannot be judged: %s", it.digest, machine.backend, error)
+                _log.error("the calibration %s of %s cannot be judged: %s", it.digest, known.backend, error)
                 continue
-            limits = machine.breaker.limits
-            machine.elements = judge(figures, machine.figures, machine.elements, limits)
-            machine.figures.append(figures)
-            machine.judged = it.event
+            limits = known.breaker.limits
+            known.elements = judge(figures, known.figures, known.elements, limits)
+            known.figures.append(figures)
+            known.judged = it.event
 
-    async def _ask(self, machine: Machine, request: IsolationRequest) -> None:
+    async def _ask(self, known: KnownBackend, request: IsolationRequest) -> None:
         answer = await self._scheduler.ask(request)
         if answer.errors:
             raise Unavailable("; ".join(it.text for it in answer.errors))
         wanted = request.isolate or request.readmit
         state = "isolated" if request.isolate else "in service again"
-        _log.warning("%s is %s: %s", machine.backend, state, wanted.reason.text if wanted else "")
+        _log.warning("%s is %s: %s", known.backend, state, wanted.reason.text if wanted else "")
 
     async def _degrade(self, fact: BackendDegraded) -> None:
         newest = await self._log.last(backend_history(fact.data.backend).event("degraded"))
@@ -131,24 +131,24 @@ class ObeyOperator:
         """
         order = request.isolate or request.readmit
         if order is None:
-            return FleetAnswer(rows=tuple(row(it) for _, it in sorted(self._fleet.machines.items())))
+            return FleetAnswer(rows=tuple(row(it) for _, it in sorted(self._fleet.backends.items())))
         if request.isolate is not None and request.readmit is not None:
             return _no("bad_request", "give one order at a time")
-        machine = self._fleet.machines.get(order.backend)
-        if machine is None:
+        known = self._fleet.backends.get(order.backend)
+        if known is None:
             return _no("unknown_backend", f"there is no backend {order.backend}: `qb backends` lists them")
-        answer = await self._ordered(machine, order, isolate=request.isolate is not None)
-        return FleetAnswer(sequence=answer.sequence, errors=answer.errors, rows=(row(machine),))
+        answer = await self._ordered(known, order, isolate=request.isolate is not None)
+        return FleetAnswer(sequence=answer.sequence, errors=answer.errors, rows=(row(known),))
 
-    async def _ordered(self, machine: Machine, order: ManualOrder, *, isolate: bool) -> IsolationAnswer:
+    async def _ordered(self, known: KnownBackend, order: ManualOrder, *, isolate: bool) -> IsolationAnswer:
         now, by = self._clock.now(), f"operator: {order.by}"[:200]
         reason = Reason(code="operator", text=order.reason)
         if isolate:
             isolation = Isolation(backend=order.backend, since=now, reason=reason, by=by)
             return await self._scheduler.ask(IsolationRequest(isolate=isolation))
-        if machine.isolation is None:
+        if known.isolation is None:
             return IsolationAnswer(errors=(Reason(code="not_isolated", text=f"{order.backend} is in service"),))
-        since = machine.isolation.since
+        since = known.isolation.since
         readmission = Readmission(backend=order.backend, isolated_since=since, at=now, reason=reason, by=by)
         return await self._scheduler.ask(IsolationRequest(readmit=readmission))
 

@@ -23,7 +23,7 @@ from queuebit_contracts.wire import Payload
 from queuebit_isolation import Breaker, Elements, Failures, Figures, FleetDocument, Outcome, Proof
 from queuebit_runtime.stored import Stored
 
-__all__ = ["FAULTS", "SERVICE", "Calibrated", "Fleet", "Machine", "Shown", "micros"]
+__all__ = ["FAULTS", "SERVICE", "Calibrated", "Fleet", "KnownBackend", "Shown", "micros"]
 
 SERVICE: Final = "fleet"
 """Who decides by rule, as facts name it."""
@@ -62,7 +62,7 @@ class Shown:
 
 
 @dataclass(slots=True)
-class Machine:
+class KnownBackend:
     """One backend."""
 
     backend: str
@@ -106,37 +106,37 @@ class Fleet:
 
     def __init__(self, document: FleetDocument) -> None:
         self._document = document
-        self.machines: dict[str, Machine] = {}
+        self.backends: dict[str, KnownBackend] = {}
 
-    def machine(self, backend: str) -> Machine:
+    def of(self, backend: str) -> KnownBackend:
         """What is known of a backend."""
-        if backend not in self.machines:
+        if backend not in self.backends:
             limits = self._document.of(backend)
-            self.machines[backend] = Machine(
+            self.backends[backend] = KnownBackend(
                 backend,
                 Breaker(limits),
                 Failures(limits),
                 deque(maxlen=limits.history + 1),
                 figures=deque(maxlen=limits.history),
             )
-        return self.machines[backend]
+        return self.backends[backend]
 
     def take(self, stored: Stored) -> None:
         """Fold a fact."""
         match stored.event:
             case BackendRegistered(data=registration, id=event):
-                machine = self.machine(registration.backend)
+                known = self.of(registration.backend)
                 status = registration.status
                 if status in (None, _ACTIVE):
-                    machine.not_active = None
-                elif machine.not_active is None or machine.status != status:
+                    known.not_active = None
+                elif known.not_active is None or known.status != status:
                     text = f"{registration.vendor} says that {registration.backend} is {status}, and not active"
-                    machine.not_active = Shown(event, micros(stored.stored_at), text)
-                machine.status = status
+                    known.not_active = Shown(event, micros(stored.stored_at), text)
+                known.status = status
             case BackendCalibrated(data=data, id=event):
                 at_us, stored_us = micros(data.calibrated_at), micros(stored.stored_at)
                 found = Calibrated(event, at_us, stored_us, data.digest, data.snapshot)
-                self.machine(data.backend).calibrated.append(found)
+                self.of(data.backend).calibrated.append(found)
             case BackendIsolated() | BackendReadmitted() | BackendDegraded():
                 self._changed(stored.event)
             case ProbeJudged():
@@ -146,50 +146,50 @@ class Fleet:
                 if labels.get("alertname") == "Drift" and labels.get("measure") == "quality" and "backend" in labels:
                     text = f"results of a reference circuit on {labels['backend']} drift: alert {alert.alert}"
                     shown = Shown(event, micros(stored.stored_at), text)
-                    self.machine(labels["backend"]).drifting[alert.alert] = shown
+                    self.of(labels["backend"]).drifting[alert.alert] = shown
             case AlertResolved(data=ended):
-                for machine in self.machines.values():
-                    machine.drifting.pop(ended.alert, None)
+                for known in self.backends.values():
+                    known.drifting.pop(ended.alert, None)
 
     def ended(self, event: JobCompleted | JobFailed, at: datetime) -> bool:
         """Count the end of a job; return whether it shows that a backend fails too often."""
         data, failed = event.data, isinstance(event, JobFailed)
         if data.backend is None or (isinstance(event, JobFailed) and event.data.reason.code not in FAULTS):
             return False
-        machine = self.machine(data.backend)
-        text = machine.failures.take(Outcome(data.tenant, micros(at), failed))
+        known = self.of(data.backend)
+        text = known.failures.take(Outcome(data.tenant, micros(at), failed))
         if text is not None:
-            machine.failing = Shown(event.id, micros(at), text)
+            known.failing = Shown(event.id, micros(at), text)
         return text is not None
 
     def _changed(self, event: BackendIsolated | BackendReadmitted | BackendDegraded) -> None:
-        machine = self.machine(event.data.backend)
+        known = self.of(event.data.backend)
         match event:
             case BackendIsolated(data=it):
                 not_before = micros(it.not_before) if it.not_before else 0
-                machine.isolation, machine.readmission = it, None
-                machine.breaker.isolated(micros(it.since), by_person=it.by != SERVICE, not_before_us=not_before)
+                known.isolation, known.readmission = it, None
+                known.breaker.isolated(micros(it.since), by_person=it.by != SERVICE, not_before_us=not_before)
             case BackendReadmitted(data=readmission):
-                machine.isolation, machine.readmission = None, readmission
-                machine.breaker.readmitted(micros(readmission.at), by_person=readmission.by != SERVICE)
-                machine.forget_failures()
+                known.isolation, known.readmission = None, readmission
+                known.breaker.readmitted(micros(readmission.at), by_person=readmission.by != SERVICE)
+                known.forget_failures()
             case BackendDegraded(data=degradation):
-                machine.degradation = degradation
+                known.degradation = degradation
 
     def _probed(self, event: ProbeJudged, at: datetime) -> None:
         """A run of a probe; one that is unclear, or did not run, says nothing."""
         it = event.data
         if it.kind == "rerun" or it.state not in ("passed", "below", "failed"):
             return
-        machine, at_us = self.machine(it.backend), micros(at)
-        machine.proof_event = event.id
-        machine.proof = Proof(at_us, it.state == "passed", f"the probe {it.probe} {it.state} in its run {it.run}")
+        known, at_us = self.of(it.backend), micros(at)
+        known.proof_event = event.id
+        known.proof = Proof(at_us, it.state == "passed", f"the probe {it.probe} {it.state} in its run {it.run}")
         if it.state == "passed":
-            machine.bad_runs.pop(it.probe, None)
-            machine.below = None
+            known.bad_runs.pop(it.probe, None)
+            known.below = None
         elif it.state == "below":
-            runs = machine.bad_runs[it.probe] = machine.bad_runs.get(it.probe, 0) + 1
-            if runs >= machine.breaker.limits.bad_probes:
-                machine.below = Shown(
+            runs = known.bad_runs[it.probe] = known.bad_runs.get(it.probe, 0) + 1
+            if runs >= known.breaker.limits.bad_probes:
+                known.below = Shown(
                     event.id, at_us, f"{runs} runs of the probe {it.probe} in a row were below its floor"
                 )
