@@ -33,7 +33,7 @@ class KeepCases:
     """Asks the views one after another, each when its pause is over."""
 
     def __init__(self, cases: KeptCases, position: Callable[[], int], clock: Clock) -> None:
-        """`position` is the last sequence of the log that the warehouse has; while it stays the same, nothing is asked."""
+        """`position` is the last sequence that the warehouse has; while it stays the same, nothing is asked."""
         self._cases = cases
         self._position = position
         self._clock = clock
