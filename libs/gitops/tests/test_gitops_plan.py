@@ -55,7 +55,7 @@ def applied(before: World, made: Plan) -> World:
     assert faults(directory, desired) == []
     for event in changes(directory, desired, by="ada"):
         directory.take(event)
-    tenants = directory.document().model_dump(mode="json")
+    tenants = KINDS["tenants"].normal(directory.document().model_dump(mode="json"))  # as the command reads it
     return World({**before.documents, **made.documents, "tenants": tenants}, before.sequence + 1)
 
 
