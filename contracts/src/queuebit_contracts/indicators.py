@@ -25,6 +25,7 @@ __all__ = [
     "DIMENSIONS",
     "INDICATORS",
     "Indicator",
+    "bounds",
     "counts",
     "counts_of_windows",
     "delay",
@@ -99,6 +100,11 @@ def kept(indicator: str) -> timedelta:
     return timedelta(days=_KEPT_DAYS.get(indicator, 365))
 
 
+def bounds(indicator: str) -> tuple[int, ...]:
+    """The thresholds that a duration of jobs may have, in milliseconds; empty: any, as the view itself is counted."""
+    return BUCKETS_MS if indicator in _SUMS else ()
+
+
 def delay(indicator: str) -> timedelta:
     """How long after a case something may still be missing: `counts` of a window are of cases that are as old."""
     return timedelta(seconds=_DELAYS_S.get(indicator, 0))
@@ -114,7 +120,7 @@ def counts(indicator: str, since: datetime, until: datetime, threshold_ms: int |
         indicator: id of a ratio or of a duration.
         since: the start of the window.
         until: its end.
-        threshold_ms: for durations: the longest that is good, one of `BUCKETS_MS`.
+        threshold_ms: for durations: the longest that is good, one of `bounds`.
 
     Raises:
         ValueError: there is no such indicator, it has no good cases, or the threshold does not fit it.
@@ -137,7 +143,7 @@ def counts_of_windows(
         indicator: id of a ratio or of a duration.
         starts: the starts of the windows, at least one.
         until: their end.
-        threshold_ms: for durations: the longest that is good, one of `BUCKETS_MS`.
+        threshold_ms: for durations: the longest that is good, one of `bounds`.
         open_jobs: whether jobs without an end are cases of `queue-wait`, which may be good now and not later.
 
     Raises:
@@ -148,7 +154,7 @@ def counts_of_windows(
         raise ValueError(f"{indicator} is a value: it has no good cases, and only its view can be asked")
     if (found.kind == "duration") != (threshold_ms is not None):
         raise ValueError(f"{indicator} is a {found.kind}: durations have a threshold_ms, and nothing else does")
-    if threshold_ms is not None and threshold_ms not in BUCKETS_MS:
+    if threshold_ms is not None and threshold_ms not in (bounds(indicator) or (threshold_ms,)):
         raise ValueError(f"threshold_ms must be one of {', '.join(map(str, BUCKETS_MS))}: the warehouse counts these")
     late = delay(indicator)
     windows = [it - late for it in starts], until - late

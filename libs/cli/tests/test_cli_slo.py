@@ -12,7 +12,7 @@ import yaml
 
 from queuebit_cli.commands import slo
 from queuebit_cli.main import main
-from queuebit_slo import shipped
+from queuebit_slo import query, shipped
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "gitops" / "slos" / "end-to-end-fast.yaml"
 NAMES = [it.name for it in shipped()]
@@ -84,3 +84,18 @@ def test_gate_refuses_a_name_that_no_objective_has(qb: QB) -> None:
     code, _, said = qb("slo", "gate", "--release", "--objective", "job-sucess")
     assert code == 2
     assert "there is no objective job-sucess: did you mean job-success?" in said
+
+
+def test_gate_asks_about_objectives_without_alerts_only_if_they_are_named(
+    qb: QB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slo, "records", lambda *_: [])
+    monkeypatch.setattr(slo, "running_stack", lambda home: home)
+    monkeypatch.setattr(slo, "analyst_of", lambda home: home)
+    asked: list[str] = []
+    monkeypatch.setattr(slo, "query", lambda objective, *_: asked.append(objective.name) or query(objective, *_))
+    assert qb("slo", "gate", "--release")[0] == 0
+    assert asked == [it.name for it in shipped() if it.alerts]
+    asked.clear()
+    assert qb("slo", "gate", "--release", "--objective", "fairness")[0] == 0
+    assert asked == ["fairness"]

@@ -220,7 +220,24 @@ def test_the_objectives_of_this_version_are_valid_and_have_the_targets_of_the_ta
     complete = ("provenance-completeness", "telemetry-completeness", "billing-accuracy")
     assert {found[it].target for it in complete} == {Fraction(9999, 10_000)}
     assert found["calibration-pass"].target == Fraction(95, 100)
-    assert all(it.indicator in INDICATORS and it.alerts and it.owner for it in found.values())
+    assert {found[it].target for it in ("variance", "drift", "fairness")} == {Fraction(95, 100)}
+    assert {found[it].target for it in ("preemption", "noisy-neighbour")} == {Fraction(99, 100)}
+    times = [(found[it].target, found[it].threshold_ms) for it in ("time-to-detect", "time-to-remediate")]
+    assert times == [(Fraction(9, 10), 900_000), (Fraction(9, 10), 3_600_000)]
+    assert all(it.indicator in INDICATORS and it.owner for it in found.values())
+    pages = {it.name for it in found.values() if any(alert.severity == "page" for alert in it.alerts)}
+    symptoms = {"queue-wait-p95", "end-to-end-low-latency", "end-to-end-p95", "probe"}
+    assert pages == {"job-success", "success-production", "success-experimental", *symptoms}
+    without = {"variance", "drift", "fairness", "time-to-detect", "time-to-remediate"}
+    assert {it.name for it in found.values() if not it.alerts} == without
+
+
+def test_a_duration_that_is_not_of_jobs_may_have_any_threshold_in_whole_milliseconds() -> None:
+    detected = SERVICE + WAIT.replace("queue-wait", "time-to-detect").replace("value: 30000", "value: 900001")
+    (slo,) = parse(detected, "a.yaml")
+    assert slo.threshold_ms == 900_001
+    (fault,) = problems(detected.replace("900001", "0.5"))
+    assert "value 0.5 is not counted exactly: use whole milliseconds" in fault
 
 
 @pytest.mark.parametrize("workload_class", ["", "production", "experimental", "interactive", "batch", "the-teams-own"])

@@ -31,7 +31,9 @@ def slo_commands(words: Group) -> None:
     _tenant(explain)
     gate = slo.command("gate", "slo:gate", "whether the budgets allow a release; exit code 3 if they do not")
     gate.add_argument("--release", action="store_true", help="ask about a release")
-    gate.add_argument("--objective", action="append", default=[], metavar="NAME", help="of this alone; may be repeated")
+    gate.add_argument(
+        "--objective", action="append", default=[], metavar="NAME", help="of this alone (all with alerts)"
+    )
     _tenant(gate)
     rules = slo.command("rules", "slo:rules", "the objectives as recording and alerting rules of Prometheus")
     rules.add_argument("--output", metavar="FILE", help="where (standard output)")

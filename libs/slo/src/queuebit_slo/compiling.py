@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from fractions import Fraction
 from typing import Final
 
-from queuebit_contracts.indicators import BUCKETS_MS, INDICATORS, kept
+from queuebit_contracts.indicators import INDICATORS, bounds, kept
 from queuebit_contracts.openslo import (
     ALERT,
     ALERTS,
@@ -214,11 +214,10 @@ class _Compiler:
         if it.op is None or it.value is None:
             self._fault(f"{asked.indicator} is a duration: write `op: lte` and the milliseconds as value", *path)
             return None
-        if it.value not in BUCKETS_MS:
-            bounds = ", ".join(map(str, BUCKETS_MS))
-            self._fault(
-                f"value {it.value:g} is not counted exactly: use one of {bounds} (milliseconds)", *path, "value"
-            )
+        known = bounds(asked.indicator)
+        if it.value not in known and (known or it.value < 1 or it.value % 1):
+            use = f"one of {', '.join(map(str, known))} (milliseconds)" if known else "whole milliseconds"
+            self._fault(f"value {it.value:g} is not counted exactly: use {use}", *path, "value")
             return None
         return int(it.value)
 

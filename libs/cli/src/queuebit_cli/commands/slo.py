@@ -105,7 +105,8 @@ def gate(args: Namespace, out: Output) -> Exit:
     if not args.release:
         args.misused("say what it is about: --release")
     now = SystemClock().now()
-    found = [_named(args, name) for name in args.objective] or _of(args, read_objectives(Home(args.home)))
+    found = [_named(args, name) for name in args.objective]
+    found = found or [it for it in _of(args, read_objectives(Home(args.home))) if it.alerts]
     answers = [
         (objective, group, release(objective, group, counts))
         for objective in found
