@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import yaml
 
 from queuebit_cli.commands import slo
 from queuebit_cli.main import main
-from queuebit_slo import query, shipped
+from queuebit_slo import Objective, Query, query, shipped
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "gitops" / "slos" / "end-to-end-fast.yaml"
 NAMES = [it.name for it in shipped()]
@@ -93,7 +94,12 @@ def test_gate_asks_about_objectives_without_alerts_only_if_they_are_named(
     monkeypatch.setattr(slo, "running_stack", lambda home: home)
     monkeypatch.setattr(slo, "analyst_of", lambda home: home)
     asked: list[str] = []
-    monkeypatch.setattr(slo, "query", lambda objective, *_: asked.append(objective.name) or query(objective, *_))
+
+    def noted(objective: Objective, now: datetime, spans: Sequence[timedelta]) -> Query:
+        asked.append(objective.name)
+        return query(objective, now, spans)
+
+    monkeypatch.setattr(slo, "query", noted)
     assert qb("slo", "gate", "--release")[0] == 0
     assert asked == [it.name for it in shipped() if it.alerts]
     asked.clear()
