@@ -24,15 +24,21 @@ CYCLE = 32
 def measure_decisions(report: Report, jobs: int = 10_000) -> None:
     """Snapshot, its stored form and digest, and the plan of one cycle."""
     now = NOON + timedelta(seconds=5)
-    for tenants, floor_ms, objective in ((10, 250, None), (10, 250, "balanced"), (1000, 100, None)):
-        state = _state(jobs, tenants, now, objective)
+    for tenants, floor_ms, objective, users in (
+        (10, 250, None, 1),
+        (10, 250, "balanced", 1),
+        (1000, 100, None, 1),
+        (1000, 250, "balanced", 10),
+    ):
+        state = _state(jobs, tenants, now, objective, users)
         took = [_cycle_ms(state, now, least=1 if objective else CYCLE) for _ in range(7)]
         what = f"{CYCLE} placements: {jobs:,} jobs, {len(BACKENDS)} backends, {tenants:,} tenants"
         what = f"up to {what}, {objective}" if objective else what
+        what = f"{what}, {users} users each" if users > 1 else what
         report.add(what, f"{percentile(took, 0.5):.1f} ms", f"floor: {floor_ms} ms")
 
 
-def _state(jobs: int, tenants: int, now: datetime, objective: str | None) -> State:
+def _state(jobs: int, tenants: int, now: datetime, objective: str | None, users: int) -> State:
     state = State(8)
     for number, name in enumerate(BACKENDS, start=1):
         data = Registration(backend=name, stack="aer", vendor="bench", kind="simulator", qubits=30, max_shots=10**6)
@@ -43,7 +49,8 @@ def _state(jobs: int, tenants: int, now: datetime, objective: str | None) -> Sta
     )
     for number in range(jobs):
         event = accepted(f"j{number}", tenant=f"t{number % tenants}")
-        changes = {"candidates": candidates, "objective": objective}
+        user = f"u{number // tenants % users}"
+        changes = {"candidates": candidates, "objective": objective, "user": user}
         event = event.model_copy(update={"data": event.data.model_copy(update=changes)})
         state.evolve(event, 100 + number, now)
     return state

@@ -1,6 +1,8 @@
 """The rules of fair share and earliest completion, on snapshots."""
 
+from collections.abc import Iterable
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import assume, given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from queuebit_scheduling import (
     POLICY,
+    Account,
     BackendCapacity,
     Candidate,
     Cycle,
@@ -24,6 +27,7 @@ from queuebit_scheduling import (
 )
 from queuebit_scheduling.objectives import AWAITING
 from queuebit_scheduling.policy import SNAPSHOT_JOBS
+from queuebit_scheduling.shares import Head, Shares
 from queuebit_testing.snapshots import NOW_US, QUICK, crowded, grouped, snapshots
 
 
@@ -277,3 +281,52 @@ def test_most_cases_of_the_property_above_check_something() -> None:
 @given(st.integers(0, 10**12), st.integers(0, 50), st.integers(0, 50))
 def test_the_decay_of_service_does_not_depend_on_when_it_is_read(us: int, first: int, second: int) -> None:
     assert Served(us).at(first).at(first + second) == Served(us).at(first + second)
+
+
+@st.composite
+def many_groups(draw: st.DrawFn) -> tuple[Snapshot, dict[int, tuple[Job, int]], list[Account]]:
+    """More groups than a snapshot has jobs, of tenants with several users, some of them without a free place."""
+    shares = draw(st.lists(st.integers(1, 3), min_size=3, max_size=6))
+    tenants = [tenant(f"t{n}", share=share, served_us=draw(st.integers(0, 9))) for n, share in enumerate(shares)]
+    groups, accounts = {}, []
+    for number in range(draw(st.integers(60, 200))):
+        name, user = draw(st.sampled_from(tenants)).name, f"u{draw(st.integers(0, 40))}"
+        candidate = on(draw(st.sampled_from(["aer", "full", "other"])))
+        session = draw(st.sampled_from([None, None, None, "S"]))
+        first = replace(job(name, f"j{number}", number, candidate), project="p", user=user, session=session)
+        groups[number] = first, draw(st.integers(1, 4))
+        accounts.append(Account(name, "p", user, None, 1, Served(draw(st.integers(0, 9)), 1_000), 0))
+    backends = [backend("aer", places=40), backend("full", taken=8), backend("other", places=40)]
+    return snapshot(backends, tenants, []), groups, list({(it.tenant, it.user): it for it in accounts}.values())
+
+
+@QUICK
+@given(many_groups())
+def test_a_snapshot_shows_the_groups_that_are_next_if_all_are_compared(
+    given_: tuple[Snapshot, dict[int, tuple[Job, int]], list[Account]],
+) -> None:
+    world, groups, accounts = given_
+    shares = Shares(replace(world, accounts=tuple(accounts)))
+    placeable = [it for it, (first, _) in groups.items() if first.candidates[0].backend != "full"]
+    lines = {
+        name: shares.lines([Head(groups[it][0], (groups[it][0].sequence,), "", 0) for it in placeable_of])
+        for name in {it.name for it in world.tenants}
+        if (placeable_of := [it for it in placeable if groups[it][0].tenant == name])
+    }
+    rank = {it.name: (Fraction(shares.usage_us(it.name), it.share), it.name) for it in world.tenants}
+    places = {line.job.sequence: (rank[line.job.tenant], *line.values) for of in lines.values() for line in of}
+    ordered = sorted(placeable, key=lambda it: (*places[it], it))
+    sessions = [it for it in ordered if groups[it][0].session is not None]
+    others = [it for it in ordered if groups[it][0].session is None]
+    first = sessions[: max(SNAPSHOT_JOBS // 2, SNAPSHOT_JOBS - len(others))]
+    expected = [*first, *others][:SNAPSHOT_JOBS]
+    asked = []
+
+    def within(jobs: Iterable[Job]) -> list[Account]:
+        [name] = {it.tenant for it in jobs}
+        asked.append(name)
+        return [it for it in accounts if it.tenant == name]
+
+    shown = POLICY.shown(world, groups, within)
+    assert shown == {it: min(groups[it][1], SNAPSHOT_JOBS // len(expected)) for it in expected}
+    assert set(asked) <= {groups[it][0].tenant for it in expected}, "no account of a tenant that is not shown is read"

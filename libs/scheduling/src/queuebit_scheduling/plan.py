@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, TypeVar
 
 from queuebit_scheduling.shares import Line
-from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Key, Snapshot, Tenant
+from queuebit_scheduling.snapshot import Account, BackendCapacity, Candidate, Job, Key, Snapshot, Tenant
 
 __all__ = ["Choice", "Cycle", "FellBack", "Group", "Place", "Policy", "Step", "Target", "Turn", "plan"]
 
@@ -174,12 +174,19 @@ class Policy(Protocol):
         smallest is next."""
         ...
 
-    def shown(self, world: Snapshot, groups: Mapping[Group, tuple[Job, int]]) -> Mapping[Group, int]:
+    def shown(
+        self,
+        world: Snapshot,
+        groups: Mapping[Group, tuple[Job, int]],
+        within: Callable[[Iterable[Job]], Iterable[Account]] = lambda _: (),
+    ) -> Mapping[Group, int]:
         """Return how many jobs of each group a snapshot contains; omits groups with 0.
 
         Args:
             world: a snapshot of all registered backends and all tenants with waiting jobs, without jobs.
             groups: for each group the first job and the number of jobs.
+            within: what the projects and users of one tenant received, by the first jobs of all its groups, if the
+                world has this of tenants only. It is asked for those tenants whose groups are compared.
         """
         ...
 

@@ -8,8 +8,8 @@ it here, give `FairShare.name` a new version, and add a test. `registry` explain
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from math import lcm
 
 from queuebit_scheduling.classes import ClassLimits, class_of, is_late
 from queuebit_scheduling.cycle import CycleState
@@ -18,7 +18,7 @@ from queuebit_scheduling.isolation import PROBES, takes
 from queuebit_scheduling.objectives import AWAIT_US, AWAITED_FOR, AWAITED_JOBS, AWAITING, OBJECTIVES
 from queuebit_scheduling.plan import Choice, Group, Step, Target
 from queuebit_scheduling.shares import Head, Line, Shares
-from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Snapshot
+from queuebit_scheduling.snapshot import Account, BackendCapacity, Candidate, Job, Snapshot, Tenant
 from queuebit_scheduling.windows import fits, is_open
 
 __all__ = [
@@ -142,57 +142,67 @@ class FairShare:
         """Oldest first."""
         return (job.sequence,)
 
-    def shown(self, world: Snapshot, groups: Mapping[Group, tuple[Job, int]]) -> Mapping[Group, int]:
+    def shown(
+        self,
+        world: Snapshot,
+        groups: Mapping[Group, tuple[Job, int]],
+        within: Callable[[Iterable[Job]], Iterable[Account]] = lambda _: (),
+    ) -> Mapping[Group, int]:
         """Return the same number for each group, at most what one cycle can place.
 
         If there are more groups than jobs in a snapshot, those come first that are next by the rules 3 and 4. Groups of
-        sessions take half of it at most, so that they do not hide that others wait.
+        sessions take half of it at most, so that they do not hide that others wait. Tenants are examined in their
+        order, and only as many as are needed.
         """
-        backends = {it.name: it for it in world.backends}
+        shares, useful = Shares(world), self._useful(world)
+        of_tenant: dict[str, list[Group]] = {}
+        for group, (first, _) in groups.items():
+            of_tenant.setdefault(first.tenant, []).append(group)
+        with_sessions = {first.tenant for first, _ in groups.values() if first.session is not None}
+        found: dict[str, dict[Group, int]] = {}
+        sessions, others = 0, 0
+        for name in _by_usage(shares, world.tenants):
+            if others >= SNAPSHOT_JOBS and (sessions >= SNAPSHOT_JOBS // 2 or name not in with_sessions):
+                continue
+            counts = {it: count for it in of_tenant.get(name, ()) if (count := useful(*groups[it]))}
+            if counts:
+                found[name] = counts
+                sessions += sum(groups[it][0].session is not None for it in counts)
+                others += sum(groups[it][0].session is None for it in counts)
+        placeable = [group for counts in found.values() for group in counts]
+        if len(placeable) > SNAPSHOT_JOBS:
+            placeable = []
+            for name, counts in found.items():
+                shares.know(within(groups[it][0] for it in of_tenant[name]))
+                heads = [Head(first, self.order(first), "", 0) for first in (groups[it][0] for it in counts)]
+                lines = zip(self.lines(shares, heads), counts, strict=True)
+                ranked = sorted(lines, key=lambda it: (*it[0].values, it[0].job.sequence))
+                placeable += [group for _, group in ranked]
+            first_groups = [it for it in placeable if groups[it][0].session is not None]
+            most = max(SNAPSHOT_JOBS // 2, SNAPSHOT_JOBS - others)
+            rest = [it for it in placeable if groups[it][0].session is None]
+            placeable = [*first_groups[:most], *rest][:SNAPSHOT_JOBS]
+        each = SNAPSHOT_JOBS // max(1, len(placeable))
+        return {group: min(found[groups[group][0].tenant][group], each) for group in placeable}
+
+    def _useful(self, world: Snapshot) -> Callable[[Job, int], int]:
+        """Return how many jobs of a group one cycle can place or let wait, by its first job and their number."""
+        backends, within = {it.name: it for it in world.backends}, ClassLimits(world)
+        with_windows = {it.name for it in world.backends if it.windows}
         places: dict[tuple[bool, str], dict[str, int]] = {}
 
-        def open_to(job: Job) -> dict[str, int]:
+        def useful(job: Job, count: int) -> int:
             kind = is_late(job), PROBES if job.tenant == PROBES else ""
             if kind not in places:
                 places[kind] = self._places(backends, kind[1], late=kind[0])
-            return places[kind]
+            if not places[kind] or not (wanted := min(count, world.limit, within.left(job))):
+                return 0
+            usable: Iterable[Candidate] = self.usable(job, backends, world.at_us)
+            if with_windows:
+                usable = (it for it in usable if _is_open(job, backends.get(it.backend), world.at_us))
+            return _placeable_now(usable, places[kind], wanted, AWAITED_JOBS if job.objective in AWAITING else 0)
 
-        shares = Shares(world)
-        rank = {it.name: Fraction(shares.usage_us(it.name), it.share) for it in world.tenants}
-        within = ClassLimits(world)
-        useful = {
-            group: _placeable_now(
-                self._open(first, backends, world.at_us),
-                open_to(first),
-                min(count, world.limit, within.left(first)),
-                AWAITED_JOBS if first.objective in AWAITING else 0,
-            )
-            for group, (first, count) in groups.items()
-        }
-
-        placeable = [group for group, count in useful.items() if count]
-        if len(placeable) > SNAPSHOT_JOBS:
-            of_tenant: dict[str, list[Group]] = {}
-            for group in placeable:
-                of_tenant.setdefault(groups[group][0].tenant, []).append(group)
-            placeable = []
-            for name in sorted(of_tenant, key=lambda it: (rank[it], it)):
-                heads = [Head(first, self.order(first), "", 0) for first in (groups[it][0] for it in of_tenant[name])]
-                lines = zip(self.lines(shares, heads), of_tenant[name], strict=True)
-                ranked = sorted(lines, key=lambda it: (*it[0].values, it[0].job.sequence))
-                placeable += [group for _, group in ranked]
-            others = [it for it in placeable if groups[it][0].session is None]
-            first = [it for it in placeable if groups[it][0].session is not None]
-            most = max(SNAPSHOT_JOBS // 2, SNAPSHOT_JOBS - len(others))
-            placeable = [*first[:most], *others][:SNAPSHOT_JOBS]
-        each = SNAPSHOT_JOBS // max(1, len(placeable))
-        return {group: min(useful[group], each) for group in placeable}
-
-    def _open(self, job: Job, backends: Mapping[str, BackendCapacity], at_us: int) -> Iterator[Candidate]:
-        """The candidates where no window excludes the job now."""
-        for it in self.usable(job, backends, at_us):
-            if (backend := backends.get(it.backend)) is not None and is_open(job, backend, at_us):
-                yield it
+        return useful
 
     def _places(self, backends: Mapping[str, BackendCapacity], tenant: str, *, late: bool) -> dict[str, int]:
         """How many jobs of a tenant each backend takes that takes any."""
@@ -238,6 +248,18 @@ class FairShare:
             if (step := cycle.step()) is None:
                 return
             yield step
+
+
+def _by_usage(shares: Shares, tenants: Sequence[Tenant]) -> list[str]:
+    """Return the names of tenants by usage / share, then by name; with whole numbers, which compare quickly."""
+    common = lcm(*{it.share for it in tenants})
+    rank = {it.name: shares.usage_us(it.name) * (common // it.share) for it in tenants}
+    return sorted(rank, key=lambda it: (rank[it], it))
+
+
+def _is_open(job: Job, backend: BackendCapacity | None, at_us: int) -> bool:
+    """Whether no window excludes the job now from a backend that is registered."""
+    return backend is not None and is_open(job, backend, at_us)
 
 
 def _placeable_now(usable: Iterable[Candidate], places: Mapping[str, int], wanted: int, awaiting: int) -> int:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from queuebit_scheduling.classes import class_of
-from queuebit_scheduling.snapshot import Job, Snapshot
+from queuebit_scheduling.snapshot import Account, Job, Snapshot
 
 __all__ = ["AGED_US", "LINE", "Head", "Line", "Shares"]
 
@@ -69,21 +69,25 @@ class Shares:
     """What each tenant, project and user has received or will receive, during one cycle."""
 
     def __init__(self, world: Snapshot) -> None:
-        period = world.at_us // world.period_us
+        self._period = period = world.at_us // world.period_us
         self._at_us = world.at_us
         self._slots = {it.kind: it.slots for it in world.resources} or {_ANY: 1}
         self._kinds = {it.name: it.kind for it in world.backends if it.kind in self._slots}
         self._used: dict[_Owner, dict[str, int]] = {}
         self._weights: dict[tuple[str, str], int] = {}
-        for row in world.accounts:
-            used = self._used.setdefault((row.tenant, row.project, row.user), {})
-            if (row.kind or _ANY) in self._slots:
-                used[row.kind or _ANY] = row.served.at(period).us + row.outstanding_us
-            if row.project is not None and row.user is None:
-                self._weights[row.tenant, row.project] = row.weight
+        self.know(world.accounts)
         for tenant in world.tenants:
             us = tenant.served.at(period).us + tenant.outstanding_us
             self._used.setdefault((tenant.name, None, None), {next(iter(self._slots)): us})
+
+    def know(self, accounts: Iterable[Account]) -> None:
+        """Add what owners received."""
+        for row in accounts:
+            used = self._used.setdefault((row.tenant, row.project, row.user), {})
+            if (row.kind or _ANY) in self._slots:
+                used[row.kind or _ANY] = row.served.at(self._period).us + row.outstanding_us
+            if row.project is not None and row.user is None:
+                self._weights[row.tenant, row.project] = row.weight
 
     def usage_us(self, tenant: str) -> int:
         """Return the largest part of a kind of backends that a tenant has, as run time per slot."""

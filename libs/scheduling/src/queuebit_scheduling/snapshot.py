@@ -239,8 +239,10 @@ class Snapshot:
         object.__setattr__(self, "placed", _sorted(self.placed, lambda it: (it.tenant, it.user, it.workload_class)))
         object.__setattr__(self, "groups", _sorted(groups, lambda it: _by_sequence(it.jobs[0])))
 
-    def showing(self, groups: tuple[CandidateGroup, ...], run_times: tuple[RunTime, ...]) -> Snapshot:
-        """Return the snapshot with these jobs, and only their backends and owners."""
+    def showing(
+        self, groups: tuple[CandidateGroup, ...], run_times: tuple[RunTime, ...], accounts: tuple[Account, ...] = ()
+    ) -> Snapshot:
+        """Return the snapshot with these jobs and further accounts, and only with their backends and owners."""
         owners = {(it.tenant, it.project, it.user) for group in groups for it in group.jobs[:1]}
         owners |= {(tenant, project, None) for tenant, project, _ in owners}
         owners |= {(tenant, None, None) for tenant, _, _ in owners}
@@ -257,7 +259,7 @@ class Snapshot:
             groups=groups,
             period_us=self.period_us,
             resources=self.resources,
-            accounts=tuple(it for it in self.accounts if (it.tenant, it.project, it.user) in owners),
+            accounts=tuple(it for it in (*self.accounts, *accounts) if (it.tenant, it.project, it.user) in owners),
             placed=tuple(it for it in self.placed if (it.tenant, it.user, it.workload_class) in users),
         )
 

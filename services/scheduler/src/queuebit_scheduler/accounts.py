@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from queuebit_scheduling import Account, Job, PlacedCount, Served, class_of, micros, period_of
@@ -44,14 +44,18 @@ class Accounts:
         for owner in _owners(job):
             self._served[owner, kind] = self._served.get((owner, kind), Served()).plus(ran_us, period)
 
-    def of(self, jobs: Iterable[Job], kinds: Iterable[str]) -> tuple[Account, ...]:
-        """Return the accounts that the order of these jobs depends on.
+    def of_tenants(self, tenants: Iterable[str], kinds: Collection[str]) -> tuple[Account, ...]:
+        """Return what tenants received of each kind of backends; nothing if there is one kind."""
+        return self._of([(it, None, None) for it in tenants], kinds) if len(kinds) > 1 else ()
+
+    def within(self, jobs: Iterable[Job], kinds: Collection[str]) -> tuple[Account, ...]:
+        """Return the accounts of projects and users that the order of these jobs depends on.
 
         Of a tenant with one project, and of a project with one user, there is nothing to compare.
 
         Args:
-            jobs: waiting jobs.
-            kinds: of all backends; what a tenant received is divided by kind only if there are several.
+            jobs: the first of each group of waiting jobs of some tenants.
+            kinds: of all backends; what an owner received is divided by kind only if there are several.
         """
         projects: dict[str, set[str]] = {}
         users: dict[tuple[str, str], set[str]] = {}
@@ -60,31 +64,31 @@ class Accounts:
                 projects.setdefault(job.tenant, set()).add(job.project)
                 if job.user is not None:
                     users.setdefault((job.tenant, job.project), set()).add(job.user)
-            else:
-                projects.setdefault(job.tenant, set())
         owners: list[_Owner] = [
             (tenant, it, None) for tenant, names in projects.items() if len(names) > 1 for it in names
         ]
         owners += [(*project, it) for project, names in users.items() if len(names) > 1 for it in names]
-        several = [*kinds]
-        if len(several) > 1:
-            owners += [(tenant, None, None) for tenant in projects]
+        return self._of(owners, kinds)
+
+    def _of(self, owners: Iterable[_Owner], kinds: Collection[str]) -> tuple[Account, ...]:
+        if len(kinds) > 1:
             return tuple(
-                self._account(owner, it, (it,)) for owner in owners for it in several if self._tells(owner, (it,))
+                self._account(owner, it, (it,)) for owner in owners for it in kinds if self._tells(owner, (it,))
             )
-        return tuple(self._account(owner, None, several) for owner in owners if self._tells(owner, several))
+        return tuple(self._account(owner, None, kinds) for owner in owners if self._tells(owner, kinds))
 
     def _tells(self, owner: _Owner, kinds: Iterable[str]) -> bool:
         """Whether an account has anything but zeros, or is of a project, whose weight is in it."""
         is_project = owner[1] is not None and owner[2] is None
         return is_project or any((owner, it) in self._served or (owner, it) in self._expected for it in kinds)
 
-    def placed_of(self, jobs: Iterable[Job]) -> tuple[PlacedCount, ...]:
-        """Return how many placed jobs the users of these jobs have in limited classes."""
-        if not self._placed:
-            return ()
-        members = {(it.tenant, it.user or "", it.workload_class or "") for it in jobs}
-        return tuple(PlacedCount(*it, self._placed[it]) for it in members if it in self._placed)
+    def placed(self) -> tuple[PlacedCount, ...]:
+        """Return how many placed jobs each user has in limited classes."""
+        return tuple(PlacedCount(*it, jobs) for it, jobs in self._placed.items())
+
+    def placed_with(self, job: Job) -> int:
+        """Return how many placed jobs of its class the user of a job has; 0 for a class without a limit."""
+        return self._placed.get((job.tenant, job.user or "", job.workload_class or ""), 0)
 
     def freeze(self) -> tuple[list[tuple[_Owner, str, Served]], list[tuple[str, str, int]]]:
         """Copy what the log says: service received, and weights. What placed jobs will receive follows from them."""

@@ -122,7 +122,7 @@ class State:
 
     def placed_in_class(self, job: Job) -> int:
         """How many placed jobs of its class the user of a job has; 0 for a class without a limit."""
-        return sum(it.jobs for it in self._accounts.placed_of([job]))
+        return self._accounts.placed_with(job)
 
     def waiting_of(self, tenant: str) -> list[AcceptedJob]:
         """A tenant's jobs without a place, the next first."""
@@ -144,8 +144,7 @@ class State:
         if not self._waiting or not any(free):
             return None  # so it is after most events while the platform is full
         groups = self._waiting.groups()
-        first_jobs = [first for first, _ in groups.values()]
-        tenants, kinds = {it.tenant for it in first_jobs}, self._backends.kinds()
+        tenants, kinds = {first.tenant for first, _ in groups.values()}, self._backends.kinds()
         several = kinds if len(kinds) > 1 else {}
         world = Snapshot(
             policy=self.policy.name,
@@ -160,15 +159,20 @@ class State:
             tenants=tuple(self._tenants[name] for name in tenants),
             period_us=self.period_us,
             resources=tuple(Resource(*it) for it in several.items()),
-            accounts=self._accounts.of(first_jobs, kinds),
-            placed=self._accounts.placed_of(first_jobs),
+            accounts=self._accounts.of_tenants(tenants, kinds),
+            placed=self._accounts.placed(),
         )
+        shown = self.policy.shown(world, groups, lambda jobs: self._accounts.within(jobs, kinds))
+        if not shown:
+            return None
         excerpts = tuple(
             CandidateGroup(tuple(self._waiting.first(group, count)), waiting=groups[group][1])
-            for group, count in self.policy.shown(world, groups).items()
+            for group, count in shown.items()
         )
         run_times = self._run_times.about(job for group in excerpts for job in group.jobs)
-        return world.showing(excerpts, run_times) if excerpts else None
+        owners = {it.jobs[0].tenant for it in excerpts}
+        compared = (first for first, _ in groups.values() if first.tenant in owners)
+        return world.showing(excerpts, run_times, self._accounts.within(compared, kinds))
 
     def answering(self) -> list[str]:
         """The backends that promised to answer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 
 from queuebit_scheduler.jobs import AcceptedJob
@@ -15,19 +16,23 @@ _Entry = tuple[tuple[int, ...], int, Key]
 """The policy's order, then age."""
 
 
+@dataclass(eq=False, slots=True)
+class _Group:
+    """Jobs of one group, identified by this object: its name is long, and would be hashed again in each cycle."""
+
+    name: Hashable
+    entries: list[_Entry]
+
+
 class WaitingJobs:
     """An index without rules: it asks the policy for group and order once, when a job is added."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._jobs: dict[Key, AcceptedJob] = {}
-        self._places: dict[Key, tuple[int, _Entry]] = {}
+        self._places: dict[Key, tuple[_Group, _Entry]] = {}
         """Where each job was put."""
-        self._numbers: dict[Hashable, int] = {}
-        """Of each group: what the policy calls one is long, and would be hashed again in each cycle."""
-        self._names: dict[int, Hashable] = {}
-        self._newest = 0
-        self._groups: dict[int, list[_Entry]] = {}
+        self._groups: dict[Hashable, _Group] = {}
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -44,36 +49,32 @@ class WaitingJobs:
     def add(self, accepted: AcceptedJob) -> None:
         """Put a job where it belongs in its group."""
         job = accepted.job
-        group, entry = self._number(self._policy.group(job)), (self._policy.order(job), job.sequence, job.key)
+        name, entry = self._policy.group(job), (self._policy.order(job), job.sequence, job.key)
+        if (group := self._groups.get(name)) is None:
+            group = self._groups[name] = _Group(name, [])
         self._jobs[job.key], self._places[job.key] = accepted, (group, entry)
-        insort(self._groups.setdefault(group, []), entry)
+        insort(group.entries, entry)
 
     def pop(self, key: Key) -> AcceptedJob:
         """Take a job out."""
         group, entry = self._places.pop(key)
-        entries = self._groups[group]
-        del entries[bisect_left(entries, entry)]
-        if not entries:
-            del self._groups[group], self._numbers[self._names.pop(group)]
+        del group.entries[bisect_left(group.entries, entry)]
+        if not group.entries:
+            del self._groups[group.name]
         return self._jobs.pop(key)
 
-    def _number(self, group: Hashable) -> int:
-        if (number := self._numbers.get(group)) is None:
-            self._newest = number = self._newest + 1
-            self._numbers[group], self._names[number] = number, group
-        return number
+    def groups(self) -> Mapping[_Group, tuple[Job, int]]:
+        """Of each group the first job, and how many there are."""
+        jobs = self._jobs
+        return {it: (jobs[it.entries[0][2]].job, len(it.entries)) for it in self._groups.values()}
 
-    def groups(self) -> Mapping[int, tuple[Job, int]]:
-        """Of each group, by number, the first job, and how many there are."""
-        return {group: (self._jobs[entries[0][2]].job, len(entries)) for group, entries in self._groups.items()}
-
-    def first(self, group: int, count: int) -> Iterator[Job]:
+    def first(self, group: _Group, count: int) -> Iterator[Job]:
         """The first jobs of a group."""
-        return (self._jobs[key].job for _, _, key in islice(self._groups[group], count))
+        return (self._jobs[key].job for _, _, key in islice(group.entries, count))
 
     def of(self, tenant: str) -> list[AcceptedJob]:
         """A tenant's jobs: those with the priority of a session, then the others, in the order of the policy."""
-        of_tenant = [entries for entries in self._groups.values() if entries[0][2][0] == tenant]
+        of_tenant = [it.entries for it in self._groups.values() if it.entries[0][2][0] == tenant]
         jobs = ((self._jobs[it[2]].job, it) for entries in of_tenant for it in entries)
         ranked = ((job.session is None, self._policy.precedence(job), it) for job, it in jobs)
         return [self._jobs[key] for _, _, (_, _, key) in sorted(ranked)]
