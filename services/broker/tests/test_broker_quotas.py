@@ -181,6 +181,33 @@ def test_room_is_named_only_if_waiting_helps() -> None:
     assert [*about_quotas("acme", [it], Counted((), 0, 10**9, NOON))] == []
 
 
+def test_qpu_time_may_be_used_to_the_last_microsecond() -> None:
+    leaving = [(NOON, 0, 1), (NOON + timedelta(minutes=5), 0, 4_000_000)]
+    it = QuotaLeft("user:ann", Quota(qpu_seconds=5, window="1h"), Used(0, 0, 4_000_001), lambda: leaving)
+    assert [*about_quotas("acme", [it], Counted((), 0, 999_999, NOON))] == []
+    (full,) = about_quotas("acme", [it], Counted((), 0, 1_000_000, NOON))
+    assert "there is room again at 2026-11-01 12:00 UTC" in full.text
+
+
+def test_minutes_that_are_forgotten_are_in_no_sum() -> None:
+    use, start = QuotaUse(), datetime(2026, 11, 1, tzinfo=UTC)
+    late = start + timedelta(days=40)
+    for job, shots, at in (("j1", 50, start), ("j2", 7, late)):
+        hold = Hold(tenant="acme", account="main", job=job, amount=Amount(amount="1"), quotas=("tenant",), shots=shots)
+        use.held(hold, at)
+        assert use.used("acme", "tenant", 3_600, at).shots == shots
+
+
+def test_what_is_given_back_after_its_window_changes_no_sum() -> None:
+    use, start = QuotaUse(), datetime(2026, 11, 1, tzinfo=UTC)
+    hold = Hold(tenant="acme", account="main", job="j1", amount=Amount(amount="1"), quotas=("tenant",), shots=50)
+    use.held(hold, start)
+    later = start + timedelta(hours=3)
+    assert use.used("acme", "tenant", 3_600, later) == Used(1, 0, 0)
+    use.ended("acme", "j1", ran=False)
+    assert use.used("acme", "tenant", 3_600, later) == Used(0, 0, 0)
+
+
 _HOLDS = st.lists(st.tuples(st.integers(0, 300), st.integers(0, 50), st.booleans(), st.booleans()), max_size=30)
 
 
