@@ -171,7 +171,7 @@ def unmet(
 
 
 def advice_of(found: Impossible) -> Reason:
-    """The same as a reason."""
+    """What is impossible, as a reason of a refusal."""
     return Reason(code="impossible_limits", text=found.text)
 
 

@@ -135,11 +135,7 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
             return Wait(waiting if others is None else f"{waiting}{_until_fallback(others, silent, snapshot)}")
         paid = [*others.candidates]
     if priced and nearest is None:
-        own = snapshot.left if project and (snapshot.cap is None or not snapshot.cap.open) else None
-        reasons += about_money(request, own, snapshot.limits, candidates)
-        reasons += about_vendors(request.tenant, candidates, snapshot.limits, snapshot.backends)
-        if snapshot.cap_left is not None:
-            reasons += about_cap(asked, snapshot.cap_left, candidates)
+        reasons += _about_funds(request, snapshot, project, candidates)
     everywhere = (*paid, *(others.candidates if others else ()))
     counted = _counted(request, snapshot, everywhere)
     if counted is not None and snapshot.existing_hold is None:
@@ -154,6 +150,17 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     objective = asked.objective or (project.objective if project and project.objective != "cost" else None)
     terms = author.delegation, others, objective, stated(limits), _weight(project)
     return Admit(author.user, tenant.share, tuple(paid), hold, budgets, *terms, counted)
+
+
+def _about_funds(
+    request: Request, snapshot: Snapshot, project: Project | None, candidates: Sequence[Candidate]
+) -> Iterator[Reason]:
+    """Yield a reason for each account, budget and cap that can pay for none of the candidates."""
+    own = snapshot.left if project and (snapshot.cap is None or not snapshot.cap.open) else None
+    yield from about_money(request, own, snapshot.limits, candidates)
+    yield from about_vendors(request.tenant, candidates, snapshot.limits, snapshot.backends)
+    if snapshot.cap_left is not None:
+        yield from about_cap(request.submission, snapshot.cap_left, candidates)
 
 
 def _about_default(
