@@ -28,6 +28,7 @@ from queuebit_contracts.tenants import Tenant
 from queuebit_contracts.wire import Amount, Name
 from queuebit_gateway.answers import listed, object_of, with_money
 from queuebit_gateway.bodies import Body, read
+from queuebit_gateway.broker_requests import signed_request
 from queuebit_gateway.callers import Caller, CallerOf, paying_project, require
 from queuebit_gateway.pages import limit_of
 from queuebit_gateway.platform import Platform
@@ -142,13 +143,7 @@ class Sessions:
         proof: Signature | None,
     ) -> Row:
         """Send a request that the user signed, or that the key of the caller's token signs; raise its refusal."""
-        unsigned = kind.model_validate({**fields, "proof": {"key": "", "signature": ""}})
-        if proof is None and caller.signer is not None:
-            proof = caller.signer(unsigned.model_dump(mode="json", exclude_none=True, exclude={"proof"}))
-        if proof is None:
-            step = f"sign the canonical JSON of `{kind.__name__}` without `proof`, and send `proof`; or use a token"
-            raise Problem(422, "unsigned", "a request without a token needs a signed request to the broker", step)
-        body = unsigned.model_copy(update={"proof": proof}).model_dump_json(exclude_none=True).encode()
+        body = signed_request(caller, kind, fields, proof).model_dump_json(exclude_none=True).encode()
         subject = sessions(verb, caller.tenant)
         reply = await self._platform.transport.request(subject, body, timeout=_ANSWER_S)
         answer = SessionAnswer.model_validate_json(reply.body)
