@@ -286,6 +286,7 @@ class AsyncClient:
             dry_run: say what it would cost, and book nothing.
 
         Raises:
+            InvalidInput: a value cannot be sent, such as a time without a zone.
             Refused: for all reasons, such as that the backend is taken; the text has the next free slot.
             Unreachable: the broker did not confirm.
         """

@@ -270,7 +270,7 @@ class Client:
         key: str | None = None,
         dry_run: bool = False,
     ) -> Reservation:
-        """Book a slot of a backend, in which only jobs of the project run there; its price is held."""
+        """Book a slot of a backend, in which only jobs of the project run there; as `AsyncClient.reserve`."""
         work = self._client.reserve(
             backend,
             starts_at,
@@ -286,15 +286,15 @@ class Client:
         return self._loop.run(work)
 
     def cancel_reservation(self, reservation: str) -> Reservation:
-        """Cancel a reservation, or give the rest of its slot back."""
+        """As `AsyncClient.cancel_reservation`."""
         return self._loop.run(self._client.cancel_reservation(reservation))
 
     def reservations(self, *, reservation: str | None = None, limit: int = 50) -> Table:
-        """Reservations that are ahead, or ended within a day."""
+        """As `AsyncClient.reservations`."""
         return self._loop.run(self._client.reservations(reservation=reservation, limit=limit))
 
     def windows(self, *, backend: str | None = None, limit: int = 1000) -> Table:
-        """When backends are taken from now on."""
+        """As `AsyncClient.windows`."""
         return self._loop.run(self._client.windows(backend=backend, limit=limit))
 
     def run_hybrid(
