@@ -37,7 +37,7 @@ def shell(stack: EmbeddedStack) -> dict[str, str]:
 
 
 def _run(argv: list[str], environment: dict[str, str]) -> str:
-    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, f"{argv[-1]}\n{done.stdout}{done.stderr}"
     return done.stdout
 
