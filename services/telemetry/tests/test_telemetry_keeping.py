@@ -9,7 +9,7 @@ import pytest
 from queuebit_contracts.kept_cases import KEPT, KEPT_BAD
 from queuebit_kernel import Unavailable
 from queuebit_telemetry.adapters import ClickHouse
-from queuebit_telemetry.keeping import PAUSE_FACTOR, REPEATS, KeepCases
+from queuebit_telemetry.keeping import MOST_PAUSE_S, PAUSE_FACTOR, REPEATS, KeepCases
 
 from .conftest import LifeOf, rows_of
 
@@ -32,6 +32,7 @@ class _Views:
     def __init__(self, clock: _Clock) -> None:
         self.clock = clock
         self.asked: list[str] = []
+        self.takes_s = 1.0
         self.fails = False
 
     async def keep_cases(self, indicator: str, keeping: int) -> None:
@@ -39,7 +40,7 @@ class _Views:
             raise Unavailable("no answer")
         assert keeping == NOW.timestamp() * 1_000_000
         self.asked.append(indicator)
-        self.clock.at += 1
+        self.clock.at += self.takes_s
 
 
 def _keeping(views: _Views, seq: list[int]) -> KeepCases:
@@ -66,6 +67,16 @@ async def test_while_the_log_rests_nothing_is_asked_after_a_few_times() -> None:
         await keep()
         views.clock.at += 2 * PAUSE_FACTOR
     assert views.asked == [*KEPT] * (1 + REPEATS)
+
+
+async def test_no_view_waits_longer_than_the_longest_pause() -> None:
+    views, seq = _Views(_Clock()), [1]
+    views.takes_s = 16
+    keep = _keeping(views, seq)
+    await keep()
+    seq[0], views.clock.at = 2, len(KEPT) * views.takes_s + MOST_PAUSE_S
+    await keep()
+    assert views.asked == [*KEPT, *KEPT]
 
 
 async def test_a_view_without_an_answer_is_asked_again() -> None:

@@ -16,7 +16,7 @@ from queuebit_kernel import Clock, Unavailable
 from queuebit_telemetry.errors import NoTables, OtherGeneration
 from queuebit_telemetry.ports import KeptCases
 
-__all__ = ["PAUSE_FACTOR", "REPEATS", "KeepCases"]
+__all__ = ["MOST_PAUSE_S", "PAUSE_FACTOR", "REPEATS", "KeepCases"]
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +24,9 @@ _EVERY_S: Final = 30.0
 """Between two looks at what is due, in seconds."""
 PAUSE_FACTOR: Final = 100
 """The pause after a view was asked, as a multiple of the time that it took: each view uses at most a hundredth of
-the time of the engine."""
+the time of the engine, up to the longest pause."""
+MOST_PAUSE_S: Final = 600.0
+"""The longest pause: a view that takes over six seconds uses more than a hundredth of the time."""
 REPEATS: Final = 4
 """How often a view is asked after the last new event: a span may arrive after the end of its job."""
 
@@ -71,4 +73,4 @@ class KeepCases:
         seen, repeats = self._asked[indicator]
         self._asked[indicator] = position, repeats + 1 if position == seen else 0
         ended = self._clock.monotonic()
-        self._due[indicator] = ended + PAUSE_FACTOR * (ended - began)
+        self._due[indicator] = ended + min(MOST_PAUSE_S, PAUSE_FACTOR * (ended - began))
