@@ -30,6 +30,12 @@ def test_brackets_outside_the_data_are_no_deeper_than_a_reader_follows(depth: in
         decode(body[:-1] + f',"extra":{deep}}}'.encode())
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00"])
+def test_a_time_that_is_none_in_utc_is_malformed(moment: str) -> None:
+    with pytest.raises(Malformed):
+        decode(json.dumps(document(limits={"deadline": moment})).encode())
+
+
 def test_a_text_that_never_ends_costs_no_more_than_its_length() -> None:
     with pytest.raises(Malformed):
         decode(b"[" * 33 + b'"' + b'\\"' * 1_000_000)

@@ -45,7 +45,16 @@ Digest = Annotated[str, Field(pattern=DIGEST)]
 DecimalText = Annotated[str, Field(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$")]
 """An exact decimal as text: JSON numbers would be read as floats."""
 
-Moment = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
+
+def _has_utc(moment: datetime) -> datetime:
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("it is outside the years 1 to 9999 in UTC: give another time") from None
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_has_utc), PlainSerializer(rfc3339, return_type=str, when_used="json")]
 """An instant, in UTC with microseconds."""
 
 

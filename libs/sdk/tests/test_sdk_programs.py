@@ -91,7 +91,8 @@ async def test_a_reference_and_a_floor_are_those_of_the_only_item(tmp_path: Path
     (tmp_path / "b.json").write_text(json.dumps({"items": items}))
     assert [it.expected for it in (await sent(program_of(tmp_path / "b.json"))).items] == [bell, None]
     assert await sent(program_of(BELL, reference={"00": 1, "11": 1}, floor=0.9)) == program
-    for given in ({"floor": 0.9}, {"reference": {"0": 1}}):
+    alone: list[dict[str, Any]] = [{"floor": 0.9}, {"reference": {"0": 1}}, {"reference": {}}, {"floor": 0.0}]
+    for given in alone:
         with pytest.raises(InvalidInput, match="give both"):
             await sent(BELL, **given)
 

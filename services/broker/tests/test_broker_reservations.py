@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -17,7 +17,7 @@ from queuebit_broker.answers import Answers
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.reservation_rules import nearest_free
-from queuebit_broker.reservations import Taken
+from queuebit_broker.reservations import Calendars, Taken
 from queuebit_broker.state import World
 from queuebit_contracts.account import AccountHeld, AccountReleased
 from queuebit_contracts.backend import BackendCalibrated
@@ -335,6 +335,7 @@ async def test_a_window_over_a_reservation_is_refused_or_displaces_it(rich: Offi
         pytest.param([window("w1", 1, 2), window("w1", 3, 4)], ["bad_window"], id="one id twice"),
         pytest.param([window("w1", 1, 2, backend="moon")], ["unknown_backend"], id="no backend"),
         pytest.param([window("known", 1, 2)], ["window_exists"], id="another time"),
+        pytest.param([window("w1", 1, 24 * 3_654)], ["window_too_far"], id="ends in more than ten years"),
         pytest.param([window("w1", 1, 2), window("w2", 25, 26)], [], id="two"),
     ],
 )
@@ -344,6 +345,13 @@ async def test_windows_are_planned_or_refused_together(
     await plan(rich, window("known", 5, 6))
     assert await plan(rich, *windows) == expected
     assert len(rich.log.events(BackendWindowPlanned)) == 1 + (not expected) * len(windows)
+
+
+def test_a_window_to_the_end_of_time_is_folded() -> None:
+    forever = window("w1", 1, 2).model_copy(update={"ends_at": datetime(9999, 12, 31, 12, tzinfo=UTC)})
+    calendars = Calendars()
+    calendars.take(BackendWindowPlanned(source="t", time=NOW, data=forever), 1)
+    assert [it.window for it in calendars.windows("torino", NOW)] == ["w1"]
 
 
 async def test_a_window_is_cancelled_once(rich: Office) -> None:

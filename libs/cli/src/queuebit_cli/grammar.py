@@ -184,9 +184,9 @@ def moment(text: str) -> datetime:
     """A time or a date; without a zone it is in UTC."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise ArgumentTypeError(f"{text!r} is not a time: write it like 2026-11-01 or 2026-11-01T12:00:00Z") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def number(least: int, most: int | None = None) -> Callable[[str], int]:

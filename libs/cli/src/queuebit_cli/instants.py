@@ -31,7 +31,11 @@ def instant(text: str) -> When:
         raise ArgumentTypeError(f"{text!r} is not a moment: {hint}") from None
     if moment.tzinfo is None:
         raise ArgumentTypeError(f"{text!r} has no time zone: add it, such as {text}Z or {text}+01:00")
-    return lambda _: moment.astimezone(UTC)
+    try:
+        in_utc = moment.astimezone(UTC)
+    except OverflowError:
+        raise ArgumentTypeError(f"{text!r} is not a moment: in UTC it is outside the years 1 to 9999") from None
+    return lambda _: in_utc
 
 
 def period(text: str) -> timedelta:

@@ -40,10 +40,10 @@ def program_of(
     """
     wanted = [_observable(it) for it in observables]
     if isinstance(circuit, Path) and circuit.name.endswith(BATCH):
-        if bindings or wanted or outputs or reference or floor:
+        if bindings or wanted or outputs or (reference, floor) != (None, None):
             raise InvalidInput(f"{circuit} is a batch: write parameters, observables, outputs and `expected` into it")
         return read_batch(circuit)
-    if reference or floor:
+    if (reference, floor) != (None, None):
         if bindings or wanted or outputs:
             raise InvalidInput("a reference is compared with the counts of one circuit: leave out the other options")
         return Item(circuit, reference=reference, floor=floor)

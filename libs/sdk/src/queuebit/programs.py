@@ -133,14 +133,15 @@ def draft_of(
         InvalidInput: a circuit, a value or an observable cannot be sent.
     """
     if isinstance(circuit, Batch | Sweep):
-        if parameters or observables or outputs or reference or floor:
+        if parameters or observables or outputs or (reference, floor) != (None, None):
             kind = type(circuit).__name__
             raise InvalidInput(
                 f"a {kind} has its own parameters, observables, outputs and references: give them to {kind}(...)"
             )
         draft = replace(_draft(_items(circuit), circuit.outputs), processing=processing or {})
         return replace(draft, annotations=circuit.annotations) if isinstance(circuit, Batch) else draft
-    if isinstance(circuit, Item) or parameters or observables or outputs or processing or reference or floor:
+    given = parameters or observables or outputs or processing or (reference, floor) != (None, None)
+    if isinstance(circuit, Item) or given:
         own = Item(circuit, parameters, observables, reference=reference, floor=floor)
         item = circuit if isinstance(circuit, Item) else own
         return replace(_draft([item], outputs or ("counts",)), processing=processing or {})

@@ -31,6 +31,7 @@ from queuebit_pricing import Unpriced, reserved_charge
 __all__ = [
     "MOST_BOOKED",
     "MOST_BOOKED_S",
+    "MOST_WINDOW_DAYS",
     "Booking",
     "Planned",
     "Refusal",
@@ -45,6 +46,9 @@ MOST_BOOKED: Final = 20
 
 MOST_BOOKED_S: Final = 7 * 86_400
 """The most reserved time of one tenant on one backend that is not over."""
+
+MOST_WINDOW_DAYS: Final = 3_653
+"""How far ahead a window may end, in days: ten years. A later end overflows the search for a free slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +205,9 @@ def _about_windows(
             yield Reason(
                 code="window_past", text=f"window {it.window} is over at {rfc3339(it.ends_at)}: choose a time ahead"
             )
+        if it.ends_at > now + timedelta(days=MOST_WINDOW_DAYS):
+            text = f"window {it.window} ends more than {MOST_WINDOW_DAYS:,} days ahead: choose an earlier end"
+            yield Reason(code="window_too_far", text=text)
 
 
 def _about_request(request: BookReservation, name: str, world: Booking) -> Iterator[Reason]:

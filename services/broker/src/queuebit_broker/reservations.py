@@ -194,7 +194,7 @@ class Calendars:
         if self._swept is not None and now - self._swept < _KEPT / 24:
             return
         self._swept = now
-        for key in [key for key, it in self._known.items() if not it.is_open and it.until + _KEPT < now]:
+        for key in [key for key, it in self._known.items() if not it.is_open and it.until < now - _KEPT]:
             del self._known[key]
-        for place in [place for place, it in self._windows.items() if it.ends_at + _KEPT < now]:
+        for place in [place for place, it in self._windows.items() if it.ends_at < now - _KEPT]:
             del self._windows[place]
