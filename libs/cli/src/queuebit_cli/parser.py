@@ -110,7 +110,7 @@ def _submit(words: Group) -> None:
         help='outcomes to compare with: {"00": 1, "11": 1}; or `ideal`, as simulated here',
     )
     submit.add_argument(
-        "--floor", type=share, metavar="0.9", help="the least fidelity to the reference; then it is usable"
+        "--floor", type=share, metavar="0.9", help="fidelity to the reference from which a result is usable"
     )
     submit.add_argument("--project", metavar="P", help="the project that pays (the credential's project)")
     submit.add_argument("--shots", type=whole, default=1000, metavar="N", help="how often to run it (1000)")
@@ -135,7 +135,7 @@ def _submit(words: Group) -> None:
         "--tag", action="append", default=[], metavar="T", help="name for the bill and its budget; may be repeated"
     )
     submit.add_argument(
-        "--class", dest="workload_class", metavar="C", help="what kind of work it is, such as batch; for its budget"
+        "--class", dest="workload_class", metavar="C", help="such as interactive or batch: its place and its budget"
     )
     submit.add_argument(
         "--session", metavar="ID", help="an open session that it belongs to, by its id, a prefix, or `latest`"

@@ -9,7 +9,7 @@ from queuebit_cli.instants import instant, period
 
 __all__ = ["reserve_commands", "window_commands"]
 
-_MOMENT = "such as 2026-11-30T14:00:00+01:00, or +2h from now"
+_BEGINNING = "its beginning, such as 2026-11-30T14:00:00+01:00, or +2h from now"
 
 
 def reserve_commands(reserve: Group) -> None:
@@ -49,7 +49,7 @@ def window_commands(window: Group) -> None:
 
 
 def _slot(parser: ArgumentParser) -> None:
-    parser.add_argument("--from", dest="starts", type=instant, required=True, metavar="MOMENT", help=_MOMENT)
+    parser.add_argument("--from", dest="starts", type=instant, required=True, metavar="MOMENT", help=_BEGINNING)
     end = parser.add_mutually_exclusive_group(required=True)
-    end.add_argument("--until", dest="ends", type=instant, metavar="MOMENT", help="its end; before it, not at it")
+    end.add_argument("--until", dest="ends", type=instant, metavar="MOMENT", help="its end; this moment is not in it")
     end.add_argument("--for", dest="length", type=period, metavar="TIME", help="its length, such as 30m or 2h")
