@@ -6,13 +6,14 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 from typing import TYPE_CHECKING
 
 from queuebit_scheduling.classes import ClassLimits, is_late
 from queuebit_scheduling.fallback import fell_back
 from queuebit_scheduling.isolation import takes
 from queuebit_scheduling.objectives import AWAITED_JOBS
-from queuebit_scheduling.plan import Place, Step, Target, Turn
+from queuebit_scheduling.plan import Choice, Place, Step, Target, Turn
 from queuebit_scheduling.shares import Head, Shares
 from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Key, Snapshot, Tenant
 from queuebit_scheduling.windows import Room, fits, room, start_by_us
@@ -61,6 +62,10 @@ class CycleState:
         self._awaiting = 0
         """Jobs that wait for a full backend."""
         self._expected: dict[Key, list[tuple[Candidate, int]]] = {}
+        self._heads: dict[Key, Head] = {}
+        self._common = lcm(*{it.share for it in snapshot.tenants})
+        self._places: dict[str, dict[tuple[bool, bool, str], int]] = {it.name: {} for it in snapshot.backends}
+        """What the policy said of each backend with its present load."""
         self._limits = ClassLimits(snapshot)
         self._queues: dict[str, list[_Queue]] = {it.name: [] for it in snapshot.tenants}
         for group in snapshot.groups:
@@ -85,13 +90,12 @@ class CycleState:
         if not turns:
             return None
         first = [turn for name in self._with_sessions if (turn := self._turn(name, first=True)) is not None]
-        turn = min(first or turns, key=lambda it: (it.rank, it.tenant.name))
+        turn = min(first or turns, key=self._rank)
         if turn.job is None:
             return None
         precedes, late = self._precedes(turn.job.session, turn.job.candidates), is_late(turn.job)
         targets = [self._target(turn.job, *it, first=precedes, late=late) for it in self._run_times_of(turn.job)]
-        choice = self._policy.choice(turn.job.objective)
-        chosen = min((it for it in targets if it.free), key=lambda it: tuple(rule(it) for _, rule in choice))
+        chosen = _best(self._policy.choice(turn.job.objective), [it for it in targets if it.free])
         better = self._policy.awaited(turn.job, targets, chosen, self._at_us) if self._awaiting < AWAITED_JOBS else None
         if better is not None:
             self._await(turn.job, better)
@@ -106,6 +110,10 @@ class CycleState:
         last_us, where = start_by_us(time, chosen.expected_us), chosen.candidate.backend
         place = Place(turn.job.key, where, chosen.expected_us, scores, counted, fallback, time.reservation, last_us)
         return Step(place, tuple(turns), tuple(targets), turn.job.session if first else None)
+
+    def _rank(self, turn: Turn) -> tuple[int, str]:
+        """The rank of a turn as a whole number, which compares quickly, then the name of the tenant."""
+        return turn.rank.numerator * (self._common // turn.rank.denominator), turn.tenant.name
 
     def _counted(self, job: Job) -> str | None:
         """Return the session of a job if a job without one waits for its backend."""
@@ -137,16 +145,25 @@ class CycleState:
 
         Before a window, jobs may no longer end in time.
         """
-        before, self._capacity[capacity.name] = self._capacity[capacity.name], capacity
-        changed = every or self._has_places(before) != self._has_places(capacity)
+        had = self._has_places(self._capacity[capacity.name])
+        self._capacity[capacity.name], self._places[capacity.name] = capacity, {}
+        changed = every or had != self._has_places(capacity)
         for name in self._turns if changed else (job.tenant,):
             self._turns[name] = self._turn(name)
 
     def _has_places(self, capacity: BackendCapacity) -> tuple[bool, ...]:
         """Whether a backend has places: for any job, for those that bind late, and for those of sessions."""
-        free, plain = self._policy.free, self._policy.free(capacity)
+        free, plain = self._free, self._free(capacity)
         late = free(capacity, late=True) if self._binds_late else plain
         return bool(plain), bool(late), bool(free(capacity, first=True) if capacity.sessions else plain)
+
+    def _free(self, capacity: BackendCapacity, *, first: bool = False, late: bool = False, tenant: str = "") -> int:
+        """How many more jobs a backend takes; tenants differ only while it is isolated."""
+        key = first, late, tenant if capacity.isolated_since_us is not None else ""
+        known = self._places[capacity.name]
+        if (free := known.get(key)) is None:
+            known[key] = free = self._policy.free(capacity, first=first, late=late, tenant=key[2])
+        return free
 
     def _turn(self, name: str, *, first: bool = False) -> Turn | None:
         """Return the next job that a tenant can place; of those with the priority of a session, if `first`."""
@@ -158,18 +175,17 @@ class CycleState:
             return Turn(tenant, usage_us, 0, None, Fraction(usage_us, tenant.share))
         lines = self._policy.lines(self._shares, [self._head(it.jobs[0]) for it in queues])
         job = min(lines, key=lambda it: (*it.values, it.job.sequence)).job
-        expected_us, backend = self._shortest(job)
-        cost_us = self._policy.cost_us(job, expected_us, self._at_us)
-        rank = Fraction(self._shares.with_cost_us(name, backend, cost_us), tenant.share)
+        head = self._head(job)
+        cost_us = self._policy.cost_us(job, head.run_us, self._at_us)
+        rank = Fraction(self._shares.with_cost_us(name, head.backend, cost_us), tenant.share)
         return Turn(tenant, usage_us, cost_us, job, rank, lines)
 
     def _head(self, job: Job) -> Head:
-        expected_us, backend = self._shortest(job)
-        return Head(job, self._policy.order(job), backend, expected_us)
-
-    def _shortest(self, job: Job) -> tuple[int, str]:
-        """Return the shortest expected run time of a job, and where."""
-        return min((us, it.backend) for it, us in self._run_times_of(job))
+        """The job with its shortest expected run time, which stays the same during the cycle."""
+        if (known := self._heads.get(job.key)) is None:
+            expected_us, backend = min((us, it.backend) for it, us in self._run_times_of(job))
+            known = self._heads[job.key] = Head(job, self._policy.order(job), backend, expected_us)
+        return known
 
     def _run_times_of(self, job: Job) -> Sequence[tuple[Candidate, int]]:
         """Return where a job may be placed, with its expected run times."""
@@ -186,7 +202,7 @@ class CycleState:
             return False
         precedes = self._precedes(queue.session, queue.candidates)
         known = (it for candidate in queue.candidates if (it := self._capacity.get(candidate.backend)) is not None)
-        free = any(self._policy.free(it, first=precedes, late=queue.late, tenant=tenant) for it in known)
+        free = any(self._free(it, first=precedes, late=queue.late, tenant=tenant) for it in known)
         return precedes >= first and free and self._bring_forward(queue)
 
     def _bring_forward(self, queue: _Queue) -> bool:
@@ -211,10 +227,21 @@ class CycleState:
         capacity = self._capacity.get(candidate.backend)
         if capacity is None:
             return Target(candidate, expected_us, None, 0, 0)
-        free = self._policy.free(capacity, first=first, late=late, tenant=job.tenant)
+        free = self._free(capacity, first=first, late=late, tenant=job.tenant)
         if free and not fits(job, capacity, expected_us, self._at_us):
             free = 0
         return Target(candidate, expected_us, capacity, free, completion_us(capacity, expected_us))
 
     def _expected_us(self, job: Job, candidate: Candidate) -> int:
         return self._policy.expected_us(candidate.qpu_us, self._run_times.get((candidate.backend, job.size)))
+
+
+def _best(choice: Choice, free: list[Target]) -> Target:
+    """Return the candidate that the rules choose, one after another: most are decided by the first ones."""
+    for _, rule in choice:
+        values = [rule(it) for it in free]
+        least = min(values)
+        free = [it for it, value in zip(free, values, strict=True) if value == least]
+        if len(free) == 1:
+            break
+    return free[0]

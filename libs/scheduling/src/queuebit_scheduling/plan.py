@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from queuebit_scheduling.shares import Line
 from queuebit_scheduling.snapshot import Account, BackendCapacity, Candidate, Job, Key, Snapshot, Tenant
@@ -61,8 +61,7 @@ class Turn:
     """The first job of each group of the tenant that can be placed, if the policy compares them by `shares.LINE`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A candidate of the job that is placed next."""
 
     candidate: Candidate

@@ -43,6 +43,11 @@ _ANY = ""
 _Values = tuple[bool | int | str | Fraction | tuple[int, ...], ...]
 
 
+_Project = tuple[bool, str | None]
+_User = tuple[_Project, tuple[bool, int, int], str | None]
+"""Project; age, class and priority; user."""
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """The first job of a group that can be placed."""
@@ -112,39 +117,30 @@ class Shares:
         """
         if len(heads) == 1:
             return (Line(heads[0].job, ()),)
-        of_user: dict[tuple[object, ...], Head] = {}
-        for it in heads:
-            user = _project(it.job), *self._level(it.job), it.job.user
-            if user not in of_user or it.order < of_user[user].order:
-                of_user[user] = it
+        users = [(_project(it.job), self._level(it.job), it.job.user) for it in heads]
+        of_user: dict[_User, Head] = {}
+        for key, it in zip(users, heads, strict=True):
+            if key not in of_user or it.order < of_user[key].order:
+                of_user[key] = it
         user_us = {key: self._after(it, it.job.user) for key, it in of_user.items()}
-        of_project: dict[tuple[object, ...], tuple[Any, Head]] = {}  # values that are compared, and the head
+        of_project: dict[_Project, tuple[Any, Head]] = {}  # values that are compared, and the head
         for key, it in of_user.items():
-            rank = *self._level(it.job), user_us[key], it.job.user or "", it.order
-            if (known := of_project.get(_project(it.job))) is None or rank < known[0]:
-                of_project[_project(it.job)] = rank, it
-        project_us = {key: self._after(it, None) for key, (_, it) in of_project.items()}
-        return tuple(
-            Line(
-                it.job,
-                self._values(
-                    it, project_us[_project(it.job)], user_us[_project(it.job), *self._level(it.job), it.job.user]
-                ),
-            )
-            for it in heads
-        )
+            project, level, _ = key
+            rank = *level, user_us[key], it.job.user or "", it.order
+            if (known := of_project.get(project)) is None or rank < known[0]:
+                of_project[project] = rank, it
+        ranks = {key: self._rank(it) for key, (_, it) in of_project.items()}
+        lines = []
+        for (project, level, user), it in zip(users, heads, strict=True):
+            us = user_us[project, level, user]
+            values = project[0], ranks[project], it.job.project or "", *level, us, user or "", it.order
+            lines.append(Line(it.job, values))
+        return tuple(lines)
 
-    def _values(self, head: Head, project_us: int, user_us: int) -> _Values:
-        job = head.job
-        return (
-            not class_of(job.workload_class).first,
-            Fraction(project_us, self._weights.get((job.tenant, job.project or ""), 1)),
-            job.project or "",
-            *self._level(job),
-            user_us,
-            job.user or "",
-            head.order,
-        )
+    def _rank(self, head: Head) -> Fraction:
+        """Return what is compared of the project of a job."""
+        weight = self._weights.get((head.job.tenant, head.job.project or ""), 1)
+        return Fraction(self._after(head, None), weight)
 
     def _level(self, job: Job) -> tuple[bool, int, int]:
         """Return what is compared inside a project, before users: age, class and priority."""
@@ -179,5 +175,6 @@ def _owners(job: Job) -> Iterable[_Owner]:
             yield job.tenant, job.project, job.user
 
 
-def _project(job: Job) -> tuple[bool, str | None]:
+def _project(job: Job) -> _Project:
+    """Whether other classes go before a job, and its project."""
     return not class_of(job.workload_class).first, job.project
