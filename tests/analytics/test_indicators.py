@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import chain
@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from queuebit_alerting.burning import BudgetsBurning
 from queuebit_contracts.indicators import DIMENSIONS, INDICATORS, counts, counts_of_windows, sums
 from queuebit_contracts.kept_cases import KEPT, KEPT_BAD
+from queuebit_contracts.tenant import BudgetTerms
 from queuebit_slo import BurnAlert, Objective, budget, counted, judge, query
 
 from .job_history import HOUR, START, Life, Stored, calibrated, registered
@@ -348,6 +350,31 @@ def test_costs_are_of_an_hour_and_of_useful_results(indicators: Warehouse) -> No
     assert (quality["quality"], quality["value"]) == (1.5, pytest.approx(1.5 / 11))
     (spend,) = _rows(indicators, "burn", "c1")
     assert (spend["value"], spend["at"], spend["vendor"]) == (11, f"{START:%Y-%m-%d %H:%M:%S}.000000", "ibm")
+
+
+@pytest.mark.parametrize(("amount", "fires"), [("168", True), ("170", False)])
+async def test_a_budget_burns_as_fast_as_its_charges_are_summed(
+    indicators: Warehouse, amount: str, *, fires: bool
+) -> None:
+    life = Life(f"burning-{amount}", START)
+    _fill(indicators, [life])
+    indicators.fill_at([life.metered(amount="11", price="1", billed="11")], twice=True)
+    terms = {it: BudgetTerms(amount=amount, window="30d") for it in ("tenant", "vendor:ibm", "vendor:ionq")}
+
+    async def complete() -> None:
+        pass
+
+    source = BudgetsBurning(lambda: {life.tenant: terms}, _Asked(indicators), complete, list)
+    signals = await source.signals(START + HOUR / 2)  # 11 in 23.5 hours; 168 in 30 days are 0.2333 an hour
+    assert [it.firing for it in signals] == [fires, fires, False]
+
+
+class _Asked:
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+
+    async def rows(self, sql: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
+        return self._warehouse.ask(sql, parameters)
 
 
 def test_sums_and_rows_count_what_the_view_counts(indicators: Warehouse) -> None:

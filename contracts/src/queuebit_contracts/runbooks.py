@@ -28,6 +28,7 @@ RUNBOOKS: Final[Mapping[str, str]] = MappingProxyType({
     "OutputVariance": "variance",
     "BillDiffers": "billing-accuracy",
     "BudgetSpent": "burn",
+    "BudgetBurning": "burn",
     "DataLeakAttempt": "data-leak-attempt",
     "CanaryStopped": "canary",
     "billing-recomputation": "billing-accuracy",

@@ -46,12 +46,12 @@ class Tenant:
 async def test_a_spent_budget_is_a_ticket_of_billing_about_the_tenant() -> None:
     it = Tenant()
     it.has("5")
-    it.reached("0.5", "5")
+    it.reached("0.49", "5")
     assert await it.at() == []
-    it.reached("0.80", "5")
+    it.reached("0.50", "5")
     (signal,) = await it.source.signals(NOON)
     assert signal.annotations["summary"] == (
-        "acme: the budget tenant of 5 USD is spent to 80 %; jobs that do not fit are refused"
+        "acme: the budget tenant of 5 USD is spent to 50 %; jobs that do not fit are refused"
     )
     it.reached("1", "5.0")
     (signal,) = await it.source.signals(NOON)

@@ -17,12 +17,12 @@ from queuebit_runtime.stored import Stored
 __all__ = ["BudgetsSpent"]
 
 _MONTH: Final = "month"
-_NEARLY: Final = Decimal("0.8")
-"""The least share of a spent budget: one that refuses jobs refuses what does not fit before all of it is charged."""
+_WARNED: Final = Decimal("0.5")
+"""The least share that is a ticket: half of a budget, the first that is announced unless the budget says otherwise."""
 
 
 class BudgetsSpent:
-    """A budget is spent from the announcement of 80 % of it until its amount or window changes, or its window is over.
+    """A budget is spent from the announcement of half of it until its amount or window changes, or its window is over.
 
     The window of a month is over with the month, one of days as many days later, and that of a lifetime never.
     """
@@ -41,8 +41,12 @@ class BudgetsSpent:
                 self._terms[data.tenant] = data.budgets or {}
             case TenantRemoved(data=data):
                 self._terms.pop(data.tenant, None)
-            case BudgetReached(data=data) if Decimal(data.share) >= _NEARLY:
+            case BudgetReached(data=data) if Decimal(data.share) >= _WARNED:
                 self._spent[data.tenant, data.budget] = data, stored.event.id, stored.stored_at
+
+    def terms(self) -> Mapping[str, Mapping[str, BudgetTerms]]:
+        """The budgets of each tenant, by name."""
+        return self._terms
 
     async def signals(self, now: datetime) -> Sequence[Signal]:
         """One signal for each budget that was spent once; see `SignalSource`."""

@@ -11,6 +11,7 @@ from queuebit_alerting.adapters import Scheduler
 from queuebit_alerting.backends import BackendsDown
 from queuebit_alerting.bills import Bills
 from queuebit_alerting.budgets import BudgetsSpent
+from queuebit_alerting.burning import BudgetsBurning
 from queuebit_alerting.bus_log import BusLogFile
 from queuebit_alerting.calibrating import Calibrations
 from queuebit_alerting.completeness import Completeness
@@ -38,7 +39,7 @@ from queuebit_slo import Objective, parse_all, shipped
 __all__ = ["Sources"]
 
 _SLOWLY_S: Final = 60.0
-"""How often calibrations and bills are looked at: they change by the hour."""
+"""How often calibrations, bills and charges are looked at: what their alerts say changes by the hour."""
 
 _RARELY_S: Final = 300.0
 """How often the variance of results is looked at: its view reads all of them, in seconds over ten million events."""
@@ -97,6 +98,7 @@ class Sources:
             OnChange(Objectives(self.promised, warehouse, complete), self._log_end, clock),
             Paced(Calibrations(scheduler, warehouse, complete), _SLOWLY_S, clock),
             Paced(Bills(warehouse, complete), _SLOWLY_S, clock),
+            Paced(BudgetsBurning(self._budgets.terms, warehouse, complete, self._firing), _SLOWLY_S, clock),
             Paced(Variances(warehouse, complete), _RARELY_S, clock),
             self.drift,
         ]
