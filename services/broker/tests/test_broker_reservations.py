@@ -219,6 +219,29 @@ async def test_of_two_brokers_that_book_overlapping_slots_at_once_one_is_refused
     assert len(rich.log.events(ReservationBooked)) == len(rich.log.events(BackendReserved)) == 1
 
 
+@pytest.mark.parametrize("what", ["slot", "window"])
+async def test_a_slot_that_another_broker_stored_after_the_decision_is_not_overlapped(rich: Office, what: str) -> None:
+    first, windows = rich.reservations, rich.windows
+    world = World()
+    world.directory = rich.world.directory
+    rich.another_broker(world, Follower(rich.log, world))
+    second, append = rich.reservations, rich.log.append_all
+
+    async def interrupted(facts: Sequence[Guarded]) -> int:
+        rich.log.append_all = append  # type: ignore[method-assign]
+        assert codes(await second.book("acme", booking(key="b", backend="aer", at=1.5 * HOUR))) == []
+        return await append(facts)
+
+    rich.log.append_all = interrupted  # type: ignore[method-assign]
+    if what == "slot":
+        assert codes(await first.book("acme", booking(key="a", backend="aer"))) == ["slot_taken"]
+    else:
+        answer = await windows(WindowsRequest(backend="aer", planned=(window("w1", 1, 2, backend="aer"),)))
+        assert [it.code for it in answer.errors] == ["window_over_reservation"]
+    assert len(rich.log.events(ReservationBooked)) == len(rich.log.events(BackendReserved)) == 1
+    assert rich.log.events(BackendWindowPlanned) == []
+
+
 async def test_a_calibration_at_the_same_moment_only_makes_it_decide_again(rich: Office) -> None:
     append = rich.log.append_all
     calibration = rich.log.events(BackendCalibrated)[0]
