@@ -98,6 +98,13 @@ class Reruns(_Entry):
     timeout_s: int = Field(default=900, ge=1, le=86_400)
     """How long a result may take."""
 
+    @model_validator(mode="after")
+    def _has_jobs(self) -> Self:
+        if self.min_hours >= self.max_days * 24:
+            text = f"no job is at least {self.min_hours} h and at most {self.max_days} days old: raise max_days"
+            raise ValueError(text)
+        return self
+
     def slot(self, now: datetime) -> int:
         """The begin of the time in which one job is run again, in seconds since 1970."""
         every = 86_400 // self.per_day

@@ -77,6 +77,11 @@ def test_a_row_that_is_not_what_was_accepted_is_passed_over(changed: dict[str, o
     assert found.job == "j2"
 
 
+def test_a_document_under_which_no_job_is_old_enough_is_refused() -> None:
+    with pytest.raises(ValueError, match="raise max_days"):
+        parse_probes("[reruns]\nper_day = 4\nmin_hours = 24\nmax_days = 1\n")
+
+
 def test_without_the_section_nothing_is_run_again_and_slots_follow_from_the_time() -> None:
     assert parse_probes("").reruns.per_day == 0
     document = parse_probes("[reruns]\nper_day = 4\n").reruns

@@ -55,6 +55,8 @@ def test_a_duration_begins_now() -> None:
         ({"deadline": timedelta(0)}, "give a duration above 0"),
         ({"deadline": datetime(2026, 11, 1)}, "has no zone"),
         ({"deadline": 60}, "is not a time"),
+        ({"deadline": timedelta.max}, "outside the years"),
+        ({"deadline": datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))}, "outside the years"),
         ({"vendors": ["a b"]}, "vendor"),
         ({"regions": [f"r{it}" for it in range(17)]}, "give at most 16"),
     ],

@@ -163,6 +163,10 @@ async def test_hard_limits_are_fields_of_a_body_and_of_a_query(app: ASGIApp, bus
         body = json.dumps({"circuit": BELL, **wrong}).encode()
         answer = await send(app, "POST", "/v1/jobs", headers=PLAIN, body=body)
         assert (answer.status, answer.json()["code"]) == (422, "invalid_body"), wrong
+    body = json.dumps({"circuit": BELL, "deadline": "0001-01-01T00:00:00+14:00"}).encode()
+    answer = await send(app, "POST", "/v1/jobs", headers=PLAIN, body=body)
+    assert answer.status == 422
+    assert "outside the years" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(("projects", "status"), [(["main"], 202), (["main", "teaching"], 422), ([], 422)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 
@@ -94,12 +94,19 @@ def _moment(deadline: Deadline) -> datetime:
     if isinstance(deadline, timedelta):
         if deadline <= timedelta():
             raise InvalidInput(f"deadline {deadline} is no time ahead: give a duration above 0")
-        return SystemClock().now() + deadline
+        return _in_years(lambda: SystemClock().now() + deadline, deadline)
     if not isinstance(deadline, datetime):
         raise InvalidInput(f"deadline {deadline!r:.40} is not a time: give a datetime with a zone, or a timedelta")
     if deadline.tzinfo is None:
         raise InvalidInput(f"deadline {deadline} has no zone: give one, such as datetime.now(UTC) + timedelta(hours=2)")
-    return deadline.astimezone(UTC)
+    return _in_years(lambda: deadline.astimezone(UTC), deadline)
+
+
+def _in_years(moment: Callable[[], datetime], given: Deadline) -> datetime:
+    try:
+        return moment()
+    except OverflowError:
+        raise InvalidInput(f"deadline {given} is outside the years 1 to 9999: give an earlier one") from None
 
 
 def _names(what: str, names: Sequence[str]) -> tuple[str, ...]:
