@@ -221,6 +221,24 @@ def test_calibrations_pass_if_they_could_be_read(devices: Warehouse) -> None:
     assert {(it["tenant"], it["vendor"]) for it in rows} == {("", "ibm")}
 
 
+def test_calibrations_do_not_pass_while_the_backend_is_isolated_for_its_elements(devices: Warehouse) -> None:
+    """The third is the reason and the fourth no better; the fifth readmits. Drift says nothing of a calibration."""
+    few, drift = {"code": "elements", "text": "too few"}, {"code": "drift", "text": "it drifts"}
+    steps = [
+        ("isolated", drift), ("readmitted", drift), ("", {}), ("isolated", few), ("", {}), ("readmitted", few),
+    ]  # fmt: skip
+    begin = NOON - 20 * DAY
+    found = [_calibrated("narrow", begin)]
+    for number, (name, reason) in enumerate(steps, 1):
+        at = begin + number * DAY
+        found += [_backend("narrow", name, at, backend="narrow", reason=reason)] if name else []
+        found += [_calibrated("narrow", at - DAY / 2)] if number in (2, 4, 5, 6) else []
+    found.sort(key=lambda it: it[0])
+    _fill(devices, found, twice=True)
+    rows = _rows(devices, "calibration-pass", "backend = 'narrow'")
+    assert [it["good"] for it in rows] == [1, 1, 0, 0, 1]
+
+
 def _data(stored: Stored) -> dict[str, Any]:
     found: dict[str, Any] = loads(stored[1][1])["data"]
     return found

@@ -142,15 +142,22 @@ def test_a_placement_that_another_follows_before_a_start_was_taken_away(shares: 
         *life("first", {}, {"session": "s1"}, {"name": "started"}),
         *life("twice", {}, {"backend": "b"}, {}, {"name": "started"}),
         *life("out", {"backend": "out"}, {"name": "other", "backend": "out"}, {}, {"name": "started"}),
+        *life("closed", {"backend": "closed"}, {"name": "other", "backend": "closed"}, {}, {"name": "started"}),
         *life("after", {"backend": "back"}, {"name": "other"}, {}, {"name": "started"}),
         *life("unplaced"),
     ]
-    for backend, name, minute in (("out", "isolated", 1), ("back", "isolated", -2), ("back", "readmitted", -1)):
+    reasons = {"out": {"code": "elements"}, "closed": {"code": "vendor_status"}}
+    for backend, name, minute in (
+        ("out", "isolated", 1),
+        ("closed", "isolated", 1),
+        ("back", "isolated", -2),
+        ("back", "readmitted", -1),
+    ):
         subject, at = f"qb.backend.{backend}.{name}", NOON + minute * MINUTE
-        found.append((at, event(subject, f"qb.backend.{name}.v1", at, backend=backend)))
+        found.append((at, event(subject, f"qb.backend.{name}.v1", at, backend=backend, reason=reasons.get(backend))))
     _fill(shares, found)
     rows = shares.ask("SELECT good, total, causes FROM sli_preemption WHERE tenant = 'turns' ORDER BY causes")
     assert [(it["good"], it["causes"]) for it in rows] == [
         (1, []), (1, []), (1, []), (0, ["fallback"]), (0, ["isolated"]), (0, ["no_answer"]), (0, ["no_answer"]),
-        (0, ["no_answer", "no_answer"]), (0, ["session"]),
+        (0, ["no_answer", "no_answer"]), (0, ["session"]), (0, ["vendor_status"]),
     ]  # fmt: skip

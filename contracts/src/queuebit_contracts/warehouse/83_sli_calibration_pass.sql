@@ -1,19 +1,42 @@
--- Calibrations that were read, of all facts about reading one. The rows are the platform's: their tenant is empty.
+-- Calibrations that were read and are within the specification, of all facts about reading one. The rows are the platform's:
+-- their tenant is empty.
 --
--- No backend states a specification that its calibration must meet, so a calibration passes if it could be read. One that
--- was published again, as after a restart of its executor, is one case; a failure is stated once, until an attempt
--- succeeds or fails for another reason.
+-- The specification is that of the fleet document: how large errors of qubits and couplers may be, and how many must be good. A
+-- calibration is not within it if its backend is isolated for its elements when the next one is read, or now: so the one that is the
+-- reason, and all others but the one with which it is readmitted. A backend that the fleet service does not isolate has none, and
+-- what can be read passes. A calibration that was published again, as after a restart of its executor, is one case; a failure is
+-- stated once, until an attempt succeeds or fails for another reason.
 CREATE OR REPLACE VIEW sli_calibration_pass AS
-WITH attempts AS (
+WITH
+isolations AS (
+    SELECT CAST((groupArray(found.backend), groupArray(found.facts)), 'Map(String, Array(Tuple(UInt64, Bool)))')
+    FROM (
+        SELECT
+            toString(it.backend) AS backend,
+            groupArray((it.seq, it.type = 'qb.backend.isolated.v1'
+                AND JSONExtractString(it.data, 'reason', 'code') = 'elements')) AS facts
+        FROM events AS it
+        WHERE it.about_backend = 1 AND it.type IN ('qb.backend.isolated.v1', 'qb.backend.readmitted.v1')
+        GROUP BY backend
+    ) AS found
+),
+attempts AS (
     SELECT
         tenant,
         backend,
         min(least(event_time, stored_at)) AS at,
+        min(seq) AS first,
         countIf(type = 'qb.backend.calibrated.v1') > 0 AS passed,
         if(type = 'qb.backend.calibrated.v1', concat(JSONExtractString(data, 'digest'), JSONExtractString(data, 'calibrated_at')), event_id) AS attempt
     FROM events
     WHERE type IN ('qb.backend.calibrated.v1', 'qb.backend.calibration_failed.v1')
     GROUP BY tenant, backend, type, attempt
+),
+followed AS (
+    SELECT *, leadInFrame(first, 1, toUInt64(-1)) OVER (
+        PARTITION BY tenant, backend, passed ORDER BY first
+        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS next
+    FROM attempts
 )
 SELECT
     it.tenant AS tenant,
@@ -22,7 +45,8 @@ SELECT
     it.backend AS backend,
     whose.vendor AS vendor,
     it.at AS at,
-    toUInt64(it.passed) AS good,
+    toUInt64(it.passed AND NOT arrayReverseSort(arrayFilter(
+        fact -> fact.1 < it.next, (SELECT * FROM isolations)[toString(it.backend)]))[1].2) AS good,
     toUInt64(1) AS total
-FROM attempts AS it
+FROM followed AS it
 LEFT ANY JOIN backend_vendors AS whose ON whose.backend = it.backend

@@ -1,15 +1,20 @@
 -- Jobs that completed or failed, at their end; good are those of which no placement was taken away before they started.
 --
 -- A placement was taken away if the next one follows before a start. `causes` says why, one for each: `fallback`, the
--- backend was out of service and another stood in for it; `isolated`, it was isolated, because its vendor or its calibration
--- failed; `no_answer`, it did not answer and the job may run elsewhere;
+-- backend was out of service and another stood in for it; `vendor_status`, it was isolated because its vendor says that it is
+-- not active; `isolated`, for another reason; `no_answer`, it did not answer and the job may run elsewhere;
 -- `session`, the job got a place of a session that ended, or of one that has priority; `other`.
 CREATE OR REPLACE VIEW sli_preemption AS
 WITH
 isolations AS (
-    SELECT CAST((groupArray(found.backend), groupArray(found.facts)), 'Map(String, Array(Tuple(UInt64, Bool)))')
+    SELECT CAST((groupArray(found.backend), groupArray(found.facts)), 'Map(String, Array(Tuple(UInt64, String)))')
     FROM (
-        SELECT toString(it.backend) AS backend, groupArray((it.seq, it.type = 'qb.backend.isolated.v1')) AS facts
+        SELECT
+            toString(it.backend) AS backend,
+            groupArray((it.seq, multiIf(
+                it.type = 'qb.backend.readmitted.v1', '',
+                JSONExtractString(it.data, 'reason', 'code') = 'vendor_status', 'vendor_status',
+                'isolated'))) AS facts
         FROM events AS it
         WHERE it.about_backend = 1 AND it.type IN ('qb.backend.isolated.v1', 'qb.backend.readmitted.v1')
         GROUP BY backend
@@ -22,10 +27,13 @@ turns AS (
             seq, type = 'qb.job.placed.v1', toString(events.backend), JSONHas(data, 'fallback', 'instead_of'),
             JSONExtractString(data, 'session')))) AS history,
         arrayMap(
+            at -> arrayReverseSort(arrayFilter(
+                it -> it.1 < history[at].1, (SELECT * FROM isolations)[history[at - 1].3]))[1].2,
+            arrayEnumerate(history)) AS outs,
+        arrayMap(
             at -> multiIf(
                 history[at].4, 'fallback',
-                arrayReverseSort(arrayFilter(
-                    it -> it.1 < history[at].1, (SELECT * FROM isolations)[history[at - 1].3]))[1].2, 'isolated',
+                outs[at] != '', outs[at],
                 history[at].3 != history[at - 1].3, 'no_answer',
                 history[at].5 != history[at - 1].5, 'session',
                 'other'),
