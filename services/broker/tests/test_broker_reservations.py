@@ -318,6 +318,23 @@ async def test_a_start_at_the_same_moment_turns_a_cancellation_into_giving_back(
     assert rich.log.events(ReservationCancelled) == []
 
 
+async def test_an_end_at_the_same_moment_leaves_nothing_to_give_back(rich: Office) -> None:
+    it = await booked(rich)
+    rich.clock.advance(90 * 60)
+    await start(rich, it)
+    append = rich.log.append_all
+
+    async def ended(facts: Sequence[Guarded]) -> int:
+        rich.log.append_all = append  # type: ignore[method-assign]
+        await end(rich, it)
+        return await append(facts)
+
+    rich.log.append_all = ended  # type: ignore[method-assign]
+    answer = await rich.reservations.cancel("acme", cancelling(it.reservation))
+    assert (answer.returned, answer.ended is not None) == (None, True)
+    assert rich.log.events(ReservationReturned) == []
+
+
 def window(name: str, start_h: float, end_h: float, *, backend: str = "torino") -> PlannedWindow:
     return PlannedWindow(
         backend=backend, window=name, kind="maintenance", starts_at=NOW + start_h * HOUR, ends_at=NOW + end_h * HOUR

@@ -202,6 +202,15 @@ def test_a_cancelled_reservation_has_no_slot(world: World) -> None:
     assert world.log.events(ReservationStarted) == []
 
 
+def test_a_cancellation_that_the_view_has_not_shown_excludes_the_start(world: World) -> None:
+    world.happens(registered("aer"), booked())
+    world.clock.advance(60)
+    data = Withdrawal(**IDS, reason="asked", by="ann", cancelled_at=THEN)
+    asyncio.run(world.log.append(ReservationCancelled(source="qb/broker", data=data)))
+    asyncio.run(keeper(world).round())
+    assert world.log.events(ReservationStarted) == []
+
+
 def test_a_clock_that_jumps_back_opens_no_slot_that_has_started(world: World) -> None:
     world.happens(registered("aer"), booked())
     pass_to(world, THEN + MINUTE)
