@@ -131,10 +131,6 @@ class Reservation(Wire):
         """The whole seconds of the slot."""
         return int((self.ends_at - self.starts_at).total_seconds())
 
-    def admits(self, tenant: str, project: str, user: str | None) -> bool:
-        """Whether a job of this tenant, project and user uses the slot."""
-        return (tenant, project) == (self.tenant, self.project) and (self.users is None or user in self.users)
-
 
 class Withdrawal(Wire):
     """A reservation was cancelled before it started; its hold is released in the same batch."""

@@ -112,10 +112,6 @@ class Calendars:
         """Those of a tenant, the newest first."""
         return [it for (owner, _), it in reversed(self._known.items()) if owner == tenant]
 
-    def window(self, backend: str, window: str) -> PlannedWindow | None:
-        """A window that is planned."""
-        return self._windows.get((backend, window))
-
     def windows(self, backend: str, now: datetime) -> list[PlannedWindow]:
         """The windows of a backend that are not over, the first to start first."""
         found = (it for it in self._windows.values() if it.backend == backend and it.ends_at > now)
