@@ -180,7 +180,8 @@ class ReservationEnd(Wire):
     reason: Annotated[str, open_text(*ENDING_REASONS)]
     starts_at: Moment
     ended_at: Moment
-    """The end of the charged time: that of the slot, or when the rest was given back."""
+    """The end of the charged time: that of the slot, or when the rest was given back and the jobs that were placed in
+    the slot had ended."""
     used_s: int = Field(ge=0)
     """Seconds in which a job of the holder ran there."""
     idle_s: int = Field(ge=0)

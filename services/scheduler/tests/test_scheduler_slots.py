@@ -181,6 +181,29 @@ def test_the_rest_that_is_given_back_is_not_charged(world: World) -> None:
     assert seconds(the_end(world)) == (0, 30, 0)
 
 
+def test_a_job_that_has_the_price_of_the_slot_is_charged_after_the_rest_is_given_back(world: World) -> None:
+    world.happens(registered("aer"), booked())
+    pass_to(world, THEN + MINUTE)
+    world.happens(placed("own", reservation="r1"))
+    pass_to(world, THEN + MINUTE + timedelta(seconds=1))
+    world.happens(returned(world.clock.now()), started("own"))
+    pass_to(world, THEN + 1.5 * MINUTE)
+    assert world.log.events(ReservationEnded) == [], "its time is not known yet"
+    world.happens(completed("own"), placed("next"), started("next"))
+    pass_to(world, THEN + 3 * MINUTE)
+    assert (the_end(world).reason, the_end(world).ended_at) == ("given_back", THEN + 1.5 * MINUTE)
+    assert seconds(the_end(world)) == (29, 1, 0)
+
+
+def test_a_job_that_outlives_a_slot_that_was_given_back_costs_the_whole_slot_at_most(world: World) -> None:
+    world.happens(registered("aer"), booked())
+    pass_to(world, THEN + MINUTE)
+    world.happens(placed("own", reservation="r1"), started("own"), returned(world.clock.now()))
+    pass_to(world, THEN + 3 * MINUTE)
+    assert the_end(world).ended_at == THEN + 2 * MINUTE
+    assert seconds(the_end(world)) == (60, 0, 0)
+
+
 def test_a_slot_without_a_job_ends_when_its_holder_said(world: World) -> None:
     world.happens(registered("aer"), booked(ends_at=THEN + 9 * MINUTE, max_idle_s=60), placed("own"))
     pass_to(world, THEN + 1.5 * MINUTE)

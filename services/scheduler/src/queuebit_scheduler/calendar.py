@@ -40,6 +40,8 @@ class _Run:
     start_by_us: int | None = None
     started_us: int | None = None
     """None until a worker took it."""
+    reservation: str | None = None
+    """In whose slot it was placed."""
 
 
 _Records = tuple[tuple[PlannedWindow, ...], tuple[Slot, ...], list[tuple[str, str, _Run]], dict[str, int]]
@@ -111,7 +113,9 @@ class Calendar:
                 self._move(event, sequence, at)
             case JobPlaced(data=placed):
                 start_by_us = None if placed.start_by is None else micros(placed.start_by)
-                self._runs[placed.tenant, placed.job] = _Run(placed.backend, placed.project, start_by_us)
+                self._runs[placed.tenant, placed.job] = _Run(
+                    placed.backend, placed.project, start_by_us, reservation=placed.reservation
+                )
             case JobStarted(data=start):
                 if (run := self._runs.get((start.tenant, start.job))) is not None and run.started_us is None:
                     self._runs[start.tenant, start.job] = replace(run, backend=start.backend, started_us=micros(at))
@@ -181,13 +185,17 @@ class Calendar:
             return
         span = run.started_us, at_us
         for slot in self._on(run.backend):
-            if slot.covers(span):
+            if run.reservation == slot.reservation.reservation:
+                slot.last_us = max(slot.last_us, at_us)
+            if slot.covers(span) or run.reservation == slot.reservation.reservation:
                 add(slot.used if _holds(slot.reservation, key[0], run) else slot.foreign, span)
 
     def _on(self, backend: str) -> Iterator[Slot]:
         return (it for it in self._slots.values() if it.reservation.backend == backend)
 
     def _busy(self, slot: Slot) -> bool:
+        if slot.returned is not None:
+            return any(run.reservation == slot.reservation.reservation for run in self._runs.values())
         return any(
             run.started_us is not None
             and run.backend == slot.reservation.backend

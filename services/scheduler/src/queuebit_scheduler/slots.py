@@ -34,6 +34,8 @@ class Slot:
     """When the backend was out of service."""
     foreign: list[Span] = field(default_factory=list)
     """When jobs of others ran there."""
+    last_us: int = 0
+    """When the newest job ended that was placed in the slot, and so has its price."""
 
     @property
     def start_us(self) -> int:
@@ -58,7 +60,8 @@ def due(slot: Slot, now_us: int, *, busy: bool) -> ReservationStart | Reservatio
     Args:
         slot: with all that ran there up to now.
         now_us: the time.
-        busy: whether a job of its holder runs there now.
+        busy: whether a job of its holder runs there now; of a slot that was given back, whether a job that was placed
+            in it has not ended: it has the price of the slot, so that its time is charged, too.
     """
     if slot.started_us is None:
         if now_us >= slot.end_us:
@@ -75,7 +78,10 @@ def due(slot: Slot, now_us: int, *, busy: bool) -> ReservationStart | Reservatio
             started_at=moment_of(now_us),
         )
     if slot.returned is not None:
-        return _ended(slot, slot.returned.reason, slot.end_us)
+        most_us = micros(slot.reservation.ends_at)
+        if busy and now_us < most_us:
+            return None
+        return _ended(slot, slot.returned.reason, most_us if busy else max(slot.end_us, min(most_us, slot.last_us)))
     if now_us >= slot.end_us:
         return _ended(slot, "over", slot.end_us)
     most_idle_s = slot.reservation.max_idle_s
