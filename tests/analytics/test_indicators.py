@@ -356,15 +356,15 @@ def test_costs_are_of_an_hour_and_of_useful_results(indicators: Warehouse) -> No
 async def test_a_budget_burns_as_fast_as_its_charges_are_summed(
     indicators: Warehouse, amount: str, *, fires: bool
 ) -> None:
-    life = Life(f"burning-{amount}", START)
-    _fill(indicators, [life])
-    indicators.fill_at([life.metered(amount="11", price="1", billed="11")], twice=True)
+    lives = [Life(f"burning-{amount}", START) for _ in range(40)]
+    _fill(indicators, lives)
+    indicators.fill_at([it.metered(amount="0.275", price="1", billed="0.275") for it in lives], twice=True)
     terms = {it: BudgetTerms(amount=amount, window="30d") for it in ("tenant", "vendor:ibm", "vendor:ionq")}
 
     async def complete() -> None:
         pass
 
-    source = BudgetsBurning(lambda: {life.tenant: terms}, _Asked(indicators), complete, list)
+    source = BudgetsBurning(lambda: {lives[0].tenant: terms}, _Asked(indicators), complete, list)
     signals = await source.signals(START + HOUR / 2)  # 11 in 23.5 hours; 168 in 30 days are 0.2333 an hour
     assert [it.firing for it in signals] == [fires, fires, False]
 

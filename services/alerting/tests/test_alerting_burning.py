@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -23,8 +24,9 @@ HALF_PAST = NOON + timedelta(minutes=30)
 class _Charges:
     """What was charged to acme in the long window and in the short one."""
 
-    def __init__(self, long: str, short: str) -> None:
+    def __init__(self, long: str, short: str, charges: int = 100) -> None:
         self.said = [long, short]
+        self.charges = charges
         self.asked = 0
 
     async def rows(self, sql: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -32,7 +34,10 @@ class _Charges:
         it = {"project": "main", "workload_class": "batch", "vendor": "Amazon Braket", "currency": "USD"}
         self.asked += 1
         spent = self.said[(self.asked - 1) % 2]
-        return [{**it, "tenant": "acme", "spent": spent}, {**it, "tenant": "beta", "spent": "9999"}]
+        return [
+            {**it, "tenant": "acme", "spent": spent, "charges": self.charges},
+            {**it, "tenant": "beta", "spent": "9999", "charges": 1},
+        ]
 
 
 async def _complete() -> None:
@@ -90,6 +95,24 @@ async def test_the_rate_of_a_month_is_by_its_days_and_charges_in_other_currencie
     budgets = {"acme": {"tenant": BudgetTerms(amount="1", currency="EUR", window="30d")}}
     (signal,) = await BudgetsBurning(lambda: budgets, _Charges("48", "9"), _complete, list).signals(HALF_PAST)
     assert not signal.firing
+
+
+async def test_seven_days_of_spending_as_planned_page_no_person() -> None:
+    """A job of 10 USD about every ten hours: with chance, but as planned. It is looked at every ten minutes."""
+    rng = Random(20261130)
+    charged = [NOON + timedelta(hours=it) for it in range(-24, 7 * 24) if rng.random() < 0.1]
+    for look in range(7 * 24 * 6):
+        now = NOON + timedelta(minutes=10 * look)
+        hour = now.replace(minute=0)
+        spent = [sum(10 for it in charged if hour - timedelta(hours=back) <= it <= now) for back in (23, 1)]
+        (signal,) = await _source(_Charges(*map(str, spent), spent[0] // 10)).signals(now)
+        assert not signal.firing, now
+
+
+@pytest.mark.parametrize(("charges", "fires"), [(4, False), (5, True)])
+async def test_a_few_large_jobs_page_no_person(charges: int, *, fires: bool) -> None:
+    (signal,) = await _source(_Charges("9999", "9999", charges)).signals(HALF_PAST)
+    assert signal.firing is fires
 
 
 async def test_a_budget_that_was_removed_ends_its_page() -> None:

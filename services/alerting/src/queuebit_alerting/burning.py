@@ -21,6 +21,7 @@ __all__ = ["BudgetsBurning"]
 _NAME: Final = "BudgetBurning"
 _FACTOR: Final = 2
 """Times the planned rate: at this rate the budget of a month is spent in half of it."""
+_DEVIATIONS: Final = 2
 _HOUR: Final = timedelta(hours=1)
 _LONG: Final = 23 * _HOUR
 """The windows begin with a whole hour, as charges are summed by the hour: the long one has 23 to 24 hours."""
@@ -72,15 +73,20 @@ class BudgetsBurning:
         hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         long, short = [await self._charges(hour - back, hour + _HOUR) for back in (_LONG, _HOUR)]
         for (tenant, name), (terms, rate) in planned.items():
-            spent = [_of_budget(rows, tenant, name, terms.currency) for rows in (long, short)]
+            spent, charges = zip(*(_of_budget(it, tenant, name, terms.currency) for it in (long, short)), strict=True)
             hours = [Fraction(int((now - hour + it).total_seconds()), 3600) for it in (_LONG, _HOUR)]
             burns = [Fraction(amount) / span / rate for amount, span in zip(spent, hours, strict=True)]
-            found.append(_signal(tenant, name, terms, spent[0], burns, now))
+            certain = _is_certain(burns[0], charges[0])
+            found.append(_signal(tenant, name, terms, spent[0], burns, now) if certain else _quiet(tenant, name, now))
         return found
 
     async def _charges(self, since: datetime, until: datetime) -> Sequence[Mapping[str, Any]]:
         columns = "tenant, project, workload_class, vendor, currency"
-        sql = f"SELECT {columns}, toString(sum(amount)) AS spent FROM {sums('burn', since, until)} GROUP BY {columns}"  # noqa: S608 - names of the registry and moments
+        source = sums("burn", since, until)
+        sql = (
+            f"SELECT {columns}, toString(sum(amount)) AS spent, sum(total) AS charges "  # noqa: S608 - of the registry
+            f"FROM {source} GROUP BY {columns}"
+        )
         return await self._warehouse.rows(sql, {})
 
 
@@ -104,7 +110,8 @@ def _per_hour(terms: BudgetTerms, now: datetime) -> Fraction | None:
     return Fraction(Decimal(terms.amount)) / (24 * days) or None
 
 
-def _of_budget(rows: Sequence[Mapping[str, Any]], tenant: str, name: str, currency: str) -> Decimal:
+def _of_budget(rows: Sequence[Mapping[str, Any]], tenant: str, name: str, currency: str) -> tuple[Decimal, int]:
+    """What was charged against a budget, and in how many charges."""
     kind, _, value = name.partition(":")
     columns = {"project": "project", "class": "workload_class", "vendor": "vendor"}
 
@@ -114,19 +121,33 @@ def _of_budget(rows: Sequence[Mapping[str, Any]], tenant: str, name: str, curren
         said = str(row[columns[kind]]) if kind in columns else ""
         return (vendor_name(said) if kind == "vendor" else said) == value
 
-    return sum((Decimal(str(it["spent"])) for it in rows if counts(it)), Decimal(0))
+    mine = [it for it in rows if counts(it)]
+    return sum((Decimal(str(it["spent"])) for it in mine), Decimal(0)), sum(int(it["charges"]) for it in mine)
+
+
+def _is_certain(burn: Fraction, charges: int) -> bool:
+    """Whether two standard deviations less than what was spent exceed the plan; one is a share 1 / sqrt(charges) of it.
+
+    So a few large jobs page no person: below five charges nothing does.
+    """
+    return (burn - 1) ** 2 * charges > (_DEVIATIONS * burn) ** 2
+
+
+def _quiet(tenant: str, name: str, now: datetime) -> Signal:
+    labels = {"alertname": _NAME, "severity": "page", "owner": "billing", "tenant": tenant, "budget": name}
+    return Signal(labels, {}, firing=False, at=now)
 
 
 def _signal(
     tenant: str, name: str, terms: BudgetTerms, spent: Decimal, burns: Sequence[Fraction], now: datetime
 ) -> Signal:
-    labels = {"alertname": _NAME, "severity": "page", "owner": "billing", "tenant": tenant, "budget": name}
+    quiet = _quiet(tenant, name, now)
     if min(burns) <= _FACTOR:
-        return Signal(labels, {}, firing=False, at=now)
+        return quiet
     limit = f"{terms.amount} {terms.currency} in {terms.window}"
     summary = (
         f"{tenant}: the budget {name} of {limit} is spent {float(burns[0]):.1f} times as fast as "
         f"planned: {round(spent, _MOST).normalize():f} {terms.currency} within a day"
     )
     values = {it: f"{float(burn):.3f}" for it, burn in zip(("day", "hour"), burns, strict=True)}
-    return Signal(labels, {"summary": summary}, firing=True, at=now, evidence=Evidence(), values=values)
+    return Signal(quiet.labels, {"summary": summary}, firing=True, at=now, evidence=Evidence(), values=values)
