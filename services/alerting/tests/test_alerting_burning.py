@@ -105,7 +105,7 @@ async def test_seven_days_of_spending_as_planned_page_no_person() -> None:
         now = NOON + timedelta(minutes=10 * look)
         hour = now.replace(minute=0)
         spent = [sum(10 for it in charged if hour - timedelta(hours=back) <= it <= now) for back in (23, 1)]
-        (signal,) = await _source(_Charges(*map(str, spent), spent[0] // 10)).signals(now)
+        (signal,) = await _source(_Charges(str(spent[0]), str(spent[1]), spent[0] // 10)).signals(now)
         assert not signal.firing, now
 
 
