@@ -255,6 +255,7 @@ async def test_without_a_variable_nothing_changes() -> None:
     [
         {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "much"},
         *({"OTEL_METRIC_EXPORT_INTERVAL": it} for it in ("0", "-5", "nan", "often")),
+        {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_COMPRESSION": "zip"},
     ],
 )
 async def test_a_wrong_variable_stops_no_service(

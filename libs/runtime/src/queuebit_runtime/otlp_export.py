@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from time import time_ns
 from types import TracebackType
-from typing import Final
+from typing import Final, TypeVar
 
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import get_current
@@ -45,6 +45,8 @@ _OWN: Final = ("grpc", "opentelemetry", "requests", "urllib3")
 _CUMULATIVE: Final = otel.AggregationTemporality.CUMULATIVE
 
 _log = logging.getLogger(__name__)
+
+_Exporter = TypeVar("_Exporter")
 
 
 class Export:
@@ -111,7 +113,7 @@ def _span_exporter(environment: Mapping[str, str]) -> SpanExporter:
     if uses_grpc("TRACES", environment):
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as OverGrpc
 
-        return OverGrpc()
+        return _over_grpc(OverGrpc)
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     return OTLPSpanExporter()
@@ -121,7 +123,7 @@ def _log_exporter(environment: Mapping[str, str]) -> LogRecordExporter:
     if uses_grpc("LOGS", environment):
         from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as OverGrpc
 
-        return OverGrpc()
+        return _over_grpc(OverGrpc)
     from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 
     return OTLPLogExporter()
@@ -131,10 +133,19 @@ def _metric_exporter(environment: Mapping[str, str]) -> otel.MetricExporter:
     if uses_grpc("METRICS", environment):
         from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as OverGrpc
 
-        return OverGrpc()
+        return _over_grpc(OverGrpc)
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
     return OTLPMetricExporter()
+
+
+def _over_grpc(exporter: Callable[[], _Exporter]) -> _Exporter:
+    from opentelemetry.exporter.otlp.proto.grpc.exporter import InvalidCompressionValueException
+
+    try:
+        return exporter()
+    except InvalidCompressionValueException as error:  # of no kind that other wrong variables have
+        raise ValueError(str(error)) from error
 
 
 def sampled(send: Callable[[ReadableSpan], None], environment: Mapping[str, str]) -> Callable[[ReadableSpan], None]:
