@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from queuebit.credentials import Credential
 from queuebit.http_log import HttpLog, HttpPayloads
 from queuebit.http_queries import ask_http, device_over_http, output_over_http
-from queuebit.http_reservations import book_over_http, cancel_over_http
-from queuebit.http_sessions import close_over_http, open_over_http
+from queuebit.http_signed import asked_over_http, made_over_http
 from queuebit.http_transport import HttpTransport
 from queuebit.loop import Loop
 
@@ -47,16 +46,17 @@ class HttpAccess:
         return await device_over_http(self.transport, name)
 
     async def open_session(self, request: OpenSession) -> Row:
-        return await open_over_http(self.transport, request)
+        return await made_over_http(self.transport, "/v1/sessions", request, "session")
 
     async def close_session(self, request: CloseSession) -> Row:
-        return await close_over_http(self.transport, request)
+        return await asked_over_http(self.transport, f"/v1/sessions/{request.session}:close", request, "session")
 
     async def book_reservation(self, request: BookReservation) -> Row:
-        return await book_over_http(self.transport, request)
+        return await made_over_http(self.transport, "/v1/reservations", request, "reservation")
 
     async def cancel_reservation(self, request: CancelReservation) -> Row:
-        return await cancel_over_http(self.transport, request)
+        path = f"/v1/reservations/{request.reservation}:cancel"
+        return await asked_over_http(self.transport, path, request, "reservation")
 
     async def start_hybrid(self, event: HybridSubmitted, grant: DelegateRequest | None, source: bytes) -> None:
         from queuebit.http_hybrid import start_over_http

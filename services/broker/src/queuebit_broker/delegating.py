@@ -23,7 +23,6 @@ from queuebit_contracts.delegation import (
     Revocation,
     RevokeRequest,
 )
-from queuebit_contracts.delegations import Authority
 from queuebit_contracts.issuers import Issuer
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Clock, Stale, canonical, event_id
@@ -120,9 +119,7 @@ class DelegateKeys:
         known = self._world.delegations.find(tenant, request.delegation)
         if known is not None and known.delegation.key == request.proof.key:
             return known.delegation.user
-        owner = self._world.directory.user(tenant, request.proof.key)
-        author = self._world.delegated(tenant, request.proof, self._clock.now())
-        author = author or (Authority(*owner) if owner else None)
+        author = self._world.author(tenant, request.proof, self._clock.now())
         if isinstance(author, Reason):
             return author
         own = known is not None and author is not None and author.user == known.delegation.user

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from queuebit_broker.accounts import Account, counted
 from queuebit_broker.budgets import VENDOR, Budgets
 from queuebit_broker.hybrid_policy import HybridRequest
-from queuebit_broker.money_rules import counts_against
+from queuebit_broker.money_rules import budgets_of, counts_against
 from queuebit_broker.quotas import QuotaLeft, quotas_left, quotas_of
 from queuebit_broker.session_rules import idle_cost
 from queuebit_broker.snapshot import Cap, Request
@@ -22,7 +22,7 @@ from queuebit_contracts.wire import Reason
 from queuebit_kernel import Money
 from queuebit_ledger import Spending
 
-__all__ = ["Funds", "budgets_left", "funds_of", "spending_of"]
+__all__ = ["Funds", "budgets_for", "budgets_left", "funds_of", "spending_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,11 @@ def budgets_left(world: World, tenant: str, names: Sequence[str], others: Sequen
         unreserved = [hold for hold in others if not _reserves(world, tenant, hold, name)]
         hard[name] = it.left - counted(unreserved, name, it.limit.currency)
     return Budgets(hard, tuple(soft), spending)
+
+
+def budgets_for(world: World, tenant: str, project: str, user: str | None, now: datetime) -> Budgets:
+    """What the budgets have left that a session or a reservation of the user counts against."""
+    return budgets_left(world, tenant, budgets_of(project, user, world.directory.tenant.get(tenant)), (), now)
 
 
 def spending_of(world: World, tenant: str, name: str, budget: Budget, now: datetime) -> Spending:

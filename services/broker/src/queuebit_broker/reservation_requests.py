@@ -6,12 +6,10 @@ from contextlib import suppress
 from datetime import datetime
 
 from queuebit_broker import reservation_events as events
-from queuebit_broker.budgets import Budgets
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.following import follow, follow_author
-from queuebit_broker.funds import budgets_left
+from queuebit_broker.funds import budgets_for
 from queuebit_broker.holding import ATTEMPTS, Facts, Holding
-from queuebit_broker.money_rules import budgets_of
 from queuebit_broker.ports import EventLog, Follower
 from queuebit_broker.requests import NOT_SIGNED, signature_holds
 from queuebit_broker.reservation_rules import Booking, Planned, Refusal, about_cancelling, booked, planned
@@ -19,7 +17,6 @@ from queuebit_broker.reservations import KnownReservation
 from queuebit_broker.rules import unknown_key
 from queuebit_broker.state import World
 from queuebit_contracts import subjects
-from queuebit_contracts.admission import Signature
 from queuebit_contracts.calendar import ReservedSlot, WindowsAnswer, WindowsRequest
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.delegations import Authority
@@ -95,7 +92,7 @@ class KeepReservations:
         if known is None:
             text = f"tenant {tenant} has no reservation {request.reservation}: see `qb reserve list`"
             return _no("unknown_reservation", text)
-        author = self._author(tenant, request.proof, self._clock.now())
+        author = self._world.author(tenant, request.proof, self._clock.now())
         if (reason := about_cancelling(request, known.reservation, author)) is not None:
             return ReservationAnswer(errors=(reason,))
         for _ in range(ATTEMPTS):
@@ -124,7 +121,7 @@ class KeepReservations:
             if isinstance(decided, Refusal):
                 refused = decided
                 return None
-            counted = self._budgets(tenant, request.project, decided.user).counted
+            counted = budgets_for(self._world, tenant, request.project, decided.user, self._clock.now()).counted
             held = events.held(decided, decided.hold, counted) if decided.hold is not None else None
             slot = Guarded(events.reserved(decided), after, calendar.everything)  # last: then the view has all
             return Facts(held, [Guarded(events.booked(decided), 0, aggregate.everything), slot])
@@ -134,7 +131,7 @@ class KeepReservations:
 
     def _decide(self, tenant: str, request: BookReservation) -> Reservation | Refusal:
         now, calendars = self._clock.now(), self._world.calendars
-        author = self._author(tenant, request.proof, now) or unknown_key(tenant, request.proof.key)
+        author = self._world.author(tenant, request.proof, now) or unknown_key(tenant, request.proof.key)
         user = author.user if isinstance(author, Authority) else None
         return booked(
             request,
@@ -149,17 +146,9 @@ class KeepReservations:
                 ahead=[it for it in calendars.of(tenant) if it.is_ahead(now)],
                 taken=calendars.taken(request.backend, now),
                 available=self._world.account(tenant, request.project).available_at(self._tariff.currency, now),
-                budgets=self._budgets(tenant, request.project, user).hard,
+                budgets=budgets_for(self._world, tenant, request.project, user, now).hard,
             ),
         )
-
-    def _budgets(self, tenant: str, project: str, user: str | None) -> Budgets:
-        entry = self._world.directory.tenant.get(tenant)
-        return budgets_left(self._world, tenant, budgets_of(project, user, entry), (), self._clock.now())
-
-    def _author(self, tenant: str, proof: Signature, now: datetime) -> Authority | Reason | None:
-        owner = self._world.directory.user(tenant, proof.key)
-        return self._world.delegated(tenant, proof, now) or (Authority(*owner) if owner else None)
 
     async def _same(self, aggregate: subjects.Aggregate, request: BookReservation) -> ReservationAnswer:
         """The reservation as it stands, if it is the one that is asked for."""
@@ -167,7 +156,7 @@ class KeepReservations:
         asked = request.model_copy(update={"dry_run": False})
         if not signature_holds(signed_part(request), request.proof):
             return ReservationAnswer(errors=(NOT_SIGNED,))
-        author = self._author(request.tenant, request.proof, self._clock.now())
+        author = self._world.author(request.tenant, request.proof, self._clock.now())
         own = known is not None and isinstance(author, Authority) and author.user == known.reservation.user
         if known is None or not own or signed_part(request_of(known.reservation)) != signed_part(asked):
             text = f"key {request.key!r} belongs to another reservation: the same key is the same slot, so use another"

@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from datetime import datetime
 from typing import Final
 
 from queuebit_broker import session_events
 from queuebit_broker.accounts import OpenHold
-from queuebit_broker.budgets import Budgets
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.following import follow, follow_author
-from queuebit_broker.funds import budgets_left
+from queuebit_broker.funds import budgets_for
 from queuebit_broker.holding import Facts, Holding
-from queuebit_broker.money_rules import budgets_of
 from queuebit_broker.ports import EventLog, Follower
 from queuebit_broker.requests import NOT_SIGNED, signature_holds
 from queuebit_broker.rules import unknown_key
@@ -24,7 +21,6 @@ from queuebit_broker.sessions import KnownSession
 from queuebit_broker.state import World
 from queuebit_contracts import subjects
 from queuebit_contracts.delegations import Authority
-from queuebit_contracts.job import Signature
 from queuebit_contracts.session import (
     CloseSession,
     OpenSession,
@@ -99,7 +95,7 @@ class KeepSessions:
         session, end = await self._recorded(aggregate)
         if session is None:
             return _no("unknown_session", f"tenant {tenant} has no session {request.session}: see `qb session list`")
-        author = self._author(tenant, request.proof, self._clock.now())
+        author = self._world.author(tenant, request.proof, self._clock.now())
         if (reason := about_closing(request, session, author)) is not None:
             return SessionAnswer(errors=(reason,))
         if end is None and isinstance(author, Authority):
@@ -140,7 +136,7 @@ class KeepSessions:
             if not isinstance(decided, Session) or decided.cap is None:
                 refused = decided if isinstance(decided, tuple) else ()
                 return None
-            counted = self._budgets(tenant, request.project, decided.user).counted
+            counted = budgets_for(self._world, tenant, request.project, decided.user, self._clock.now()).counted
             held = session_events.cap_held(decided, decided.cap, counted)
             return Facts(held, [Guarded(session_events.opened(decided), 0, aggregate.everything)])
 
@@ -181,7 +177,7 @@ class KeepSessions:
 
     def _decide(self, tenant: str, request: OpenSession) -> Session | tuple[Reason, ...]:
         now, currency = self._clock.now(), self._tariff.currency
-        author = self._author(tenant, request.proof, now) or unknown_key(tenant, request.proof.key)
+        author = self._world.author(tenant, request.proof, now) or unknown_key(tenant, request.proof.key)
         user = author.user if isinstance(author, Authority) else None
         return opened(
             request,
@@ -195,18 +191,9 @@ class KeepSessions:
                 signed=signature_holds(signed_part(request), request.proof),
                 open=sum(it.end is None for it in self._world.sessions.of(tenant)),
                 available=self._world.account(tenant, request.project).available_at(currency, now),
-                budgets=self._budgets(tenant, request.project, user).hard,
+                budgets=budgets_for(self._world, tenant, request.project, user, now).hard,
             ),
         )
-
-    def _budgets(self, tenant: str, project: str, user: str | None) -> Budgets:
-        """What the budgets have left that a session of the user counts against."""
-        entry = self._world.directory.tenant.get(tenant)
-        return budgets_left(self._world, tenant, budgets_of(project, user, entry), (), self._clock.now())
-
-    def _author(self, tenant: str, proof: Signature, now: datetime) -> Authority | Reason | None:
-        owner = self._world.directory.user(tenant, proof.key)
-        return self._world.delegated(tenant, proof, now) or (Authority(*owner) if owner else None)
 
     async def _same(self, aggregate: subjects.Aggregate, request: OpenSession) -> SessionAnswer:
         """The session as it stands, if it is the one that is asked for."""
@@ -214,7 +201,7 @@ class KeepSessions:
         asked = request.model_copy(update={"dry_run": False})
         if not signature_holds(signed_part(request), request.proof):
             return SessionAnswer(errors=(NOT_SIGNED,))
-        author = self._author(request.tenant, request.proof, self._clock.now())
+        author = self._world.author(request.tenant, request.proof, self._clock.now())
         own = session is not None and isinstance(author, Authority) and author.user == session.user
         if session is None or not own or signed_part(request_of(session)) != signed_part(asked):
             text = f"key {request.key!r} belongs to another session: the same key is the same session, so use another"

@@ -134,6 +134,11 @@ class World:
             return None
         return authority_of(self.delegations.find(tenant, proof.delegation), self.directory, proof.key, at)
 
+    def author(self, tenant: str, proof: Signature, at: datetime) -> Authority | Reason | None:
+        """Who signed, by a delegation or a key of the user; why a delegation allows nothing; None if it is unknown."""
+        owner = self.directory.user(tenant, proof.key)
+        return self.delegated(tenant, proof, at) or (Authority(*owner) if owner else None)
+
     def take(self, event: Decoded, sequence: int) -> None:
         """Fold one fact of a tenant, an account, a session, a reservation or a backend."""
         self.calendars.take(event, sequence)

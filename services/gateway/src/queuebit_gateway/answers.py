@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-__all__ = ["encoded", "listed", "money", "object_of", "plain", "raw", "with_money"]
+__all__ = ["encoded", "listed", "money", "newest_sequence", "object_of", "plain", "raw", "shown_fact", "with_money"]
 
 _JSON: Final = "application/json"
 _PRIVATE: Final = {"cache-control": "no-store"}
@@ -34,6 +34,16 @@ def with_money(row: Mapping[str, object], *amounts: str) -> dict[str, object]:
     """A row with amounts of money in the place of texts and a currency."""
     kept = {name: value for name, value in row.items() if name != "currency"}
     return kept | {name: money(row[name], row["currency"]) for name in amounts if name in row}
+
+
+def shown_fact(row: Mapping[str, object], *amounts: str) -> dict[str, object]:
+    """A row that says what facts say: with amounts of money, and without the sequence of the newest of them."""
+    return with_money({name: value for name, value in row.items() if name != "sequence"}, *amounts)
+
+
+def newest_sequence(rows: Iterable[Mapping[str, object]]) -> int | None:
+    """The sequence of the newest fact in any of the rows; None without a row."""
+    return max((int(str(it["sequence"])) for it in rows), default=None)
 
 
 def object_of(

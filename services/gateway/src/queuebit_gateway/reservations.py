@@ -25,7 +25,7 @@ from queuebit_contracts.reservation import (
 from queuebit_contracts.subjects import reservations
 from queuebit_contracts.tenants import Tenant
 from queuebit_contracts.wire import Moment, Name
-from queuebit_gateway.answers import listed, object_of, with_money
+from queuebit_gateway.answers import listed, newest_sequence, object_of, shown_fact
 from queuebit_gateway.bodies import Body, read
 from queuebit_gateway.broker_requests import signed_request
 from queuebit_gateway.callers import Caller, CallerOf, paying_project, require
@@ -106,7 +106,7 @@ class Reservations:
             raise Problem(422, "unknown_project", "no project is named, and the tenant has several", "name `project`")
         row = await self._asked(caller, "book", BookReservation, fields, asked.proof)
         headers = {} if asked.dry_run else {"location": f"/v1/reservations/{row['reservation']}"}
-        return object_of(_shown(row), as_of=None, status=200 if asked.dry_run else 201, headers=headers)
+        return object_of(shown_fact(row, *_AMOUNTS), as_of=None, status=200 if asked.dry_run else 201, headers=headers)
 
     async def _cancel(self, request: Request) -> Response:
         caller = await self._caller_of(request)
@@ -114,19 +114,19 @@ class Reservations:
         asked, name = await read(request, WithdrawBody), _named(request)
         fields = {"tenant": caller.tenant, "reservation": name}
         row = await self._asked(caller, "cancel", CancelReservation, fields, asked.proof)
-        return object_of(_shown(row), as_of=None)
+        return object_of(shown_fact(row, *_AMOUNTS), as_of=None)
 
     async def _list(self, request: Request) -> Response:
         caller, limit = await self._caller_of(request), limit_of(request)
         found = await self._platform.ask(caller.tenant, "reservations", limit=limit)
-        return listed(request, [_shown(it) for it in found.rows], as_of=_as_of(found.rows))
+        return listed(request, [shown_fact(it, *_AMOUNTS) for it in found.rows], as_of=newest_sequence(found.rows))
 
     async def _one(self, request: Request) -> Response:
         caller, name = await self._caller_of(request), _named(request)
         found = await self._platform.ask(caller.tenant, "reservations", reservation=name)
         if not found.rows:
             raise _unknown(name)
-        return object_of(_shown(found.rows[0]), as_of=_as_of(found.rows))
+        return object_of(shown_fact(found.rows[0], *_AMOUNTS), as_of=newest_sequence(found.rows))
 
     async def _windows(self, request: Request) -> Response:
         caller, limit = await self._caller_of(request), limit_of(request)
@@ -148,14 +148,6 @@ class Reservations:
         if answer.reservation is None:
             raise refusal([Reason(it.code, it.text) for it in answer.errors], _STATUS_OF)
         return reservation_document(answer)
-
-
-def _shown(row: Row) -> dict[str, object]:
-    return with_money({name: value for name, value in row.items() if name != "sequence"}, *_AMOUNTS)
-
-
-def _as_of(rows: list[Row]) -> int | None:
-    return max((int(str(it["sequence"])) for it in rows), default=None)
 
 
 def _named(request: Request) -> str:

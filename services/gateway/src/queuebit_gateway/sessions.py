@@ -26,7 +26,7 @@ from queuebit_contracts.session import (
 from queuebit_contracts.subjects import sessions
 from queuebit_contracts.tenants import Tenant
 from queuebit_contracts.wire import Amount, Name
-from queuebit_gateway.answers import listed, object_of, with_money
+from queuebit_gateway.answers import listed, newest_sequence, object_of, shown_fact
 from queuebit_gateway.bodies import Body, read
 from queuebit_gateway.broker_requests import signed_request
 from queuebit_gateway.callers import Caller, CallerOf, paying_project, require
@@ -88,7 +88,7 @@ class Sessions:
         asked = await read(request, SessionBody)
         row = await self.open(caller, asked, request.headers.get("idempotency-key"))
         headers = {} if asked.dry_run else {"location": f"/v1/sessions/{row['session']}"}
-        return object_of(_shown(row), as_of=None, status=200 if asked.dry_run else 201, headers=headers)
+        return object_of(shown_fact(row, *_AMOUNTS), as_of=None, status=200 if asked.dry_run else 201, headers=headers)
 
     async def open(self, caller: Caller, asked: SessionBody, key: str | None) -> Row:
         """Open a session; the same key with the same content has the same answer.
@@ -122,7 +122,7 @@ class Sessions:
     async def _list(self, request: Request) -> Response:
         caller, limit = await self._caller_of(request), limit_of(request)
         found = await self._platform.ask(caller.tenant, "sessions", limit=limit)
-        return listed(request, [_shown(it) for it in found.rows], as_of=_as_of(found.rows))
+        return listed(request, [shown_fact(it, *_AMOUNTS) for it in found.rows], as_of=newest_sequence(found.rows))
 
     async def _one(self, request: Request) -> Response:
         return _answered(await self.find(await self._caller_of(request), session_named(request)))
@@ -152,16 +152,8 @@ class Sessions:
         return session_document(answer)
 
 
-def _shown(row: Row) -> dict[str, object]:
-    return with_money({name: value for name, value in row.items() if name != "sequence"}, *_AMOUNTS)
-
-
 def _answered(row: Row) -> Response:
-    return object_of(_shown(row), as_of=_as_of([row]))
-
-
-def _as_of(rows: list[Row]) -> int | None:
-    return max((int(str(it["sequence"])) for it in rows), default=None)
+    return object_of(shown_fact(row, *_AMOUNTS), as_of=newest_sequence([row]))
 
 
 def session_named(request: Request) -> str:
