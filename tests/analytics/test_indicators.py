@@ -377,6 +377,13 @@ class _Asked:
         return self._warehouse.ask(sql, parameters)
 
 
+def test_a_window_within_a_day_leaves_out_the_hours_of_that_day_before_it(indicators: Warehouse) -> None:
+    day = START.replace(hour=0)
+    _fill(indicators, [Life("within", day + HOUR * it) for it in (0.5, 2.5, 5.5)])
+    indicators.sum_cases()
+    assert _counted(indicators, "success", "within", since=day + HOUR * 1.2, until=day + HOUR * 4.2) == (1, 1)
+
+
 def test_sums_and_rows_count_what_the_view_counts(indicators: Warehouse) -> None:
     """Whole days and hours come from sums, the rest from rows: in every window, with late and repeated events.
 
@@ -388,11 +395,11 @@ def test_sums_and_rows_count_what_the_view_counts(indicators: Warehouse) -> None
         if rng.random() < 0.5:
             indicators.sum_cases()
         for id_ in rng.sample(COUNTED, 2):
-            since, until = sorted(START + HOUR * rng.uniform(-100, 20) for _ in range(2))
-            assert _grouped(indicators, id_, since, until) == _viewed(indicators, id_, since, until), (since, until)
+            window = since, until = sorted(START + HOUR * rng.uniform(-100, 20) for _ in range(2))
+            assert _grouped(indicators, id_, since, until) == _viewed(indicators, id_, since, until), (id_, window)
         for id_ in KEPT_BAD:
             indicators.keep_cases(id_)
-            assert _grouped(indicators, id_, since, until) == _viewed(indicators, id_, since, until), (since, until)
+            assert _grouped(indicators, id_, since, until) == _viewed(indicators, id_, since, until), (id_, window)
         since, until = sorted(rng.sample([START + HOUR * it for it in range(-100, 20)], 2))
         assert _summed(indicators, since, until) == _charged(indicators, since, until), (since, until)
 

@@ -94,7 +94,8 @@ def _from_sums(good: str, total: str, windows: _Windows) -> str:
                     WHERE span = 'mark'
                         OR (span = 'day' AND start >= {_second(min(windows.days))}
                             AND start < {_second(windows.last_day)})
-                        OR (span = 'hour' AND start < {_second(windows.last_hour)}
+                        OR (span = 'hour' AND start >= {_second(min(windows.hours))}
+                            AND start < {_second(windows.last_hour)}
                             AND (start >= {_second(windows.last_day)} OR {before_days}))
                     GROUP BY {_FIELDS}"""  # noqa: S608 - as above
 
