@@ -14,21 +14,6 @@ from queuebit_testing.embedded import EmbeddedStack
 
 pytestmark = pytest.mark.stack
 
-_PRICED = 'per_task = "0.001"\nper_reserved_second = "0.01"\nfree_when = ["reserved"]'
-
-
-@pytest.fixture
-def priced(second: EmbeddedStack) -> EmbeddedStack:
-    """A stack whose simulator can be reserved, and runs jobs in a reservation without a further charge."""
-    book = second.home / "pricebook.toml"
-    text = book.read_text()
-    if "per_reserved_second" not in text:
-        book.write_text(text.replace('per_task = "0.001"', _PRICED, 1))
-        for name in ("broker", "metering"):
-            second.kill(name)
-        second.until(ready=True)
-    return second
-
 
 def _until(stack: EmbeddedStack, name: str, tenant: str, state: str) -> dict[str, Any]:
     deadline = time.monotonic() + 40
@@ -41,45 +26,44 @@ def _until(stack: EmbeddedStack, name: str, tenant: str, state: str) -> dict[str
         time.sleep(0.2)
 
 
-def test_a_slot_is_kept_free_for_its_holder_billed_and_given_back(priced: EmbeddedStack, circuits: Path) -> None:
+def test_a_slot_is_kept_free_for_its_holder_billed_and_given_back(second: EmbeddedStack, circuits: Path) -> None:
     bell = str(circuits / "bell.qasm")
     for name in ("holder", "other"):
-        priced.qb("tenant", "add", name, "--budget", "100")
-    taken = priced.run("reserve", "book", "cirq", "--from", "+1h", "--for", "1h", "--tenant", "holder")
-    assert "per_reserved_second" in taken.stderr + taken.stdout
-    booked = priced.ask("reserve", "book", "aer", "--from", "+4s", "--for", "2m", "--tenant", "holder")
+        second.qb("tenant", "add", name, "--budget", "100")
+    booked = second.ask("reserve", "book", "aer", "--from", "+4s", "--for", "2m", "--tenant", "holder")
     name = booked["reservation"]
-    again = priced.run("reserve", "book", "aer", "--from", "+30s", "--for", "1m", "--tenant", "other")
+    again = second.run("reserve", "book", "aer", "--from", "+30s", "--for", "1m", "--tenant", "other")
     assert again.returncode == 3
     assert "aer is reserved from" in again.stdout + again.stderr
     assert name not in again.stdout + again.stderr
-    refused = priced.run("backend", "window", "add", "aer", "--from", "+1m", "--for", "1h")
+    refused = second.run("backend", "window", "add", "aer", "--from", "+1m", "--for", "1h")
     assert refused.returncode == 3
     assert name in refused.stdout + refused.stderr
-    _until(priced, name, "holder", "started")
+    _until(second, name, "holder", "started")
 
-    foreign = json.loads(priced.qb("submit", bell, "--backend", "aer", "--tenant", "other", "--json").splitlines()[0])
-    (own,) = priced.submit(bell, "--backend", "aer", "--tenant", "holder")
+    foreign = json.loads(second.qb("submit", bell, "--backend", "aer", "--tenant", "other", "--json").splitlines()[0])
+    (own,) = second.submit(bell, "--backend", "aer", "--tenant", "holder")
     assert own["state"] == "completed"
-    waits = priced.ask("job", "show", foreign["job"], "--tenant", "other")
+    waits = second.ask("job", "show", foreign["job"], "--tenant", "other")
     assert waits["state"] in ("submitted", "accepted")
-    priced.qb("reserve", "cancel", name, "--tenant", "holder")
-    end = _until(priced, name, "holder", "ended")
+    second.qb("reserve", "cancel", name, "--tenant", "holder")
+    end = _until(second, name, "holder", "ended")
     assert end["reason"] == "given_back"
     assert end["used_s"] + end["idle_s"] + end["unavailable_s"] < 60
     deadline = time.monotonic() + 30
-    while (after := priced.ask("job", "show", foreign["job"], "--tenant", "other"))["state"] != "completed":
+    while (after := second.ask("job", "show", foreign["job"], "--tenant", "other"))["state"] != "completed":
         assert time.monotonic() < deadline, after
         time.sleep(0.2)
 
     charge = Decimal(end["used_s"] + end["idle_s"]) * Decimal("0.01")
     deadline = time.monotonic() + 20
     while True:
-        (main,) = [it for it in priced.ask("balances", "--tenant", "holder") if it["kind"] == "account"]
+        (main,) = [it for it in second.ask("balances", "--tenant", "holder") if it["kind"] == "account"]
         if Decimal(main["held"]) == 0 or time.monotonic() > deadline:
             break
         time.sleep(0.2)
-    assert (Decimal(main["held"]), Decimal(main["spent"])) == (Decimal(0), charge), "its job was free in the slot"
-    verdicts = {it["invariant"]: it for it in priced.ask("verify", accept=(0, 1))}
+    job = Decimal(own["charge"].split()[0])
+    assert (Decimal(main["held"]), Decimal(main["spent"])) == (Decimal(0), charge + job), "its job has its own price"
+    verdicts = {it["invariant"]: it for it in second.ask("verify", accept=(0, 1))}
     ours = {name, own["job"], foreign["job"]}
     assert not [it for v in verdicts.values() for it in v["findings"] if any(one in str(it) for one in ours)]

@@ -109,8 +109,8 @@ def test_the_name_of_a_removed_tenant_stays_reserved() -> None:
 @pytest.mark.parametrize(
     ("book", "why"),
     [
-        ({**prices(), "price": prices()["price"][1:]}, "price aer-2026 is in force and a price is never removed"),
-        (prices(per_task="0.002"), "price aer-2026 is in force and its per_task cannot change"),
+        ({**prices(), "price": prices()["price"][1:]}, "price aer-2026-11 is in force and a price is never removed"),
+        (prices(per_task="0.002"), "price aer-2026-11 is in force and its per_task cannot change"),
         ({**BOOK, "currency": "EUR"}, "the price book is in USD"),
         ({**prices(valid_until="2027-01-01T00:00:00Z"), "version": BOOK["version"]}, "write the date of the new one"),
     ],
@@ -136,13 +136,13 @@ def test_a_new_edition_ends_a_price_and_adds_one() -> None:
     made = plan(world(), pricebook={**book, "price": [*book["price"], newer]}, services={"service": {"broker": {}}})
     assert said(made) == [
         "change pricebook ",
-        "change pricebook price.aer-2026",
+        "change pricebook price.aer-2026-11",
         "create pricebook price.aer-2027",
         "create services service.broker",
     ]
     assert restarts(made.changes) == ("broker", "metering")
     with pytest.raises(BadDocuments, match="overlaps 'aer-202"):
-        plan(world(), pricebook={**book, "price": [{**newer, "valid_from": "2026-06-01T00:00:00Z"}]})
+        plan(world(), pricebook={**book, "price": [{**newer, "valid_from": "2026-12-01T00:00:00Z"}]})
 
 
 def test_all_services_that_read_objectives_have_to_restart() -> None:

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from queuebit_kernel import digest_of
-from queuebit_pricing import PriceBook, Usage, load, rate
+from queuebit_pricing import PriceBook, Usage, gaps, load, rate, reserved_charge
 from queuebit_pricing.schema import document, main
 
 PUBLISHED = Path(__file__).parents[3] / "contracts" / "pricebook"
@@ -48,11 +48,36 @@ def test_published_terms_never_change(book: PriceBook) -> None:
     }
     assert terms == {
         "aer-2026": "sha256:2f3c054f343f",
+        "aer-2026-11": "sha256:3e8ba8c4cb7b",
         "cirq-2026": "sha256:807d4b08b46f",
+        "cirq-2026-11": "sha256:52b2c7d8635f",
         "emulated-ibm-2026": "sha256:fb46fa31c311",
+        "emulated-ibm-2026-11": "sha256:bb5a30257dac",
         "hybrid-2026": "sha256:14cd1ad8ecdd",
         "local-2026": "sha256:75d2b1172142",
+        "local-2026-11": "sha256:1354c2b8be80",
     }
+
+
+@pytest.mark.parametrize("backend", ["aer", "cirq", "local-sim", "emulated-ibm-torino"])
+def test_each_backend_of_a_new_stack_can_be_reserved(book: PriceBook, backend: str) -> None:
+    """A slot costs at least what a job would cost in it, alone: an hour at the price of its seconds."""
+    price = book.price_for(backend, NOW.replace(day=30))
+    assert price.per_reserved_second is not None
+    second = price.per_second.amount if price.per_second is not None else Decimal(0)
+    assert price.per_reserved_second >= second
+    hour = Usage(shots_requested=1, shots_completed=1, qpu_us=3_600_000_000, qubits=20)
+    outcome = "reserved" if "reserved" in (price.free_when or ()) else "completed"
+    in_slot = reserved_charge(price.per_reserved_second, 3_600, 0).total + rate(price, hour, outcome).amount
+    assert in_slot >= rate(price, hour).amount
+
+
+def test_prices_change_with_the_edition_and_without_a_gap(book: PriceBook) -> None:
+    assert gaps(book) == []
+    used = Usage(shots_requested=1000, shots_completed=1000, qpu_us=250_000, qubits=2)
+    for backend in ("aer", "cirq", "local-sim", "emulated-ibm-fez"):
+        before, after = (rate(book.price_for(backend, NOW.replace(day=day)), used).amount for day in (29, 30))
+        assert before == after, "a job costs what it cost before"
 
 
 def test_the_published_schema_is_fresh() -> None:
