@@ -62,7 +62,7 @@ def test_a_slot_is_kept_free_for_its_holder_billed_and_given_back(second: Embedd
         if Decimal(main["held"]) == 0 or time.monotonic() > deadline:
             break
         time.sleep(0.2)
-    job = Decimal(own["charge"].split()[0])
+    job = Decimal(own["charge"]["amount"])
     assert (Decimal(main["held"]), Decimal(main["spent"])) == (Decimal(0), charge + job), "its job has its own price"
     verdicts = {it["invariant"]: it for it in second.ask("verify", accept=(0, 1))}
     ours = {name, own["job"], foreign["job"]}
