@@ -36,6 +36,7 @@ UNRELEASED = frozenset(
         "qb.reservation.started.v1",
         "qb.account.corrected.v1",
         "qb.job.expired.v1",
+        "qb.job.withdrawn.v1",
         "qb.incident.acknowledged.v1",
         "qb.incident.joined.v1",
         "qb.incident.noted.v1",

@@ -96,6 +96,7 @@ from queuebit_contracts.job import (
     JobStarted,
     JobSubmitted,
     JobUsageReported,
+    JobWithdrawn,
 )
 from queuebit_contracts.leader import LeaderElected
 from queuebit_contracts.probe import ProbeJudged
@@ -193,6 +194,7 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(JobAccepted, _JOB + "accepted", ("broker",), "accepted"),
         Entry(JobRejected, _JOB + "rejected", ("broker",), "rejected", terminal=True),
         Entry(JobPlaced, _JOB + "placed.{backend}", ("scheduler",), "placed"),
+        Entry(JobWithdrawn, _JOB + "withdrawn", ("scheduler",), "accepted"),
         Entry(JobStarted, _JOB + "started", ("executor",), "started"),
         Entry(JobDispatched, _JOB + "dispatched", ("executor",), "dispatched", revised=True),
         Entry(JobCompleted, _JOB + "completed", ("executor",), "completed", terminal=True),

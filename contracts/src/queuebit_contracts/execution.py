@@ -24,6 +24,7 @@ __all__ = [
     "Placement",
     "Score",
     "Start",
+    "Withdrawal",
 ]
 
 
@@ -258,3 +259,15 @@ class Expiry(Wire):
     accepted_at: Moment
     workload_class: Name | None = None
     """The class of the submission; absent where it named none."""
+
+
+class Withdrawal(Wire):
+    """A job waits again: the scheduler took it from its backend, and no run of it had begun."""
+
+    tenant: Name
+    project: Name
+    job: Name
+    backend: Name
+    """Where it was placed."""
+    reason: Reason
+    """`below_fidelity`: by its newest calibration the backend has less success probability than the job demands."""

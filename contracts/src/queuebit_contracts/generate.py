@@ -65,7 +65,7 @@ def schema_of(event: type[AnyEvent]) -> _Document:
 
 def lifecycle() -> str:
     """The module `lifecycle`: the states of the catalogue for clients that cannot afford to load it."""
-    states = [it.state for it in CATALOG.values() if it.state is not None]
+    states = dict.fromkeys(it.state for it in CATALOG.values() if it.state is not None)
     terminal = [it.state for it in CATALOG.values() if it.terminal]
     return f'''"""The states of a job. Generated from the catalogue; it loads nothing, for the sake of clients."""
 
@@ -77,7 +77,8 @@ __all__ = ["STATES", "TERMINAL"]
 
 STATES: Final = (
 {"".join(f'    "{it}",{chr(10)}' for it in states)})
-"""Every state of a job: the names of the events that change it, about in the order in which they happen."""
+"""Every state of a job, about in the order in which they happen: the names of the events that change it. After
+`withdrawn` it is `accepted` again."""
 
 TERMINAL: Final = ({", ".join(f'"{it}"' for it in terminal)})
 """The states after which nothing more happens to a job but its bill and its receipt."""

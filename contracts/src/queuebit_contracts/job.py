@@ -42,6 +42,7 @@ from queuebit_contracts.execution import (
     Placement,
     Score,
     Start,
+    Withdrawal,
 )
 from queuebit_contracts.fallback import Fallback
 from queuebit_contracts.lifecycle import TERMINAL
@@ -89,6 +90,7 @@ __all__ = [
     "JobStarted",
     "JobSubmitted",
     "JobUsageReported",
+    "JobWithdrawn",
     "Measure",
     "Metering",
     "Part",
@@ -104,6 +106,7 @@ __all__ = [
     "Terms",
     "Usage",
     "UsageReport",
+    "Withdrawal",
 ]
 
 
@@ -129,6 +132,12 @@ class JobPlaced(Event[Placement]):
     """A backend was chosen. The executor answers with `JobStarted`."""
 
     type: Literal["qb.job.placed.v1"] = "qb.job.placed.v1"
+
+
+class JobWithdrawn(Event[Withdrawal]):
+    """The job has no place any more and waits for another decision. Its executor starts no run of that place."""
+
+    type: Literal["qb.job.withdrawn.v1"] = "qb.job.withdrawn.v1"
 
 
 class JobStarted(Event[Start]):

@@ -18,7 +18,8 @@ STATES: Final = (
     "cancelled",
     "expired",
 )
-"""Every state of a job: the names of the events that change it, about in the order in which they happen."""
+"""Every state of a job, about in the order in which they happen: the names of the events that change it. After
+`withdrawn` it is `accepted` again."""
 
 TERMINAL: Final = ("rejected", "completed", "failed", "cancelled", "expired")
 """The states after which nothing more happens to a job but its bill and its receipt."""

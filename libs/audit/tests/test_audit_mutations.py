@@ -25,11 +25,13 @@ from queuebit_contracts.job import (
     JobSealed,
     JobStarted,
     JobSubmitted,
+    JobWithdrawn,
     SealV1,
     Usage,
+    Withdrawal,
 )
 from queuebit_contracts.transparency import LogCheckpointed
-from queuebit_contracts.wire import Amount
+from queuebit_contracts.wire import Amount, Reason
 from queuebit_kernel import digest, job_id
 from queuebit_proof import TileLog, b64, entry_of, seal, sign_checkpoint
 from queuebit_runtime.log import Stored
@@ -315,6 +317,27 @@ class TestUnfinishedJobs:
         assert "does not list it" in recording.judged()["I1"].findings[0].text
         recording.outstanding = Outstanding(since=10**9, queue={("acme", K1): "aer is full"})
         assert recording.judged()["I1"].notes == ["1 jobs wait: aer is full"]
+
+
+def _withdrawal(recording: Recording) -> JobWithdrawn:
+    """The job K1 loses its place."""
+    placed = recording.events[recording.find(JobPlaced, "k1")].data
+    reason = Reason(code="below_fidelity", text="t")
+    about = {"tenant": placed.tenant, "project": placed.project, "job": placed.job, "backend": placed.backend}
+    return JobWithdrawn(source="qb/scheduler", data=Withdrawal(**about, reason=reason))
+
+
+def test_a_job_that_was_taken_from_its_backend_is_the_schedulers_and_not_the_executors(recording: Recording) -> None:
+    del recording.events[recording.find(JobPlaced, "k1") + 1 :]
+    recording.events.append(_withdrawal(recording))
+    assert "does not list it" in recording.judged()["I1"].findings[0].text
+    recording.outstanding = Outstanding(since=10**9, queue={("acme", K1): "it waits for a better calibration"})
+    assert recording.judged()["I1"].notes == ["1 jobs wait: it waits for a better calibration"]
+
+
+def test_a_start_on_a_backend_that_a_job_was_taken_from_is_found(recording: Recording) -> None:
+    recording.events.insert(recording.find(JobPlaced, "k1") + 1, _withdrawal(recording))
+    assert any("after it had been withdrawn" in it.text for it in recording.judged()["I1"].findings)
 
 
 def test_nonsense_over_ones_own_accepted_job_is_no_breach(recording: Recording) -> None:

@@ -34,6 +34,13 @@ def test_a_job_without_a_place_has_no_plan() -> None:
     assert plan_document(None) is None
 
 
+def test_a_job_that_was_taken_from_its_backend_has_no_plan_until_it_has_another() -> None:
+    accepted, placed = event(ACCEPTED), event(PLACED)
+    withdrawn = event("qb.job.withdrawn.v1/below-its-least-fidelity.json")
+    assert prediction_of([accepted, placed, withdrawn]) is None
+    assert prediction_of([accepted, placed, withdrawn, placed]) is not None
+
+
 def test_what_is_known_grows_with_the_history() -> None:
     accepted, placed, completed = event(ACCEPTED), event(PLACED), event(COMPLETED)
     waiting = prediction_of([accepted, placed])

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import queuebit_contracts
 from queuebit.log_client import Entry
 from queuebit.status import status_of
-from queuebit_contracts.job import JobAccepted, JobSubmitted
+from queuebit_contracts.job import JobAccepted, JobStarted, JobSubmitted, JobWithdrawn, Start
 from queuebit_contracts.program import PROGRAM
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_testing.build import accepted, submitted
+
+WITHDRAWN = Path(queuebit_contracts.__file__).parents[2] / "examples/qb.job.withdrawn.v1/below-its-least-fidelity.json"
 
 
 def test_an_event_of_an_unknown_type_changes_nothing() -> None:
     asked, known = submitted(), [Entry(submitted(), 1), Entry(accepted(), 2)]
     later = UnknownEvent("qb.job.praised.v1", "qb.job.acme.j1.praised", b'{"type": "qb.job.praised.v1"}')
     assert status_of(asked.data, [*known, Entry(later, 3)]) == status_of(asked.data, known)
+
+
+def test_a_job_that_was_taken_from_its_backend_waits_again_and_says_why() -> None:
+    asked, data = submitted(), json.loads(WITHDRAWN.read_text())["data"]
+    started = JobStarted(
+        source="qb/test", data=Start(tenant="acme", job=data["job"], backend="manila", attempt=1, executor="e")
+    )
+    withdrawn = JobWithdrawn(source="qb/scheduler", data=data)
+    events = (asked, accepted(), started, withdrawn)
+    status = status_of(asked.data, [Entry(it, number) for number, it in enumerate(events, 1)])
+    assert (status.state, status.backend) == ("accepted", None)
+    assert "the job demands 0.9" in status.steps[-1].detail
 
 
 def test_a_job_of_several_items_says_how_many_and_all_their_shots() -> None:

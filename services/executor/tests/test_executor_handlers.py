@@ -15,9 +15,10 @@ from queuebit_contracts.backend import (
     BackendRegistered,
     CalibrationAttempt,
 )
-from queuebit_contracts.job import JobCompleted, JobFailed, JobStarted, Usage
+from queuebit_contracts.job import JobCompleted, JobFailed, JobStarted, JobWithdrawn, Usage, Withdrawal
 from queuebit_contracts.subjects import Aggregate
 from queuebit_contracts.uncertainty import WILSON
+from queuebit_contracts.wire import Reason
 from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.announce import AnnounceBackends
 from queuebit_executor.answers import Described
@@ -142,6 +143,24 @@ async def test_a_placement_that_another_backend_was_given_instead_never_starts(w
         await until(lambda: world.circuits.workers_asked_for)
         await world.log.append(world.placed(backend="cirq"))
     with pytest.raises(Superseded, match="placed again"):
+        await waiting
+    assert world.log.events(JobStarted) == []
+
+
+async def test_a_placement_that_was_taken_back_never_starts(world: World, run: RunPlacement) -> None:
+    placed, sequence = await world.place()
+    data = Withdrawal(
+        tenant="acme",
+        project="main",
+        job=placed.data.job,
+        backend="aer",
+        reason=Reason(code="below_fidelity", text="t"),
+    )
+    async with world.circuits.free:
+        waiting = asyncio.ensure_future(run(placed, sequence))
+        await until(lambda: world.circuits.workers_asked_for)
+        await world.log.append(JobWithdrawn(source="qb/scheduler", data=data))
+    with pytest.raises(Superseded, match="taken from this backend"):
         await waiting
     assert world.log.events(JobStarted) == []
 

@@ -46,6 +46,10 @@ MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
         pytest.param(
             Past(tail=6, placed=4, attempt=Mark(3, MOMENT, "me"), ended=True), Leave("the job has ended"), id="it ended"
         ),
+        pytest.param(
+            Past(tail=9, placed=7, withdrawn=9), Leave("the job was taken from this backend"), id="it waits again"
+        ),
+        pytest.param(Past(tail=9, placed=7, withdrawn=6), Begin(1, 9), id="it was placed again after it had waited"),
         pytest.param(Past(tail=9, placed=9), Leave("the job was placed again"), id="it was placed elsewhere since"),
     ],
 )

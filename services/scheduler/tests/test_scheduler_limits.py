@@ -10,7 +10,7 @@ import pytest
 
 from queuebit_contracts.backend import BackendCalibrated, Calibration
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import JobAccepted, JobExpired, JobLimits, JobPlaced
+from queuebit_contracts.job import JobAccepted, JobExpired, JobLimits, JobPlaced, JobWithdrawn
 from queuebit_contracts.leader import Leader, LeaderElected
 from queuebit_contracts.query import Question
 from queuebit_contracts.topology import PLATFORM
@@ -23,6 +23,7 @@ from queuebit_scheduler.frozen import FrozenState
 from queuebit_scheduler.handlers import AnswerWaiting
 from queuebit_scheduler.rescoring import RescoreJobs
 from queuebit_scheduler.state import State
+from queuebit_scheduler.withdrawing import WithdrawJobs
 from queuebit_testing.memory import MemoryPayloads
 
 from .conftest import THEN, World
@@ -122,6 +123,108 @@ def test_a_job_that_has_started_is_left_alone(world: World, recalibrate: Recalib
     recalibrate(first, cx_error=0.2)
     assert world.state.outstanding == 1
     assert world.cycle() == []
+
+
+class Withdrawing:
+    """The withdrawals of a world."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.withdraw = WithdrawJobs(world.state, world.log, lambda: world.term is not None)
+
+    def __call__(self) -> list[JobWithdrawn]:
+        before = len(self.world.log.stored)
+        asyncio.run(self.withdraw.withdraw())
+        self.world.fold()
+        return [it.event for it in self.world.log.stored[before:] if isinstance(it.event, JobWithdrawn)]
+
+
+@pytest.fixture
+def withdrawing(world: World, recalibrate: Recalibration) -> Withdrawing:
+    """A job that demands 0.9 is placed on the one backend that it may use."""
+    world.happens(world.registered("manila"))
+    world.happens(recalibrate.accepts(demanding(world.accepted("j1", backends=("manila",)), manila=990_000)))
+    assert placed(world) == ["manila"]
+    world.fold()
+    return Withdrawing(world)
+
+
+def test_a_job_leaves_its_last_backend_when_a_calibration_takes_it_below_the_limit(
+    world: World, recalibrate: Recalibration, withdrawing: Withdrawing
+) -> None:
+    assert withdrawing() == []
+    recalibrate("manila", cx_error=0.2)
+    (fact,) = withdrawing()
+    assert (fact.data.job, fact.data.backend, fact.data.reason.code) == ("j1", "manila", "below_fidelity")
+    assert "manila has a fidelity of 0.8, and the job demands 0.9" in fact.data.reason.text
+    assert (world.state.waiting, world.state.outstanding) == (1, 0)
+    assert (placed(world), withdrawing()) == ([], [])
+    (row,) = AnswerWaiting(world.state, world.clock)("acme", Question()).rows
+    assert "waits for a better calibration" in str(row["reason"])
+    again = State(8)
+    world.fold(again)
+    assert again.job(("acme", "j1")).after == world.state.job(("acme", "j1")).after, "a restart knows the same"
+    recalibrate("manila", cx_error=0.01)
+    assert placed(world) == ["manila"], "a better calibration brings it back"
+    world.fold()
+    world.happens(world.started("j1", backend="manila"))
+    assert world.state.outstanding == 1
+
+
+def test_a_start_that_the_view_has_not_shown_excludes_a_withdrawal(
+    world: World, recalibrate: Recalibration, withdrawing: Withdrawing
+) -> None:
+    asyncio.run(world.log.append(world.started("j1", backend="manila")))
+    recalibrate("manila", cx_error=0.2)
+    assert withdrawing() == []
+    assert world.state.outstanding == 1
+
+
+def test_a_withdrawal_excludes_a_start(world: World, recalibrate: Recalibration, withdrawing: Withdrawing) -> None:
+    placement = world.log.stored[-1].sequence
+    recalibrate("manila", cx_error=0.2)
+    assert len(withdrawing()) == 1
+    with pytest.raises(Stale):
+        asyncio.run(world.log.append(world.started("j1", backend="manila"), after=placement, guard=world.guard("j1")))
+
+
+def test_a_job_is_withdrawn_once_by_two_schedulers_and_only_by_the_leader(
+    world: World, recalibrate: Recalibration, withdrawing: Withdrawing
+) -> None:
+    other = State(8)
+    world.fold(other)
+    recalibrate("manila", cx_error=0.2)
+    other.rescore(("acme", "j1"), "manila", 800_000)
+    world.term = None
+    assert withdrawing() == []
+    world.term = 2
+    assert len(withdrawing()) == 1
+    asyncio.run(WithdrawJobs(other, world.log, lambda: True).withdraw())
+    assert len([it for it in world.log.stored if isinstance(it.event, JobWithdrawn)]) == 1
+
+
+def test_a_repeated_submission_does_not_keep_a_job_below_its_limit(
+    world: World, recalibrate: Recalibration, withdrawing: Withdrawing
+) -> None:
+    repeated = world.log.stored[1].event
+    assert isinstance(repeated, JobAccepted)
+    asyncio.run(world.log.append(repeated.model_copy(update={"id": "again"})))
+    recalibrate("manila", cx_error=0.2)
+    assert len(withdrawing()) == 1
+
+
+def test_a_job_that_was_withdrawn_ends_at_its_deadline(world: World, recalibrate: Recalibration) -> None:
+    expiring, withdrawing = Expiring(world), Withdrawing(world)
+    world.happens(world.registered("manila"))
+    accepted = demanding(world.accepted("j1", backends=("manila",)), THEN + timedelta(seconds=10), manila=990_000)
+    world.happens(recalibrate.accepts(accepted))
+    assert placed(world) == ["manila"]
+    world.fold()
+    recalibrate("manila", cx_error=0.2)
+    assert len(withdrawing()) == 1
+    world.clock.advance(11)
+    (ended,) = expiring()
+    assert "none has the fidelity that it demands" in ended.data.reason.text
 
 
 class Expiring:

@@ -18,14 +18,15 @@ WITH
     multiIf(
         type IN ('qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1',
             'qb.job.expired.v1'), 3,
-        type IN ('qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.started.v1', 'qb.job.dispatched.v1'), 2,
+        type IN ('qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.withdrawn.v1', 'qb.job.started.v1',
+            'qb.job.dispatched.v1'), 2,
         type = 'qb.job.submitted.v1', 1,
         0) AS weight
 SELECT
     tenant,
     job,
     submission.2 AS project,
-    splitByChar('.', argMaxIf(type, (weight, seq), weight > 0))[3] AS state,
+    replaceOne(splitByChar('.', argMaxIf(type, (weight, seq), weight > 0))[3], 'withdrawn', 'accepted') AS state,
     argMaxIf(backend, (weight > 1, seq), backend != '') AS backend,
     submission.4 AS shots,
     max(qubits) AS qubits,
@@ -50,8 +51,8 @@ SELECT
     arraySort(groupUniqArrayArray(reasons)) AS reasons
 FROM events
 WHERE type IN (
-    'qb.job.submitted.v1', 'qb.job.accepted.v1', 'qb.job.rejected.v1', 'qb.job.placed.v1', 'qb.job.started.v1',
-    'qb.job.dispatched.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.expired.v1',
+    'qb.job.submitted.v1', 'qb.job.accepted.v1', 'qb.job.rejected.v1', 'qb.job.placed.v1', 'qb.job.withdrawn.v1',
+    'qb.job.started.v1', 'qb.job.dispatched.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.expired.v1',
     'qb.job.metered.v1',
     'qb.job.corrected.v1', 'qb.job.sealed.v1', 'qb.job.sealed.v2', 'qb.account.settled.v1')
 GROUP BY tenant, job

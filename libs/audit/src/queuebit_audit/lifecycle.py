@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from queuebit_audit.hybrids import hybrid_course
 from queuebit_audit.job_state import Job
@@ -76,6 +77,9 @@ def _disorder(job: Job) -> Iterator[str]:
             yield f"it was {name} {times} times"
     if len(job.ends) > 1:
         yield f"it ended {len(job.ends)} times: {', '.join(job.ends)}"
+    for before, name in pairwise(it for it in names if it in ("placed", "withdrawn", "started")):
+        if before == "withdrawn" and name == "started":
+            yield "it was started after it had been withdrawn from its backend"
     if not job.ends:
         yield from (f"it was {name}, but never ended" for name in ("metered", "sealed") if name in names)
         return
@@ -96,7 +100,7 @@ def _due(job: Job, outstanding: Outstanding) -> tuple[str, str]:
     if job.ends:
         consumer, step = ("provenance-metered", "sealed") if "metered" in names else ("metering-ended", "metered")
         return _owed(job, outstanding, consumer, f"it was {job.ends[0]}, but never {step}", f"to be {step}")
-    if "placed" in names:
+    if "placed" in names and not _withdrawn(names):
         lost = f"it was placed on {job.backend}, but never ended"
         executor = outstanding.executors.get(job.backend or "", f"the executor of {job.backend}")
         return _owed(job, outstanding, executor, lost, f"for {job.backend} to run it")
@@ -108,6 +112,11 @@ def _due(job: Job, outstanding: Outstanding) -> tuple[str, str]:
     lost = "it was submitted, but neither accepted nor rejected"
     reason = outstanding.undecided.get((job.tenant, job.job), "to be admitted")
     return _owed(job, outstanding, "broker-submitted", lost, reason)
+
+
+def _withdrawn(names: Sequence[str]) -> bool:
+    """Whether the newest event about the place of a job says that it has none any more."""
+    return next(it for it in reversed(names) if it in ("placed", "withdrawn")) == "withdrawn"
 
 
 def _owed(job: Job, outstanding: Outstanding, consumer: str, lost: str, reason: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from queuebit_contracts.job import (
     JobMetered,
     JobPlaced,
     JobStarted,
+    JobWithdrawn,
     Usage,
 )
 from queuebit_contracts.usage import QPU_TIME, quantities
@@ -26,13 +27,17 @@ _PPM = 1_000_000
 
 
 def prediction_of(events: Iterable[AnyEvent]) -> Prediction | None:
-    """The predictions and the outcome of a job, from its events, oldest first; None until it has a backend.
+    """The predictions and the outcome of a job, from its events, oldest first; None while it has no backend.
 
     The backend is the newest that it was placed on. Its cost and run time are the most that admission allowed, its
     fidelity the estimated success probability that the newest compilation, or else admission, had. The measured one is
     the Hellinger fidelity of its quality check, if its submission asked for one.
     """
-    newest: dict[type[AnyEvent], AnyEvent] = {type(event): event for event in events}
+    newest: dict[type[AnyEvent], AnyEvent] = {}
+    for event in events:
+        newest[type(event)] = event
+        if isinstance(event, JobWithdrawn):
+            newest.pop(JobPlaced, None)
     accepted, placed = newest.get(JobAccepted), newest.get(JobPlaced)
     if not isinstance(accepted, JobAccepted) or not isinstance(placed, JobPlaced):
         return None

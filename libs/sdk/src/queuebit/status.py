@@ -29,6 +29,7 @@ from queuebit_contracts.job import (
     JobStarted,
     JobSubmitted,
     JobUsageReported,
+    JobWithdrawn,
     Profile,
     Submission,
 )
@@ -90,6 +91,8 @@ def _evolve(status: Status, event: Decoded) -> Status:
             return replace(status, reasons=tuple(Reason(it.code, it.text) for it in event.data.reasons))
         case JobFailed() | JobExpired():
             return replace(status, reasons=(Reason(event.data.reason.code, event.data.reason.text),))
+        case JobWithdrawn():
+            return replace(status, backend=None)
         case JobCancelled():
             why = f": {event.data.reason}" if event.data.reason else ""
             return replace(status, reasons=(Reason("cancelled", f"cancelled by {event.data.by}{why}"),))
@@ -129,7 +132,7 @@ def _step(event: AnyEvent) -> Step:
             detail = _run(event)
         case JobDispatched():
             detail = f"{event.data.backend} calls it {event.data.handle}"
-        case JobExpired():
+        case JobExpired() | JobWithdrawn():
             detail = event.data.reason.text
         case JobCancelled():
             under = f" with delegation {event.data.delegation}" if event.data.delegation else ""

@@ -128,6 +128,8 @@ def needless(past: Past, placement: int) -> str | None:
         return "the job has ended"
     if past.placed > placement:
         return "the job was placed again"
+    if past.withdrawn > placement:
+        return "the job was taken from this backend"
     return None
 
 

@@ -18,6 +18,7 @@ from queuebit_contracts.job import (
     JobStarted,
     JobSubmitted,
     JobUsageReported,
+    JobWithdrawn,
     Usage,
 )
 from queuebit_contracts.usage import is_final
@@ -52,6 +53,8 @@ class Past:
     """Of the circuit that was accepted."""
     placed: int = 0
     """Sequence of the newest placement: the only one that is work."""
+    withdrawn: int = 0
+    """Sequence of the newest withdrawal: a placement before it is no work any more."""
     attempt: Mark | None = None
     """The newest."""
     dispatches: tuple[Dispatch, ...] = ()
@@ -77,6 +80,8 @@ def evolve(past: Past, stored: Stored) -> Past:
             return replace(past, accepted=acceptance.submission, qubits=acceptance.profile.qubits)
         case JobPlaced():
             return replace(past, placed=max(past.placed, stored.sequence))
+        case JobWithdrawn():
+            return replace(past, withdrawn=max(past.withdrawn, stored.sequence))
         case JobStarted(data=start, time=moment):
             return replace(past, attempt=Mark(start.attempt, moment, start.executor))
         case JobDispatched(data=dispatch):

@@ -1,4 +1,4 @@
-"""Detects that a placement needs no run any more: its job was cancelled, has ended, or was placed again."""
+"""Detects that a placement needs no run any more: its job was cancelled, ended, was placed again, or waits again."""
 
 from __future__ import annotations
 

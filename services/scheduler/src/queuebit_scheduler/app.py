@@ -30,6 +30,7 @@ from queuebit_scheduler.routes import isolations, queries
 from queuebit_scheduler.settings import Settings
 from queuebit_scheduler.shadowing import ShadowPolicies
 from queuebit_scheduler.state import State
+from queuebit_scheduler.withdrawing import WithdrawJobs
 from queuebit_scheduling import POLICY, BackendCapacity, period_for
 from queuebit_scheduling.registry import POLICIES
 
@@ -49,7 +50,13 @@ def create_app() -> Service:
     decisions = StoredDecisions(payloads)
     shadows = ShadowPolicies(service.log, clock, lambda: leading.leads)
     place = PlaceJobs(state, service.log, decisions, clock, service.bus.tracing, lambda: leading.term, shadows)
-    rescore = RescoreJobs(payloads, state.rescore, place.wake)
+    withdraw = WithdrawJobs(state, service.log, lambda: leading.leads)
+
+    def rescored() -> None:
+        place.wake()
+        withdraw.wake()
+
+    rescore = RescoreJobs(payloads, state.rescore, rescored)
     expire = ExpireJobs(state, service.log, clock, lambda: leading.leads)
     folding = Folding(state, rescore, shadows, place.wake, leading, expire)
     subjects, snapshot = topology().service[SERVICE].view, service.snapshot(folding)
@@ -62,7 +69,7 @@ def create_app() -> Service:
     service.work += [lease.hold, partial(leading.run, view.reached, place.wake)]
     service.include(isolations(IsolateBackends(state, service.log, place.turn, lambda: leading.leads, place.wake)))
     slots = KeepSlots(state, service.log, clock, lambda: leading.leads, place.wake)
-    service.work += [place.run, place.tick, watch.run, rescore.run, shadows.run, slots.run, expire.run]
+    service.work += [place.run, place.tick, watch.run, rescore.run, shadows.run, slots.run, expire.run, withdraw.run]
     service.draining.append(leading.leave)
     service.detail = lambda: {
         "waiting": state.waiting,

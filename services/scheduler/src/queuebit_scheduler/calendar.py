@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from queuebit_contracts.calendar import BackendWindowCancelled, BackendWindowPlanned, PlannedWindow
 from queuebit_contracts.catalog import Decoded
-from queuebit_contracts.job import Ended, JobPlaced, JobStarted
+from queuebit_contracts.job import Ended, JobPlaced, JobStarted, JobWithdrawn
 from queuebit_contracts.reservation import (
     Reservation,
     ReservationBooked,
@@ -119,6 +119,8 @@ class Calendar:
             case JobStarted(data=start):
                 if (run := self._runs.get((start.tenant, start.job))) is not None and run.started_us is None:
                     self._runs[start.tenant, start.job] = replace(run, backend=start.backend, started_us=micros(at))
+            case JobWithdrawn(data=it):
+                self._runs.pop((it.tenant, it.job), None)
             case _ if isinstance(event, Ended):
                 self._ended((event.data.tenant, event.data.job), micros(at))
 

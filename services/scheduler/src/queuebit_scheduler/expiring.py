@@ -12,13 +12,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from queuebit_contracts.job import Expiry, JobAccepted, JobExpired, JobSubmitted
-from queuebit_contracts.subjects import job as job_aggregate
+from queuebit_contracts.job import Expiry, JobExpired
 from queuebit_contracts.wire import Reason, UnknownEvent
 from queuebit_kernel import Clock, Malformed, Stale, Unavailable, event_id
 from queuebit_runtime.log import EventLog, Stored
 from queuebit_runtime.trace_context import current_traceparent
 from queuebit_scheduler.state import Overdue, State
+from queuebit_scheduler.undecided import append_undecided
 
 __all__ = ["ExpireJobs"]
 
@@ -28,12 +28,6 @@ _EVERY_S: Final = 1.0
 """Between two looks at deadlines."""
 
 _SOURCE: Final = "qb/scheduler"
-
-_TRIES: Final = 5
-"""How often one end is tried again after repeated submissions of the job came first."""
-
-_UNDECIDING = JobSubmitted | JobAccepted | UnknownEvent
-"""Events that do not change where a job is."""
 
 
 class ExpireJobs:
@@ -70,32 +64,11 @@ class ExpireJobs:
         now = self._clock.now() - self._ahead
         for it in self._state.overdue(now):
             try:
-                await self._append(it)
+                await append_undecided(self._log, _expired(it), it.accepted.key, it.after)
             except Stale:
                 _log.info("%s of %s moved while it expired", it.accepted.job.job, it.accepted.job.tenant)
             except (Unavailable, Malformed) as fault:
                 _log.warning("%s of %s expires later: %s", it.accepted.job.job, it.accepted.job.tenant, fault)
-
-    async def _append(self, it: Overdue) -> None:
-        """Append the end, guarded by the history of the job.
-
-        Raises:
-            Stale: it started, ended or was placed again, which the view will show.
-        """
-        tenant, name = it.accepted.key
-        history, after = job_aggregate(tenant, name), it.after
-        expired = _expired(it)
-        for _ in range(_TRIES):
-            try:
-                await self._log.append(expired, after=after, guard=history.everything)
-            except Stale:
-                past = await self._log.history(history, reaching=after + 1)
-                if any(later.sequence > after and not isinstance(later.event, _UNDECIDING) for later in past):
-                    raise
-                after = past[-1].sequence
-            else:
-                return
-        raise Stale(f"{history.prefix} moved {_TRIES} times")
 
 
 def _why(it: Overdue) -> str:

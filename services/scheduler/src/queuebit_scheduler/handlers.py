@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from queuebit_contracts.job import Ended, JobAccepted, JobPlaced, JobSubmitted
+from queuebit_contracts.job import Ended, JobPlaced
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.subjects import job as job_aggregate
-from queuebit_contracts.wire import Payload, UnknownEvent
+from queuebit_contracts.wire import Payload
 from queuebit_kernel import Clock, Malformed, Stale, Superseded, Unavailable
 from queuebit_planning.constraints import probability
 from queuebit_runtime.log import EventLog, Guarded
@@ -22,6 +22,7 @@ from queuebit_scheduler.placements import placement
 from queuebit_scheduler.ports import DecisionStore
 from queuebit_scheduler.shadowing import ShadowPolicies
 from queuebit_scheduler.state import State
+from queuebit_scheduler.undecided import UNDECIDING
 from queuebit_scheduling import (
     BackendCapacity,
     Place,
@@ -52,9 +53,6 @@ TICK_S = 1.0
 
 _TRIES = 5
 """How often one placement is tried again after another writer was first."""
-
-_UNDECIDING = JobSubmitted | JobAccepted | UnknownEvent
-"""Events that may follow an acceptance without a decision about the job."""
 
 _MAX_ROWS = 1000
 """The most rows of one answer, which must stay far below the largest message the bus carries."""
@@ -244,7 +242,7 @@ class PlaceJobs:
                 past = await self._log.history(history, reaching=after + 1)
                 if any(isinstance(it.event, Ended) and it.sequence < job.after for it in past):
                     raise Malformed("it was accepted after it had ended") from None
-                if any(it.sequence > job.after and not isinstance(it.event, _UNDECIDING) for it in past):
+                if any(it.sequence > job.after and not isinstance(it.event, UNDECIDING) for it in past):
                     raise Superseded(f"{name} of {tenant} was moved by another writer") from None
                 after = past[-1].sequence
             else:

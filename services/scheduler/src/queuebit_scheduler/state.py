@@ -14,7 +14,7 @@ from datetime import datetime
 from queuebit_contracts.backend import BackendInterrupted, BackendRegistered, BackendRestored
 from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.fleet import BackendIsolated, BackendReadmitted
-from queuebit_contracts.job import Ended, JobAccepted, JobCompleted, JobPlaced, JobStarted
+from queuebit_contracts.job import Ended, JobAccepted, JobCompleted, JobPlaced, JobStarted, JobWithdrawn
 from queuebit_contracts.session import SessionClosed, SessionOpened
 from queuebit_scheduler.accounts import Accounts
 from queuebit_scheduler.backends import Backends
@@ -102,6 +102,8 @@ class State:
             case JobStarted():
                 if outstanding := self._shown((event.data.tenant, event.data.job), event.data.backend, sequence):
                     outstanding.started_at = at
+            case JobWithdrawn(data=data):
+                self._withdrawn((data.tenant, data.job), sequence)
             case BackendRegistered() | BackendInterrupted() | BackendRestored():
                 self._backends.take(event)
                 self.calendar.serves(self._backends[event.data.backend], at)
@@ -251,12 +253,16 @@ class State:
             return False
         if (outstanding := self._outstanding.get(key)) is not None:
             outstanding.accepted = rescored
-            if self._falls_short(outstanding):
+            if self._may_move(outstanding):
                 self._waiting.add(self._free(key).left())
         else:
             self._waiting.pop(key)
             self._waiting.add(rescored)
         return True
+
+    def stranded(self) -> list[Outstanding]:
+        """Jobs that have not started, on a backend with less than they demand, and with no other candidate."""
+        return [it for it in self._outstanding.values() if self._falls_short(it) and not it.accepted.job.candidates]
 
     def overdue(self, at: datetime) -> list[Overdue]:
         """Jobs that have not started, and whose runs would end after their deadlines if they began `at`."""
@@ -359,7 +365,7 @@ class State:
         if key in self._waiting:
             self.reserve(key, data.backend, data.session)
         shown = self._shown(key, data.backend, sequence)
-        if shown is not None and self._falls_short(shown):  # a calibration came while the placement was appended
+        if shown is not None and self._may_move(shown):  # a calibration came while the placement was appended
             self._waiting.add(self._free(key).left())
 
     def _shown(self, key: Key, backend: str, sequence: int) -> Outstanding | None:
@@ -380,11 +386,21 @@ class State:
         return self.policy.leaves(it.accepted.job, it.backend, backends, at_us)
 
     def _falls_short(self, it: Outstanding) -> bool:
-        """Whether a job that has not started waits on a backend with less than it demands, and may go to another."""
+        """Whether a job that has not started waits on a backend with less than it demands."""
         waits = it.started_at is None and it.confirmed
-        return (
-            waits and bool(it.accepted.job.candidates) and any(it.backend == low.backend for low in it.accepted.below)
-        )
+        return waits and any(it.backend == low.backend for low in it.accepted.below)
+
+    def _may_move(self, it: Outstanding) -> bool:
+        """Whether it falls short there, and may go to another backend: the placement there ends the one here."""
+        return self._falls_short(it) and bool(it.accepted.job.candidates)
+
+    def _withdrawn(self, key: Key, sequence: int) -> None:
+        """The log shows that a job has no place any more; its next placement expects this."""
+        if (outstanding := self._outstanding.get(key)) is not None:
+            outstanding.after = sequence
+            self._waiting.add(self._free(key).left())
+        elif key in self._waiting:
+            self._waiting.add(replace(self._waiting.pop(key), after=sequence))
 
     def _expected_us(self, job: Job, candidate: Candidate) -> int:
         """How long a run on a candidate takes, by what was promised and what was observed."""

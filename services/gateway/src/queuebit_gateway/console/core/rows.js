@@ -120,6 +120,10 @@ export function fold(row, name, event) {
   }
   for (const field of ["project", "shots", "label", "backend", "user"]) if (data[field]) next[field] = data[field];
   if (data.profile) next.qubits = data.profile.qubits;
+  if (what === "withdrawn") {
+    next.backend = "";
+    if (!ENDED.has(next.state)) next.state = "accepted";
+  }
   if (what === "rejected") next.reasons = data.reasons.map((it) => it.code);
   if (what === "failed") next.reasons = [data.reason.code];
   if (what === "metered") next.charge = { amount: data.charge.amount, currency: data.charge.currency };
@@ -142,8 +146,8 @@ export function matches(row, { state, backend, project, user, label }) {
 /** Whether a text may be the beginning of a job's id: the log is not searched for those, only what is loaded. */
 export const isId = (text) => /^j[a-z2-7]{4,20}$/.test(text);
 
-const PHASES = { submitted: "Admission", accepted: "Waits for a place", placed: "Waits for a slot", dispatched: "At the vendor", started: "Runs" };
-const TONES = { submitted: "quiet", accepted: "wait", placed: "wait", dispatched: "run", started: "run" };
+const PHASES = { submitted: "Admission", accepted: "Waits for a place", withdrawn: "Waits for a place", placed: "Waits for a slot", dispatched: "At the vendor", started: "Runs" };
+const TONES = { submitted: "quiet", accepted: "wait", withdrawn: "wait", placed: "wait", dispatched: "run", started: "run" };
 
 /** `{name, tone, from, to, open}` in milliseconds, in order; the last one is open while the job has not ended. */
 export function phases(events, now) {
