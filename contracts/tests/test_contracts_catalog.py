@@ -28,7 +28,8 @@ def test_a_subject_is_filled_from_the_data_and_ends_in_the_name_of_the_type(entr
 
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_a_state_is_the_name_of_the_event_of_a_job_that_makes_it(entry: Entry) -> None:
-    assert entry.state in (None, entry.name)
+    again = {"withdrawn": "accepted"}
+    assert entry.state in (None, again.get(entry.name, entry.name))
     assert entry.state is None or parse(entry.subject).noun == "job"
     assert entry.state is not None or not entry.terminal
 

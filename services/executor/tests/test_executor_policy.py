@@ -47,9 +47,9 @@ MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
             Past(tail=6, placed=4, attempt=Mark(3, MOMENT, "me"), ended=True), Leave("the job has ended"), id="it ended"
         ),
         pytest.param(
-            Past(tail=9, placed=7, withdrawn=9), Leave("the job was taken from this backend"), id="it waits again"
+            Past(tail=9, placed=4, withdrawn=9), Leave("the job was taken from this backend"), id="it waits again"
         ),
-        pytest.param(Past(tail=9, placed=7, withdrawn=6), Begin(1, 9), id="it was placed again after it had waited"),
+        pytest.param(Past(tail=4, placed=4, withdrawn=3), Begin(1, 4), id="it was placed again after it had waited"),
         pytest.param(Past(tail=9, placed=9), Leave("the job was placed again"), id="it was placed elsewhere since"),
     ],
 )

@@ -12,7 +12,17 @@ import pytest
 
 from queuebit_contracts.account import AccountHeld, Hold
 from queuebit_contracts.catalog import AnyEvent, decode
-from queuebit_contracts.job import Charge, Correction, JobCompleted, JobCorrected, JobRejected, Rejection, Usage
+from queuebit_contracts.job import (
+    Charge,
+    Correction,
+    JobCompleted,
+    JobCorrected,
+    JobRejected,
+    JobWithdrawn,
+    Rejection,
+    Usage,
+    Withdrawal,
+)
 from queuebit_contracts.quality import Quality, QualityCheck
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import event_name
@@ -63,6 +73,21 @@ async def test_job_is_reported_from_its_events(clickhouse: ClickHouse, life_of: 
     assert [it["job"] for it in await clickhouse.jobs("acme", Question(job="j1"))] == ["j1"]
     assert await clickhouse.jobs("acme", Question(project="other")) == []
     assert len(await clickhouse.jobs("acme", Question(limit=1))) == 1
+
+
+async def test_a_job_that_was_taken_from_its_backend_is_accepted_again(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+    position, whose = await clickhouse.position(), {"tenant": "acme", "job": "j1"}
+    placed = next(EXAMPLES.glob("qb.job.placed.v1/*.json")).read_bytes()
+    place = decode(placed)
+    assert not isinstance(place, UnknownEvent)
+    place = place.model_copy(update={"data": place.data.model_copy(update=whose)})
+    reason = Reason(code="below_fidelity", text="it has less than the job demands")
+    data = Withdrawal(project="main", backend=place.data.backend, reason=reason, **whose)
+    events = [*life_of("acme", "j1")[:2], place, JobWithdrawn(source="qb/scheduler", data=data)]
+    await clickhouse.append(rows_of(events[:3]), position.generation, "LOG>0")
+    assert [it["state"] for it in await clickhouse.jobs("acme", Question(job="j1"))] == ["placed"]
+    await clickhouse.append(rows_of(events[3:], 4), position.generation, "LOG>3")
+    assert [it["state"] for it in await clickhouse.jobs("acme", Question(job="j1"))] == ["accepted"]
 
 
 async def test_a_rejected_job_has_the_user_that_its_rejection_names(clickhouse: ClickHouse, life_of: LifeOf) -> None:

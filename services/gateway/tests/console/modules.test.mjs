@@ -146,6 +146,13 @@ test("a row after its events is the row of the list, in whatever order they come
   assert.deepEqual(rows.phases(cases.history, 0).map((it) => it.open), Array(6).fill(false));
 });
 
+test("a job that was taken from its backend waits again", () => {
+  const withdrawn = { time: "2026-11-01T09:59:00Z", data: { job: "j1", backend: "manila", reason: { code: "below_fidelity", text: "" } } };
+  const again = rows.fold({ job: "j1", state: "placed", backend: "manila" }, "job.withdrawn", withdrawn);
+  assert.deepEqual([again.state, again.backend], ["accepted", ""]);
+  assert.equal(rows.fold({ job: "j1", state: "expired", backend: "manila" }, "job.withdrawn", withdrawn).state, "expired");
+});
+
 test("a window on 100,000 rows draws some tens", () => {
   const shown = rows.windowOf({ scrollTop: 1_600_000, height: 640, rowHeight: 32, total: 100_000 });
   assert.deepEqual([shown.to - shown.from, shown.above + shown.below + (shown.to - shown.from) * 32], [44, 3_200_000]);
