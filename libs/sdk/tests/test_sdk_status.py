@@ -8,6 +8,7 @@ from pathlib import Path
 import queuebit_contracts
 from queuebit.log_client import Entry
 from queuebit.status import status_of
+from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import JobAccepted, JobStarted, JobSubmitted, JobWithdrawn, Start
 from queuebit_contracts.program import PROGRAM
 from queuebit_contracts.wire import UnknownEvent
@@ -28,7 +29,7 @@ def test_a_job_that_was_taken_from_its_backend_waits_again_and_says_why() -> Non
         source="qb/test", data=Start(tenant="acme", job=data["job"], backend="manila", attempt=1, executor="e")
     )
     withdrawn = JobWithdrawn(source="qb/scheduler", data=data)
-    events = (asked, accepted(), started, withdrawn)
+    events: list[AnyEvent] = [asked, accepted(), started, withdrawn]
     status = status_of(asked.data, [Entry(it, number) for number, it in enumerate(events, 1)])
     assert (status.state, status.backend) == ("accepted", None)
     assert "the job demands 0.9" in status.steps[-1].detail
