@@ -8,7 +8,7 @@ import pytest
 
 from queuebit import AsyncClient
 from queuebit_probes.circuits import CIRCUITS, reference
-from queuebit_probes.comparison import compare
+from queuebit_replay.comparison import compare
 from queuebit_testing.local_platform import LocalPlatform, local_credential
 
 pytestmark = pytest.mark.timeout(180)

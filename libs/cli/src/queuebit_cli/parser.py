@@ -35,6 +35,7 @@ from queuebit_cli.parser_operator import (
     tenant_commands,
 )
 from queuebit_cli.parser_probes import gameday_commands, probe_commands, smoke_commands
+from queuebit_cli.parser_replays import replay_commands
 from queuebit_cli.parser_reservations import reserve_commands, window_commands
 from queuebit_cli.parser_slo import slo_commands
 from queuebit_cli.parser_templates import template_commands
@@ -331,6 +332,8 @@ def _reading(words: Group) -> None:
     verify.add_argument("receipt", metavar="FILE|ID", help=f"a file, or for a job {_JOB}")
     verify.add_argument("--trust", metavar="FILE", help="the trust document (trust.json of the home)")
     verify.add_argument("--result", metavar="FILE", help="compare this result too, from `qb job result --output FILE`")
+
+    replay_commands(words)
 
     events = words.group("events", "what happens")
     events.command("follow", "queries:follow", "print the tenant's events as they are stored", client=True, json=LINES)

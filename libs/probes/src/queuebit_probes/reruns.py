@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from queuebit_contracts.probe_documents import Probe, Reruns
 from queuebit_kernel import digest
-from queuebit_probes.comparison import compare_runs
 from queuebit_probes.running import Ran, ran
 from queuebit_probes.verdicts import Verdict, judged, without_result
+from queuebit_replay.comparison import compare_runs
 
 if TYPE_CHECKING:
     from queuebit.client import AsyncClient

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from queuebit.errors import Conflict, Forbidden, InvalidInput, JobFailed, QueuebitError, Refused, StillRunning
 from queuebit_contracts.probe_documents import Probe
 from queuebit_probes.circuits import reference
-from queuebit_probes.comparison import compare, compare_runs
 from queuebit_probes.verdicts import Verdict, judged, without_result
+from queuebit_replay.comparison import compare, compare_runs
 
 if TYPE_CHECKING:
     from queuebit.client import AsyncClient

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from queuebit_probes.comparison import Comparison
+from queuebit_replay.comparison import Comparison
 
 __all__ = ["State", "Verdict", "judged", "without_result"]
 

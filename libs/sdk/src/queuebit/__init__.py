@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Step,
         Table,
     )
+    from queuebit.replays import Compared, Condition
     from queuebit.reservation_requests import Reservation
     from queuebit.session import AsyncSession
     from queuebit.session_requests import SessionCost, SessionTerms
@@ -67,6 +68,8 @@ _WHERE = {
     "AsyncTemplateRun": "template_runs",
     "Batch": "programs",
     "Client": "sync",
+    "Compared": "replays",
+    "Condition": "replays",
     "Conflict": "errors",
     "Credential": "credentials",
     "Estimate": "records",
@@ -121,6 +124,8 @@ __all__ = [
     "AsyncTemplateRun",
     "Batch",
     "Client",
+    "Compared",
+    "Condition",
     "Conflict",
     "Credential",
     "Estimate",

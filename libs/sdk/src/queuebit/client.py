@@ -22,6 +22,7 @@ from queuebit.transport import Transport
 from queuebit.waiting import WAITING, reasons_of, waiting_reasons
 from queuebit.watch import Watch
 from queuebit_kernel import rfc3339
+from queuebit_replay import ALPHA, FLOOR
 
 if TYPE_CHECKING:  # event classes are imported where they are used: a query then starts in half the time
     from queuebit.amounts import Amount
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # event classes are imported where they are used: a query the
     from queuebit.log_client import LogClient
     from queuebit.mapping import Mapped, Progress
     from queuebit.payloads import Payloads
+    from queuebit.replays import Compared, Ran
     from queuebit.reservation_requests import Reservation
     from queuebit.session import AsyncSession
     from queuebit.template_runs import AsyncTemplateRun
@@ -452,6 +454,69 @@ class AsyncClient:
             NotFound: there is no such job, or the prefix fits none or several of the last 1,000 jobs.
         """
         return self.job(await meant(self, prefix))
+
+    async def replay(
+        self,
+        job: str,
+        *,
+        backend: str | None = None,
+        max_cost: Amount | None = None,
+        key: str | None = None,
+        timeout: float | None = None,
+        alpha: float = ALPHA,
+        floor: float = FLOOR,
+    ) -> Compared:
+        """Run a completed job again as it ran, and compare both results.
+
+        The new job has the same circuit, shots and seed, on the backend where the first one ran. Its project pays it
+        like any other job, and its submission names the first one.
+
+        Args:
+            job: its id.
+            backend: run it there instead.
+            max_cost: refuse it if it could cost more; default: that of the first job.
+            key: the same key is the same replay, which is not paid again; default: a new one.
+            timeout: seconds to wait for the result; the new job continues after that.
+            alpha: how often equal work may be called `drifted`.
+            floor: the Hellinger fidelity below which results are `different`.
+
+        Raises:
+            NotFound: the tenant has no such job, or its circuit, its result or its backend is gone.
+            StillRunning: it has not ended, or the new one did not in time.
+            InvalidInput: it has no result with counts.
+            Refused: the new job was rejected; `reasons` holds all of them.
+        """
+        from queuebit.replays import compared, replay_of
+        from queuebit.sending import Sender
+
+        first = await self._ran(job)
+        sender = Sender(self.credential, self._log_client(), self._watch, self._payloads())
+        again = await replay_of(sender, first, await self.backends(), backend=backend, key=key, max_cost=max_cost)
+        await self.job(again).result(timeout)
+        return compared(first, await self._ran(again), alpha, floor)
+
+    async def compare(self, one: str, other: str, *, alpha: float = ALPHA, floor: float = FLOOR) -> Compared:
+        """Compare the results of two completed jobs, such as one of a simulator and one of a device.
+
+        Args:
+            one: the id of the first job.
+            other: the id of the second one.
+            alpha: how often equal work may be called `drifted`.
+            floor: the Hellinger fidelity below which results are `different`.
+
+        Raises:
+            NotFound: the tenant has no such job, or a result is gone.
+            StillRunning: one of them has not ended.
+            InvalidInput: their results cannot be compared.
+        """
+        from queuebit.replays import compared
+
+        return compared(await self._ran(one), await self._ran(other), alpha, floor)
+
+    async def _ran(self, job: str) -> Ran:
+        from queuebit.replays import ran
+
+        return await ran(self._log_client(), self._payloads(), job, await self.job(job).status())
 
     async def jobs(
         self,

@@ -66,7 +66,11 @@ class Sender:
 
     async def rerun(self, asked: Submission, max_cost: Amount | None) -> AsyncJob:
         """As `AsyncJob.rerun`; the payload of the first job is there already."""
-        return (await self._send(repeated(self.credential, asked, max_cost), None))[0]
+        return await self.again(repeated(self.credential, asked, max_cost))
+
+    async def again(self, event: JobSubmitted) -> AsyncJob:
+        """Submit work whose payload an earlier job stored."""
+        return (await self._send(event, None))[0]
 
     async def _send(
         self, event: JobSubmitted, content: bytes | None, same: Callable[[Submission], str] = content_digest

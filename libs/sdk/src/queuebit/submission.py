@@ -30,6 +30,7 @@ __all__ = [
     "content_digest",
     "label_of",
     "repeated",
+    "replayed",
     "same_submission",
     "submission",
     "tags_of",
@@ -139,6 +140,32 @@ def repeated(credential: Credential, asked: Submission, max_cost: Amount | None)
         fallback=asked.fallback is not False,
         objective=asked.objective,
         limits=_again(asked.limits),
+        priority=asked.priority,
+        rerun_of=asked.job,
+    )
+
+
+def replayed(
+    credential: Credential, asked: Submission, *, backend: str, seed: int | None, key: str, max_cost: Amount | None
+) -> JobSubmitted:
+    """The submission of work as it ran: on that backend and no other, with that seed. Each key is a job of its own.
+
+    What chose the backend of the first job is left out: its session, fallback, objective and limits.
+    """
+    return submission(
+        credential,
+        asked.circuit,
+        shots=asked.shots,
+        project=asked.project,
+        backend=backend,
+        purpose=asked.purpose,
+        label=f"replay of {asked.job}",
+        key=f"replay:{asked.job}:{key}",
+        max_cost=(asked.max_cost.money if asked.max_cost else None) if max_cost is None else max_cost,
+        seed=seed,
+        tags=asked.tags or (),
+        workload_class=asked.workload_class,
+        fallback=False,
         priority=asked.priority,
         rerun_of=asked.job,
     )

@@ -15,6 +15,7 @@ from queuebit.loop import Loop
 from queuebit.records import Receipt, Result, Row, Status, Step, Table
 from queuebit.transport import Transport
 from queuebit.waiting import WAITING
+from queuebit_replay import ALPHA, FLOOR
 
 if TYPE_CHECKING:
     from queuebit.amounts import Amount
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from queuebit.job import AsyncJob
     from queuebit.limits import Deadline, Probability
     from queuebit.mapping import Mapped, Progress
+    from queuebit.replays import Compared
     from queuebit.reservation_requests import Reservation
     from queuebit.sync_group import Group
     from queuebit.sync_hybrid import HybridJob
@@ -364,6 +366,27 @@ class Client:
     def find(self, prefix: str) -> Job:
         """A job by its full id, a recent one by a prefix of its id, or the newest: `latest`."""
         return Job(self._loop.run(self._client.find(prefix)), self._loop)
+
+    def replay(
+        self,
+        job: str,
+        *,
+        backend: str | None = None,
+        max_cost: Amount | None = None,
+        key: str | None = None,
+        timeout: float | None = None,
+        alpha: float = ALPHA,
+        floor: float = FLOOR,
+    ) -> Compared:
+        """Run a completed job again as it ran, and compare both results."""
+        work = self._client.replay(
+            job, backend=backend, max_cost=max_cost, key=key, timeout=timeout, alpha=alpha, floor=floor
+        )
+        return self._loop.run(work)
+
+    def compare(self, one: str, other: str, *, alpha: float = ALPHA, floor: float = FLOOR) -> Compared:
+        """Compare the results of two completed jobs."""
+        return self._loop.run(self._client.compare(one, other, alpha=alpha, floor=floor))
 
     def jobs(
         self,

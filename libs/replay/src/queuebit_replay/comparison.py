@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import acos, cos, fsum, log, sqrt
 
-__all__ = ["ALPHA", "Comparison", "compare", "compare_runs"]
+__all__ = ["ALPHA", "Comparison", "checked", "compare", "compare_runs", "together"]
 
 ALPHA = 1e-6
 """How often a backend that is as good as its limit is called worse: once in a million comparisons."""
@@ -70,14 +70,35 @@ def compare_runs(counts: Mapping[str, int], earlier: Mapping[str, int], alpha: f
     Raises:
         ValueError: one of them has no shots, or their bit strings have different lengths.
     """
-    shots, others = _shots(counts), _shots(earlier)
-    _same_width(counts, earlier)
-    least = min(shots, others) / (shots + others)
-    together = {it: counts.get(it, 0) + earlier.get(it, 0) for it in sorted(counts.keys() | earlier.keys())}
-    cells = _cells((it, number * least) for it, number in together.items() if number)
+    shots, others = checked(counts, earlier)
+    cells = together(counts, earlier)
     one = [sum(counts.get(it, 0) for it in cell) / shots for cell in cells]
     other = [sum(earlier.get(it, 0) for it in cell) / others for cell in cells]
     return _judged(one, other, len(cells) - 1, shots * others / (shots + others), shots, alpha)
+
+
+def together(counts: Mapping[str, int], earlier: Mapping[str, int]) -> list[list[str]]:
+    """The outcomes of two runs in cells, by their sums alone: rare ones, by the run with fewer shots, share the last.
+
+    Args:
+        counts: shots by bit string.
+        earlier: those of the other run.
+    """
+    shots, others = sum(counts.values()), sum(earlier.values())
+    least = min(shots, others) / (shots + others)
+    sums = {it: counts.get(it, 0) + earlier.get(it, 0) for it in sorted(counts.keys() | earlier.keys())}
+    return _cells((it, number * least) for it, number in sums.items() if number)
+
+
+def checked(counts: Mapping[str, int], earlier: Mapping[str, int]) -> tuple[int, int]:
+    """The shots of two runs.
+
+    Raises:
+        ValueError: one of them has no shots, or their bit strings have different lengths.
+    """
+    shots, others = _shots(counts), _shots(earlier)
+    _same_width(counts, earlier)
+    return shots, others
 
 
 def _judged(

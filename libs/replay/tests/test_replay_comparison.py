@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from queuebit_probes.comparison import compare, compare_runs
+from queuebit_replay.comparison import compare, compare_runs
 
 BELL = {"00": 0.5, "11": 0.5}
 UNIFORM = {f"{it:05b}": 1 / 32 for it in range(32)}

@@ -1,0 +1,40 @@
+"""The grammar of `qb replay` and `qb compare`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+
+from queuebit_cli.grammar import Group, seconds, share
+from queuebit_replay import ALPHA, FLOOR
+
+__all__ = ["replay_commands"]
+
+_JOB = "its id, a prefix of its id, or `latest`"
+
+
+def replay_commands(words: Group) -> None:
+    """Whether work that is done twice gives the same."""
+    replay = words.command(
+        "replay", "replays:replay", "run a job again as it ran, and compare", client=True
+    )
+    replay.add_argument("job", metavar="JOB|FILE", help=f"{_JOB}; or its receipt, which is verified first")
+    replay.add_argument("--trust", metavar="FILE", help="the trust document of the receipt (trust.json of the home)")
+    replay.add_argument("--backend", metavar="B", help="run it there instead (where the job ran)")
+    replay.add_argument("--max-cost", metavar="1.50", help="refuse it if it could cost more (as the first job)")
+    replay.add_argument("--key", metavar="K", help="idempotency key: the same key is the same replay (a new one)")
+    replay.add_argument("--timeout", type=seconds, metavar="S", help="wait no longer; the new job continues")
+    _limits(replay)
+    text = "compare the results of two jobs, such as one of a simulator and one of a device"
+    compare = words.command("compare", "replays:compare", text, client=True)
+    compare.add_argument("one", metavar="JOB", help=_JOB)
+    compare.add_argument("other", metavar="JOB", help="the other one")
+    _limits(compare)
+
+
+def _limits(command: ArgumentParser) -> None:
+    command.add_argument(
+        "--alpha", type=share, default=ALPHA, metavar="P", help="how often equal work may be called drifted (0.001)"
+    )
+    command.add_argument(
+        "--floor", type=share, default=FLOOR, metavar="F", help="fidelity below which results are different (0.9)"
+    )
