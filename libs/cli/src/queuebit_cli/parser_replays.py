@@ -14,9 +14,7 @@ _JOB = "its id, a prefix of its id, or `latest`"
 
 def replay_commands(words: Group) -> None:
     """Whether work that is done twice gives the same."""
-    replay = words.command(
-        "replay", "replays:replay", "run a job again as it ran, and compare", client=True
-    )
+    replay = words.command("replay", "replays:replay", "run a job again as it ran, and compare", client=True)
     replay.add_argument("job", metavar="JOB|FILE", help=f"{_JOB}; or its receipt, which is verified first")
     replay.add_argument("--trust", metavar="FILE", help="the trust document of the receipt (trust.json of the home)")
     replay.add_argument("--backend", metavar="B", help="run it there instead (where the job ran)")
