@@ -14,7 +14,7 @@ REAL := server or stack or docker
 VENDORS := $(or $(ONLY),$(notdir $(patsubst %/,%,$(wildcard libs/vendors/*/))))
 VENDOR_MEMBERS := contracts libs/kernel libs/planning libs/pricing libs/proof libs/quantum libs/runtime libs/scheduling libs/secrets services/executor
 
-.PHONY: help setup demo test check analysis docs fast format generate lock provision bench focus fidelity fuzz collections notebooks jupyter drill drill-billing images kits clients vendors vendorlocks vendorstack
+.PHONY: help setup demo test check analysis docs fast format generate lock provision bench focus fsck fidelity fuzz collections notebooks jupyter drill drill-billing images kits clients vendors vendorlocks vendorstack
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -127,6 +127,9 @@ build/focus/.ready: tests/focus/requirements.lock .venv/.uv
 bench: setup ## measure everything the project promises, beside the bare limits and Celery: ONLY=peer; ONLY=history HISTORY="1000 100000"
 	@$(PY) -m compileall -q $(SOURCES) # PYTHONDONTWRITEBYTECODE would let each process compile what was changed
 	$(PY) -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(HISTORY),--history $(HISTORY))
+
+fsck: ## build Tessera's fsck, a verifier of logs that is not ours, for tests/trust (needs Debian's apt, 2 minutes)
+	@mkdir -p build && tests/trust/build_fsck.sh build/fsck
 
 fidelity: setup ## estimated success (ESP) against simulated fidelity: real circuits, five emulated devices
 	$(PY) -m tests.bench.fidelity $(if $(RESULTS),--results $(RESULTS))

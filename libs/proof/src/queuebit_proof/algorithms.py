@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import (
     MLDSA44PublicKey,
     MLDSA65PrivateKey,
     MLDSA65PublicKey,
+    MLDSA87PrivateKey,
+    MLDSA87PublicKey,
 )
 
 __all__ = ["SEED_BYTES", "Algorithm", "SigningKey", "is_signed", "require_public"]
@@ -27,6 +29,7 @@ class Algorithm(StrEnum):
     ED25519 = "ed25519"
     ML_DSA_44 = "ml-dsa-44"
     ML_DSA_65 = "ml-dsa-65"
+    ML_DSA_87 = "ml-dsa-87"
 
 
 class SigningKey:
@@ -75,7 +78,7 @@ class _Public(Protocol):
 
 
 def _pair(algorithm: Algorithm, seed: bytes) -> tuple[_Private, bytes]:
-    key: Ed25519PrivateKey | MLDSA44PrivateKey | MLDSA65PrivateKey
+    key: Ed25519PrivateKey | MLDSA44PrivateKey | MLDSA65PrivateKey | MLDSA87PrivateKey
     match algorithm:
         case Algorithm.ED25519:
             key = Ed25519PrivateKey.from_private_bytes(seed)
@@ -83,6 +86,8 @@ def _pair(algorithm: Algorithm, seed: bytes) -> tuple[_Private, bytes]:
             key = MLDSA44PrivateKey.from_seed_bytes(seed)
         case Algorithm.ML_DSA_65:
             key = MLDSA65PrivateKey.from_seed_bytes(seed)
+        case Algorithm.ML_DSA_87:
+            key = MLDSA87PrivateKey.from_seed_bytes(seed)
     return key, key.public_key().public_bytes_raw()
 
 
@@ -95,3 +100,5 @@ def _public(algorithm: Algorithm, public: bytes) -> _Public:
             return MLDSA44PublicKey.from_public_bytes(public)
         case Algorithm.ML_DSA_65:
             return MLDSA65PublicKey.from_public_bytes(public)
+        case Algorithm.ML_DSA_87:
+            return MLDSA87PublicKey.from_public_bytes(public)
