@@ -30,12 +30,18 @@ def test_a_slot_is_kept_free_for_its_holder_billed_and_given_back(second: Embedd
     bell = str(circuits / "bell.qasm")
     for name in ("holder", "other"):
         second.qb("tenant", "add", name, "--budget", "100")
-    booked = second.ask("reserve", "book", "aer", "--from", "+4s", "--for", "2m", "--tenant", "holder")
+    booked = second.ask("reserve", "book", "aer", "--from", "+8s", "--for", "2m", "--tenant", "holder")
     name = booked["reservation"]
+    early = second.qb("submit", bell, "--reservation", name[:12], "--tenant", "holder", "--json").splitlines()[0]
+    bound = json.loads(early)["job"]
+    refused = second.run("submit", bell, "--reservation", name, "--tenant", "other", "--wait")
+    assert "has no reservation" in refused.stdout + refused.stderr
     again = second.run("reserve", "book", "aer", "--from", "+30s", "--for", "1m", "--tenant", "other")
     assert again.returncode == 3
     assert "aer is reserved from" in again.stdout + again.stderr
     assert name not in again.stdout + again.stderr
+    waiting = second.ask("job", "show", bound, "--tenant", "holder")
+    assert waiting["state"] in ("submitted", "accepted"), waiting
     refused = second.run("backend", "window", "add", "aer", "--from", "+1m", "--for", "1h")
     assert refused.returncode == 3
     assert name in refused.stdout + refused.stderr
@@ -44,6 +50,7 @@ def test_a_slot_is_kept_free_for_its_holder_billed_and_given_back(second: Embedd
     foreign = json.loads(second.qb("submit", bell, "--backend", "aer", "--tenant", "other", "--json").splitlines()[0])
     (own,) = second.submit(bell, "--backend", "aer", "--tenant", "holder")
     assert own["state"] == "completed"
+    assert second.ask("job", "show", bound, "--tenant", "holder")["state"] == "completed"
     waits = second.ask("job", "show", foreign["job"], "--tenant", "other")
     assert waits["state"] in ("submitted", "accepted")
     second.qb("reserve", "cancel", name, "--tenant", "holder")
@@ -62,8 +69,9 @@ def test_a_slot_is_kept_free_for_its_holder_billed_and_given_back(second: Embedd
         if Decimal(main["held"]) == 0 or time.monotonic() > deadline:
             break
         time.sleep(0.2)
-    job = Decimal(own["charge"]["amount"])
-    assert (Decimal(main["held"]), Decimal(main["spent"])) == (Decimal(0), charge + job), "its job has its own price"
+    first = second.ask("job", "show", bound, "--tenant", "holder")
+    jobs = sum(Decimal(it["charge"]["amount"]) for it in (own, first))
+    assert (Decimal(main["held"]), Decimal(main["spent"])) == (Decimal(0), charge + jobs), "jobs have their own price"
     verdicts = {it["invariant"]: it for it in second.ask("verify", accept=(0, 1))}
-    ours = {name, own["job"], foreign["job"]}
+    ours = {name, bound, own["job"], foreign["job"]}
     assert not [it for v in verdicts.values() for it in v["findings"] if any(one in str(it) for one in ours)]

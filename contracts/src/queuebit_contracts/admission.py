@@ -97,6 +97,10 @@ class Submission(Wire):
     one that the broker does not know is rejected."""
     priority: StrictInt | None = Field(default=None, ge=-MOST_PRIORITY, le=MOST_PRIORITY)
     """Compared among the jobs of its project with the same class; the highest is first. Absent: 0."""
+    reservation: Name | None = None
+    """The reservation in whose slot the job runs, of its project: on that backend, from the start of the slot to its
+    end. Without the slot the job is rejected, or ends as expired. Absent: it runs where and when it can. Its acceptance
+    repeats it; a broker that does not know it accepts without, so that its author sees it."""
     rerun_of: Name | None = None
     """The job of the same tenant whose work this one repeats, for example because its result is suspect."""
     limits: JobLimits | None = None
@@ -235,6 +239,8 @@ class Acceptance(Wire):
     """The weight of the project in fair share among those of its tenant; absent: 1."""
     priority: int | None = None
     """The priority of the submission; absent: 0."""
+    reservation: Name | None = None
+    """The reservation in whose slot the job runs, and nowhere else; its deadline is not after the end of the slot."""
 
     @property
     def everywhere(self) -> tuple[Candidate, ...]:

@@ -202,9 +202,9 @@ def test_one_of_several_that_is_only_silent_keeps_the_job_waiting(ask: Ask, snap
 
 def test_the_backends_of_the_rule_are_profiled_unless_they_are_out_of_service(ask: Ask, snapshot: Snapshot) -> None:
     here = with_rule("aer", "cirq"), snapshot.backends, snapshot.max_source_bytes
-    _, stacks = to_profile(ask(backend="torino"), None, *here)
+    _, stacks = to_profile(ask(backend="torino"), None, None, *here)
     assert stacks == {"ibm": ["torino"], "aer": ["aer"], "cirq": ["cirq"]}
-    _, stacks = to_profile(ask(backend="torino"), None, *here, {"aer"})
+    _, stacks = to_profile(ask(backend="torino"), None, None, *here, {"aer"})
     assert stacks == {"ibm": ["torino"], "cirq": ["cirq"]}
 
 

@@ -22,7 +22,7 @@ ELSEWHERE = "qb.job.evil.jx.submitted"
 
 
 def profiling(request: Request, world: Snapshot) -> tuple[int, dict[str, list[str]]]:
-    return to_profile(request, world.session, world.directory, world.backends, world.max_source_bytes)
+    return to_profile(request, world.session, world.slot, world.directory, world.backends, world.max_source_bytes)
 
 
 def codes(decision: Decision) -> list[str]:

@@ -90,6 +90,8 @@ class Authorised(NamedTuple):
     """Project, user, class and priority."""
     least_esp_ppm: int | None = None
     """The least success probability that it demands: a calibration may take candidates away."""
+    reservation: str | None = None
+    """The reservation in whose slot alone it runs."""
 
     def bound(self, backend: str) -> Bound | None:
         """What is authorised on a backend; None where the job may not run."""
@@ -159,6 +161,7 @@ def authorised(data: Acceptance, accepted_us: int, sequence: int) -> Authorised:
         objective=data.objective,
         owner=(data.project, data.user, data.workload_class, data.priority or 0),
         least_esp_ppm=data.limits.min_esp_ppm if data.limits else None,
+        reservation=data.reservation,
     )
 
 

@@ -181,6 +181,9 @@ def _faults(history: History, digest: str, job: Recorded, placed: Placed, remade
     if placed.fallback != _fallback(history, place):
         yield "its label of a fallback is not that of its decision"
     yield from _differs_from_acceptance(history, remade.jobs[place.job])
+    authorised = history.jobs[place.job].authorised
+    if authorised is not None and authorised.reservation not in (None, placed.reservation):
+        yield f"it was accepted for reservation {authorised.reservation}, and was not placed in its slot"
 
 
 def _fallback(history: History, place: Place) -> str | None:

@@ -142,6 +142,9 @@ def _submit(words: Group) -> None:
         "--session", metavar="ID", help="an open session that it belongs to, by its id, a prefix, or `latest`"
     )
     submit.add_argument(
+        "--reservation", metavar="ID", help="run in this slot and nowhere else: its id, a prefix, or `latest`"
+    )
+    submit.add_argument(
         "--flag",
         metavar="F",
         help="take the compiler options or the backend from this flag's canary, and record the arm",

@@ -114,6 +114,7 @@ class AsyncClient:
         fallback: bool = True,
         objective: str | None = None,
         priority: int | None = None,
+        reservation: str | None = None,
         parameters: Mapping[Any, Any] | None = None,
         observables: Sequence[object] = (),
         outputs: Sequence[str] | None = None,
@@ -150,6 +151,8 @@ class AsyncClient:
                 (default: as its project says, or "cost"); the last one takes a later completion for a higher estimated
                 success probability.
             priority: from -9 to 9, compared among the jobs of its project with the same class; the highest is first.
+            reservation: the id of a reservation of its project: it runs in that slot, or it is refused with the reason,
+                or ends as `expired`, which costs nothing. Without it, it runs where and when it can.
             parameters: values for the `input`s that the circuit declares, by name.
             observables: estimate these, such as "ZZ" or {"XI": 0.5, "ZZ": 1}, instead of returning counts.
             outputs: any of `counts`, `memory` (shot by shot) and `quasi` (shares with standard errors).
@@ -188,6 +191,7 @@ class AsyncClient:
             objective=objective,
             limits=limits_of(several, vendors=vendors, regions=regions, min_fidelity=min_fidelity, deadline=deadline),
             priority=priority,
+            reservation=reservation,
         )
 
     async def map(

@@ -69,6 +69,7 @@ def submission(
     limits: JobLimits | None = None,
     priority: int | None = None,
     rerun_of: str | None = None,
+    reservation: str | None = None,
     sign: Callable[[Json], Signature] | None = None,
 ) -> JobSubmitted:
     """Build the event, signed with the credential, or by `sign`. Names of backends ignore case.
@@ -104,6 +105,7 @@ def submission(
         if priority is None
         else whole_number("priority", priority, -MOST_PRIORITY, MOST_PRIORITY) or None,
         rerun_of=rerun_of,
+        reservation=None if reservation is None else plain_name("reservation", reservation),
         limits=limits,
         proof=UNSIGNED,
     )
@@ -122,7 +124,8 @@ def submission(
 def repeated(credential: Credential, asked: Submission, max_cost: Amount | None) -> JobSubmitted:
     """The submission of the same work as a job of its own. It follows from the first job, so that it is one job.
 
-    A session is left out: it may have ended. A seed that the first job chose stays; otherwise each job has its own.
+    A session or a reservation is left out: it may have ended. A seed that the first job chose stays; otherwise each job
+    has its own.
     """
     return submission(
         credential,
@@ -185,7 +188,7 @@ def content_digest(asked: Submission) -> str:
 def work_digest(asked: Submission) -> str:
     """A digest of what is run: as `content_digest`, without the key, and without tags, objective, priority and
     limits."""
-    named = {"label", "key", "job", "tags", "workload_class", "session", "rerun_of"}
+    named = {"label", "key", "job", "tags", "workload_class", "session", "reservation", "rerun_of"}
     without = {"proof", "max_cost", "objective", "priority", "limits", *named}
     return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude=without))
 

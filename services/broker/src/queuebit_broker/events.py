@@ -71,6 +71,7 @@ def accepted(
             limits=admitted.limits,
             project_weight=admitted.project_weight,
             priority=asked.priority or None,
+            reservation=asked.reservation,
         ),
     )
 

@@ -31,9 +31,9 @@ class StandIns:
 def rule_of(asked: Submission, project: Project | None, names: Collection[str]) -> tuple[str, ...]:
     """The backends of the project's rule, apart from those that the job asks for.
 
-    A job that refuses a fallback, or that belongs to a session, has none: a session is on one backend.
+    A job that refuses a fallback, or that belongs to a session or a reservation, has none: these are on one backend.
     """
-    if project is None or asked.fallback is False or asked.session is not None:
+    if project is None or asked.fallback is False or asked.session is not None or asked.reservation is not None:
         return ()
     return tuple(it for it in project.fallback if it not in names)
 

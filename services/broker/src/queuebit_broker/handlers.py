@@ -15,6 +15,7 @@ from queuebit_broker.policy import Admit, Decision, HoldClosed, Refuse, Wait, ad
 from queuebit_broker.ports import EventLog, Follower
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.requests import read_request
+from queuebit_broker.reservations import KnownReservation
 from queuebit_broker.sessions import KnownSession
 from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled, World
@@ -75,10 +76,11 @@ class AdmitJob:
         request = read_request(event.data, body, subject)
         await follow_author(self._log, self._follower, self._world, request.tenant, event.data.proof)
         await self._follow_session(request)
+        await self._follow_slot(request)
         directory, backends = self._world.directory, self._world.registered()
         session = self._session(request, sequence)
         world = directory, backends, self._max_source_bytes, self._world.interrupted
-        shots, stacks = to_profile(request, session, *world)
+        shots, stacks = to_profile(request, session, self._slot(request), *world)
         profiling = self._profiles.of(request.tenant, event.data.circuit, shots, stacks)
         if first and not redelivered:  # nothing was decided before the first message of a job
             tail, profiled = sequence, await profiling
@@ -95,6 +97,17 @@ class AdmitJob:
         session = request.submission.session
         if session is not None and self._world.sessions.find(request.tenant, session) is None:
             await follow(self._log, self._follower, subjects.session(request.tenant, session).everything)
+
+    async def _follow_slot(self, request: Request) -> None:
+        """If the reservation that a submission names is unknown, wait for facts about it, likewise."""
+        name = request.submission.reservation
+        if name is not None and self._slot(request) is None:
+            await follow(self._log, self._follower, subjects.reservation(request.tenant, name).everything)
+
+    def _slot(self, request: Request) -> KnownReservation | None:
+        """The reservation that a submission names."""
+        name = request.submission.reservation
+        return None if name is None else self._world.calendars.find(request.tenant, name)
 
     def _session(self, request: Request, sequence: int) -> KnownSession | None:
         """The session that a submission names, as the submission found it."""
@@ -201,6 +214,7 @@ class AdmitJob:
             hold_closed=request.job in account.closed,
             max_source_bytes=self._max_source_bytes,
             session=self._session(request, sequence),
+            slot=self._slot(request),
             cap=funds.cap,
             interrupted=self._world.interrupted,
             submitted_at=at,

@@ -84,7 +84,7 @@ def about_limits(
     """Yield what is wrong with the limits of a submission themselves; see `about_asked`."""
     asked = request.submission
     paying = (asked.project, project) if project else None
-    world = named(asked, snapshot.session), snapshot.backends
+    world = named(asked, snapshot.session, snapshot.slot), snapshot.backends
     yield from about_asked(asked.limits, *world, paying, tenant, snapshot.now)
 
 

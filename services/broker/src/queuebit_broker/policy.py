@@ -11,6 +11,7 @@ from queuebit_broker.fallback import StandIns, due, fell_back, rule_of, stand_in
 from queuebit_broker.limit_rules import about_limits, advice_of, limited, limits_of_job, stated, unmet
 from queuebit_broker.money_rules import about_budgets, about_cap, about_currency, about_money
 from queuebit_broker.quotas import Counted, about_quotas
+from queuebit_broker.reservations import KnownReservation
 from queuebit_broker.rules import (
     about_account,
     about_choice,
@@ -28,6 +29,7 @@ from queuebit_broker.rules import (
 )
 from queuebit_broker.session_rules import about_session
 from queuebit_broker.sessions import KnownSession
+from queuebit_broker.slot_rules import about_slot, in_slot
 from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled
 from queuebit_contracts.backend import KINDS, Registration
@@ -107,7 +109,7 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     tenant = snapshot.directory.tenant.get(request.tenant)
     author = _author(request, snapshot)
     project = tenant.project.get(asked.project) if tenant else None
-    backend = named(asked, snapshot.session)
+    backend = named(asked, snapshot.session, snapshot.slot)
     names = meant(backend, snapshot.backends, project, several_of(asked))
     limits = limits_of_job(request, snapshot, tenant, project)
     able = _verdicts(names, request, snapshot, tenant)
@@ -117,6 +119,7 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     reasons = [*about_proof(request, author), *_about_submission(request, snapshot, tenant, project)]
     if snapshot.existing_hold is None:  # it was admitted while its session was open
         reasons += about_session(asked, author, snapshot.session)
+        reasons += about_slot(asked, author, snapshot.slot, candidates, snapshot.now)
     reasons += (wrong := [*about_limits(request, snapshot, project, tenant)])
     priced = {it.code for it in reasons}.isdisjoint({"bad_shots", "currency_mismatch"})
     nearest = None if wrong or not priced else unmet(able, snapshot.backends, names, limits, snapshot.now)
@@ -148,7 +151,7 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     if (existing := snapshot.existing_hold) is not None:
         hold, budgets = existing.amount, existing.budgets
     objective = asked.objective or (project.objective if project and project.objective != "cost" else None)
-    terms = author.delegation, others, objective, stated(limits), _weight(project)
+    terms = author.delegation, others, objective, stated(in_slot(limits, snapshot.slot)), _weight(project)
     return Admit(author.user, tenant.share, tuple(paid), hold, budgets, *terms, counted)
 
 
@@ -169,7 +172,7 @@ def _about_default(
     """What a job can do that names no backend, if no backend of the default kind can run it."""
     asked = request.submission
     project = tenant.project.get(asked.project) if tenant else None
-    if project is None or named(asked, snapshot.session) is not None or several_of(asked) is not None:
+    if project is None or named(asked, snapshot.session, snapshot.slot) is not None or several_of(asked) is not None:
         return
     if names or _complete(project, snapshot) or default_kind(project) not in KINDS:
         yield from about_default(asked.project, project, _others(names, request, snapshot, tenant, project))
@@ -295,6 +298,7 @@ def _about_submission(
 def to_profile(
     request: Request,
     session: KnownSession | None,
+    slot: KnownReservation | None,
     directory: Directory,
     backends: Mapping[str, Registration],
     max_source_bytes: int,
@@ -309,7 +313,7 @@ def to_profile(
     tenant = directory.tenant.get(request.tenant)
     if not [*about_source(asked.circuit, max_source_bytes)]:
         project = tenant.project.get(asked.project) if tenant else None
-        names = meant(named(asked, session), backends, project, several_of(asked))
+        names = meant(named(asked, session, slot), backends, project, several_of(asked))
         rule = [it for it in rule_of(asked, project, names) if it in backends and it not in interrupted]
         for name in [*names, *rule] if names else runs(backends, project):
             stacks.setdefault(backends[name].stack, []).append(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
+from queuebit_broker.reservations import KnownReservation
 from queuebit_broker.sessions import KnownSession
 from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_contracts.backend import KINDS, Kind, Registration
@@ -41,8 +42,10 @@ def runs(backends: Mapping[str, Registration], project: Project | None) -> list[
     return [name for name in backends if project is None or not project.backends or name in project.backends]
 
 
-def named(asked: Submission, session: KnownSession | None) -> str | None:
-    """The backend that a job names, or else the one of its session; None if neither names one."""
+def named(asked: Submission, session: KnownSession | None, slot: KnownReservation | None) -> str | None:
+    """The backend that a job names, or else the one of its reservation or its session; None if none names one."""
+    if asked.backend is None and slot is not None:
+        return slot.reservation.backend
     return asked.backend or (session.session.backend if session is not None else None)
 
 
@@ -207,7 +210,7 @@ def about_source(circuit: Payload, max_bytes: int) -> Iterator[Reason]:
 def about_choice(request: Request, snapshot: Snapshot, project: Project | None) -> Iterator[Reason]:
     """Yield a reason for a backend that a job names and may not use, and for an unknown objective."""
     asked = request.submission
-    yield from about_backend(named(asked, snapshot.session), asked.project, snapshot.backends, project)
+    yield from about_backend(named(asked, snapshot.session, snapshot.slot), asked.project, snapshot.backends, project)
     if asked.objective not in (None, *OBJECTIVES):
         text = f"there is no objective {asked.objective}: choose one of {', '.join(OBJECTIVES)}"
         yield Reason(code="unknown_objective", text=text)

@@ -10,6 +10,7 @@ from queuebit_broker.accounts import OpenHold
 from queuebit_broker.budgets import Budgets
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.quotas import QuotaLeft
+from queuebit_broker.reservations import KnownReservation
 from queuebit_broker.sessions import KnownSession
 from queuebit_broker.state import Profiled
 from queuebit_contracts.backend import Registration
@@ -74,6 +75,8 @@ class Snapshot:
     """What each quota that the job counts against has left."""
     session: KnownSession | None = None
     """The session that the submission names, as the submission found it; None if it is unknown."""
+    slot: KnownReservation | None = None
+    """The reservation that the submission names; None if it is unknown."""
     cap: Cap | None = None
     """The cap of that session; while it is open, it has reserved what the job may hold."""
     interrupted: Mapping[str, datetime] = field(default_factory=dict)

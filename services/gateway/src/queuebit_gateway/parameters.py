@@ -57,6 +57,7 @@ FIELDS: Final[Mapping[str, Schema]] = {
         ("backend", {"type": "array", "items": {"type": "string"}, "maxItems": 16}),
         ("project", {"type": "string"}),
         ("session", {"type": "string"}),
+        ("reservation", {"type": "string"}),
         ("purpose", {"type": "string", "maxLength": 200}),
         ("label", {"type": "string", "maxLength": 200}),
         ("seed", {"type": "integer", "minimum": 0}),

@@ -71,6 +71,8 @@ class SubmitBody(LimitsBody):
     project says."""
     priority: int | None = Field(default=None, ge=-MOST_PRIORITY, le=MOST_PRIORITY)
     """Compared among the jobs of its project with the same class; the highest is first. Absent: 0."""
+    reservation: str | None = None
+    """The reservation of its project in whose slot it runs, and nowhere else; absent: it runs where and when it can."""
 
 
 class SignedBody(Body):
@@ -200,6 +202,7 @@ class Submissions:
             objective=asked.objective,
             limits=asked.limits(),
             priority=asked.priority,
+            reservation=asked.reservation,
             sign=caller.signer,
         )
 

@@ -79,6 +79,20 @@ class Calendar:
         """Each reservation that has not ended, with all that ran there up to now, and whether its holder runs a job."""
         return [(it, self._busy(it)) for it in self._slots.values()]
 
+    def slot(self, tenant: str, reservation: str) -> Slot | None:
+        """A reservation that has not ended; None after that."""
+        return self._slots.get((tenant, reservation))
+
+    def is_in_force(self, tenant: str, reservation: str) -> bool:
+        """Whether a slot has begun, and jobs may still be placed in it."""
+        slot = self.slot(tenant, reservation)
+        return slot is not None and slot.started_us is not None and slot.returned is None
+
+    def is_over(self, tenant: str, reservation: str) -> bool:
+        """Whether a reservation has ended, was cancelled, or was given back."""
+        slot = self.slot(tenant, reservation)
+        return slot is None or slot.returned is not None
+
     def accounted(self, slot: Slot, now_us: int) -> Slot:
         """A slot with what runs there now, and how long its backend is out of service already."""
         used, foreign, blocked = [*slot.used], [*slot.foreign], [*slot.blocked]

@@ -1,7 +1,8 @@
 """Ends jobs that can no longer be in time: with a fact, so that their holds go back.
 
-A job is in time if its result is there by its deadline. It can no longer be if a run that began now would end later, on
-the quickest backend that it may run on. A job that has started is left alone: its run is paid.
+A job is in time if its result is there by its deadline, or by the end of the reservation that it names. It can no
+longer be if a run that began now would end later, on the quickest backend that it may run on. A job that has started is
+left alone: its run is paid.
 """
 
 from __future__ import annotations
@@ -77,13 +78,21 @@ def _why(it: Overdue) -> str:
     return "no backend had a place in time" if it.accepted.job.candidates else "none has the fidelity that it demands"
 
 
+def _reason(it: Overdue) -> Reason:
+    """What a job missed, and what its author can do."""
+    slot = it.accepted.reservation
+    if slot is not None and it.slot_is_over:
+        text = f"reservation {slot} is over, and it ran only there: book another slot, or submit it without one"
+        return Reason(code="reservation_over", text=text)
+    takes = f" and takes about {it.takes_us / 1e6:.3g} s" if it.takes_us else ""
+    limit = f"it had to end by {it.deadline:%Y-%m-%d %H:%M:%S} UTC{'' if slot is None else f' in reservation {slot}'}"
+    again = "with a later deadline" if slot is None else "in a longer slot, or without a reservation"
+    return Reason(code="deadline_missed", text=f"{limit}{takes}: {_why(it)}; submit it again {again}")
+
+
 def _expired(it: Overdue) -> JobExpired:
     accepted, deadline = it.accepted, it.deadline
     tenant, job = accepted.key
-    takes = f" and takes about {it.takes_us / 1e6:.3g} s" if it.takes_us else ""
-    text = (
-        f"it had to end by {deadline:%Y-%m-%d %H:%M:%S} UTC{takes}: {_why(it)}; submit it again with a later deadline"
-    )
     return JobExpired(
         id=event_id("expired", tenant, job),
         source=_SOURCE,
@@ -93,7 +102,7 @@ def _expired(it: Overdue) -> JobExpired:
             tenant=tenant,
             project=accepted.project,
             job=job,
-            reason=Reason(code="deadline_missed", text=text),
+            reason=_reason(it),
             deadline=deadline,
             submitted_at=accepted.submitted_at,
             accepted_at=accepted.accepted_at,

@@ -78,9 +78,9 @@ class Folding:
         fill_calendar = self._state.calendar.thaw(parts[_CALENDAR])
 
         def fill() -> None:
+            fill_calendar()  # before the jobs: some of them wait for slots
             self._state.restore(frozen)
             fill_scores()
             fill_shadows()
-            fill_calendar()
 
         return fill

@@ -273,7 +273,7 @@ class AnswerWaiting:
     def _reasons(self, tenant: str, backends: Mapping[str, BackendCapacity]) -> Iterator[tuple[AcceptedJob, int, str]]:
         at_us = micros(self._clock.now())
         for ahead, accepted in enumerate(self._state.waiting_of(tenant)):
-            found = (
+            found = self._state.slot_awaited(accepted) or (
                 why_waiting(accepted.job, backends, at_us, self._state.placed_in_class(accepted.job))
                 if accepted.job.candidates
                 else _below(accepted)

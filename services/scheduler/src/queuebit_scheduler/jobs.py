@@ -55,6 +55,8 @@ class AcceptedJob:
     """When its result must be there."""
     below: tuple[Candidate, ...] = ()
     """Backends that it could run on, and that have less than this under the newest calibration."""
+    reservation: str | None = None
+    """The reservation in whose slot it runs, and nowhere else."""
 
     @property
     def key(self) -> Key:
@@ -146,6 +148,7 @@ class AcceptedJob:
             no_fallback=tuple(it.text for it in rule.excluded) if rule else (),
             least_esp_ppm=data.limits.min_esp_ppm if data.limits else None,
             deadline=data.limits.deadline if data.limits else None,
+            reservation=data.reservation,
         )
 
 

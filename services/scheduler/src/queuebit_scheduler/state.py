@@ -15,6 +15,12 @@ from queuebit_contracts.backend import BackendInterrupted, BackendRegistered, Ba
 from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.fleet import BackendIsolated, BackendReadmitted
 from queuebit_contracts.job import Ended, JobAccepted, JobCompleted, JobPlaced, JobStarted, JobWithdrawn
+from queuebit_contracts.reservation import (
+    ReservationCancelled,
+    ReservationEnded,
+    ReservationReturned,
+    ReservationStarted,
+)
 from queuebit_contracts.session import SessionClosed, SessionOpened
 from queuebit_scheduler.accounts import Accounts
 from queuebit_scheduler.backends import Backends
@@ -22,8 +28,8 @@ from queuebit_scheduler.calendar import Calendar
 from queuebit_scheduler.frozen import FrozenState
 from queuebit_scheduler.jobs import AcceptedJob, Outstanding
 from queuebit_scheduler.sessions import Sessions
+from queuebit_scheduler.slot_jobs import SlotJobs
 from queuebit_scheduler.tenants import Tenants
-from queuebit_scheduler.waiting_jobs import WaitingJobs
 from queuebit_scheduling import (
     PERIOD_US,
     POLICY,
@@ -55,6 +61,8 @@ class Overdue:
     """Sequence of the newest event about its place that the log has shown."""
     placed: str | None = None
     """The backend at which it waits, if it has one."""
+    slot_is_over: bool = False
+    """Whether the reservation in which it had to run is over, before its time too: it was given back or cancelled."""
 
 
 class State:
@@ -64,14 +72,14 @@ class State:
         self.policy = policy
         self.period_us = period_us
         """After which service received decays by a tenth."""
-        self._waiting = WaitingJobs(policy)
+        self.calendar = Calendar()
+        self._waiting = SlotJobs(policy, self.calendar)
         self._outstanding: dict[Key, Outstanding] = {}
         self._backends = Backends(places_per_slot)
         self._tenants = Tenants(period_us)
         self._accounts = Accounts(period_us)
         self._sessions = Sessions(policy)
         self._run_times = RunTimes()
-        self.calendar = Calendar()
         self._with_deadline: set[Key] = set()
 
     @property
@@ -95,7 +103,7 @@ class State:
                 self._tenants.weigh(event.data.tenant, event.data.share)
                 self._accounts.weigh(event.data.tenant, event.data.project, event.data.project_weight or 1)
                 self._waiting.add(self._sessions.prioritised(AcceptedJob.of(event, sequence), event.data.session))
-                if event.data.limits is not None and event.data.limits.deadline is not None:
+                if event.data.reservation or (event.data.limits is not None and event.data.limits.deadline is not None):
                     self._with_deadline.add((event.data.tenant, event.data.job))
             case JobPlaced():
                 self._placed(event, sequence)
@@ -111,6 +119,8 @@ class State:
                 self._backends.take_isolation(event, sequence)
                 self.calendar.serves(self._backends[event.data.backend], at)
                 self._leave(at)
+            case ReservationStarted() | ReservationReturned() | ReservationCancelled() | ReservationEnded():
+                self._waiting.arrange(event.data.tenant, event.data.reservation)
             case SessionOpened():
                 self._count_sessions(self._sessions.opened(event.data))
             case SessionClosed():
@@ -125,6 +135,15 @@ class State:
     def placed_in_class(self, job: Job) -> int:
         """How many placed jobs of its class the user of a job has; 0 for a class without a limit."""
         return self._accounts.placed_with(job)
+
+    def slot_awaited(self, accepted: AcceptedJob) -> str | None:
+        """The reservation for which a job waits, in words; None if its slot has begun, or it names none."""
+        name = accepted.reservation
+        if name is None or self.calendar.is_in_force(accepted.job.tenant, name):
+            return None
+        if (slot := self.calendar.slot(accepted.job.tenant, name)) is None or slot.returned is not None:
+            return f"reservation {name} is over, so that it expires"
+        return f"it runs in reservation {name}, which begins at {slot.reservation.starts_at:%Y-%m-%d %H:%M:%S} UTC"
 
     def waiting_of(self, tenant: str) -> list[AcceptedJob]:
         """A tenant's jobs without a place, the next first."""
@@ -265,7 +284,7 @@ class State:
         return [it for it in self._outstanding.values() if self._falls_short(it) and not it.accepted.job.candidates]
 
     def overdue(self, at: datetime) -> list[Overdue]:
-        """Jobs that have not started, and whose runs would end after their deadlines if they began `at`."""
+        """Jobs that have not started, and whose runs would end after their deadlines or slots if they began `at`."""
         found = []
         for key in sorted(self._with_deadline):
             outstanding = self._outstanding.get(key)
@@ -273,9 +292,13 @@ class State:
                 continue
             accepted = self.job(key)
             takes_us = min((self._expected_us(accepted.job, it) for it in accepted.job.candidates), default=0)
-            if accepted.deadline is not None and micros(at) + takes_us > micros(accepted.deadline):
+            over = accepted.reservation is not None and self.calendar.is_over(key[0], accepted.reservation)
+            over = over and outstanding is None  # what was placed in a slot that is given back may still start
+            late = accepted.deadline is not None and micros(at) + takes_us > micros(accepted.deadline)
+            if late or over:
                 placed = outstanding.backend if outstanding else None
-                found.append(Overdue(accepted, accepted.deadline, takes_us, accepted.after, placed))
+                deadline = accepted.deadline or at
+                found.append(Overdue(accepted, deadline, takes_us, accepted.after, placed, slot_is_over=over))
         return found
 
     def forget(self, key: Key) -> None:
@@ -324,7 +347,7 @@ class State:
         for outstanding in frozen.placed:
             self._hold(outstanding)
         jobs = (*frozen.waiting, *(it.accepted for it in frozen.placed))
-        self._with_deadline = {it.key for it in jobs if it.deadline is not None}
+        self._with_deadline = {it.key for it in jobs if it.deadline is not None or it.reservation is not None}
 
     def _leave(self, at: datetime) -> bool:
         """Queue the jobs that the policy takes from their backends now; return whether there are any."""

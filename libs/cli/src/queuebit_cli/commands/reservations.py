@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from queuebit.client import AsyncClient
     from queuebit.records import Row as Answer
 
-__all__ = ["book", "cancel", "list_", "show"]
+__all__ = ["book", "cancel", "full_id", "list_", "show"]
 
 _ASKING = "asking the broker"
 _NONE = "there is no reservation {} that is ahead, or ended today: see `qb reserve list`"
@@ -51,7 +51,7 @@ def show(args: Namespace, out: Output) -> Exit:
     """One reservation, and what became of its time."""
 
     async def found(client: AsyncClient) -> Sequence[Answer]:
-        return await client.reservations(reservation=await _full_id(client, args.reservation))
+        return await client.reservations(reservation=await full_id(client, args.reservation))
 
     rows = ask(args, out, _ASKING, found)
     if not rows:
@@ -70,7 +70,7 @@ def cancel(args: Namespace, out: Output) -> Exit:
     from queuebit.reservation_requests import cancelling
 
     async def cancelled(client: AsyncClient) -> Answer:
-        name = await _full_id(client, args.reservation)
+        name = await full_id(client, args.reservation)
         return await client._access.cancel_reservation(cancelling(client.credential, name))
 
     row = ask(args, out, _ASKING, cancelled)
@@ -83,7 +83,8 @@ def cancel(args: Namespace, out: Output) -> Exit:
     return Exit.DONE
 
 
-async def _full_id(client: AsyncClient, words: str) -> str:
+async def full_id(client: AsyncClient, words: str) -> str:
+    """The id of a reservation of which a prefix is given, or the newest for `latest`."""
     return await ids.full_id(words, lambda: client.reservations(limit=ids.MOST), "reservation", _NONE.format(words))
 
 

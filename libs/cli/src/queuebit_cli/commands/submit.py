@@ -11,7 +11,7 @@ from queuebit.bulk import BulkSubmission, Outcome, Wanted
 from queuebit.documents import outcome_document
 from queuebit.records import ENDS
 from queuebit_cli.circuits import STANDARD_INPUT, is_batch, limits_in, processing_in, program_in
-from queuebit_cli.commands.sessions import full_id
+from queuebit_cli.commands import reservations, sessions
 from queuebit_cli.connecting import ask, client_of
 from queuebit_cli.flags import Flag, read_flag
 from queuebit_cli.output import Output
@@ -31,7 +31,11 @@ _COLUMNS = ("file", "job", "state", "backend", "shots", "charge", "receipt", "re
 def submit(args: Namespace, out: Output) -> Exit:
     """Submit a job for each file; with `--wait`, print how each ended."""
     if args.session:
-        args.session = ask(args, out, "asking the broker", lambda client: full_id(client, args.session))
+        args.session = ask(args, out, "asking the broker", lambda client: sessions.full_id(client, args.session))
+    if args.reservation:
+        args.reservation = ask(
+            args, out, "asking the broker", lambda client: reservations.full_id(client, args.reservation)
+        )
     flag = read_flag(args, out) if args.flag else None
     wanted = _wanted(args, flag)
     bulk = BulkSubmission(client_of(args), args.wait, args.timeout, Home(args.home).trust_file)
@@ -74,6 +78,7 @@ def _wanted(args: Namespace, flag: Flag | None) -> list[Wanted]:
         "tags": args.tag,
         "workload_class": args.workload_class,
         "session": args.session,
+        "reservation": args.reservation,
         "fallback": args.fallback,
         "objective": args.objective,
         "priority": args.priority,
