@@ -15,6 +15,7 @@ from queuebit_contracts.case_sums import CASE_COLUMNS, SUMMED_THROUGH
 
 __all__ = ["VENDORS", "bad_counts", "case_counts", "charge_sums", "moment", "open_counts", "summed"]
 
+_MICROS: Final = "toUnixTimestamp64Micro(case_at)"
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -82,13 +83,15 @@ class _Windows:
 def _from_sums(good: str, total: str, windows: _Windows) -> str:
     """Whole days, the whole hours beside them, and the mark: the position of these sums."""
     first_days = [*zip(windows.hours, windows.days, strict=True)]
-    inside = [
-        f"span = 'day' AND start >= {_second(day)} OR span = 'hour' AND start >= {_second(hour)}"
-        f" AND (start < {_second(day)} OR start >= {_second(windows.last_day)})"
-        for hour, day in first_days
-    ]
+    inside = (
+        "span = 'day' AND toUnixTimestamp(start) >= day OR span = 'hour' AND toUnixTimestamp(start) >= hour"
+        f" AND (toUnixTimestamp(start) < day OR start >= {_second(windows.last_day)})"
+    )
     before_days = _either(f"start >= {_second(hour)} AND start < {_second(day)}" for hour, day in first_days)
-    fine, cases = (summed(_counted(_in_sums(it), inside), len(inside)) for it in (good, total))
+    fine, cases = (
+        summed(_counted(_in_sums(it), inside, hour=windows.hours, day=windows.days), len(first_days))
+        for it in (good, total)
+    )
     return f"""SELECT {_FIELDS}, max(through) AS upto, toUInt64(0) AS seq, {fine} AS fine, {cases} AS cases
                     FROM case_sums
                     WHERE span = 'mark'
@@ -102,8 +105,9 @@ def _from_sums(good: str, total: str, windows: _Windows) -> str:
 
 def _from_later_rows(good: str, total: str, windows: _Windows) -> str:
     """Events of whole hours that the sums do not have yet."""
-    inside = [f"case_hour >= {_second(it)}" for it in windows.hours]
-    fine, cases = (_counted(_in_rows(it), inside) for it in (good, total))
+    fine, cases = (
+        _counted(_in_rows(it), "toUnixTimestamp(case_hour) >= hour", hour=windows.hours) for it in (good, total)
+    )
     return f"""SELECT {_OF_ROWS}, 0, seq, {fine}, {cases}
                     FROM events
                     WHERE seq > {SUMMED_THROUGH}
@@ -115,11 +119,9 @@ def _from_edges(good: str, total: str, windows: _Windows) -> str:
     """Events of the hours in which a window begins or ends, one by one."""
     first_hours = [*zip(windows.starts, windows.hours, strict=True)]
     last = _text(windows.last_hour)
-    inside = [
-        f"case_at >= {_text(start)} AND (case_at < {_text(hour)} OR case_at >= {last})" for start, hour in first_hours
-    ]
+    inside = f"{_MICROS} >= start AND ({_MICROS} < 1000000 * hour OR case_at >= {last})"
     at_start = _either(f"case_at >= {_text(start)} AND case_at < {_text(hour)}" for start, hour in first_hours)
-    fine, cases = (_counted(_in_rows(it), inside) for it in (good, total))
+    fine, cases = (_counted(_in_rows(it), inside, start=windows.starts, hour=windows.hours) for it in (good, total))
     return f"""SELECT {_OF_ROWS}, {fine}, {cases}
             FROM events
             WHERE case_hour > {_second(_EPOCH)} AND case_at >= {_text(min(windows.starts))}
@@ -133,9 +135,8 @@ def bad_counts(newest: str, starts: Sequence[datetime], until: datetime) -> str:
     `newest` is the condition for their rows in `kept_cases`. Numbers of the engine are modulo 2^64, so that the largest
     takes one away; the sum is never below 0, because each of these cases is one of the sums.
     """
-    inside = [f"at >= {_text(it)}" for it in starts]
-    fine = summed(_counted("good - total", inside), len(inside))
-    cases = summed(_counted("toUInt64(0)", inside), len(inside))
+    inside = "toUnixTimestamp64Micro(at) >= start"
+    fine, cases = (summed(_counted(it, inside, start=starts), len(starts)) for it in ("good - total", "toUInt64(0)"))
     return f"""
             SELECT {_FIELDS}, {fine}, {cases}
             FROM kept_cases
@@ -148,10 +149,11 @@ def open_counts(threshold_ms: int, starts: Sequence[datetime], until: datetime) 
 
     They are sought in the log from the first hour of which a job is open, at most 30 days before the windows' end.
     """
-    inside = [f"until >= {moment(it)}" for it in starts]
+    inside = "toUnixTimestamp64Micro(until) >= start"
+    earliest = moment(min(starts))
     return _OPEN.format(
-        fine=summed(_counted(f"until >= {moment(min(starts))} AND waited <= {threshold_ms}", inside), len(inside)),
-        cases=summed(_counted(f"until >= {moment(min(starts))}", inside), len(inside)),
+        fine=summed(_counted(f"until >= {earliest} AND waited <= {threshold_ms}", inside, start=starts), len(starts)),
+        cases=summed(_counted(f"until >= {earliest}", inside, start=starts), len(starts)),
         until=moment(until),
         earliest=moment(until - timedelta(days=30)),
         opened_since=_OPENED_SINCE,
@@ -258,11 +260,22 @@ def _second(at: datetime) -> str:
     return f"'{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}'"
 
 
-def _counted(cases: str, inside: Sequence[str]) -> str:
-    """The cases in each window, by the condition of being inside, which is that of the rows if there is one window."""
-    if len(inside) == 1:
+def _counted(cases: str, inside: str, **edges: Sequence[datetime]) -> str:
+    """The cases in each window, by the condition of being inside, which is that of the rows if there is one window.
+
+    `edges` are what the condition compares with, by name: of each window the microsecond of `start`, and the second of
+    its first whole `hour` and `day`. One lambda over arrays of numbers is planned in a third of the time of a
+    condition for each window.
+    """
+    if len(next(iter(edges.values()))) == 1:
         return f"toUInt64({cases})"
-    return f"[{', '.join(f'toUInt64(if({it}, {cases}, 0))' for it in inside)}]"
+    arrays = ", ".join(f"[{', '.join(str(_number(it, name)) for it in each)}]" for name, each in edges.items())
+    return f"arrayMap(({', '.join(edges)}) -> toUInt64(if({inside}, {cases}, 0)), {arrays})"
+
+
+def _number(at: datetime, name: str) -> int:
+    micros = (at - _EPOCH) // timedelta(microseconds=1)
+    return micros if name == "start" else micros // 1_000_000
 
 
 def _either(conditions: Iterable[str]) -> str:

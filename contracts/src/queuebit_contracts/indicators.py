@@ -136,6 +136,7 @@ def counts_of_windows(
     threshold_ms: int | None = None,
     *,
     open_jobs: bool = True,
+    vendors: bool = True,
 ) -> str:
     """As `counts`, of several windows with one end, in one pass: `goods` and `totals` are arrays, one value a window.
 
@@ -145,6 +146,8 @@ def counts_of_windows(
         until: their end.
         threshold_ms: for durations: the longest that is good, one of `bounds`.
         open_jobs: whether jobs without an end are cases of `queue-wait`, which may be good now and not later.
+        vendors: whether `vendor` is found, which takes as long as a third of the rest; else it is empty if the cases
+            are summed.
 
     Raises:
         ValueError: as `counts`.
@@ -159,7 +162,7 @@ def counts_of_windows(
     late = delay(indicator)
     windows = [it - late for it in starts], until - late
     if indicator in _SUMS:
-        return _of_sums(found, *windows, threshold_ms or 0, open_jobs=open_jobs)
+        return _of_sums(found, *windows, threshold_ms or 0, open_jobs=open_jobs, vendors=vendors)
     return _of_view(found, *windows, threshold_ms)
 
 
@@ -230,7 +233,13 @@ def _of_view(found: Indicator, starts: Sequence[datetime], until: datetime, thre
 
 
 def _of_sums(
-    found: Indicator, starts: Sequence[datetime], until: datetime, threshold_ms: int, *, open_jobs: bool
+    found: Indicator,
+    starts: Sequence[datetime],
+    until: datetime,
+    threshold_ms: int,
+    *,
+    open_jobs: bool,
+    vendors: bool,
 ) -> str:
     good, total = (it.format(threshold=threshold_ms) for it in _SUMS[found.id])
     parts = [case_counts(good, total, starts, until)]
@@ -241,7 +250,7 @@ def _of_sums(
     union = "\n            UNION ALL".join(parts)
     goods, totals = (_array(summed(it, len(starts)), len(starts)) for it in ("fine", "cases"))
     return f"""(
-    SELECT tenant, project, workload_class, backend, {VENDORS}[backend] AS vendor,
+    SELECT tenant, project, workload_class, backend, {f"{VENDORS}[backend]" if vendors else "''"} AS vendor,
         {goods} AS goods, {totals} AS totals
     FROM ({union}
     )

@@ -32,7 +32,10 @@ def query(objective: Objective, now: datetime, spans: Sequence[timedelta], *, op
     """
     seconds = [int(it.total_seconds()) for it in dict.fromkeys(spans)]
     starts = [now - timedelta(seconds=it) for it in seconds]
-    source = counts_of_windows(objective.indicator, starts, now, objective.threshold_ms, open_jobs=open_jobs)
+    vendors = "vendor" in {*objective.by, *objective.where, *objective.unless}
+    source = counts_of_windows(
+        objective.indicator, starts, now, objective.threshold_ms, open_jobs=open_jobs, vendors=vendors
+    )
     columns = "".join(f"{it}, " for it in objective.by)
     sums = (f"arrayResize(sumForEach({it}), {len(seconds)})" for it in ("fine", "cases"))
     where = " AND ".join(_conditions(objective))
