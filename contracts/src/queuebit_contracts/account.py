@@ -53,8 +53,9 @@ class Hold(Wire):
     `queuebit_contracts.session`."""
     budgets: tuple[str, ...] | None = Field(default=None, max_length=16)
     """Names of the budgets that this counts against in addition to the account, such as `tenant` or `user:ada`."""
-    quotas: tuple[str, ...] | None = Field(default=None, max_length=3)
-    """Names of the quotas that the job counts against, such as `tenant` or `user:ada`; absent: none."""
+    quotas: tuple[str, ...] | None = Field(default=None, max_length=4)
+    """Names of the quotas that the job counts against, such as `tenant`, `user:ada` or `class:batch:ada`; absent:
+    none."""
     shots: int | None = Field(default=None, ge=0)
     """With `quotas`: all shots of the job."""
     qpu_us: int | None = Field(default=None, ge=0)

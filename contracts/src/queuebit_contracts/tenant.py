@@ -56,6 +56,8 @@ class QuotaTerms(Wire):
     active_jobs: int | None = None
     shots: int | None = None
     qpu_seconds: int | None = None
+    reservations: int | None = None
+    reserved_seconds: int | None = None
     window: str | None = None
     """Absent: a day."""
 
@@ -84,7 +86,8 @@ class TenantDefinition(Wire):
     regions: tuple[Name, ...] | None = None
     """Where its data may be: no job runs in another region; absent: everywhere."""
     quotas: dict[str, QuotaTerms] | None = None
-    """How much jobs may use together, by what counts: `tenant`, or `<kind>:<name>` of a `project` or a `user`."""
+    """How much jobs may use together, by what counts: `tenant`, or `<kind>:<name>` of a `project`, of a `user`, or of a
+    `class` for each user."""
     by: Author
 
 

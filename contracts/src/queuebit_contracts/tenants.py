@@ -136,8 +136,8 @@ class Budget(_Entry):
     """Shares of the amount that are announced when they are charged."""
 
 
-QuotaName = Annotated[str, Field(pattern=rf"^(tenant|(project|user):{NAME[1:-1]})$")]
-"""The jobs that count against a quota: all of the tenant, or those of a project or a user."""
+QuotaName = Annotated[str, Field(pattern=rf"^(tenant|(project|user|class):{NAME[1:-1]})$")]
+"""What counts against a quota: all of the tenant, or what is of a project, of a user, or of each user in a class."""
 
 LONGEST_QUOTA_S: Final = 31 * 86_400
 """The longest window of a quota, in seconds."""
@@ -155,13 +155,19 @@ class Quota(_Entry):
     """Shots of the jobs that were accepted in the window."""
     qpu_seconds: int | None = Field(default=None, ge=1, le=10**9)
     """The most time that the jobs of the window may take on devices; the time of simulators is none."""
+    reservations: int | None = Field(default=None, ge=0, le=1_000)
+    """Reservations that are not over. Of the tenant: without it, 20."""
+    reserved_seconds: int | None = Field(default=None, ge=0, le=90 * 86_400 * 100)
+    """The time of these reservations, on all backends together. Of the tenant: without it, 7 days on each backend."""
     window: str = Field(default="1d", pattern=_QUOTA_WINDOW)
     """Hours or days, such as `24h` or `7d`; at most 31 days."""
 
     @model_validator(mode="after")
     def _limits_something(self) -> Quota:
-        if (self.active_jobs, self.shots, self.qpu_seconds) == (None, None, None):
-            raise ValueError("a quota limits nothing: give it active_jobs, shots or qpu_seconds, or remove it")
+        limits = self.active_jobs, self.shots, self.qpu_seconds, self.reservations, self.reserved_seconds
+        if all(it is None for it in limits):
+            names = "active_jobs, shots, qpu_seconds, reservations or reserved_seconds"
+            raise ValueError(f"a quota limits nothing: give it {names}, or remove it")
         return self
 
 
@@ -275,6 +281,15 @@ class Tenants(_Entry):
         for name in self.tenant:
             if refusal := self.refusal(name):
                 raise ValueError(refusal)
+        return self
+
+    @model_validator(mode="after")
+    def _classes_reserve_nothing(self) -> Tenants:
+        for tenant, entry in self.tenant.items():
+            for name, it in entry.quota.items():
+                if name.startswith("class:") and (it.reservations, it.reserved_seconds) != (None, None):
+                    why = "a reservation has no class: limit those of the tenant, of a project or of a user"
+                    raise ValueError(f"quota {name} of {tenant} limits reservations, and {why}")
         return self
 
     @model_validator(mode="after")
@@ -410,7 +425,7 @@ def _advice(fault: ErrorDetails, path: list[str]) -> str:
             kinds = '"project:NAME", "user:NAME", "tag:NAME", "class:NAME" or "vendor:NAME"'
             return f'is not the name of a budget: use "tenant", {kinds}'
         case "string_pattern_mismatch" if path[-2:-1] == ["quota"]:
-            return 'is not the name of a quota: use "tenant", "project:NAME" or "user:NAME"'
+            return 'is not the name of a quota: use "tenant", "project:NAME", "user:NAME" or "class:NAME"'
         case "string_pattern_mismatch" if "quota" in path and path[-1] == "window":
             return 'is not a window: write hours or days such as "24h" or "7d", at most "31d"'
         case "string_pattern_mismatch":

@@ -163,6 +163,25 @@ async def test_what_is_used_and_left_is_answered(limited_office: Office) -> None
     assert (await answers.quotas("evil", Question())).rows == ()
 
 
+async def test_a_quota_of_a_class_is_one_for_each_user(limited_office: Office) -> None:
+    office = limited_office
+    document = office.world.directory.document()
+    acme = document.tenant["acme"].model_copy(update={"quota": {"class:batch": Quota(active_jobs=1)}})
+    office.world.directory = Directory(document.model_copy(update={"tenant": {**document.tenant, "acme": acme}}))
+    await submit(office, "k1", workload_class="batch")
+    await submit(office, "k2", workload_class="batch", by="boss")
+    await submit(office, "k3")
+    await submit(office, "k4", workload_class="interactive")
+    assert refusals(office) == []
+    await submit(office, "k5", workload_class="batch")
+    (text,) = refusals(office)
+    assert "quota class:batch:ann of tenant acme allows 1 active jobs, and there are 1" in text
+    assert "`qb tenant quota acme class:batch`" in text
+    answers = Answers(office.world, Profiles(office.executors, office.world), office.tariff, office.clock, 1000)
+    rows = (await answers.quotas("acme", Question())).rows
+    assert [(it["name"], it["active_used"]) for it in rows] == [("class:batch:ann", 1), ("class:batch:boss", 1)]
+
+
 async def test_a_tenant_without_quotas_has_holds_as_before(office: Office) -> None:
     await office.open()
     await submit(office, "k1")

@@ -28,6 +28,7 @@ from queuebit_contracts.calendar import (
     PlannedWindow,
     WindowsRequest,
 )
+from queuebit_contracts.directory import Directory
 from queuebit_contracts.query import Question
 from queuebit_contracts.reservation import (
     BookReservation,
@@ -45,6 +46,7 @@ from queuebit_contracts.reservation import (
     reservation_id,
     signed_part,
 )
+from queuebit_contracts.tenants import Quota
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import FixedClock, digest, rfc3339
 from queuebit_pricing import parse
@@ -200,6 +202,36 @@ async def test_a_tenant_has_a_quota(rich: Office) -> None:
     assert codes(await rich.reservations.book("acme", booking(key="more", at=timedelta(days=40)))) == [
         "too_many_reservations"
     ]
+
+
+def limited(office: Office, **quotas: Quota) -> None:
+    """Give the tenant these quotas; `project__main` stands for `project:main`."""
+    document = office.world.directory.document()
+    acme = document.tenant["acme"].model_copy(update={"quota": {it.replace("__", ":"): q for it, q in quotas.items()}})
+    office.world.directory = Directory(document.model_copy(update={"tenant": {**document.tenant, "acme": acme}}))
+
+
+async def test_quotas_of_the_tenant_replace_its_limits(rich: Office) -> None:
+    limited(rich, tenant=Quota(reservations=21, reserved_seconds=8 * 86_400))
+    for day in range(8):
+        await booked(rich, key=f"d{day}", backend="aer", at=timedelta(days=2 * day + 1), length=timedelta(days=1))
+    answer = await rich.reservations.book("acme", booking(key="more", backend="aer", at=timedelta(days=40)))
+    assert codes(answer) == ["reserved_too_much"]
+    assert "allows 691,200 s of reservations that are not over, 691,200 s are booked" in answer.errors[0].text
+
+
+async def test_a_project_and_a_user_have_quotas_of_their_own(rich: Office) -> None:
+    limited(rich, project__main=Quota(reservations=1), user__ann=Quota(reserved_seconds=3_600))
+    await booked(rich, key="k1")
+    answer = await rich.reservations.book("acme", booking(key="k2", at=3 * HOUR))
+    assert codes(answer) == ["too_many_reservations", "reserved_too_much"]
+    limited(rich, project__main=Quota(reservations=0))
+    assert codes(await rich.reservations.book("acme", booking(key="k3", by="bob", at=5 * HOUR))) == [
+        "too_many_reservations"
+    ]
+    answers = Answers(rich.world, Profiles(rich.executors, rich.world), rich.tariff, rich.clock, 1000)
+    (row,) = (await answers.quotas("acme", Question())).rows
+    assert (row["reservations_used"], row["reservations_left"], row["reserved_seconds_used"]) == (1, 0, 3_600)
 
 
 async def test_of_two_brokers_that_book_overlapping_slots_at_once_one_is_refused(rich: Office) -> None:

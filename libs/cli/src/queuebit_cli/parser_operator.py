@@ -86,10 +86,12 @@ def _money(tenant: Group) -> None:
     budget.add_argument("--warn-at", type=names, metavar="LIST", help="shares that are announced (0.5,0.8,1)")
 
     quota = tenant.command("quota", "quotas:set_quota", "limit what jobs may use together in a window", "TENANT")
-    quota.add_argument("what", metavar="WHAT", help="tenant, project:NAME or user:NAME")
+    quota.add_argument("what", metavar="WHAT", help="tenant, project:NAME, user:NAME, or class:NAME of each user")
     quota.add_argument("--active-jobs", type=number(1), metavar="N", help="jobs that have not ended")
     quota.add_argument("--shots", type=number(1), metavar="N", help="shots in the window")
     quota.add_argument("--qpu-seconds", type=number(1), metavar="N", help="time on devices in the window")
+    quota.add_argument("--reservations", type=number(0), metavar="N", help="reservations that are not over (20)")
+    quota.add_argument("--reserved-seconds", type=number(0), metavar="N", help="their time, on all backends together")
     quota.add_argument("--window", metavar="W", help="hours or days, such as 24h or 7d, at most 31d (1d)")
     quota.add_argument("--remove", action="store_true", help="remove the quota")
 

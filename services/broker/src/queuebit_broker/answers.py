@@ -14,7 +14,7 @@ from queuebit_broker.eligibility import Candidate, Silent, Tariff, Verdict, asse
 from queuebit_broker.funds import spending_of
 from queuebit_broker.limit_rules import about_asked, advice_of, limited, limits_in_force, unmet
 from queuebit_broker.profiles import Profiles
-from queuebit_broker.quotas import quota_row, quotas_left
+from queuebit_broker.quotas import quota_row, quotas_left, reserved_of
 from queuebit_broker.reservation_rows import reservation_row, taken_row
 from queuebit_broker.reservation_rules import nearest_free
 from queuebit_broker.rules import about_shots, about_source, circuit_reason, runs
@@ -116,15 +116,19 @@ class Answers:
         return Answer(rows=tuple(rows))
 
     async def quotas(self, tenant: str, question: Question) -> Answer:
-        """What is used and left of each quota of the tenant, or of those that name a project."""
+        """What is used and left of each quota of the tenant, or of those that name a project.
+
+        The quota of a class has a row for each user whose jobs counted against it.
+        """
         entry, now = self._world.directory.tenant.get(tenant), self._clock.now()
-        names = [
-            it
-            for it in sorted(entry.quota if entry else ())
-            if question.project is None or it in ("tenant", f"project:{question.project}")
-        ]
+        defined, users = sorted(entry.quota if entry else ()), self._world.quota_use.names(tenant)
+        of_users = [it for it in users if it.startswith("class:") and it.rpartition(":")[0] in defined]
+        without = [it for it in defined if not any(user.startswith(f"{it}:") for user in of_users)]
+        shown = ("tenant", f"project:{question.project}")
+        names = [it for it in sorted([*without, *of_users]) if question.project is None or it in shown]
         found = quotas_left(self._world.quota_use, tenant, entry, names, (), now)
-        return Answer(rows=tuple(map(quota_row, found)))
+        ahead = [it for it in self._world.calendars.of(tenant) if it.is_ahead(now)]
+        return Answer(rows=tuple(quota_row(it, reserved_of(it.name, ahead)) for it in found))
 
     async def delegations(self, tenant: str, question: Question) -> Answer:
         """Keys that have not expired, newest first; without their subjects' tokens, which are stored nowhere."""

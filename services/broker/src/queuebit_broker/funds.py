@@ -73,7 +73,8 @@ def funds_of(
         budgets = budgets_left(world, request.tenant, found, others, now)
     quotas: tuple[QuotaLeft, ...] = ()
     if tenant is not None and tenant.quota and isinstance(request, Request):
-        counted_by = quotas_of(project, _user(world, request, delegated), tenant)
+        user, work = _user(world, request, delegated), request.submission.workload_class
+        counted_by = quotas_of(project, user, tenant, work)
         quotas = quotas_left(world.quota_use, request.tenant, tenant, counted_by, others, now)
     return Funds(available, cap, budgets, quotas)
 

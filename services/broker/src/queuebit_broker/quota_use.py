@@ -136,6 +136,10 @@ class QuotaUse:
         counter = self._counters.get((tenant, name))
         return counter.at(now, window_s) if counter else Used(0, 0, 0)
 
+    def names(self, tenant: str) -> list[str]:
+        """The quotas of a tenant against which something counted."""
+        return sorted(name for owner, name in self._counters if owner == tenant)
+
     def leaving(self, tenant: str, name: str, window_s: int, now: datetime) -> Iterator[tuple[datetime, int, int]]:
         """When how many shots and how much time leave the window, from now on."""
         counter, since = self._counters.get((tenant, name), _Counter()), _since(now, window_s)

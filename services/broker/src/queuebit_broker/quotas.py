@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from queuebit_broker.quota_use import QuotaUse, Used
+from queuebit_broker.reservations import KnownReservation
 from queuebit_contracts.account import Hold
 from queuebit_contracts.tenants import Quota, Tenant, seconds_of
 from queuebit_contracts.wire import Reason
@@ -17,7 +18,16 @@ from queuebit_kernel import rfc3339
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-__all__ = ["Counted", "QuotaLeft", "about_quotas", "quota_row", "quotas_left", "quotas_of"]
+__all__ = [
+    "Counted",
+    "QuotaLeft",
+    "Reserved",
+    "about_quotas",
+    "quota_row",
+    "quotas_left",
+    "quotas_of",
+    "reserved_of",
+]
 
 _S: Final = 1_000_000
 
@@ -65,7 +75,7 @@ def quotas_left(
     """What is left of some quotas of a tenant, with the holds that are being made for others."""
     found = []
     for name in names:
-        quota = (entry or Tenant()).quota[name]
+        quota = (entry or Tenant()).quota[_entry_of(name)]
         counted = [it for it in others if name in (it.quotas or ())]
         window_s = seconds_of(quota.window)
         used = use.used(tenant, name, window_s, now)
@@ -78,17 +88,40 @@ def quotas_left(
     return tuple(found)
 
 
-def quotas_of(project: str, user: str | None, tenant: Tenant) -> list[str]:
-    """The quotas of a tenant that what a user does in a project counts against."""
+def quotas_of(project: str, user: str | None, tenant: Tenant, workload_class: str | None = None) -> list[str]:
+    """The quotas of a tenant that what a user does in a project, and in a class, counts against.
+
+    The quota of a class is one for each user, and has the name of that user, too: `class:batch:ada`.
+    """
     names = ["tenant", f"project:{project}", *([f"user:{user}"] if user else [])]
-    return [name for name in names if name in tenant.quota]
+    names += [f"class:{workload_class}:{user}"] if user and workload_class else []
+    return [name for name in names if _entry_of(name) in tenant.quota]
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """Reservations that are not over."""
+
+    count: int
+    seconds: int
+
+
+def reserved_of(name: str, ahead: Iterable[KnownReservation]) -> Reserved:
+    """What counts against a quota of the reservations of a tenant that are not over."""
+    kind, _, whose = name.partition(":")
+    counted = [
+        it.reservation.length_s
+        for it in ahead
+        if kind == "tenant" or whose == {"project": it.reservation.project, "user": it.reservation.user}.get(kind)
+    ]
+    return Reserved(len(counted), sum(counted))
 
 
 def about_quotas(tenant: str, quotas: Sequence[QuotaLeft], counted: Counted) -> Iterator[Reason]:
     """Yield a reason for each part of a quota in which there is no room for a job."""
     for it in quotas:
         whose, quota = f"quota {it.name} of tenant {tenant}", it.quota
-        raised = f"raised with `qb tenant quota {tenant} {it.name}`"
+        raised = f"raised with `qb tenant quota {tenant} {_entry_of(it.name)}`"
         if quota.active_jobs is not None and it.used.active >= quota.active_jobs:
             yield _reason(
                 f"{whose} allows {quota.active_jobs:,} active jobs, and there are {it.used.active:,}: submit again "
@@ -105,7 +138,7 @@ def about_quotas(tenant: str, quotas: Sequence[QuotaLeft], counted: Counted) -> 
             yield _reason(f"{whose} allows {figures} {needed_s}: {again}, or have it {raised}")
 
 
-def quota_row(it: QuotaLeft) -> dict[str, JsonValue]:
+def quota_row(it: QuotaLeft, reserved: Reserved) -> dict[str, JsonValue]:
     """A quota as an answer has it."""
     quota, used, most_s = it.quota, it.used, it.quota.qpu_seconds
     first = next((at for at, *_ in it.leaving()), None)
@@ -121,8 +154,19 @@ def quota_row(it: QuotaLeft) -> dict[str, JsonValue]:
         "qpu_seconds": quota.qpu_seconds,
         "qpu_seconds_used": round(used.qpu_us / _S, 6),
         "qpu_seconds_left": None if most_s is None else round(max(0, most_s - used.qpu_us / _S), 6),
+        "reservations": quota.reservations,
+        "reservations_used": reserved.count,
+        "reservations_left": _left(quota.reservations, reserved.count),
+        "reserved_seconds": quota.reserved_seconds,
+        "reserved_seconds_used": reserved.seconds,
+        "reserved_seconds_left": _left(quota.reserved_seconds, reserved.seconds),
         "next_room_at": rfc3339(first) if first else None,
     }
+
+
+def _entry_of(name: str) -> str:
+    """The name in the tenants document: that of a class is without the user."""
+    return ":".join(name.split(":")[:2])
 
 
 def _left(most: int | None, used: int) -> int | None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from queuebit_broker.eligibility import Tariff
+from queuebit_broker.quotas import quotas_of, reserved_of
 from queuebit_broker.requests import NOT_SIGNED
 from queuebit_broker.reservations import KnownReservation, Taken
 from queuebit_broker.rules import about_author, about_backend, about_project
@@ -24,6 +25,7 @@ from queuebit_contracts.reservation import (
     Reservation,
     reservation_id,
 )
+from queuebit_contracts.tenants import Tenant
 from queuebit_contracts.wire import Amount, Reason
 from queuebit_kernel import Money, rfc3339
 from queuebit_pricing import Unpriced, reserved_charge
@@ -42,10 +44,10 @@ __all__ = [
 ]
 
 MOST_BOOKED: Final = 20
-"""The most reservations of one tenant that are not over."""
+"""The most reservations of one tenant that are not over, unless its quota says otherwise."""
 
 MOST_BOOKED_S: Final = 7 * 86_400
-"""The most reserved time of one tenant on one backend that is not over."""
+"""The most reserved time of one tenant on one backend that is not over, unless its quota limits the time."""
 
 MOST_WINDOW_DAYS: Final = 3_653
 """How far ahead a window may end, in days: ten years. A later end overflows the search for a free slot."""
@@ -247,16 +249,40 @@ def _about_slot(request: BookReservation, world: Booking) -> Iterator[Reason]:
 
 
 def _about_quota(request: BookReservation, world: Booking) -> Iterator[Reason]:
-    if len(world.ahead) >= MOST_BOOKED:
-        text = f"tenant {request.tenant} has {len(world.ahead)} reservations and may have {MOST_BOOKED}: cancel one"
-        yield Reason(code="too_many_reservations", text=text)
-    there = sum(it.reservation.length_s for it in world.ahead if it.reservation.backend == request.backend)
-    if there + _length_s(request) > MOST_BOOKED_S:
+    """Yield a reason for each quota of the tenant, of the project and of the user that has no room for the slot."""
+    tenant = world.directory.tenant.get(request.tenant) or Tenant()
+    user = world.author.user if isinstance(world.author, Authority) else None
+    whole = tenant.quota.get("tenant")
+    if whole is None or whole.reservations is None:
+        yield from _about_count(request.tenant, "tenant", len(world.ahead), MOST_BOOKED)
+    if whole is None or whole.reserved_seconds is None:
+        there = sum(it.reservation.length_s for it in world.ahead if it.reservation.backend == request.backend)
+        if there + _length_s(request) > MOST_BOOKED_S:
+            text = (
+                f"tenant {request.tenant} has {there / 3600:.1f} h reserved on {request.backend} and may have "
+                f"{MOST_BOOKED_S // 3600} h: cancel some, or ask for less"
+            )
+            yield Reason(code="reserved_too_much", text=text)
+    for name in quotas_of(request.project, user, tenant):
+        quota, used = tenant.quota[name], reserved_of(name, world.ahead)
+        if quota.reservations is not None:
+            yield from _about_count(request.tenant, name, used.count, quota.reservations)
+        if quota.reserved_seconds is not None and used.seconds + _length_s(request) > quota.reserved_seconds:
+            text = (
+                f"quota {name} of tenant {request.tenant} allows {quota.reserved_seconds:,} s of reservations that are "
+                f"not over, {used.seconds:,} s are booked and the slot has {_length_s(request):,} s: cancel some, ask "
+                f"for less, or have it raised with `qb tenant quota {request.tenant} {name}`"
+            )
+            yield Reason(code="reserved_too_much", text=text)
+
+
+def _about_count(tenant: str, name: str, count: int, most: int) -> Iterator[Reason]:
+    if count >= most:
         text = (
-            f"tenant {request.tenant} has {there / 3600:.1f} h reserved on {request.backend} and may have "
-            f"{MOST_BOOKED_S // 3600} h: cancel some, or ask for less"
+            f"quota {name} of tenant {tenant} allows {most} reservations that are not over, and there are {count}: "
+            f"cancel one, or have it raised with `qb tenant quota {tenant} {name}`"
         )
-        yield Reason(code="reserved_too_much", text=text)
+        yield Reason(code="too_many_reservations", text=text)
 
 
 def _about_clash(backend: str, clash: Taken, free_from: datetime) -> Reason:

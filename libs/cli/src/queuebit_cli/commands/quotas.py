@@ -14,7 +14,7 @@ from queuebit_stack.errors import Exit
 
 __all__ = ["set_quota", "show"]
 
-_LIMITS = ("active_jobs", "shots", "qpu_seconds", "window")
+_LIMITS = ("active_jobs", "shots", "qpu_seconds", "reservations", "reserved_seconds", "window")
 
 
 def show(args: Namespace, out: Output) -> Exit:
@@ -28,7 +28,8 @@ def set_quota(args: Namespace, out: Output) -> Exit:
     """Set parts of a quota, which then limits the jobs that count against it; or remove it."""
     given = {name: getattr(args, name) for name in _LIMITS if getattr(args, name) is not None}
     if bool(given) == args.remove:
-        args.misused("say what it limits: --active-jobs, --shots, --qpu-seconds and --window, or --remove alone")
+        options = ", ".join(f"--{it.replace('_', '-')}" for it in _LIMITS)
+        args.misused(f"say what it limits: any of {options}; or --remove alone")
     edited(args, out, lambda it: it.set_quota(args.tenant, args.what, None if args.remove else given))
     words = f"{args.tenant} has no quota {args.what} any more"
     if given:
@@ -44,6 +45,8 @@ def _rows(rows: Sequence[Row]) -> list[Row]:
             "active jobs": _of(row["active_used"], row["active_jobs"]),
             "shots": _of(row["shots_used"], row["shots"]),
             "QPU seconds": _of(row["qpu_seconds_used"], row["qpu_seconds"]),
+            "reservations": _of(row["reservations_used"], row["reservations"]),
+            "reserved seconds": _of(row["reserved_seconds_used"], row["reserved_seconds"]),
             "window": row["window"],
             "next room": day_and_time(row["next_room_at"])[:-3] if row["next_room_at"] else None,
         }
