@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field, StrictInt
 
 from queuebit_contracts.fallback import Fallback
 from queuebit_contracts.limits import JobLimits
-from queuebit_contracts.wire import Amount, DecimalText, Digest, Moment, Name, Payload, Reason, Wire
+from queuebit_contracts.sharing import ANYONE, TENANT
+from queuebit_contracts.wire import Amount, DecimalText, Digest, Moment, Name, Payload, Reason, Wire, open_text
 
 __all__ = [
     "MOST_GATES",
@@ -92,6 +93,8 @@ class Submission(Wire):
     cap. Absent for a job of its own."""
     fallback: bool | None = None
     """False: the job waits for the backends that it asks for, whatever the fallback rule of its project says."""
+    alone: bool | None = None
+    """True: no circuit of another job is on the device while it runs, whatever its project allows."""
     objective: Name | None = None
     """What the job prefers of the backends that it may run on, of `OBJECTIVES`; absent: as its project says. A job with
     one that the broker does not know is rejected."""
@@ -241,6 +244,9 @@ class Acceptance(Wire):
     """The priority of the submission; absent: 0."""
     reservation: Name | None = None
     """The reservation in whose slot the job runs, and nowhere else; its deadline is not after the end of the slot."""
+    shared_device: Annotated[str, open_text(TENANT, ANYONE)] | None = None
+    """With whose circuits it may be on a device at the same time, by the consent of its project when it was accepted:
+    those of its tenant, or those of any tenant that allows it, too. Absent: with none."""
 
     @property
     def everywhere(self) -> tuple[Candidate, ...]:

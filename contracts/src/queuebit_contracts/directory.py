@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from queuebit_contracts.issuers import Issuer
+from queuebit_contracts.sharing import NEVER
 from queuebit_contracts.tenant import (
     BudgetTerms,
     GrantTerms,
@@ -201,14 +202,21 @@ def _project(data: ProjectDefinition) -> Project:
         "vendors": data.vendors or (),
         "regions": data.regions or (),
         "weight": data.weight or 1,
+        "shared_device": data.shared_device or NEVER,
     }
     return Project.model_construct(**said | given)
 
 
 def _definition(tenant: str, name: str, work: Project, by: str) -> ProjectDefinition:
-    """A project as a fact says it: without the defaults of its fallback, consent, objective, limits and weight."""
+    """A project as a fact says it: without the defaults of its fallback, consents, objective, limits and weight."""
     lists = {"fallback": (), "vendors": (), "regions": ()}
-    others = {"fallback_after_s": FALLBACK_AFTER_S, "reruns": False, "objective": "cost", "weight": 1}
+    others = {
+        "fallback_after_s": FALLBACK_AFTER_S,
+        "reruns": False,
+        "objective": "cost",
+        "weight": 1,
+        "shared_device": NEVER,
+    }
     plain = {**lists, **others}
     said = {field: value for field, value in work.model_dump().items() if value != plain.get(field, ...)}
     return ProjectDefinition(tenant=tenant, project=name, by=by, **said)

@@ -7,6 +7,7 @@ from pydantic import Field
 from queuebit_contracts.admission import Terms
 from queuebit_contracts.fallback import Fallback
 from queuebit_contracts.quality import Quality
+from queuebit_contracts.sharing import Group, SharedRun
 from queuebit_contracts.uncertainty import Uncertainty
 from queuebit_contracts.usage import Usage
 from queuebit_contracts.wire import Digest, Moment, Name, Payload, Reason, Wire
@@ -74,6 +75,8 @@ class Placement(Wire):
     before the end of its slot. The scheduler then decides on it again. Absent: at any time."""
     term: int | None = Field(default=None, ge=1)
     """The term of the scheduler that decided, of `qb.leader.scheduler.elected`; earlier versions have none."""
+    group: Group | None = None
+    """The jobs that may run on the device at the same time as this one; absent: it runs alone."""
 
 
 class Start(Wire):
@@ -201,6 +204,8 @@ class Completion(Wire):
     """The quality check of the result; absent: it was not checked."""
     fallback: Fallback | None = None
     """The backends that this one stood in for; absent if the job asked for it."""
+    shared: SharedRun | None = None
+    """The run in which circuits of other jobs were on the device at the same time; absent: it ran alone."""
 
 
 class Failure(Wire):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from queuebit_contracts.sharing import ANYONE, TENANT
 from queuebit_contracts.wire import Amount, DecimalText, Event, Moment, Name, Wire, open_text
 
 __all__ = [
@@ -127,6 +128,9 @@ class ProjectDefinition(Wire):
     """Regions in which its jobs may run; absent: all."""
     weight: int | None = Field(default=None, ge=1)
     """Weight in fair share among the projects of the tenant; absent: 1."""
+    shared_device: Annotated[str, open_text(TENANT, ANYONE)] | None = None
+    """With whose circuits its circuits may be on a device at the same time: `tenant` for those of projects of the same
+    tenant that allow it, `anyone` for those of other tenants, too; absent: with none."""
     by: Author
 
 

@@ -23,6 +23,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from queuebit_contracts.admission import JobObjective
 from queuebit_contracts.issuers import Issuer
 from queuebit_contracts.limits import MOST_NAMES
+from queuebit_contracts.sharing import NEVER, SharedDevice
 from queuebit_contracts.topology import COMPILED, DECISIONS, PLATFORM
 from queuebit_contracts.wire import NAME, DecimalText, Moment, Name
 from queuebit_kernel import Fault
@@ -218,6 +219,10 @@ class Project(_Entry):
     """Regions in which its jobs may run; empty means all. A job may name fewer."""
     weight: int = Field(default=1, ge=1, le=1_000_000)
     """Weight in fair share among the projects of the tenant."""
+    shared_device: SharedDevice = NEVER
+    """Whether small circuits of the project may be on a device at the same time as others, each on qubits of its own
+    and for its share of the time: `tenant` with circuits of projects of the same tenant that allow it, `anyone` with
+    those of other tenants that say `anyone`, too."""
 
     @model_validator(mode="after")
     def _fallback_is_allowed(self) -> Project:

@@ -229,6 +229,7 @@ def test_projects_are_added_and_shown(home: Home, capsys: pytest.CaptureFixture[
         "vendors": [],
         "regions": [],
         "weight": 1,
+        "shared_device": "never",
     }
     assert main(["tenant", "list"]) == 0
     assert "playground, thesis" in capsys.readouterr().out
@@ -492,3 +493,19 @@ def test_a_project_gets_an_objective_and_no_other_word(home: Home, capsys: pytes
     assert "balanced" in capsys.readouterr().out
     assert main([*limit, "beauty"]) != 0
     assert read_tenants(home).tenant["demo"].project["playground"].objective == "balanced"
+
+
+def test_a_project_says_whose_circuits_may_be_on_a_device_with_its_own(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limit = ["tenant", "limit", "demo", "playground", "--shared-device"]
+    for word, shown in (("tenant", "its tenant"), ("anyone", "any tenant")):
+        assert main([*limit, word]) == 0
+        assert read_tenants(home).tenant["demo"].project["playground"].shared_device == word
+        assert main(["tenant", "show", "demo"]) == 0
+        assert shown in capsys.readouterr().out
+    assert main([*limit, "never"]) == 0
+    assert main(["tenant", "show", "demo"]) == 0
+    assert "shares devices with" not in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main([*limit, "true"])

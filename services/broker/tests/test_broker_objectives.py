@@ -1,4 +1,4 @@
-"""What a job or its project says for the scheduler: the objective, and the weight of the project."""
+"""What a job or its project says for the scheduler: the objective, the weight of the project, and who may share."""
 
 from __future__ import annotations
 
@@ -50,3 +50,23 @@ def test_the_weight_of_a_project_is_accepted_unless_it_is_one(
     decision = admit(ask(), with_project(snapshot, weight=weight))
     assert isinstance(decision, Admit), decision
     assert decision.project_weight == expected
+
+
+@pytest.mark.parametrize(
+    ("of_project", "of_job", "expected"),
+    [
+        pytest.param("never", None, None, id="a project that does not allow it"),
+        pytest.param("tenant", None, "tenant", id="with circuits of its tenant"),
+        pytest.param("anyone", None, "anyone", id="with circuits of any tenant"),
+        pytest.param("anyone", True, None, id="the job is to be alone"),
+        pytest.param("never", False, None, id="a job allows nothing that its project does not"),
+        pytest.param("friends", None, None, id="a word of a later version allows nothing"),
+    ],
+)
+def test_a_device_is_shared_by_consent_of_the_project_and_the_job_only(
+    ask: Ask, snapshot: Snapshot, of_project: str, of_job: bool | None, expected: str | None
+) -> None:
+    changes = {} if of_job is None else {"alone": of_job}
+    decision = admit(ask(**changes), with_project(snapshot, shared_device=of_project))
+    assert isinstance(decision, Admit), decision
+    assert decision.shared_device == expected

@@ -124,6 +124,11 @@ def _submit(words: Group) -> None:
         help="wait for what it asks for, whatever the fallback rule of its project says",
     )
     submit.add_argument(
+        "--alone",
+        action="store_true",
+        help="no other circuit on the device while it runs, whatever its project allows",
+    )
+    submit.add_argument(
         "--objective", metavar="O", help="cost, time, fidelity or balanced: what counts among backends (as its project)"
     )
     submit.add_argument(

@@ -149,6 +149,11 @@ def _limit(tenant: Group) -> None:
     limit.add_argument(
         "--weight", type=number(1), metavar="N", help="of the project: its weight in fair share inside the tenant (1)"
     )
+    limit.add_argument(
+        "--shared-device",
+        choices=("never", "tenant", "anyone"),
+        help="of the project: whose circuits may be on a device together with its own (never)",
+    )
 
 
 def _people(tenant: Group) -> None:

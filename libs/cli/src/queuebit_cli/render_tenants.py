@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from queuebit.balances import NOTHING, moved
 from queuebit_cli.render_tables import day_and_time
 from queuebit_cli.tables import Row
+from queuebit_contracts.sharing import ANYONE, TENANT
 from queuebit_contracts.tenants import Issuer, Project
 from queuebit_stack.tenant_history import in_words
 
 __all__ = ["Accounts", "history_rows", "issuer_rows", "project_rows"]
+
+_PARTNERS = {TENANT: "its tenant", ANYONE: "any tenant"}
 
 Accounts = Mapping[tuple[str, str], Row]
 """Accounts as the broker holds them, by project and currency."""
@@ -37,6 +40,7 @@ def project_rows(projects: Mapping[str, Project], accounts: Accounts | None) -> 
                 **({"vendors": ", ".join(it.vendors)} if it.vendors else {}),
                 **({"regions": ", ".join(it.regions)} if it.regions else {}),
                 **({"weight": it.weight} if it.weight != 1 else {}),
+                **({"shares devices with": _PARTNERS[it.shared_device]} if it.shared_device in _PARTNERS else {}),
             }
         )
     return rows

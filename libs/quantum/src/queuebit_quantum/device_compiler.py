@@ -17,6 +17,7 @@ from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compile_options import CompileOptions
 from queuebit_quantum.compiling import COMPILER, TranspileCache, translate
 from queuebit_quantum.device_passes import apply_options, measured_errors, require_plain
+from queuebit_quantum.errors import DoesNotFit
 from queuebit_quantum.layout import (
     OPTIMIZATION_LEVEL,
     compile_on_named_qubits,
@@ -24,7 +25,9 @@ from queuebit_quantum.layout import (
     require_working,
     working,
 )
+from queuebit_quantum.packing import compile_on_region, joined
 from queuebit_quantum.physical import coupling_gates, duration_s, operations, remove_unused_qubits, touched
+from queuebit_quantum.regions import Region
 from queuebit_quantum.relayout import Relayout, shape_digest, uncalibrated
 
 __all__ = ["DeviceCompiler"]
@@ -67,12 +70,18 @@ class DeviceCompiler:
         self._newest = QuantumCircuit()
         self._pass_manager = lru_cache(maxsize=8)(self._build_pass_manager)
 
-    def compile(self, circuit: Circuit, seed: int) -> Compiled:
-        """Compile a circuit, as `Backend.compile`. The result has no methods, and is not kept: see `CompileCache`."""
+    def compile(self, circuit: Circuit, seed: int, region: Region | None = None) -> Compiled:
+        """Compile a circuit, as `Backend.compile`. The result has no methods, and is not kept: see `CompileCache`.
+
+        Args:
+            circuit: what to compile.
+            seed: of the compiler.
+            region: the only qubits that it may use; None: all.
+        """
         require_fit(self._description, circuit)
         options = circuit.options or CompileOptions()
         require_plain(circuit, options, self._description.id)
-        laid_out = self._known_layout(circuit, seed)
+        laid_out = self._known_layout(circuit, seed) if region is None else self._on_region(circuit, seed, region)
         on_device = apply_options(laid_out, self._working, options, seed, self._description.id)
         applied = operations(on_device)
         return Compiled(
@@ -102,6 +111,14 @@ class DeviceCompiler:
             self._newest = self._laid_out(replace(circuit, digest=circuit.seed_digest), seed)
             self._newest_key = circuit.seed_digest, seed
         return self._newest
+
+    def _on_region(self, circuit: Circuit, seed: int, region: Region) -> QuantumCircuit:
+        if circuit.physical:
+            raise DoesNotFit(f"{self._description.id}: the circuit names its qubits, so it cannot be on others")
+        part = compile_on_region(circuit, self._working, region, seed, self._description.id)
+        on_device = joined([part], self._target.num_qubits)
+        require_working(on_device, self._working, self._description.id)
+        return on_device
 
     def _laid_out(self, circuit: Circuit, seed: int) -> QuantumCircuit:
         found = self._transpiled.get(circuit, self._shape, seed, lambda: self._transpile(circuit, seed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +24,7 @@ from queuebit_quantum.ibm_description import ibm_description
 from queuebit_quantum.in_process import InProcess
 from queuebit_quantum.noise import noisy_simulator
 from queuebit_quantum.physical import UsedGate, remove_idle_qubits, used_gates
+from queuebit_quantum.regions import Region, choose_regions, device_of
 from queuebit_quantum.workload import noisy_methods
 
 __all__ = ["EmulatedIbm"]
@@ -104,12 +106,20 @@ class EmulatedIbm(InProcess):
     def compile(self, circuit: Circuit, seed: int) -> Compiled:
         return self._cache.get(circuit, self.description.target_digest, seed, lambda: self._compile(circuit, seed))
 
+    def regions(self, sizes: Sequence[int]) -> tuple[Region | None, ...]:
+        """As `SharesDevice.regions`, by the calibration in force, without the elements that are not used."""
+        return choose_regions(device_of(self._calibration, self.without), sizes)
+
+    def compile_on(self, circuit: Circuit, seed: int, region: Region) -> Compiled:
+        """As `SharesDevice.compile_on`."""
+        return self._compile(circuit, seed, region)
+
     def run(self, item: WorkItem) -> Outcome:
         qubits = item.compiled.physical_qubits
         return run_on_aer(self._simulator(qubits, used_gates(item.compiled.program, qubits)), item)
 
-    def _compile(self, circuit: Circuit, seed: int) -> Compiled:
-        compiled = self._compiler.compile(circuit, seed)
+    def _compile(self, circuit: Circuit, seed: int, region: Region | None = None) -> Compiled:
+        compiled = self._compiler.compile(circuit, seed, region)
         program, _ = remove_idle_qubits(compiled.program)
         return replace(compiled, program=program, methods=noisy_methods(program, dynamic=circuit.dynamic))
 

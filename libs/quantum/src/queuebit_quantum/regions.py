@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
+from queuebit_quantum.backends import Elements
 from queuebit_quantum.calibration import Calibration
 
 __all__ = ["Device", "Region", "choose_regions", "device_of"]
@@ -57,11 +58,11 @@ class Device:
         )
 
 
-def device_of(calibration: Calibration) -> Device:
-    """The device of a calibration."""
+def device_of(calibration: Calibration, without: Elements = frozenset()) -> Device:
+    """The device of a calibration, without some of its qubits and couplers: they count as failed."""
     return Device.of(
-        {number: it.readout_error for number, it in enumerate(calibration.qubits)},
-        {it.qubits: it.error for it in calibration.couplers},
+        {number: _FAILED if (number,) in without else it.readout_error for number, it in enumerate(calibration.qubits)},
+        {it.qubits: _FAILED if tuple(sorted(it.qubits)) in without else it.error for it in calibration.couplers},
     )
 
 

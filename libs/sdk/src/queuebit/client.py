@@ -112,6 +112,7 @@ class AsyncClient:
         label: str | None = None,
         session: str | None = None,
         fallback: bool = True,
+        alone: bool = False,
         objective: str | None = None,
         priority: int | None = None,
         reservation: str | None = None,
@@ -147,6 +148,8 @@ class AsyncClient:
             label: a display name; default: the name of the file or of Qiskit's circuit.
             session: the id of an open session; `Client.session` opens one, and submits to it.
             fallback: whether the fallback rule of its project applies; False: it waits for what it asks for.
+            alone: whether it runs without circuits of other jobs on the device at the same time, whatever its project
+                allows.
             objective: what it prefers of the backends that it may run on: "cost", "time", "fidelity" or "balanced"
                 (default: as its project says, or "cost"); the last one takes a later completion for a higher estimated
                 success probability.
@@ -188,6 +191,7 @@ class AsyncClient:
             workload_class=workload_class,
             session=session or os.environ.get(_IN_SESSION),
             fallback=fallback,
+            alone=alone,
             objective=objective,
             limits=limits_of(several, vendors=vendors, regions=regions, min_fidelity=min_fidelity, deadline=deadline),
             priority=priority,

@@ -65,6 +65,7 @@ def submission(
     workload_class: str | None = None,
     session: str | None = None,
     fallback: bool = True,
+    alone: bool = False,
     objective: str | None = None,
     limits: JobLimits | None = None,
     priority: int | None = None,
@@ -100,6 +101,7 @@ def submission(
         workload_class=None if workload_class is None else plain_name("class", workload_class),
         session=None if session is None else plain_name("session", session),
         fallback=None if fallback else False,
+        alone=True if alone else None,
         objective=None if objective is None else plain_name("objective", objective),
         priority=None
         if priority is None
@@ -141,6 +143,7 @@ def repeated(credential: Credential, asked: Submission, max_cost: Amount | None)
         tags=asked.tags or (),
         workload_class=asked.workload_class,
         fallback=asked.fallback is not False,
+        alone=asked.alone is True,
         objective=asked.objective,
         limits=_again(asked.limits),
         priority=asked.priority,

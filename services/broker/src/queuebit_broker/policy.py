@@ -35,8 +35,9 @@ from queuebit_broker.state import Profiled
 from queuebit_contracts.backend import KINDS, Registration
 from queuebit_contracts.delegations import Authority
 from queuebit_contracts.directory import Directory
-from queuebit_contracts.job import JobLimits
+from queuebit_contracts.job import JobLimits, Submission
 from queuebit_contracts.session import budget_of
+from queuebit_contracts.sharing import ANYONE, TENANT
 from queuebit_contracts.tenants import Project, Tenant, vendor_name
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Money
@@ -67,6 +68,8 @@ class Admit:
     """Of its project among those of its tenant; None: 1."""
     counted: Counted | None = None
     """What it counts against quotas; None if it counts against none."""
+    shared_device: str | None = None
+    """With whose circuits it may be on a device at the same time; None: with none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,8 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
         hold, budgets = existing.amount, existing.budgets
     objective = asked.objective or (project.objective if project and project.objective != "cost" else None)
     terms = author.delegation, others, objective, stated(in_slot(limits, snapshot.slot)), _weight(project)
-    return Admit(author.user, tenant.share, tuple(paid), hold, budgets, *terms, counted)
+    shared = _shared_device(asked, project)
+    return Admit(author.user, tenant.share, tuple(paid), hold, budgets, *terms, counted, shared)
 
 
 def _about_funds(
@@ -191,6 +195,12 @@ def _counted(request: Request, snapshot: Snapshot, everywhere: Sequence[Candidat
 def _weight(project: Project | None) -> int | None:
     """The weight of a project in fair share; None: 1."""
     return project.weight if project and project.weight != 1 else None
+
+
+def _shared_device(asked: Submission, project: Project | None) -> str | None:
+    """What the project allows, unless the job is to be alone; nothing, if this version does not know the word."""
+    allowed = project.shared_device if project and not asked.alone else None
+    return allowed if allowed in (TENANT, ANYONE) else None
 
 
 def _stand_ins(

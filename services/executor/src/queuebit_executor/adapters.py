@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -9,11 +10,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from queuebit_executor.answers import Declared, Described, Descriptions, Estimate, Profiled, Refused
+from queuebit_executor.answers import Declared, Described, Descriptions, Estimate, Profiled, Refused, Regions
 from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.child_answers import read_as, read_body
 from queuebit_executor.child_worker import ChildWorker
-from queuebit_executor.errors import Garbled, VendorAway
+from queuebit_executor.errors import Garbled, Overloaded, VendorAway
 from queuebit_executor.fair_queue import FairQueue
 from queuebit_executor.memory_shares import MemoryShares
 from queuebit_executor.policy import kept_of, slots_of
@@ -23,12 +24,16 @@ from queuebit_executor.single_runs import SingleRuns
 from queuebit_executor.vendor_pause import VendorPause
 from queuebit_executor.worker_pool import WorkerPool
 from queuebit_executor.zygote_client import ZygoteClient
+from queuebit_quantum.regions import Region
 from queuebit_runtime.frames import Frame
 from queuebit_runtime.tasks import Tasks
 
 __all__ = ["ChildCircuits"]
 
 _A = TypeVar("_A", bound=BaseModel)
+
+_REGIONS_S = 1.0
+"""The longest wait for the child that chooses regions; the device is free meanwhile."""
 
 
 class ChildCircuits:
@@ -82,7 +87,10 @@ class ChildCircuits:
             pool = self._pool(offer)
             self.runners[offer.backend], self._offers[offer.backend] = pool, offer
             newest = partial(self._offers.__getitem__, offer.backend)
-            self._singles[offer.backend] = SingleRuns(newest, pool, self._shared, self._tasks, self._run_seconds)
+            regions = partial(self._regions, offer.backend)
+            self._singles[offer.backend] = SingleRuns(
+                newest, pool, self._shared, self._tasks, self._run_seconds, regions
+            )
             await pool.open()
         return described.offers
 
@@ -146,6 +154,19 @@ class ChildCircuits:
         self, head: dict[str, Any], read: Callable[[Frame], _A | Refused], body: bytes, asker: Asker
     ) -> _A | Refused:  # a head is plain JSON
         return await self.profilers.ask(head, read, body, line=asker.tenant, begin_by=asker.begin_by)
+
+    async def _regions(self, backend: str, sizes: Sequence[int]) -> Sequence[Region | None]:
+        """Regions of a device for circuits of these sizes, chosen by a child that served no tenant.
+
+        None for each if that takes longer than sharing is worth.
+        """
+        head = {"op": "regions", "backend": backend, "target": self.target(backend), "sizes": [*sizes]}
+        begin_by = asyncio.get_running_loop().time() + _REGIONS_S
+        try:
+            found = await self.profilers.ask(head | self.without(backend), read_as(Regions), begin_by=begin_by)
+        except Overloaded:
+            return [None] * len(sizes)
+        return [None] * len(sizes) if isinstance(found, Refused) else found.regions
 
     async def exclude(self, backend: str, without: Sequence[tuple[int, ...]]) -> Described:
         """Have a device compiled without some elements from now on, and return its new description."""

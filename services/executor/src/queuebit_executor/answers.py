@@ -10,11 +10,13 @@ from queuebit_contracts.backend import MOST_STATUS, Kind
 from queuebit_contracts.job import MOST_GATES, Compilation, Measure, Profile
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.results import ItemResult
+from queuebit_contracts.sharing import SharedRun
 from queuebit_contracts.wire import Digest, Name, Reason
 from queuebit_executor.manifest import Manifest
 from queuebit_executor.returned import MAX_MEASURES
 from queuebit_planning.timing import Method
 from queuebit_quantum import BilledTask, Input
+from queuebit_quantum.regions import Region
 
 __all__ = [
     "Declared",
@@ -25,6 +27,7 @@ __all__ = [
     "Profiled",
     "Ran",
     "Refused",
+    "Regions",
     "Submitted",
     "Text",
     "Used",
@@ -62,6 +65,8 @@ class Described(_Answer):
     """The qubits and couplers that circuits are not compiled for."""
     status: Annotated[str, Field(max_length=MOST_STATUS)] | None = None
     """What its vendor says of it."""
+    shares: bool = False
+    """Whether several circuits can be on it at the same time."""
 
 
 class Descriptions(_Answer):
@@ -125,6 +130,8 @@ class Ran(_Answer):
     qpu_us: int = Field(ge=0)
     calibration: Digest | None = None
     counts: bytes = b""
+    shared: SharedRun | None = None
+    """The run with other circuits on the device; `qpu_us` is the share of this one. None: it ran alone."""
 
 
 class Refused(_Answer):
@@ -137,6 +144,12 @@ class Refused(_Answer):
     """How long a run kept its backend until it reached one of its limits; 0 where the fault is another."""
     wait_s: int = Field(default=0, ge=0)
     """For how many seconds the vendor wants not to be asked; 0 if it does not say."""
+
+
+class Regions(_Answer):
+    """Of circuits that are on a device at the same time; None for those without room beside the others."""
+
+    regions: tuple[Region | None, ...]
 
 
 class Submitted(_Answer):

@@ -26,8 +26,10 @@ def run_request(
 
     def one(work: CircuitWork) -> tuple[Mapping[str, Any], bytes]:
         head, body = request(BoundCircuit(work.source))
+        where = {} if work.region is None else {"region": [*work.region]}
         return {
             **head,
+            **where,
             "shots": work.shots,
             "seed": work.seed,
             "budget_us": work.budget_us,

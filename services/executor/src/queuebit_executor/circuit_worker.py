@@ -9,12 +9,13 @@ from typing import Any
 
 import orjson
 
-from queuebit_executor.compilation import described, ready
+from queuebit_executor.compilation import circuit_of, compile_on, described, ready
 from queuebit_executor.frames import counted, parts
 from queuebit_executor.refusals import answered, over_budget, refusal, too_large
 from queuebit_executor.returned import require_results
 from queuebit_planning.seeds import simulation_seed
-from queuebit_quantum import Backend, Failed, WorkItem, prepare
+from queuebit_quantum import Backend, Compiled, DoesNotFit, Failed, WorkItem, prepare
+from queuebit_quantum.shared_device import SharesDevice
 from queuebit_runtime.frames import Frame
 
 __all__ = ["run_circuits"]
@@ -43,13 +44,25 @@ def run_circuits(backend: Backend, head: Mapping[str, Any], body: bytes) -> Iter
 
 
 def _ready(backend: Backend, head: Mapping[str, Any], body: bytes, owner: str) -> _Ready:
-    compiled, qubits = ready(backend, head, body)
+    compiled, qubits = ready(backend, head, body) if "region" not in head else _ready_on(backend, head, body)
     return _Ready(WorkItem(compiled, head["shots"], simulation_seed(head["seed"]), owner=owner), qubits)
+
+
+def _ready_on(backend: Backend, head: Mapping[str, Any], body: bytes) -> tuple[Compiled, int]:
+    """As `ready`, on some qubits of a device that others share: its executor compares the time with what is paid."""
+    if not isinstance(backend, SharesDevice):
+        raise DoesNotFit(f"{backend.describe().id} runs one circuit at a time")
+    circuit = circuit_of(head, body)
+    return compile_on(backend, circuit, tuple(head["region"])), len(circuit.touched)
 
 
 def _run(backend: Backend, it: _Ready, head: Mapping[str, Any]) -> Frame:
     work, on_device = it.work, backend.describe().kind != "simulator"
-    if on_device and (refused := over_budget(work.compiled.qpu_us(work.shots), head["budget_us"])) is not None:
+    if (
+        on_device
+        and "region" not in head
+        and (refused := over_budget(work.compiled.qpu_us(work.shots), head["budget_us"])) is not None
+    ):
         return refused
     (result,) = require_results(backend.collect(backend.submit([work], head["token"])), 1)
     if isinstance(result, Failed):

@@ -24,8 +24,20 @@ from queuebit_quantum import (
     read_options,
     with_options,
 )
+from queuebit_quantum.regions import Region
+from queuebit_quantum.shared_device import SharesDevice
 
-__all__ = ["bound", "circuit_of", "compile_for", "described", "figures", "nanoseconds", "ready", "results_asked"]
+__all__ = [
+    "bound",
+    "circuit_of",
+    "compile_for",
+    "compile_on",
+    "described",
+    "figures",
+    "nanoseconds",
+    "ready",
+    "results_asked",
+]
 
 
 def bound(source: bytes, head: Mapping[str, Any]) -> Circuit:
@@ -55,6 +67,13 @@ def _bound(source: bytes, parameters: str, basis: str) -> Circuit:
 def compile_for(backend: Backend, circuit: Circuit) -> Compiled:
     """The circuit made ready for a backend, always with the same seed; raises `Unusable` too."""
     return require_compiled(backend.compile(circuit, compilation_seed(circuit.seed_digest or circuit.digest)))
+
+
+def compile_on(backend: SharesDevice, circuit: Circuit, region: Region) -> Compiled:
+    """As `compile_for`, on some qubits of a device only."""
+    return require_compiled(
+        backend.compile_on(circuit, compilation_seed(circuit.seed_digest or circuit.digest), region)
+    )
 
 
 def ready(backend: Backend, head: Mapping[str, Any], body: bytes) -> tuple[Compiled, int]:

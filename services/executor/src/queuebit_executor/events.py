@@ -178,6 +178,7 @@ def finished(
             expected_ms=next((it.expected_ms for it in job.scores if it.backend == job.backend), None),
             quality=quality_of(done, job.shots),
             fallback=job.fallback,
+            shared=done.shared,
         ),
     )
 

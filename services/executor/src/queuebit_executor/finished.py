@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from queuebit_contracts.job import Compilation, ItemSummary, Usage
 from queuebit_contracts.quality import Expected
+from queuebit_contracts.sharing import SharedRun
 from queuebit_contracts.wire import Digest, Reason
 
 __all__ = ["Finished"]
@@ -34,3 +35,5 @@ class Finished:
     """Why the result may be wrong although the job completed."""
     post: tuple[str, ...] | None = None
     """The steps that processed the counts of a program."""
+    shared: SharedRun | None = None
+    """The run with other circuits on the device; None: it ran alone."""

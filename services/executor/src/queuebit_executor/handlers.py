@@ -122,16 +122,18 @@ class RunPlacement:
         while True:
             if not begun:
                 await self._isolations.opened(placed)
-            async with self._worker(placed, work, busy) as run:
+            async with self._worker(placed, work, busy, alone=begun) as run:
                 if begun or not self._isolations.holds(placed):
                     yield run
                     return
 
     @asynccontextmanager
-    async def _worker(self, placed: JobPlaced, work: _Work, busy: Stopwatch) -> AsyncIterator[_Run]:
-        """Wait for a worker; yields how it runs the work."""
+    async def _worker(self, placed: JobPlaced, work: _Work, busy: Stopwatch, *, alone: bool) -> AsyncIterator[_Run]:
+        """Wait for a worker; yields how it runs the work. An attempt after the first shares no device."""
         job, token, all_cores = placed.data, f"{placed.data.job}-{placed.id}", uses_all_cores(placed.data)
         circuit = CircuitWork(work, job.shots, job.seed, job.qpu_us, token) if isinstance(work, bytes) else None
+        if circuit is not None and job.group is not None and job.terms is not None and not alone:
+            circuit = replace(circuit, group=job.group.id, qubits=job.terms.qubits)
         if circuit is not None and not all_cores:
             async with self._circuits.turn(job.backend, job.tenant, circuit, busy) as turn:
                 yield turn.answer
@@ -246,7 +248,9 @@ class RunPlacement:
                 return self._failed(placed, mark, Reason(code=error.code, text=error.message), usage)
             case Ran() as ran:
                 usage = run_usage(shots=placed.data.shots, qpu_us=ran.qpu_us, qubits=ran.qubits)
-                done = Finished(ran.counts, "application/json", usage, ran.compilation, ran.calibration)
+                done = Finished(
+                    ran.counts, "application/json", usage, ran.compilation, ran.calibration, shared=ran.shared
+                )
                 return await self._finished(placed, mark, self._doubted(placed, done))
             case Finished() as done:
                 return await self._finished(placed, mark, self._doubted(placed, done))

@@ -15,6 +15,7 @@ from queuebit_executor.answers import Declared, Estimate, ItemRan, Profiled, Ran
 from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.manifest import Manifest
 from queuebit_quantum import shots_of_copy
+from queuebit_quantum.regions import Region
 
 __all__ = ["Asker", "CircuitWork", "Circuits", "ItemWork", "RunTimer", "Turn", "Vendor", "Worker"]
 
@@ -38,6 +39,12 @@ class CircuitWork:
     budget_us: int
     token: str
     """Names the run: see `queuebit_quantum.Backend.submit`."""
+    group: str = ""
+    """The circuits that may be on the device at the same time have the same; empty: it runs alone."""
+    qubits: int = 0
+    """That it touches, if it is in a group."""
+    region: Region | None = None
+    """The qubits of the device that it runs on, while others run there too; None: any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,9 @@ class Circuits(Protocol):
 
         Small circuits of one tenant that wait for a simulator may run in one request, one after another. Each keeps its
         own seed, result, usage, limit and failure. `busy` counts its own run only.
+
+        Circuits of one group that wait for a device may be on it at the same time. Each has its own result, and a share
+        of the time. One that fails there runs again alone, so none fails because of another.
         """
         ...
 

@@ -1,16 +1,23 @@
-"""Runs single circuits on the children of one backend; small ones of one tenant that wait share requests."""
+"""Runs single circuits on the children of one backend.
+
+Small ones of one tenant that wait for a simulator share requests; those of one group share a device.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
+from typing import Any
 
+from queuebit_contracts.sharing import MOST_TOGETHER
 from queuebit_executor.answers import Described, Ran, Refused
 from queuebit_executor.child_answers import read_ran
 from queuebit_executor.child_worker import run_request
+from queuebit_executor.joint_runs import JointRun, Member
 from queuebit_executor.policy import together
 from queuebit_executor.ports import CircuitWork, RunTimer
 from queuebit_executor.shared_circuits import Place, SharedCircuits
@@ -18,6 +25,7 @@ from queuebit_executor.turn import Turn
 from queuebit_executor.worker_pool import Borrowed, WorkerPool
 from queuebit_kernel import Unavailable
 from queuebit_planning.limits import TRANSIENT, run_limit_s
+from queuebit_quantum.regions import Region
 from queuebit_runtime.tasks import Tasks
 
 __all__ = ["SingleRuns"]
@@ -43,8 +51,16 @@ class SingleRuns:
     """
 
     def __init__(
-        self, offer: Callable[[], Described], pool: WorkerPool, shared: SharedCircuits, tasks: Tasks, most_s: float
+        self,
+        offer: Callable[[], Described],
+        pool: WorkerPool,
+        shared: SharedCircuits,
+        tasks: Tasks,
+        most_s: float,
+        regions: Callable[[Sequence[int]], Awaitable[Sequence[Region | None]]] | None = None,
     ) -> None:
+        """Prepare; `regions` chooses those of circuits of these sizes, on a device that they can share."""
+        self._regions = regions
         self._offer = offer
         self._pool = pool
         self._shared = shared
@@ -85,8 +101,13 @@ class SingleRuns:
         try:
             async with self._pool.borrow(tenant) as child:
                 turns = self._next(tenant)
-                if turns:
+                if (joint := await self._joint(tenant, turns)) is not None:
+                    turns = [it.turn for it in joint.members]
+                    await self._run_members(joint, tenant, child)
+                elif turns:
                     await self._run(tenant, child, turns)
+            if joint is not None:
+                await self._run_others(joint, tenant)
         except Unavailable as fault:
             for turn in turns or self._next(tenant):
                 turn.fail(fault)
@@ -100,6 +121,69 @@ class SingleRuns:
         turns = [queue.waiting.popleft() for _ in range(count)]
         self._call(tenant)
         return turns
+
+    async def _joint(self, tenant: str, turns: Sequence[Turn]) -> JointRun | None:
+        """The run that the first circuit shares with those of its group that wait now; None if it runs alone.
+
+        Those without room on the device stay in their queues.
+        """
+        first = turns[0] if turns else None
+        if first is None or not first.may_share or not self._offer().shares or self._regions is None:
+            return None
+        others = self._of_group(first)
+        if not others:
+            return None
+        chosen = await self._regions([it.work.qubits for it in (first, *(turn for _, turn in others))])
+        here = {id(turn) for _, turn in self._of_group(first)}  # some may have left meanwhile
+        members = [
+            Member(owner, turn, region)
+            for (owner, turn), region in zip([(tenant, first), *others], chosen, strict=True)
+            if region is not None and (turn is first or id(turn) in here)
+        ]
+        if len(members) < 2 or members[0].turn is not first or not first.wanted:
+            return None
+        for it in members[1:]:
+            self._leave(it.tenant, it.turn)
+        for it in members:
+            it.turn.take([member.turn for member in members], asyncio.current_task())
+        return JointRun(members)
+
+    def _of_group(self, first: Turn) -> list[tuple[str, Turn]]:
+        """The circuits that wait and may be on the device with this one."""
+        found = (
+            (tenant, turn)
+            for tenant, queue in self._queues.items()
+            for turn in queue.waiting
+            if turn.may_share and (turn.work.group, turn.work.shots) == (first.work.group, first.work.shots)
+        )
+        return [*islice(found, MOST_TOGETHER - 1)]
+
+    async def _run_members(self, joint: JointRun, tenant: str, child: Borrowed) -> None:
+        """Have a child of a tenant run its circuits on their regions, one after another."""
+        offer, left = self._offer(), deque(it for it in joint.of(tenant) if it.turn.wanted)
+        if not left:
+            return
+        place = Place(tenant, offer.backend, offer.target)
+        head, body = run_request([it.work for it in left], partial(self._shared.request, place=place, compiled=False))
+
+        def take(answer: Ran | Refused) -> None:
+            left.popleft().take(answer)
+            if left:
+                left[0].turn.busy.start()
+
+        left[0].turn.busy.start()
+        limit_s = run_limit_s(offer.kind, left[0].work.budget_us, self._most_s)
+        await child.ask_each({**_about(offer, tenant), **head}, read_ran, body, take, len(left), limit_s)
+
+    async def _run_others(self, joint: JointRun, first: str) -> None:
+        """Run the circuits of the other tenants, each by a child of its own; then give all of them their answers."""
+        for tenant in joint.tenants:
+            if tenant != first:
+                async with self._pool.borrow(tenant) as child:
+                    await self._run_members(joint, tenant, child)
+        again = joint.finish(self._offer())
+        for tenant in joint.tenants:
+            self._again(tenant, [it.turn for it in again if it.tenant == tenant])
 
     async def _run(self, tenant: str, child: Borrowed, turns: list[Turn]) -> None:
         offer, left = self._offer(), deque(turns)
@@ -120,9 +204,13 @@ class SingleRuns:
         for turn in turns:
             turn.take(turns, asyncio.current_task())
         turns[0].busy.start()
-        about = {"backend": offer.backend, "target": offer.target, "without": offer.without, "owner": tenant}
         refused = await child.ask_each(
-            {**about, **head}, read_ran, body, take, len(turns), limit_s if len(turns) == 1 else _TOGETHER_S
+            {**_about(offer, tenant), **head},
+            read_ran,
+            body,
+            take,
+            len(turns),
+            limit_s if len(turns) == 1 else _TOGETHER_S,
         )
         if refused is not None and len(turns) == 1:
             turns[0].give(refused)
@@ -138,3 +226,7 @@ class SingleRuns:
                 turn.busy.reset()
                 queue.waiting.appendleft(turn)
         self._call(tenant)
+
+
+def _about(offer: Described, tenant: str) -> dict[str, Any]:  # plain JSON
+    return {"backend": offer.backend, "target": offer.target, "without": offer.without, "owner": tenant}

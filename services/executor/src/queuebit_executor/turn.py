@@ -63,6 +63,11 @@ class Turn:
         return Load(len(self.work.source), self.work.budget_us, alone=self.alone)
 
     @property
+    def may_share(self) -> bool:
+        """Whether others of its group may be on the device at the same time."""
+        return bool(self.work.group) and not self.alone and self.wanted
+
+    @property
     def wanted(self) -> bool:
         """Whether an answer is still waited for."""
         return not self._answer.done()

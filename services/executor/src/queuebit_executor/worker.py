@@ -34,6 +34,7 @@ from queuebit_quantum import (
 )
 from queuebit_quantum.exclusion import exclude, excluded
 from queuebit_quantum.physical import gate_counts
+from queuebit_quantum.shared_device import SharesDevice
 from queuebit_runtime.frames import Frame, pack, receive
 from queuebit_runtime.sandbox import limit_processor_time, private_bytes
 
@@ -97,6 +98,8 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
             return _offer(head["backend"], backend), b""
         case "calibration":
             return {}, json.dumps(_calibration(backend), separators=(",", ":"), allow_nan=False).encode()
+        case "regions":
+            return {"regions": _regions(backend, head["sizes"])}, b""
         case "estimate":
             return _estimate(backend, circuit_of(head, body), keep="keep" in head)
         case "item":
@@ -144,12 +147,20 @@ def _offer(id_: str, backend: Backend) -> dict[str, Any]:  # plain JSON
         "task_shots": it.task_shots,
         "without": excluded(backend),
         "status": it.status,
+        "shares": isinstance(backend, SharesDevice),
     }
 
 
 def _calibration(backend: Backend) -> dict[str, Any]:  # plain JSON
     found = backend.calibrate()
     return {} if found is None else found.as_json()
+
+
+def _regions(backend: Backend, sizes: Sequence[int]) -> list[list[int] | None]:
+    """Where circuits of these sizes go; nowhere on a device that runs one at a time."""
+    if not isinstance(backend, SharesDevice):
+        return [None for _ in sizes]
+    return [None if it is None else [*it] for it in backend.regions(sizes)]
 
 
 def _profile(circuit: Circuit) -> dict[str, Any]:  # plain JSON

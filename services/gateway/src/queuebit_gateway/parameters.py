@@ -63,6 +63,7 @@ FIELDS: Final[Mapping[str, Schema]] = {
         ("seed", {"type": "integer", "minimum": 0}),
         ("workload_class", {"type": "string"}),
         ("fallback", {"type": "boolean"}),
+        ("alone", {"type": "boolean"}),
         ("objective", {"type": "string"}),
         ("min_fidelity", {"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
         ("deadline", {"type": "string", "format": "date-time"}),

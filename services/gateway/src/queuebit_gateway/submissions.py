@@ -66,6 +66,8 @@ class SubmitBody(LimitsBody):
     """The open session that it belongs to."""
     fallback: bool = True
     """False: it waits for what it asks for, whatever the fallback rule of its project says."""
+    alone: bool = False
+    """True: no circuit of another job is on the device while it runs, whatever its project allows."""
     objective: str | None = None
     """What it prefers of the backends that it may run on: `cost`, `time`, `fidelity` or `balanced`; absent: as its
     project says."""
@@ -199,6 +201,7 @@ class Submissions:
             workload_class=asked.workload_class,
             session=asked.session,
             fallback=asked.fallback,
+            alone=asked.alone,
             objective=asked.objective,
             limits=asked.limits(),
             priority=asked.priority,

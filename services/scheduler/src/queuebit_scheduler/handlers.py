@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from queuebit_contracts.job import Ended, JobPlaced
+from queuebit_contracts.job import Ended, Group, JobPlaced
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_contracts.wire import Payload
@@ -17,6 +17,7 @@ from queuebit_planning.constraints import probability
 from queuebit_runtime.log import EventLog, Guarded
 from queuebit_runtime.tracing import OpenSpan, Tracing, whose
 from queuebit_scheduler.cycle_gate import CycleGate
+from queuebit_scheduler.grouping import grouped
 from queuebit_scheduler.jobs import AcceptedJob
 from queuebit_scheduler.placements import placement
 from queuebit_scheduler.ports import DecisionStore
@@ -25,6 +26,7 @@ from queuebit_scheduler.state import State
 from queuebit_scheduler.undecided import UNDECIDING
 from queuebit_scheduling import (
     BackendCapacity,
+    Key,
     Place,
     Snapshot,
     due_us,
@@ -177,12 +179,15 @@ class PlaceJobs:
         except Unavailable as error:
             _log.warning("%d jobs wait on, because the decision about them cannot be kept: %s", len(places), error)
             return [False] * len(places)
-        if len(places) >= _ROUND and await self._append_round(cycle, decision):
+        pairs = [*zip(cycle.jobs, places, strict=True)]
+        groups = grouped(pairs, self._state.kind, decision.digest)
+        if len(places) >= _ROUND and await self._append_round(cycle, decision, groups):
             return [True] * len(places)
-        pairs = zip(cycle.jobs, places, strict=True)
-        return await asyncio.gather(*(self._append(job, place, decision, cycle.term) for job, place in pairs))
+        return await asyncio.gather(
+            *(self._append(job, place, decision, cycle.term, groups.get(job.key)) for job, place in pairs)
+        )
 
-    async def _append_round(self, cycle: _Cycle, decision: Payload) -> bool:
+    async def _append_round(self, cycle: _Cycle, decision: Payload, groups: Mapping[Key, Group]) -> bool:
         """Append all placements in one batch; return whether it was stored.
 
         If not, each is to be appended by itself: one job that another writer changed refuses the batch for all. If the
@@ -192,7 +197,8 @@ class PlaceJobs:
         with ExitStack() as spans:
             for job, place in zip(cycle.jobs, cycle.places, strict=True):
                 spans.enter_context(self._span(job))
-                placed = placement(job, place, self._state.policy.name, decision, cycle.term)
+                group = groups.get(job.key)
+                placed = placement(job, place, self._state.policy.name, decision, cycle.term, group)
                 facts.append(Guarded(placed, job.after, job_aggregate(*job.key).everything))
             if self._term() != cycle.term:
                 return False
@@ -206,12 +212,12 @@ class PlaceJobs:
     def _span(self, job: AcceptedJob) -> OpenSpan:
         return self._tracing.span("scheduler place", job.traceparent, whose(*job.key))
 
-    async def _append(self, job: AcceptedJob, place: Place, decision: Payload, term: int) -> bool:
+    async def _append(self, job: AcceptedJob, place: Place, decision: Payload, term: int, group: Group | None) -> bool:
         """Append one placement; return whether the view will show the result."""
         tenant, name = job.key
         with self._span(job):
             try:
-                await self._place(job, placement(job, place, self._state.policy.name, decision, term))
+                await self._place(job, placement(job, place, self._state.policy.name, decision, term, group))
             except Superseded as moved:
                 _log.info("%s", moved)
             except Malformed as error:

@@ -9,12 +9,16 @@ from decimal import Decimal
 from sys import intern
 
 from queuebit_contracts.job import Acceptance, Fallback, GateShots, JobAccepted, Terms
+from queuebit_contracts.sharing import ANYONE, TENANT
 from queuebit_contracts.wire import Amount, Payload
 from queuebit_scheduling import Candidate, Job, Key, cost_ranks, micros, size_of
 
 __all__ = ["AcceptedJob", "Outstanding"]
 
 _IDEAL_PPM = 1_000_000
+
+_MOST_SHARED_QUBITS = 10
+"""Of a circuit beside others: a larger one leaves no room for them on most devices, and takes long to compute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class AcceptedJob:
     """The least success probability that it demands."""
     deadline: datetime | None = None
     """When its result must be there."""
+    shared_device: str | None = None
+    """With whose circuits it may be on a device at the same time, if it is small and plain; None: with none."""
     below: tuple[Candidate, ...] = ()
     """Backends that it could run on, and that have less than this under the newest calibration."""
     reservation: str | None = None
@@ -149,6 +155,7 @@ class AcceptedJob:
             least_esp_ppm=data.limits.min_esp_ppm if data.limits else None,
             deadline=data.limits.deadline if data.limits else None,
             reservation=data.reservation,
+            shared_device=_shared_device(data),
         )
 
 
@@ -170,6 +177,12 @@ class Outstanding:
     def left(self) -> AcceptedJob:
         """The job without its place; its next placement expects what the log has shown."""
         return self.accepted if self.after == self.accepted.after else replace(self.accepted, after=self.after)
+
+
+def _shared_device(data: Acceptance) -> str | None:
+    """The consent of a small circuit without conditions, loops or resets; None for any other job."""
+    plain = data.profile.items is None and not data.profile.features and data.profile.qubits <= _MOST_SHARED_QUBITS
+    return data.shared_device if plain and data.shared_device in (TENANT, ANYONE) else None
 
 
 def _candidates(data: Acceptance) -> tuple[Candidate, ...]:

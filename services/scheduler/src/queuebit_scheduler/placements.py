@@ -6,7 +6,7 @@ from functools import cache
 
 from pydantic import TypeAdapter
 
-from queuebit_contracts.job import Fallback, JobPlaced, Placement, Score
+from queuebit_contracts.job import Fallback, Group, JobPlaced, Placement, Score
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import event_id
 from queuebit_runtime.trace_context import current_traceparent
@@ -16,8 +16,10 @@ from queuebit_scheduling import FellBack, Place, moment_of
 __all__ = ["placement"]
 
 
-def placement(accepted: AcceptedJob, place: Place, policy: str, decision: Payload, term: int) -> JobPlaced:
-    """A decision about an accepted job; its trace is the current one."""
+def placement(
+    accepted: AcceptedJob, place: Place, policy: str, decision: Payload, term: int, group: Group | None = None
+) -> JobPlaced:
+    """A decision about an accepted job; its trace is the current one. In a group, it may share the device."""
     tenant, job = accepted.key
     return JobPlaced(
         # the same decision after the same history is the same event, however often it is tried
@@ -48,6 +50,7 @@ def placement(accepted: AcceptedJob, place: Place, policy: str, decision: Payloa
             workload_class=accepted.workload_class,
             fallback=accepted.fallback if place.fallback is None else _fallback(place.fallback),
             term=term,
+            group=group,
             reservation=place.reservation,
             start_by=None if place.start_by_us is None else moment_of(place.start_by_us),
         ),

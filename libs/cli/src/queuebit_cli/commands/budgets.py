@@ -29,6 +29,7 @@ OF_A_PROJECT = (
     "vendors",
     "regions",
     "weight",
+    "shared_device",
 )
 _TERMS = ("window", "soft", "warn_at")
 _NONE, _ALL, _YES = "none", "all", "yes"

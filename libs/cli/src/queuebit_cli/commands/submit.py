@@ -80,6 +80,7 @@ def _wanted(args: Namespace, flag: Flag | None) -> list[Wanted]:
         "session": args.session,
         "reservation": args.reservation,
         "fallback": args.fallback,
+        "alone": args.alone,
         "objective": args.objective,
         "priority": args.priority,
         **processing_in(args),
