@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from qiskit_aer import AerSimulator
 
-from queuebit_quantum import ideal_distribution, open_backend, parse, total_variation
+from queuebit_quantum import DoesNotFit, WorkItem, ideal_distribution, open_backend, parse, total_variation
 from queuebit_quantum.backends import result_keys
 from queuebit_quantum.ibm import EmulatedIbm
 from queuebit_quantum.layout import require_working, working
+from queuebit_quantum.noise import noisy_simulator
 from queuebit_quantum.packing import Part, compile_on_region, joined, split_counts, split_time_us
-from queuebit_quantum.physical import remove_idle_qubits
+from queuebit_quantum.physical import remove_idle_qubits, used_gates
 from queuebit_quantum.regions import choose_regions, device_of
 
 HEADER = 'OPENQASM 2.0; include "qelib1.inc"; '
@@ -110,3 +111,57 @@ def test_circuits_that_share_a_qubit_are_refused() -> None:
     (part, *_) = parts_on(device())
     with pytest.raises(ValueError, match="share a qubit"):
         joined([part, part], 133)
+
+
+def test_with_noise_the_parts_by_themselves_have_the_distribution_of_the_joint_circuit() -> None:
+    """An executor computes each part by itself, so that no process has circuits of two tenants."""
+    backend, shots = device(), 20_000
+    circuits = [parse(CIRCUITS[0]), parse(CIRCUITS[2])]
+    regions = [it for it in backend.regions([2, 3]) if it is not None]
+    compiled = [backend.compile_on(it, 1, region) for it, region in zip(circuits, regions, strict=True)]
+    apart = [backend.run(WorkItem(it, shots, 7)).counts for it in compiled]
+    parts = [
+        compile_on_region(it, working(backend._target), at, 1, "t") for it, at in zip(circuits, regions, strict=True)
+    ]
+    whole, qubits = remove_idle_qubits(joined(parts, backend.description.num_qubits))
+    simulator = noisy_simulator(backend._target, qubits, used_gates(whole, qubits))
+    found = simulator.run(whole, shots=shots, seed_simulator=11).result().get_counts()
+    split = split_counts({int(bits, 2): it for bits, it in found.items()}, [2, 3])
+    for circuit, alone, own in zip(circuits, apart, split, strict=True):
+        # twice 20,000 shots of at most eight outcomes: a distance of 0.03 has a chance below 1e-6
+        assert total_variation(result_keys(own, circuit.registers), alone) < 0.03
+
+
+def test_a_circuit_on_a_region_uses_its_qubits_only_and_says_how_it_was_compiled() -> None:
+    backend = device()
+    circuit = parse(CIRCUITS[1])
+    (region,) = backend.regions([3])
+    assert region is not None
+    compiled = backend.compile_on(circuit, 1, region)
+    assert {*compiled.physical_qubits} <= {*region}
+    assert compiled.registers == circuit.registers
+    assert compiled.target_digest == backend.description.target_digest
+    assert 0.5 < compiled.esp < 1
+    assert compiled.duration_s > 0
+
+
+def test_a_circuit_that_names_its_qubits_cannot_be_moved_to_a_region() -> None:
+    backend = device()
+    named = parse('OPENQASM 3.0; include "stdgates.inc"; bit c; x $5; c = measure $5;')
+    with pytest.raises(DoesNotFit, match="names its qubits"):
+        backend.compile_on(named, 1, (7,))
+
+
+def test_regions_leave_out_elements_that_are_not_used() -> None:
+    backend = device()
+    (before,) = backend.regions([2])
+    assert before is not None
+    try:
+        backend.exclude(frozenset({(before[0],)}))
+        (after,) = backend.regions([2])
+        assert after is not None
+        assert before[0] not in after
+        backend.exclude(frozenset({(min(before), max(before))}))
+        assert backend.regions([2]) != (before,)
+    finally:
+        backend.exclude(frozenset())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import math
 import os
@@ -673,3 +674,46 @@ async def test_inputs_are_read_and_a_bound_circuit_is_profiled(circuits: ChildCi
     found = await circuits.profile(BoundCircuit(ROTATED.encode(), {"t": 1.0}, "XX"), ANN)
     assert isinstance(found, Profiled)
     assert (found.profile.qubits, found.profile.clbits) == (2, 2)
+
+
+async def test_circuits_of_two_tenants_are_on_a_device_at_once_and_in_one_process_never(world: World) -> None:
+    device = "emulated-ibm-torino"
+    async with family(device, profile_s=30, run_s=30, kept=16) as (circuits, (offer,)):
+        estimate = await circuits.estimate(BoundCircuit(world.bell.encode()), device, ANN)
+        assert isinstance(estimate, Estimate)
+        quoted_us = quoted(estimate, offer, 500, Allowance(1024, 30)).qpu_us
+
+        async def one(seed: int, tenant: str) -> Ran | Refused:
+            work = CircuitWork(world.bell.encode(), 500, seed, quoted_us, event_id(), group="g", qubits=2)
+            async with circuits.turn(device, tenant, work, busy=Stopwatch(SystemClock())) as turn:
+                return await turn.answer()
+
+        asked = owners_of(circuits)
+        found = await asyncio.gather(*(one(seed, ("acme", "globex")[seed % 2]) for seed in range(6)))
+    ran = [it for it in found if isinstance(it, Ran) and it.shared is not None]
+    assert len(ran) == 6
+    assert all(sum(json.loads(it.counts).values()) == 500 for it in ran)
+    regions = [it.shared.region for it in ran if it.shared]
+    assert len({qubit for region in regions for qubit in region}) == 12
+    assert max(it.qpu_us for it in ran) <= quoted_us
+    assert abs(sum(it.qpu_us for it in ran) - quoted_us) <= 1_000  # regions differ in the length of their gates
+    assert all(len(owners) == 1 for owners in asked.values())
+    assert {*itertools.chain(*asked.values())} == {"acme", "globex"}
+
+
+def owners_of(circuits: ChildCircuits) -> dict[int, set[str]]:
+    """By process: whose circuits it was asked to run, from now on."""
+    found: dict[int, set[str]] = {}
+    for pool in circuits.runners.values():
+        borrow = pool.borrow
+
+        @asynccontextmanager
+        async def watched(
+            line: str = "", begin_by: float | None = None, borrow: Callable[..., Any] = borrow
+        ) -> AsyncIterator[Borrowed]:
+            async with borrow(line, begin_by) as child:
+                found.setdefault(child.child.pid, set()).add(line)
+                yield child
+
+        pool.borrow = watched  # type: ignore[method-assign]  # observes only
+    return found
