@@ -277,7 +277,7 @@ async def test_without_children_each_is_reported_the_fault(bench: Bench) -> None
 def test_whatever_happens_each_has_its_own_answer_and_pays_no_more_than_alone(
     members: list[tuple[str, str]],
 ) -> None:
-    async def story() -> None:
+    async def run_all() -> None:
         bench = Bench(room=5)
         fates = [fate for _, fate in members]
         answers = {"ok": ran, "refused": lambda _: refusal("does_not_fit"), "ends": lambda _: None}
@@ -295,4 +295,4 @@ def test_whatever_happens_each_has_its_own_answer_and_pays_no_more_than_alone(
         for it in bench.device.requests:
             assert len({members[seed][0] for seed in it.seeds}) == 1
 
-    asyncio.run(story())
+    asyncio.run(run_all())
