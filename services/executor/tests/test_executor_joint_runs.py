@@ -280,7 +280,11 @@ def test_whatever_happens_each_has_its_own_answer_and_pays_no_more_than_alone(
     async def run_all() -> None:
         bench = Bench(room=5)
         fates = [fate for _, fate in members]
-        answers = {"ok": ran, "refused": lambda _: refusal("does_not_fit"), "ends": lambda _: None}
+        answers: dict[str, Callable[[int], Ran | Refused | None]] = {
+            "ok": ran,
+            "refused": lambda _: refusal("does_not_fit"),
+            "ends": lambda _: None,
+        }
         bench.device.run = lambda seed, shared: answers[fates[seed]](seed) if shared else ran(seed, 1_250_000)
         found = await bench.together(*((seed, tenant) for seed, (tenant, _) in enumerate(members)))
         assert [it.counts for it in found if isinstance(it, Ran)] == [ran(it).counts for it in range(len(members))]
@@ -292,7 +296,7 @@ def test_whatever_happens_each_has_its_own_answer_and_pays_no_more_than_alone(
         for of_run in runs.values():
             assert {it.shared.circuits for it in of_run if it.shared} == {len(of_run)}
             assert sum(it.qpu_us for it in of_run) == 1_250_000
-        for it in bench.device.requests:
-            assert len({members[seed][0] for seed in it.seeds}) == 1
+        for request in bench.device.requests:
+            assert len({members[seed][0] for seed in request.seeds}) == 1
 
     asyncio.run(run_all())

@@ -27,9 +27,11 @@ def accepted(job: str, tenant: str = "acme", consent: str | None = "tenant", sho
     return event.model_copy(update={"data": event.data.model_copy(update={"shared_device": consent})})
 
 
-def placed(event: JobAccepted, backend: str = DEVICE, **more: str) -> tuple[AcceptedJob, Place]:
+def placed(
+    event: JobAccepted, backend: str = DEVICE, *, session: str | None = None, reservation: str | None = None
+) -> tuple[AcceptedJob, Place]:
     job = AcceptedJob.of(event, 1)
-    return job, Place(job.key, backend, 1_000, ((backend, 1_000),), **more)
+    return job, Place(job.key, backend, 1_000, ((backend, 1_000),), session=session, reservation=reservation)
 
 
 def groups_of(pairs: Sequence[tuple[AcceptedJob, Place]]) -> dict[Key, Group]:
