@@ -128,7 +128,7 @@ bench: setup ## measure everything the project promises, beside the bare limits 
 	@$(PY) -m compileall -q $(SOURCES) # PYTHONDONTWRITEBYTECODE would let each process compile what was changed
 	$(PY) -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(HISTORY),--history $(HISTORY))
 
-fsck: ## build Tessera's fsck, a verifier of logs that is not ours, for tests/trust (needs Debian's apt, 2 minutes)
+fsck: ## build Tessera's fsck, a verifier of logs that is not ours, for tests/trust (needs Debian's apt, some minutes)
 	@mkdir -p build && tests/trust/build_fsck.sh build/fsck
 
 fidelity: setup ## estimated success (ESP) against simulated fidelity: real circuits, five emulated devices

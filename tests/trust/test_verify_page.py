@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -48,11 +49,21 @@ def by_shell(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_qb_verifies_with_the_receipt_and_the_keys_alone(auditor: Path) -> None:
     shutil.rmtree(auditor / "log")
     before = sorted(auditor.iterdir())
-    assert len(COMMANDS) == 2
-    for command in COMMANDS:
+    commands = [it for it in COMMANDS if it.startswith("qb receipt")]
+    assert len(commands) == 2
+    for command in commands:
         done = run(auditor, *command.split())
         assert (done.returncode, done.stderr) == (0, "")
     assert sorted(auditor.iterdir()) == before
+
+
+def test_the_other_commands_of_the_page_work_one_after_the_other(auditor: Path) -> None:
+    commands = [it for it in COMMANDS if it.startswith("qb checkpoint")]
+    assert len(commands) == 5
+    for command in commands:
+        done = run(auditor, *shlex.split(command, comments=True))
+        assert (done.returncode, done.stderr) == (0, ""), command
+    assert done.stdout.count("witness.example.org/w1 cosigned the head") == 2
 
 
 def test_the_page_verifies_the_statement_the_place_and_the_whole_log(published: Published, auditor: Path) -> None:

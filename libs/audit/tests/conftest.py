@@ -14,6 +14,7 @@ from queuebit_audit.inspection import judge
 from queuebit_audit.lifecycle import Outstanding
 from queuebit_audit.messages import fact_of
 from queuebit_audit.proofs import Proofs
+from queuebit_audit.records import Root
 from queuebit_audit.report import Verdict
 from queuebit_audit.rows import Rows, one_truth
 from queuebit_audit.state import History
@@ -80,6 +81,7 @@ class Recording:
     """Subjects of events that are stored under a wrong subject, by position."""
     outstanding: Outstanding = field(default_factory=lambda: Outstanding(since=10**9))
     rows: Rows | None = None
+    published: Root | None = None
 
     def find(self, kind: type[AnyEvent], key: str = "") -> int:
         """The position of the first event of a class, of one job if given."""
@@ -117,7 +119,10 @@ class Recording:
 
     def judged(self) -> dict[str, Verdict]:
         history = self.history()
-        verdicts = [*judge(history, self.outstanding, self.book), one_truth(history, self.rows or self.table())]
+        verdicts = [
+            *judge(history, self.outstanding, self.book, self.published),
+            one_truth(history, self.rows or self.table()),
+        ]
         return {verdict.invariant: verdict for verdict in verdicts}
 
 

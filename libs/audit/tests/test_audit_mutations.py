@@ -11,6 +11,7 @@ import pytest
 from queuebit_audit.lifecycle import Outstanding, nothing_lost
 from queuebit_audit.messages import fact_of, unreadable
 from queuebit_audit.proofs import Proofs, walls_hold
+from queuebit_audit.records import Root
 from queuebit_audit.rows import Rows, one_truth
 from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, AccountSettled, Release
 from queuebit_contracts.catalog import AnyEvent, decode
@@ -187,6 +188,26 @@ def test_each_break_is_found_and_named(
     breaks(recording)
     verdict = recording.judged()[invariant]
     assert any(it.subject == subject and words in it.text for it in verdict.findings), verdict.findings
+
+
+def test_a_log_whose_end_was_removed_is_rolled_back(recording: Recording) -> None:
+    """The events after a head are gone; what is left is whole, but less than was published."""
+    signed = Proofs(recording.ring.trust).head(recording.events[-1].data.checkpoint)
+    assert isinstance(signed, Root)
+    recording.published = signed
+    assert recording.judged()["I4"].holds
+    heads = [at for at, it in enumerate(recording.events) if isinstance(it, LogCheckpointed)]
+    del recording.events[heads[-2] + 1 :]
+    texts = [f"{it.subject}: {it.text}" for it in recording.judged()["I4"].findings]
+    assert (
+        f"published checkpoint {signed.size}: rolled back: the log has 2 leaves, and published that it had 5" in texts
+    )
+
+
+def test_a_log_that_was_signed_again_with_other_leaves_is_forked(recording: Recording) -> None:
+    recording.published = Root(2, bytes(32))
+    (found,) = recording.judged()["I4"].findings
+    assert (found.subject, found.text.partition(":")[0]) == ("published checkpoint 2", "forked")
 
 
 def test_a_receipt_of_version_0_1_is_verified_whole(recording: Recording, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from queuebit_audit.lifecycle import Outstanding, nothing_lost
 from queuebit_audit.money import money_adds_up
 from queuebit_audit.proofs import Proofs, proven, walls_hold
 from queuebit_audit.readings import Readings
+from queuebit_audit.records import Root
 from queuebit_audit.report import Verdict
 from queuebit_audit.rows import Rows, one_truth
 from queuebit_audit.sources import Bus, follow
@@ -73,7 +74,7 @@ async def _inspected(target: Target, wait_s: float, sample: Sample | None) -> li
             wanted = references(history)
             store = KeyValuePayloads(bus)
             judged, rows, failures, decided, invoiced = await asyncio.gather(
-                asyncio.to_thread(judge, history, outstanding, target.book),
+                asyncio.to_thread(judge, history, outstanding, target.book, _published(target)),
                 _rows(target, history, deadline),
                 unreadable(store, wanted),
                 decisions_recompute(history, store, sample, helper=helper),
@@ -101,13 +102,19 @@ async def _inspected(target: Target, wait_s: float, sample: Sample | None) -> li
     return [*verdicts, decided, isolation_holds(history)]
 
 
-def judge(history: History, outstanding: Outstanding, book: PriceBook) -> list[Verdict]:
-    """Judge the log, one verdict for each invariant that needs nothing else."""
+def _published(target: Target) -> Root | None:
+    """What the public files sign; None if it does not verify, because the service writes damaged files again."""
+    found = Proofs(target.trust).head(target.published) if target.published else None
+    return found if isinstance(found, Root) else None
+
+
+def judge(history: History, outstanding: Outstanding, book: PriceBook, published: Root | None = None) -> list[Verdict]:
+    """Judge the log, one verdict for each invariant that needs nothing else but what was published of it."""
     return [
         nothing_lost(history, outstanding),
         money_adds_up(history, book, outstanding),
         walls_hold(history),
-        proven(history, outstanding),
+        proven(history, outstanding, published),
     ]
 
 

@@ -105,8 +105,11 @@ def _read(tenant: str, job: str, content: bytes) -> str | None:
     return follows[1] if follows else None
 
 
-def proven(history: History, outstanding: Outstanding) -> Verdict:
-    """Check every receipt, that the leaves are 0, 1, 2 …, and that every signed head is the tree as it was then."""
+def proven(history: History, outstanding: Outstanding, published: Root | None = None) -> Verdict:
+    """Check every receipt, that the leaves are 0, 1, 2 …, and that every signed head is the tree as it was then.
+
+    A log without its end, or signed again with other leaves, is whole in itself: what was `published` shows it.
+    """
     verdict = Verdict("I4", len(history.leaves), "receipts")
     receipts: defaultdict[tuple[str, str], list[Leaf]] = defaultdict(list)
     for job, leaf in history.leaves:
@@ -121,18 +124,33 @@ def proven(history: History, outstanding: Outstanding) -> Verdict:
         if leaf.trouble:
             verdict.add(job.subject, leaf.trouble)
     tree.extend(leaf_hash(leaf.entry) for _, leaf in history.leaves)
+    for name, fault in (*_misplaced(history), *_heads(history, tree, published)):
+        verdict.add(name, fault)
+    return verdict
+
+
+def _heads(history: History, tree: Tree, published: Root | None) -> Iterator[tuple[str, str]]:
+    """Heads that are not the tree as it was then, or do not continue the one before or what was published."""
     for head in history.heads:
         if fault := _unlike(head, tree):
-            verdict.add(f"checkpoint {head.tree_size}", fault)
-    for name, fault in _misplaced(history):
-        verdict.add(name, fault)
+            yield f"checkpoint {head.tree_size}", fault
     for earlier, later in pairwise(history.heads):
         if later.tree_size <= earlier.tree_size:
-            verdict.add(f"checkpoint {later.tree_size}", f"it follows a checkpoint of {earlier.tree_size} leaves")
+            yield f"checkpoint {later.tree_size}", f"it follows a checkpoint of {earlier.tree_size} leaves"
     last = history.heads[-1].tree_size if history.heads else 0
     if last != len(history.leaves):
-        verdict.add(f"checkpoint {last}", f"it is the last, but there are {len(history.leaves)} leaves")
-    return verdict
+        yield f"checkpoint {last}", f"it is the last, but there are {len(history.leaves)} leaves"
+    if published is not None and not history.given_up and (fault := _unlike_published(published, tree)):
+        yield f"published checkpoint {published.size}", fault
+
+
+def _unlike_published(published: Root, tree: Tree) -> str | None:
+    """How the log differs from what was published of it."""
+    if published.size > tree.size:
+        return f"rolled back: the log has {tree.size} leaves, and published that it had {published.size}"
+    if tree.root(published.size) != published.root:
+        return f"forked: the first {published.size} leaves are not those that were published"
+    return None
 
 
 def _receipts(job: Job, leaves: Sequence[Leaf], outstanding: Outstanding) -> Iterator[str]:

@@ -30,6 +30,8 @@ class Target:
     credentials: Path
     given_up: frozenset[int] = frozenset()
     """Sequences whose events are known to be lost."""
+    published: str | None = None
+    """The checkpoint in the public files of the log, as it was before the log is read; None if nothing is published."""
 
 
 def target_of(root: Path) -> Target:
@@ -54,5 +56,17 @@ def target_of(root: Path) -> Target:
     warehouse = Warehouse(stack.listens["warehouse"], analyst.user, analyst.password)
     given_up = frozenset(lost(home))
     return Target(
-        stack.listens["nats-server"], seed, warehouse, load(home.price_book), trust, home.credentials, given_up
+        stack.listens["nats-server"],
+        seed,
+        warehouse,
+        load(home.price_book),
+        trust,
+        home.credentials,
+        given_up,
+        _published(home),
     )
+
+
+def _published(home: Home) -> str | None:
+    path = home.provenance / "log" / "checkpoint"
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else None

@@ -21,6 +21,7 @@ from queuebit_cli.grammar import (
 )
 from queuebit_cli.parser_alerts import alert_commands, silence_commands
 from queuebit_cli.parser_canaries import canary_commands
+from queuebit_cli.parser_checkpoints import checkpoint_commands
 from queuebit_cli.parser_fleet import fleet_commands
 from queuebit_cli.parser_http import sidecar_commands, token_commands, webhook_commands
 from queuebit_cli.parser_incidents import incident_commands, readiness_commands
@@ -341,6 +342,7 @@ def _reading(words: Group) -> None:
     verify.add_argument("--trust", metavar="FILE", help="the trust document (trust.json of the home)")
     verify.add_argument("--result", metavar="FILE", help="compare this result too, from `qb job result --output FILE`")
 
+    checkpoint_commands(words.group("checkpoint", "the signed head of the log: continuity and witnesses"))
     replay_commands(words)
 
     events = words.group("events", "what happens")

@@ -7,6 +7,13 @@ from queuebit_proof.checkpoint import (
     sign_checkpoint,
     verify_checkpoint,
 )
+from queuebit_proof.continuity import (
+    HeadRequest,
+    read_request,
+    request_for,
+    require_continuation,
+    require_entries,
+)
 from queuebit_proof.encoding import b64, unb64
 from queuebit_proof.envelope import Opened, entry_of, open_envelope, seal
 from queuebit_proof.errors import (
@@ -16,6 +23,7 @@ from queuebit_proof.errors import (
     GroupInvalid,
     KeysUnsafe,
     LogCorrupt,
+    LogInconsistent,
     ProofFault,
     ReceiptInvalid,
     TrustInvalid,
@@ -40,6 +48,8 @@ from queuebit_proof.statement import (
 from queuebit_proof.tiles import TileLog
 from queuebit_proof.trust import TrustKey, TrustRoot
 from queuebit_proof.verifier import CHECKS, Check, Verified, verify
+from queuebit_proof.witness import Cosignature, Witness, add_cosignatures, cosign, cosignatures, read_witnesses
+from queuebit_proof.witness_folder import WitnessFolder
 
 __all__ = [
     "CHECKS",
@@ -51,13 +61,16 @@ __all__ = [
     "CheckLine",
     "Checkpoint",
     "CheckpointInvalid",
+    "Cosignature",
     "EnvelopeInvalid",
     "GroupFault",
     "GroupInvalid",
+    "HeadRequest",
     "JobRecord",
     "KeyRing",
     "KeysUnsafe",
     "LogCorrupt",
+    "LogInconsistent",
     "Member",
     "Opened",
     "ProofFault",
@@ -73,9 +86,14 @@ __all__ = [
     "UsageLine",
     "Verified",
     "VerifiedGroup",
+    "Witness",
+    "WitnessFolder",
+    "add_cosignatures",
     "b64",
     "build_group",
     "build_statement",
+    "cosign",
+    "cosignatures",
     "entry_of",
     "is_group",
     "issue",
@@ -83,7 +101,12 @@ __all__ = [
     "leaf_hash",
     "open_envelope",
     "read_checkpoint",
+    "read_request",
     "read_statement",
+    "read_witnesses",
+    "request_for",
+    "require_continuation",
+    "require_entries",
     "seal",
     "sign_checkpoint",
     "supersession_of",

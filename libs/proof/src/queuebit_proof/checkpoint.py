@@ -17,7 +17,15 @@ from queuebit_proof.merkle import HASH_BYTES
 from queuebit_proof.note import NOTE_TYPES, Note, NoteSignature, note_key_id, require_key_name
 from queuebit_proof.trust import REQUIRED, Purpose, TrustKey, TrustRoot
 
-__all__ = ["Checkpoint", "SignedCheckpoint", "read_checkpoint", "sign_checkpoint", "verify_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "SignedCheckpoint",
+    "cosigned_message",
+    "moment_of",
+    "read_checkpoint",
+    "sign_checkpoint",
+    "verify_checkpoint",
+]
 
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
@@ -113,7 +121,7 @@ def _signed_by(
                 content, seconds = signature[8:], int.from_bytes(signature[:8])
             if not is_signed(algorithm, key.public, content, _message(algorithm, key.name, head, seconds)):
                 raise CheckpointInvalid(f"the {algorithm} signature does not match: the checkpoint was altered")
-            signers.append((key, _moment(seconds) if algorithm is Algorithm.ML_DSA_44 else None))
+            signers.append((key, moment_of(seconds) if algorithm is Algorithm.ML_DSA_44 else None))
     if not signers:
         raise CheckpointInvalid(
             f"the checkpoint has no {algorithm} signature by a key of {trust.origin}; one signature alone is not enough"
@@ -121,10 +129,8 @@ def _signed_by(
     return signers[0]
 
 
-def _message(algorithm: Algorithm, name: str, head: Checkpoint, seconds: int) -> bytes:
-    """Return the signed message: the text of the note, or the `cosigned_message` of tlog-cosignature for all leaves."""
-    if algorithm is Algorithm.ED25519:
-        return str(head).encode()
+def cosigned_message(name: str, head: Checkpoint, seconds: int) -> bytes:
+    """Return the `cosigned_message` of tlog-cosignature for all leaves: log and witnesses sign it with ML-DSA."""
     return b"".join(
         (
             b"subtree/v1\n\x00",
@@ -138,6 +144,10 @@ def _message(algorithm: Algorithm, name: str, head: Checkpoint, seconds: int) ->
     )
 
 
+def _message(algorithm: Algorithm, name: str, head: Checkpoint, seconds: int) -> bytes:
+    return str(head).encode() if algorithm is Algorithm.ED25519 else cosigned_message(name, head, seconds)
+
+
 def _prefixed(name: str) -> bytes:
     return len(name.encode()).to_bytes(1) + name.encode()
 
@@ -146,7 +156,12 @@ def _key_id(key: TrustKey) -> bytes:
     return note_key_id(key.name, NOTE_TYPES[key.algorithm], key.public)
 
 
-def _moment(seconds: int) -> datetime:
+def moment_of(seconds: int) -> datetime:
+    """Return the time of a signature.
+
+    Raises:
+        CheckpointInvalid: it is out of range.
+    """
     if seconds > _LATEST.timestamp():
         raise CheckpointInvalid("the checkpoint claims to be signed after the year 9999")
     return datetime.fromtimestamp(seconds, UTC)

@@ -13,6 +13,7 @@ __all__ = [
     "GroupInvalid",
     "KeysUnsafe",
     "LogCorrupt",
+    "LogInconsistent",
     "ProofFault",
     "ReceiptInvalid",
     "TrustInvalid",
@@ -28,6 +29,7 @@ class ProofFault(Fault):
     ├── EnvelopeInvalid    a statement does not have both valid signatures
     ├── CheckpointInvalid  a tree head does not have both valid signatures, or belongs to another log
     ├── LogCorrupt         files of the log differ from its checkpoint
+    ├── LogInconsistent    the log does not continue the log that it was
     ├── ReceiptInvalid     a receipt failed a check
     └── GroupInvalid       the receipts of a group are not whole and unaltered
     """
@@ -64,6 +66,21 @@ class LogCorrupt(ProofFault):
     """The files of the log differ from its checkpoint."""
 
     code = "log_corrupt"
+
+
+class LogInconsistent(ProofFault):
+    """A head of the log does not continue an older one, which its operator signed too: keep both as evidence.
+
+    Attributes:
+        kind: `rolled_back` if the log has fewer entries than it had, `forked` if it has other ones, or `foreign` if the
+            heads are of two logs.
+    """
+
+    code = "log_inconsistent"
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 class ReceiptInvalid(ProofFault):

@@ -18,7 +18,7 @@ from queuebit_proof.errors import KeysUnsafe
 from queuebit_proof.note import require_key_name
 from queuebit_proof.trust import REQUIRED, Purpose, TrustKey, TrustRoot
 
-__all__ = ["KEYS_FILE", "TRUST_FILE", "KeyRing"]
+__all__ = ["KEYS_FILE", "TRUST_FILE", "KeyRing", "create_once", "replace_file", "require_private"]
 
 KEYS_FILE = "keys.json"
 """The file of all private keys: one file, so that there are either four keys or none."""
@@ -66,9 +66,9 @@ class KeyRing:
         """
         require_key_name(origin)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _require_private(folder)
+        require_private(folder)
         if not (folder / KEYS_FILE).exists():
-            _create_once(folder / KEYS_FILE, _new_keys(origin, now.replace(microsecond=0)))
+            create_once(folder / KEYS_FILE, _new_keys(origin, now.replace(microsecond=0)))
         ring = cls.load(folder)
         if ring.origin != origin:
             raise KeysUnsafe(f"the keys in {folder} belong to {ring.origin}, not to {origin}: use another folder")
@@ -83,8 +83,8 @@ class KeyRing:
         """
         path = folder / KEYS_FILE
         try:
-            _require_private(folder)
-            _require_private(path)
+            require_private(folder)
+            require_private(path)
             ring = _read(path.read_bytes())
         except FileNotFoundError as error:
             raise KeysUnsafe(f"there are no keys in {folder}: open it with the log's name to generate them") from error
@@ -93,11 +93,16 @@ class KeyRing:
                 f"{path} is damaged ({error}): restore it from a backup; new keys cannot replace it"
             ) from error
         if not (folder / TRUST_FILE).exists():
-            _create_once(folder / TRUST_FILE, ring.trust.to_bytes())
+            create_once(folder / TRUST_FILE, ring.trust.to_bytes())
         return ring
 
 
-def _require_private(path: Path) -> None:
+def require_private(path: Path) -> None:
+    """Check that no other user can access a file or folder.
+
+    Raises:
+        KeysUnsafe: others can.
+    """
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         wanted = "700" if path.is_dir() else "600"
@@ -128,21 +133,36 @@ def _read(content: bytes) -> KeyRing:
     return KeyRing(TrustRoot(version=1, origin=origin, keys=public), keys)
 
 
-def _create_once(path: Path, content: bytes) -> None:
+def create_once(path: Path, content: bytes) -> None:
     """Write a complete file with mode 0600; keep the file if another process has written it first."""
-    descriptor, draft = tempfile.mkstemp(dir=path.parent)
+    draft = _draft(path, content)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
         os.link(draft, path)
     except FileExistsError:
         return
     finally:
-        Path(draft).unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
+        draft.unlink()
+    _sync(path.parent)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a complete file with mode 0600 in the place of another one."""
+    _draft(path, content).replace(path)
+    _sync(path.parent)
+
+
+def _draft(path: Path, content: bytes) -> Path:
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return Path(draft)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
