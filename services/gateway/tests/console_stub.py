@@ -84,11 +84,17 @@ class Stub:
             "/v1/delegations": {"data": DELEGATIONS},
             "/v1/audit": {"data": CHANGES, "next": None},
             "/v1/invoices": {"data": INVOICES},
+            "/v1/reservations": {"data": SLOTS},
+            "/v1/reservations/{id}": SLOT,
+            "/v1/windows": {"data": TAKEN},
+            "/v1/quotas": {"data": [QUOTA]},
             "/v1/sessions": {"data": [SESSION, {**SESSION, "session": "sold", "label": "old", "state": "closed"}]},
         }
         fixed = [Route(path, self._fixed(content)) for path, content in answers.items()]
         live = [
             Route("/v1/events", self._events),
+            Route("/v1/reservations", self._fixed(SLOT), methods=["POST"]),
+            Route("/v1/reservations/{id}:cancel", self._fixed({**SLOT, "state": "cancelled"}), methods=["POST"]),
             Route("/v1/jobs", self._jobs),
             Route("/v1/jobs/{id}/events", self._history),
             Route("/v1/activity", self._activity),
@@ -290,6 +296,36 @@ SESSION = {
     **{name: {"amount": amount, "currency": "USD"} for name, amount in
        {"cap": "20.00", "held": "3.60", "charged": "4.40", "left": "12.00"}.items()},
     "expires_at": "2026-11-29T19:00:00Z",
+}  # fmt: skip
+
+
+SLOT = {
+    "reservation": "rslot00000000000000a", "label": "vqe demo", "project": "main", "user": "ann", "users": ["ann", "ci"],
+    "backend": "emulated-ibm-manila", "state": "booked", "reason": None, "starts_at": "2026-11-29T14:00:00Z",
+    "ends_at": "2026-11-29T14:30:00Z", "hold": {"amount": "2880.00", "currency": "USD"}, "used_s": None, "idle_s": None,
+    "unavailable_s": None,
+}  # fmt: skip
+SLOTS = [
+    SLOT,
+    {
+        **SLOT, "reservation": "rslot00000000000000b", "label": "", "state": "ended", "reason": "over", "used_s": 1_500,
+        "idle_s": 280, "unavailable_s": 20,
+    },
+]  # fmt: skip
+TAKEN = [
+    {
+        "backend": "emulated-ibm-manila", "kind": "reservation", "window": None, "starts_at": "2026-11-29T14:00:00Z",
+        "ends_at": "2026-11-29T14:30:00Z", "now": False,
+    },
+    {
+        "backend": "aer", "kind": "maintenance", "window": "w1", "starts_at": "2026-11-29T11:00:00Z",
+        "ends_at": "2026-11-29T13:00:00Z", "now": True,
+    },
+]  # fmt: skip
+QUOTA = {
+    "name": "project:main", "window": "1d", "active_jobs": 5, "active_used": 5, "shots": None, "shots_used": 900,
+    "qpu_seconds": 3_600, "qpu_seconds_used": 600.5, "reservations": 2, "reservations_used": 1,
+    "reserved_seconds": 36_000, "reserved_seconds_used": 1_800, "next_room_at": None,
 }  # fmt: skip
 
 

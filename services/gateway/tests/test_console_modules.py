@@ -43,7 +43,7 @@ def test_the_modules_do_what_the_platform_does(tmp_path: Path) -> None:
         check=False,
     )
     assert ran.returncode == 0, ran.stdout[-4_000:] + ran.stderr[-1_000:]
-    assert "# pass 16" in ran.stdout
+    assert "# pass 17" in ran.stdout
 
 
 def b64(content: bytes) -> str:

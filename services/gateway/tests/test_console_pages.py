@@ -24,6 +24,7 @@ PAGES = {
     f"jobs/{name_of(1)}": "Bill",
     "fleet": "emulated-ibm-manila",
     "fleet/emulated-ibm-manila": "since the one before",
+    "reservations": "vqe demo",
     "billing": "tuning",
     "invoices": "acme-2026-10",
     "invoices/acme-2026-11": "Corrections of 2026-10",
@@ -96,6 +97,25 @@ def test_an_invoice_is_opened_and_saved_as_each_kind_of_file(page: Page, log: li
             page.get_by_role("button", name=f"Download as {form}").click()
         names.append(saved.value.suggested_filename)
     assert names == [f"acme-2026-11{it}" for it in (".pdf", ".csv", ".json", "-focus.csv")]
+    assert log == []
+
+
+def test_a_slot_is_priced_booked_and_cancelled(page: Page, log: list[str]) -> None:
+    page.goto("/console/")
+    page.get_by_role("heading", name="Objectives").wait_for()
+    page.keyboard.press("g")
+    page.keyboard.press("r")
+    page.get_by_text("25 min used, 4 min 40 s idle, 20 s not available").wait_for()
+    page.get_by_label("From").fill("2026-12-01T09:00")
+    with page.expect_request("**/v1/reservations") as priced:
+        page.get_by_role("button", name="What it costs").click()
+    page.get_by_text("It would hold 2,880.00 USD.").wait_for()
+    asked = priced.value.post_data_json
+    assert (asked["backend"], asked["project"], asked["dry_run"]) == ("aer", "main", True)
+    page.get_by_role("button", name="Book", exact=True).click()
+    page.get_by_text("Booked: it holds 2,880.00 USD.").wait_for()
+    with page.expect_request("**/v1/reservations/rslot00000000000000a:cancel"):
+        page.get_by_role("button", name="Cancel").click()
     assert log == []
 
 

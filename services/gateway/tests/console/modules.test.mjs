@@ -16,6 +16,7 @@ const second = await load("proof/post-quantum.js");
 const { spendOf, termsOf } = await load("pages/tenant.js");
 const { queues } = await load("pages/operations.js");
 const { asPython, owed, sections } = await load("pages/invoices.js");
+const { partsOf, timeOf } = await load("pages/reservations.js");
 
 test("amounts of invoices keep all their digits, and what is owed is what the last credit left", () => {
   assert.equal(rows.exact("1234567.5"), "1,234,567.50");
@@ -162,6 +163,15 @@ test("a window on 100,000 rows draws some tens", () => {
 test("a budget says its window, whether it only warns, and when it is spent", () => {
   assert.equal(termsOf({ window: "30d", since: "2026-11-02", soft: true, spent_by: "2026-12-03" }), "30d, since 2026-11-02; warns only; spent by 2026-12-03");
   assert.deepEqual([termsOf({ window: "lifetime", since: null, soft: false, spent_by: null }), termsOf({})], ["lifetime", ""]);
+});
+
+test("a slot says what became of its time, and a quota what it limits", () => {
+  assert.deepEqual([timeOf({ used_s: null }), timeOf({ used_s: 0, idle_s: 0, unavailable_s: 0 })], [null, "no time"]);
+  assert.equal(timeOf({ used_s: 90, idle_s: 0, unavailable_s: 5 }), "1 min 30 s used, 5.0 s not available");
+  const quota = { active_jobs: null, shots: null, qpu_seconds: null, reservations: 0, reservations_used: 0, reserved_seconds: 7_200, reserved_seconds_used: 3_600 };
+  assert.deepEqual(partsOf(quota), [
+    { what: "reservations", used: "0", most: "0", share: 1 }, { what: "reserved time", used: "1 h", most: "2 h", share: 0.5 },
+  ]);
 });
 
 test("spend and queues add up", () => {

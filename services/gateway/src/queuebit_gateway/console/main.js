@@ -8,14 +8,15 @@ import { Jobs } from "./pages/jobs.js";
 import { Job } from "./pages/job.js";
 import { Invoices } from "./pages/invoices.js";
 import { Fleet, OnCall } from "./pages/operations.js";
+import { Reservations } from "./pages/reservations.js";
 import { Admin, Billing, Overview } from "./pages/tenant.js";
 
 const PAGES = {
   overview: ["Overview", "o", Overview], oncall: ["On-call", "c", OnCall], jobs: ["Jobs", "j", Jobs],
-  fleet: ["Fleet", "f", Fleet], billing: ["Billing", "b", Billing], invoices: ["Invoices", "i", Invoices], admin: ["Admin", "a", Admin],
+  fleet: ["Fleet", "f", Fleet], reservations: ["Reservations", "r", Reservations], billing: ["Billing", "b", Billing], invoices: ["Invoices", "i", Invoices], admin: ["Admin", "a", Admin],
 };
 const KEYS = [
-  ["j / k", "next, previous row"], ["Enter", "open the row"], ["/", "search jobs"], ["g then o, c, j, f, b, i, a", "go to a page"],
+  ["j / k", "next, previous row"], ["Enter", "open the row"], ["/", "search jobs"], ["g then o, c, j, f, r, b, i, a", "go to a page"],
   ["t", "light or dark"], ["?", "this help"], ["Esc", "close"],
 ];
 const LIVE = { connecting: "Connecting", live: "Live", lost: "Connection lost; trying again" };
