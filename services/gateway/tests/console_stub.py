@@ -300,7 +300,8 @@ SESSION = {
 
 
 SLOT = {
-    "reservation": "rslot00000000000000a", "label": "vqe demo", "project": "main", "user": "ann", "users": ["ann", "ci"],
+    "reservation": "rslot00000000000000a", "label": "vqe demo", "project": "main", "user": "ann",
+    "users": ["ann", "ci"],
     "backend": "emulated-ibm-manila", "state": "booked", "reason": None, "starts_at": "2026-11-29T14:00:00Z",
     "ends_at": "2026-11-29T14:30:00Z", "hold": {"amount": "2880.00", "currency": "USD"}, "used_s": None, "idle_s": None,
     "unavailable_s": None,
