@@ -110,7 +110,7 @@ def test_a_slot_is_priced_booked_and_cancelled(page: Page, log: list[str]) -> No
     with page.expect_request("**/v1/reservations") as priced:
         page.get_by_role("button", name="What it costs").click()
     page.get_by_text("It would hold 2,880.00 USD.").wait_for()
-    asked = priced.value.post_data_json
+    asked = priced.value.post_data_json or {}
     assert (asked["backend"], asked["project"], asked["dry_run"]) == ("aer", "main", True)
     page.get_by_role("button", name="Book", exact=True).click()
     page.get_by_text("Booked: it holds 2,880.00 USD.").wait_for()
