@@ -134,11 +134,13 @@ def test_a_placement_that_another_follows_before_a_start_was_taken_away(shares: 
         return [*found, (end + late * HOUR, _message(job, end, "completed", backend="a")[1])]
 
     label = {"instead_of": ["a"], "since": NOON.isoformat()}
+    way = {"by": "urgent", "rule": "class", "gained_ms": 9000}
     found = [
         *life("kept", {}, {"name": "started"}),
         *life("tried-twice", {}, {"name": "started"}, {}, {"name": "started"}),
         *life("silent", {}, {"backend": "b"}, {"name": "started"}, late=5),
         *life("stood-in", {}, {"backend": "c", "fallback": label}, {"name": "started"}),
+        *life("moved", {}, {"preempted": way, "fallback": label}, {"name": "started"}),
         *life("first", {}, {"session": "s1"}, {"name": "started"}),
         *life("twice", {}, {"backend": "b"}, {}, {"name": "started"}),
         *life("out", {"backend": "out"}, {"name": "other", "backend": "out"}, {}, {"name": "started"}),
@@ -159,5 +161,5 @@ def test_a_placement_that_another_follows_before_a_start_was_taken_away(shares: 
     rows = shares.ask("SELECT good, total, causes FROM sli_preemption WHERE tenant = 'turns' ORDER BY causes")
     assert [(it["good"], it["causes"]) for it in rows] == [
         (1, []), (1, []), (1, []), (0, ["fallback"]), (0, ["isolated"]), (0, ["no_answer"]), (0, ["no_answer"]),
-        (0, ["no_answer", "no_answer"]), (0, ["session"]), (0, ["vendor_status"]),
+        (0, ["no_answer", "no_answer"]), (0, ["preempted"]), (0, ["session"]), (0, ["vendor_status"]),
     ]  # fmt: skip

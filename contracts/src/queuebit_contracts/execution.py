@@ -23,6 +23,7 @@ __all__ = [
     "ItemSummary",
     "Part",
     "Placement",
+    "Preempted",
     "Score",
     "Start",
     "Withdrawal",
@@ -35,6 +36,17 @@ class Score(Wire):
     backend: Name
     expected_ms: int
     """Expected time to completion."""
+
+
+class Preempted(Wire):
+    """Why a placed job that had not started was placed again: a job that goes before it got a place."""
+
+    by: Name | None = None
+    """That job, which is of the same tenant; absent if it is not to be named."""
+    rule: str
+    """Why that job goes before it: `class` or `priority`; may grow."""
+    gained_ms: int = Field(ge=0)
+    """How much sooner that job is expected to start, with all jobs that were placed again for it."""
 
 
 class Placement(Wire):
@@ -73,6 +85,8 @@ class Placement(Wire):
     start_by: Moment | None = None
     """The executor does not start it after this moment: it could not end before the next window of the backend, or
     before the end of its slot. The scheduler then decides on it again. Absent: at any time."""
+    preempted: Preempted | None = None
+    """Set if the job had another place before, and gave way to a job that goes before it; absent otherwise."""
     term: int | None = Field(default=None, ge=1)
     """The term of the scheduler that decided, of `qb.leader.scheduler.elected`; earlier versions have none."""
     group: Group | None = None

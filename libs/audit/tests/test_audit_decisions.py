@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from queuebit_audit.report import Verdict
 from queuebit_audit.state import History
 from queuebit_contracts.backend import BackendInterrupted, Interruption
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import Fallback, JobAccepted, JobPlaced, Placement, Score
+from queuebit_contracts.job import Fallback, JobAccepted, JobPlaced, Placement, Preempted, Score
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.topology import DECISIONS
 from queuebit_contracts.wire import Payload, Reason
@@ -32,6 +33,7 @@ from queuebit_scheduling import (
     Candidate,
     FairShare,
     Job,
+    Movable,
     Policy,
     Served,
     Snapshot,
@@ -70,6 +72,10 @@ class Record:
         events = [accepted(job, tenant=tenant) for tenant, job in jobs]
         self.events += events
         snapshot = self.snapshot(policy, [_job(event, first + n) for n, event in enumerate(events)])
+        self.keep(snapshot, policy, inline=inline)
+
+    def keep(self, snapshot: Snapshot, policy: Policy, *, inline: bool = False) -> None:
+        """Keep a decision, and place its jobs."""
         content = encode(snapshot)
         if not inline:
             self.kept[digest(content)] = content
@@ -77,6 +83,9 @@ class Record:
         for place in plan(policy, snapshot).places:
             scores = tuple(Score(backend=backend, expected_ms=due // 1000) for backend, due in place.scores)
             data = _placement(*place.job, place.backend, policy.name, scores, reference)
+            if (it := place.gave_way) is not None:
+                why = Preempted(by=it.to[1], rule=it.rule, gained_ms=it.gained_us // 1000)
+                data = data.model_copy(update={"preempted": why})
             self.events.append(JobPlaced(source="qb/scheduler", data=data))
 
     def snapshot(self, policy: Policy, jobs: list[Job]) -> Snapshot:
@@ -88,6 +97,28 @@ class Record:
     def reference(self, content: bytes, *, inline: bool = False) -> Payload:
         text = content.decode() if inline else None
         return Payload(digest=digest(content), size=len(content), media_type=MEDIA_TYPE, inline=text)
+
+    def preempt(self) -> None:
+        """Move the last placed job, of 10 s, for an interactive one."""
+        placed, sequence = self.events[-1], len(self.events) + 1
+        assert isinstance(placed, JobPlaced)
+        first = next(
+            (n, it)
+            for n, it in enumerate(self.events, 1)
+            if isinstance(it, JobAccepted) and it.data.job == placed.data.job
+        )
+        urgent = accepted("urgent", tenant=placed.data.tenant)
+        data = urgent.data.model_copy(update={"workload_class": "interactive"})
+        urgent = urgent.model_copy(update={"data": data})
+        self.events.append(urgent)
+        row = Movable(_job(first[1], first[0]), placed.data.backend, 10_000_000)
+        aer = BackendCapacity(placed.data.backend, 1, 16, 1, 10_000_000)
+        snapshot = self.snapshot(
+            POLICY,
+            [replace(_job(urgent, sequence), project=data.project, user=data.user, workload_class="interactive")],
+        )
+        snapshot = replace(snapshot, backends=(aer,), movable=(row,))
+        self.keep(snapshot, POLICY)
 
     def alter(self, **changes: object) -> None:
         """Change what the first placement says."""
@@ -174,6 +205,16 @@ def test_a_good_record_recomputes(record: Record) -> None:
     assert verdict.notes == []
 
 
+def test_jobs_that_gave_way_recompute(record: Record) -> None:
+    record.preempt()
+    verdict = record.verdict()
+    assert verdict.holds, verdict.findings
+    assert [it.data.preempted is not None for it in record.events[-2:] if isinstance(it, JobPlaced)] == [False, True]
+    last = record.events[-1]
+    record.events[-1] = last.model_copy(update={"data": last.data.model_copy(update={"preempted": None})})
+    assert [it.text[:22] for it in record.verdict().findings] == ["that it gave way to an"]
+
+
 def _of_backend(name: str) -> Callable[[Record], None]:
     return lambda it: it.alter(backend=name)
 
@@ -252,6 +293,11 @@ def _with_priority(document: Document) -> None:
         pytest.param(_of_backend("cirq"), "placed on cirq, and its decision gives it aer", id="another backend"),
         pytest.param(lambda it: it.alter(policy="fair-share/9"), "names the policy fair-share/9", id="another policy"),
         pytest.param(lambda it: it.alter(snapshot=digest(b"x")), "it cites sha256:", id="another digest"),
+        pytest.param(
+            lambda it: it.alter(preempted=Preempted(by="j2", rule="class", gained_ms=9)),
+            "that it gave way to another job",
+            id="a forged preemption",
+        ),
         pytest.param(lambda it: it.alter(scores=()), "its scores are not", id="other scores"),
         pytest.param(lambda it: it.alter(job="j9"), "a place that its decision does not give it", id="another job"),
     ],

@@ -61,6 +61,20 @@ def test_a_job_on_its_fallback_says_instead_of_what() -> None:
     )
 
 
+def test_a_job_that_gave_way_and_the_other_one_name_each_other() -> None:
+    way = {"to": "j2", "rule": "class", "gained_ms": 40_000}
+    behind = explanation_lines({**ROW, "gave_way": way}, Output(as_json=False))
+    sentence = "It had a place and had not started: it was placed again behind j2, whose class is higher"
+    assert behind[1] == f"  {sentence} and which starts about 40.0 s sooner."
+    assert not any("rank" in it and "share" in it for it in behind), (
+        "it took no turn, so there are no tenants to compare"
+    )
+    before = explanation_lines({**ROW, "moved": ["j3", "j4"], "gained_ms": 40_000}, Output(as_json=False))[2]
+    assert before.startswith(
+        "  Jobs that had a place and had not started gave way to it, j3, j4: it starts about 40.0 s sooner. cirq: "
+    )
+
+
 def test_a_job_of_a_session_says_whether_it_ran_first_for_it() -> None:
     first = explanation_lines({**ROW, "session": "s1", "runs_first": True}, Output(as_json=False))[1]
     assert first.endswith("It runs first: session s1.")

@@ -15,7 +15,7 @@ from queuebit_contracts.backend import (
     BackendRegistered,
     CalibrationAttempt,
 )
-from queuebit_contracts.job import JobCompleted, JobFailed, JobStarted, JobWithdrawn, Usage, Withdrawal
+from queuebit_contracts.job import JobCompleted, JobFailed, JobStarted, JobWithdrawn, Preempted, Usage, Withdrawal
 from queuebit_contracts.subjects import Aggregate
 from queuebit_contracts.uncertainty import WILSON
 from queuebit_contracts.wire import Reason
@@ -163,6 +163,25 @@ async def test_a_placement_that_was_taken_back_never_starts(world: World, run: R
     with pytest.raises(Superseded, match="taken from this backend"):
         await waiting
     assert world.log.events(JobStarted) == []
+
+
+async def test_a_job_that_gave_way_starts_once_behind_the_other_one(world: World, run: RunPlacement) -> None:
+    """Its earlier placement is delivered first, and its turn comes first, too."""
+    async with world.circuits.free:
+        early = asyncio.ensure_future(run(*await world.place()))
+        await until(lambda: world.circuits.workers_asked_for)
+        (other,) = [asyncio.ensure_future(run(*it)) for it in await place_several(world, ("urgent",))]
+        await until(lambda: world.circuits.workers_asked_for == 2)
+        first, why = world.placed(), Preempted(by="urgent", rule="class", gained_ms=9000)
+        again = first.model_copy(update={"id": "again", "data": first.data.model_copy(update={"preempted": why})})
+        sequence = await world.log.append(again)
+        late = asyncio.ensure_future(run(again, sequence))
+        await until(lambda: world.circuits.workers_asked_for == 3)
+    with pytest.raises(Superseded, match="placed again"):
+        await early
+    await asyncio.gather(other, late)
+    assert [it.data.job for it in world.log.events(JobStarted)] == ["urgent", again.data.job]
+    assert len(world.log.events(JobCompleted)) == 2
 
 
 async def test_a_hint_without_an_end_in_the_log_stops_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,10 @@
 -- Jobs that completed or failed, at their end; good are those of which no placement was taken away before they started.
 --
--- A placement was taken away if the next one follows before a start. `causes` says why, one for each: `fallback`, the
--- backend was out of service and another stood in for it; `vendor_status`, it was isolated because its vendor says that it is
--- not active; `isolated`, for another reason; `no_answer`, it did not answer and the job may run elsewhere;
--- `session`, the job got a place of a session that ended, or of one that has priority; `other`.
+-- A placement was taken away if the next one follows before a start. `causes` says why, one for each: `preempted`, the
+-- job gave way to one that goes before it; `fallback`, the backend was out of service and another stood in for it;
+-- `vendor_status`, it was isolated because its vendor says that it is not active; `isolated`, for another reason;
+-- `no_answer`, it did not answer and the job may run elsewhere; `session`, the job got a place of a session that ended, or
+-- of one that has priority; `other`.
 CREATE OR REPLACE VIEW sli_preemption AS
 WITH
 isolations AS (
@@ -25,13 +26,14 @@ turns AS (
         tenant, job,
         arraySort(groupUniqArray((
             seq, type = 'qb.job.placed.v1', toString(events.backend), JSONHas(data, 'fallback', 'instead_of'),
-            JSONExtractString(data, 'session')))) AS history,
+            JSONExtractString(data, 'session'), JSONHas(data, 'preempted', 'rule')))) AS history,
         arrayMap(
             at -> arrayReverseSort(arrayFilter(
                 it -> it.1 < history[at].1, (SELECT * FROM isolations)[history[at - 1].3]))[1].2,
             arrayEnumerate(history)) AS outs,
         arrayMap(
             at -> multiIf(
+                history[at].6, 'preempted',
                 history[at].4, 'fallback',
                 outs[at] != '', outs[at],
                 history[at].3 != history[at - 1].3, 'no_answer',

@@ -143,7 +143,8 @@ def _made_again(content: bytes, policies: Mapping[str, Policy]) -> _Remade:
     if (policy := policies.get(snapshot.policy)) is None:
         return _Remade(snapshot.policy, unknown=True)
     places = {it.job: it for it in plan(policy, snapshot).places}
-    jobs = {it.key: it for group in snapshot.groups for it in group.jobs if it.key in places}
+    known = (*(it for group in snapshot.groups for it in group.jobs), *(it.job for it in snapshot.movable))
+    jobs = {it.key: it for it in known if it.key in places}
     return _Remade(snapshot.policy, places, jobs)
 
 
@@ -178,12 +179,19 @@ def _faults(history: History, digest: str, job: Recorded, placed: Placed, remade
         yield f"it counts for {_session(placed.session)}, and its decision counts it for {_session(place.session)}"
     if (placed.reservation, placed.start_by_us) != (place.reservation, place.start_by_us):
         yield "its reservation or its last moment to start is not that of its decision"
+    if placed.preempted != _gave_way(place):
+        yield "that it gave way to another job, or why, is not as its decision says"
     if placed.fallback != _fallback(history, place):
         yield "its label of a fallback is not that of its decision"
     yield from _differs_from_acceptance(history, remade.jobs[place.job])
     authorised = history.jobs[place.job].authorised
     if authorised is not None and authorised.reservation not in (None, placed.reservation):
         yield f"it was accepted for reservation {authorised.reservation}, and was not placed in its slot"
+
+
+def _gave_way(place: Place) -> tuple[str, str, int] | None:
+    """Which job a placed job gave way to, the rule, and what that one gained, as a placement has it."""
+    return None if (it := place.gave_way) is None else (it.to[1], it.rule, it.gained_us // 1000)
 
 
 def _fallback(history: History, place: Place) -> str | None:

@@ -247,8 +247,10 @@ def _placed(event: JobPlaced, at: _Place) -> Placed:
     scores = tuple([(it.backend, it.expected_ms) for it in data.scores])
     content = None if data.decision is None else Content.of(data.decision)
     start_by_us = None if data.start_by is None else micros(data.start_by)
-    slot = data.reservation, start_by_us
-    return Placed(data.backend, data.policy, data.snapshot, scores, content, data.session, label(data.fallback), *slot)
+    slot, it = (data.reservation, start_by_us), data.preempted
+    preempted = None if it is None else (it.by, it.rule, it.gained_ms)
+    about = data.session, label(data.fallback), *slot, preempted
+    return Placed(data.backend, data.policy, data.snapshot, scores, content, *about)
 
 
 def _completed(event: JobCompleted, at: _Place) -> Ran:

@@ -129,6 +129,8 @@ class Placed(NamedTuple):
     """The reservation in whose slot it runs."""
     start_by_us: int | None = None
     """The last moment at which it may start."""
+    preempted: tuple[str | None, str, int] | None = None
+    """The job that it gave way to, the rule, and the milliseconds that this one gained."""
 
 
 class Decision(NamedTuple):

@@ -22,9 +22,29 @@ def explanation_lines(row: _Row, out: Output) -> list[str]:
     lines = wrapped(visible(head), out.room)
     if "unexplained" in row:
         return [*lines, *wrapped(visible(str(row["unexplained"])), out.room, "  ")]
-    for sentence in (_turn(row), f"{_fallback(row)}{_objective(row)}{row['backend']}: {row['decided']}."):
+    if "gave_way" in row:
+        for sentence in (_gave_way(row), f"{row['backend']}: {row['decided']}."):
+            lines += wrapped(visible(sentence), out.room, "  ")
+        return [*lines, "", *_indented(out, _backends(row["backends"]))]
+    for sentence in (_turn(row), f"{_moved(row)}{_fallback(row)}{_objective(row)}{row['backend']}: {row['decided']}."):
         lines += wrapped(visible(sentence), out.room, "  ")
     return [*lines, "", *_indented(out, _backends(row["backends"])), "", *_indented(out, _tenants(row["tenants"]))]
+
+
+def _gave_way(row: _Row) -> str:
+    """Which job it gave way to, as a sentence."""
+    way = row["gave_way"]
+    sooner = f"whose {way['rule']} is higher and which starts about {took(way['gained_ms'])} sooner"
+    return f"It had a place and had not started: it was placed again behind {way['to']}, {sooner}."
+
+
+def _moved(row: _Row) -> str:
+    """Which jobs gave way to it, as a sentence; empty if there are none."""
+    if "moved" not in row:
+        return ""
+    jobs = ", ".join(map(str, row["moved"]))
+    sooner = f"it starts about {took(row['gained_ms'])} sooner"
+    return f"Jobs that had a place and had not started gave way to it, {jobs}: {sooner}. "
 
 
 def _fallback(row: _Row) -> str:

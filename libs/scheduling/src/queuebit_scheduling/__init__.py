@@ -7,7 +7,7 @@ from queuebit_scheduling.explain import Explanation, Unexplained, explain, expla
 from queuebit_scheduling.fallback import due_us
 from queuebit_scheduling.isolation import PROBES
 from queuebit_scheduling.objectives import OBJECTIVES
-from queuebit_scheduling.plan import Cycle, FellBack, Place, Policy, Step, Target, Turn, plan
+from queuebit_scheduling.plan import Cycle, FellBack, GaveWay, Place, Policy, Step, Target, Turn, plan
 from queuebit_scheduling.policy import POLICY, FairShare
 from queuebit_scheduling.reasons import Waiting, waiting, why_placed, why_waiting
 from queuebit_scheduling.registry import POLICIES, by_name
@@ -19,6 +19,7 @@ from queuebit_scheduling.snapshot import (
     CandidateGroup,
     Job,
     Key,
+    Movable,
     PlacedCount,
     Resource,
     RunTime,
@@ -48,8 +49,10 @@ __all__ = [
     "Explanation",
     "FairShare",
     "FellBack",
+    "GaveWay",
     "Job",
     "Key",
+    "Movable",
     "Place",
     "PlacedCount",
     "Policy",

@@ -1,6 +1,7 @@
 """The stored form of a snapshot: canonical JSON, version 1; version 2 if it has sessions, 3 if it has a fallback or a
-backend that is out of service, 4 if a job has an objective, and 5 if it has the project, user, class, priority or
-deadline of a job, or an isolated backend, a window, or a queue of others.
+backend that is out of service, 4 if a job has an objective, 5 if it has the project, user, class, priority or
+deadline of a job, or an isolated backend, a window, or a queue of others, and 6 if it has placed jobs that may give
+way.
 
 Each table is an object of columns with the names of the fields. Equal snapshots have equal bytes; a placement refers to
 the digest of the bytes.
@@ -21,6 +22,7 @@ from queuebit_scheduling.snapshot import (
     Candidate,
     CandidateGroup,
     Job,
+    Movable,
     PlacedCount,
     Resource,
     RunTime,
@@ -136,16 +138,42 @@ class _Group(_Table):
     jobs: _Jobs
 
 
+class _Movable(_Table):
+    tenant: list[str]
+    job: list[str]
+    backend: list[str]
+    """Where each job has its place."""
+    expected_us: list[_Whole]
+    moves: list[_Whole]
+    sequence: list[_Whole]
+    accepted_us: list[_Whole]
+    size: list[str]
+    backends: list[list[str]]
+    """For each job its candidates; the next four fields have one value for each of these."""
+    qpu_us: list[list[_Whole]]
+    esp_ppm: list[list[_Whole]]
+    cost_rank: list[list[_Whole]]
+    fallback: list[list[_Whole]]
+    fallback_after_us: list[_Whole]
+    objective: list[str | None]
+    project: list[str | None]
+    user: list[str | None]
+    workload_class: list[str | None]
+    priority: list[_Signed]
+    deadline_us: list[_Whole | None]
+
+
 class Document(_Table):
     """A stored snapshot. Version 2 has in addition `owed_us` and `sessions` of backends, and `session` of groups.
 
     Version 3 has these, too, and `out_since_us` of backends, and `fallback` and `fallback_after_us` of groups. Version
     4 has all of these, and `objective` of groups. Version 5 has all of these, `isolated_since_us`, `queue_us` and
     `kind` of backends, the windows, `project`, `user` and `workload_class` of groups, `priority` and `deadline_us` of
-    jobs, and what fair share inside a tenant needs: `period_us`, `resources`, `accounts` and `placed`.
+    jobs, and what fair share inside a tenant needs: `period_us`, `resources`, `accounts` and `placed`. Version 6 has
+    all of these, and `movable`.
     """
 
-    version: Literal[1, 2, 3, 4, 5]
+    version: Literal[1, 2, 3, 4, 5, 6]
     policy: str
     at_us: _Whole
     limit: _Positive
@@ -158,6 +186,7 @@ class Document(_Table):
     resources: _Resources | None = None
     accounts: _Accounts | None = None
     placed: _Placed | None = None
+    movable: _Movable | None = None
 
 
 def encode(snapshot: Snapshot) -> bytes:
@@ -213,6 +242,8 @@ def _add_later_columns(document: dict[str, Any], snapshot: Snapshot) -> None:  #
             group["objective"] = it.jobs[0].objective
     if version >= _SHARES:
         _add_version_5(document, snapshot)
+    if version >= _MOVABLE:
+        document["movable"] = _movable(snapshot.movable)
 
 
 def _add_version_5(document: dict[str, Any], snapshot: Snapshot) -> None:  # as JSON
@@ -241,6 +272,18 @@ def _add_version_5(document: dict[str, Any], snapshot: Snapshot) -> None:  # as 
         group["jobs"]["deadline_us"] = [job.deadline_us for job in it.jobs]
 
 
+def _movable(rows: Sequence[Movable]) -> Json:
+    jobs = [it.job for it in rows]
+    own = "tenant", "job", "sequence", "accepted_us", "size", "fallback_after_us", "objective"
+    figures = "qpu_us", "esp_ppm", "cost_rank", "fallback"
+    return {
+        **_columns(rows, "backend", "expected_us", "moves"),
+        **_columns(jobs, *own, "project", "user", "workload_class", "priority", "deadline_us"),
+        "backends": [[it.backend for it in job.candidates] for job in jobs],
+        **{name: [[getattr(it, name) for it in job.candidates] for job in jobs] for name in figures},
+    }
+
+
 def _columns(rows: Sequence[object], *names: str) -> dict[str, list[Any]]:  # as JSON
     """Return a table as its columns."""
     return {name: [getattr(it, name) for it in rows] for name in names}
@@ -255,15 +298,17 @@ def decode(content: bytes) -> Snapshot:
     try:
         return _snapshot(Document.model_validate_json(content))
     except ValueError as error:  # pydantic's errors too
-        raise Malformed(f"not a snapshot of version 1 to 5: {error!s:.300}") from error
+        raise Malformed(f"not a snapshot of version 1 to 6: {error!s:.300}") from error
 
 
-_SESSIONS, _FALLBACK, _OBJECTIVE, _SHARES = 2, 3, 4, 5
+_SESSIONS, _FALLBACK, _OBJECTIVE, _SHARES, _MOVABLE = 2, 3, 4, 5, 6
 """The versions that have these."""
 
 
 def _version(snapshot: Snapshot) -> int:
     """The lowest version that has everything in a snapshot."""
+    if snapshot.movable:
+        return _MOVABLE
     first = [it.jobs[0] for it in snapshot.groups]
     if _needs_version_5(snapshot):
         return _SHARES
@@ -331,6 +376,7 @@ def _snapshot(document: Document) -> Snapshot:
         resources=tuple(_read_resources(document.resources)),
         accounts=tuple(_read_accounts(document.accounts)),
         placed=tuple(_read_placed(document.placed)),
+        movable=tuple(_read_movable(document.movable)),
     )
     if _version(snapshot) != document.version:
         raise ValueError("its version is not the lowest that has everything in it")
@@ -351,6 +397,18 @@ def _read_accounts(it: _Accounts | None) -> Iterator[Account]:
 def _read_placed(it: _Placed | None) -> Iterator[PlacedCount]:
     rows = zip(it.tenant, it.user, it.workload_class, it.jobs, strict=True) if it else ()
     return (PlacedCount(*row) for row in rows)
+
+
+def _read_movable(it: _Movable | None) -> Iterator[Movable]:
+    if it is None:
+        return
+    figures = zip(it.backends, it.qpu_us, it.esp_ppm, it.cost_rank, it.fallback, strict=True)
+    candidates = [tuple(Candidate(*one) for one in zip(*columns, strict=True)) for columns in figures]
+    names = zip(it.tenant, it.job, it.sequence, it.accepted_us, it.size, candidates, strict=True)
+    choices = zip(it.fallback_after_us, it.objective, strict=True)
+    owners = zip(it.project, it.user, it.workload_class, it.priority, it.deadline_us, strict=True)
+    jobs = [Job(*name, None, *choice, *owner) for name, choice, owner in zip(names, choices, owners, strict=True)]  # type: ignore[call-arg]  # six columns are of any length to mypy
+    yield from (Movable(*row) for row in zip(jobs, it.backend, it.expected_us, it.moves, strict=True))
 
 
 def _read_backends(backends: _Backends, windows: _Windows | None) -> Iterator[BackendCapacity]:

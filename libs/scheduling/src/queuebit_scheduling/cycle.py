@@ -13,9 +13,10 @@ from queuebit_scheduling.classes import ClassLimits, is_late
 from queuebit_scheduling.fallback import fell_back
 from queuebit_scheduling.isolation import takes
 from queuebit_scheduling.objectives import AWAITED_JOBS
-from queuebit_scheduling.plan import Choice, Place, Step, Target, Turn
+from queuebit_scheduling.plan import Choice, GaveWay, Place, Step, Target, Turn
+from queuebit_scheduling.preemption import gained_us, has_room
 from queuebit_scheduling.shares import Head, Shares
-from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Key, Snapshot, Tenant
+from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Key, Movable, Snapshot, Tenant
 from queuebit_scheduling.windows import Room, fits, room, start_by_us
 
 if TYPE_CHECKING:
@@ -67,6 +68,11 @@ class CycleState:
         self._places: dict[str, dict[tuple[bool, bool, str], int]] = {it.name: {} for it in snapshot.backends}
         """What the policy said of each backend with its present load."""
         self._limits = ClassLimits(snapshot)
+        self._movable: dict[tuple[str, str], list[Movable]] = {}
+        """Placed jobs that may give way and stay where they wait, by tenant and backend."""
+        for it in snapshot.movable:
+            if any(candidate.backend == it.backend for candidate in self._usable(it.job)):
+                self._movable.setdefault((it.job.tenant, it.backend), []).append(it)
         self._queues: dict[str, list[_Queue]] = {it.name: [] for it in snapshot.tenants}
         for group in snapshot.groups:
             jobs = deque(sorted(group.jobs, key=lambda it: (*policy.order(it), it.sequence, it.job)))
@@ -95,21 +101,72 @@ class CycleState:
             return None
         precedes, late = self._precedes(turn.job.session, turn.job.candidates), is_late(turn.job)
         targets = [self._target(turn.job, *it, first=precedes, late=late) for it in self._run_times_of(turn.job)]
-        chosen = _best(self._policy.choice(turn.job.objective), [it for it in targets if it.free])
+        free = [it for it in targets if it.free] or [it for it in targets if self._makes_room(turn.job, it)]
+        chosen = _best(self._policy.choice(turn.job.objective), free)
         better = self._policy.awaited(turn.job, targets, chosen, self._at_us) if self._awaiting < AWAITED_JOBS else None
         if better is not None:
             self._await(turn.job, better)
             return None
         counted = self._counted(turn.job)
+        moved = self._movers(turn.job, chosen)
+        gained = gained_us(chosen.capacity, moved) if chosen.capacity is not None and moved else 0
+        if moved:
+            chosen, targets = self._lift(moved, chosen, targets)
         self._take(turn.tenant, turn.job, chosen, counted)
-        known = [it for it in targets if it.capacity is not None and takes(it.capacity, turn.job.tenant)]
+        place = self._place(turn.job, chosen, targets, counted)
+        again = tuple(self._move(it, turn.job, gained) for it in moved)
+        if again:
+            self._turns = {name: self._turn(name) for name in self._turns}
+        return Step(place, tuple(turns), tuple(targets), turn.job.session if first else None, again)
+
+    def _place(
+        self, job: Job, chosen: Target, targets: Sequence[Target], counted: str | None, gave_way: GaveWay | None = None
+    ) -> Place:
+        known = [it for it in targets if it.capacity is not None and takes(it.capacity, job.tenant)]
         known.sort(key=lambda it: (it.completion_us, -it.candidate.esp_ppm, it.candidate.backend))
         scores = tuple((it.candidate.backend, it.completion_us) for it in known)
-        fallback = fell_back(turn.job, self._capacity) if chosen.candidate.fallback else None
-        time = room(turn.job, self._capacity[chosen.candidate.backend], self._at_us) or Room(None)
+        fallback = fell_back(job, self._capacity) if chosen.candidate.fallback else None
+        time = room(job, self._capacity[chosen.candidate.backend], self._at_us) or Room(None)
         last_us, where = start_by_us(time, chosen.expected_us), chosen.candidate.backend
-        place = Place(turn.job.key, where, chosen.expected_us, scores, counted, fallback, time.reservation, last_us)
-        return Step(place, tuple(turns), tuple(targets), turn.job.session if first else None)
+        return Place(job.key, where, chosen.expected_us, scores, counted, fallback, time.reservation, last_us, gave_way)
+
+    def _movers(self, job: Job, target: Target) -> Sequence[Movable]:
+        """Return the placed jobs that give way to a job on a candidate."""
+        placed = self._movable.get((job.tenant, target.candidate.backend)) if self._movable else None
+        if not placed or target.capacity is None:
+            return ()
+        return self._policy.movers(job, target.capacity, target.expected_us, placed, self._at_us)
+
+    def _makes_room(self, job: Job, target: Target) -> bool:
+        """Whether a full candidate takes a job because others give way to it."""
+        if not self._movers(job, target) or target.capacity is None:
+            return False
+        return has_room(job, target.capacity, target.expected_us, self._at_us)
+
+    def _lift(self, moved: Sequence[Movable], chosen: Target, targets: Sequence[Target]) -> tuple[Target, list[Target]]:
+        """Take jobs that give way from their backend; return the targets of the other job as they are without them."""
+        backend = chosen.candidate.backend
+        capacity = self._capacity[backend].with_jobs(-len(moved), -sum(it.expected_us for it in moved))
+        self._capacity[backend], self._places[backend] = capacity, {}
+        left = [it for it in self._movable[moved[0].job.tenant, backend] if it not in moved]
+        self._movable[moved[0].job.tenant, backend] = left
+        lighter = chosen._replace(capacity=capacity, completion_us=completion_us(capacity, chosen.expected_us))
+        return lighter, [lighter if it is chosen else it for it in targets]
+
+    def _move(self, placed: Movable, before: Job, gained: int) -> Step:
+        """Place a job again: where it waits, or on a better free candidate that completes it no later."""
+        job, late, here = placed.job, is_late(placed.job), placed.backend
+        found = (self._target(job, *it, first=False, late=late) for it in self._run_times_of(job))
+        targets = [it._replace(free=max(1, it.free)) if it.candidate.backend == here else it for it in found]
+        latest_us = next(it.completion_us for it in targets if it.candidate.backend == here)
+        free = [it for it in targets if it.free and it.completion_us <= latest_us]
+        chosen = _best(self._policy.choice(job.objective), free)
+        self._shares.add(job, here, -placed.expected_us)
+        self._shares.add(job, chosen.candidate.backend, chosen.expected_us)
+        capacity = self._capacity[chosen.candidate.backend].with_jobs(1, chosen.expected_us)
+        self._load(capacity, job, every=bool(capacity.windows))
+        why = GaveWay(before.key, self._policy.goes_before(before, job) or "", gained)
+        return Step(self._place(job, chosen, targets, None, why), (), tuple(targets))
 
     def _rank(self, turn: Turn) -> tuple[int, str]:
         """The rank of a turn as a whole number, which compares quickly, then the name of the tenant."""
@@ -148,7 +205,7 @@ class CycleState:
         had = self._has_places(self._capacity[capacity.name])
         self._capacity[capacity.name], self._places[capacity.name] = capacity, {}
         changed = every or had != self._has_places(capacity)
-        for name in self._turns if changed else (job.tenant,):
+        for name in self._turns if changed else {job.tenant, *(tenant for tenant, _ in self._movable)}:
             self._turns[name] = self._turn(name)
 
     def _has_places(self, capacity: BackendCapacity) -> tuple[bool, ...]:
@@ -203,7 +260,13 @@ class CycleState:
         precedes = self._precedes(queue.session, queue.candidates)
         known = (it for candidate in queue.candidates if (it := self._capacity.get(candidate.backend)) is not None)
         free = any(self._free(it, first=precedes, late=queue.late, tenant=tenant) for it in known)
+        free = free or (bool(self._movable and queue.jobs) and self._takes_by_moving(queue.jobs[0]))
         return precedes >= first and free and self._bring_forward(queue)
+
+    def _takes_by_moving(self, job: Job) -> bool:
+        """Whether a full backend takes a job because others give way to it."""
+        targets = (self._target(job, *it, first=False, late=False) for it in self._run_times_of(job))
+        return any(self._makes_room(job, it) for it in targets)
 
     def _bring_forward(self, queue: _Queue) -> bool:
         """Put the first job of a group that ends before the next window in front; False if there is none."""
@@ -212,7 +275,7 @@ class CycleState:
         for position, job in enumerate(queue.jobs):
             first = self._precedes(job.session, job.candidates)
             targets = (self._target(job, *it, first=first, late=queue.late) for it in self._run_times_of(job))
-            if any(it.free for it in targets):
+            if any(it.free or self._makes_room(job, it) for it in targets):
                 del queue.jobs[position]
                 queue.jobs.appendleft(job)
                 return True

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
 from pydantic import JsonValue
 
 from queuebit_kernel import Fault, Malformed, rfc3339
 from queuebit_scheduling.codec import decode
 from queuebit_scheduling.objectives import AWAITED_FOR, AWAITING, BALANCE_US, OBJECTIVES
-from queuebit_scheduling.plan import Choice, FellBack, Policy, Step, Target, Turn
+from queuebit_scheduling.plan import Choice, FellBack, GaveWay, Policy, Step, Target, Turn
 from queuebit_scheduling.reasons import in_words, unavailable
 from queuebit_scheduling.registry import POLICIES
 from queuebit_scheduling.shares import LINE
@@ -32,6 +33,7 @@ _WHY_CHOSEN = {
     "success": "it had the highest estimated success probability, among candidates with equal cost and completion",
     "name": "its name is first in alphabetical order, among candidates that are otherwise equal",
 }
+_MADE_ROOM = "its places were taken, and placed jobs of the tenant that have not started gave way"
 _WHY_CHOSEN_BY = {
     "time": {
         "completion": "it was expected to complete the job first, among its candidates with a free place",
@@ -145,6 +147,12 @@ class Explanation:
     turn: str | None = None
     """The first value of `shares.LINE` that prefers the job to the second of its tenant; `only` if there was no other;
     None if the policy does not compare these."""
+    moved: tuple[str, ...] = ()
+    """The placed jobs of the tenant that gave way to it, and were placed again behind it."""
+    gained_us: int = 0
+    """How much sooner it is expected to start because of this."""
+    gave_way: GaveWay | None = None
+    """Set if this is the new place of a job that gave way; it then took no turn, so that there are no contenders."""
 
     def document(self, viewer: str | None = None) -> dict[str, JsonValue]:
         """Return the explanation as JSON.
@@ -170,6 +178,8 @@ class Explanation:
             **({} if self.fallback is None else _fallback(self.fallback)),
             **({} if self.objective is None else {"objective": self.objective}),
             **({} if self.turn is None else {"turn": self.turn, "next": _WHY_NEXT[self.turn]}),
+            **({"moved": [*self.moved], "gained_ms": self.gained_us // 1000} if self.moved else {}),
+            **({} if self.gave_way is None else {"gave_way": _gave_way(self.gave_way)}),
         }
 
 
@@ -210,6 +220,10 @@ def _fallback(it: FellBack) -> dict[str, JsonValue]:
     return {"instead_of": [*it.instead_of], "out_since": rfc3339(moment_of(it.since_us))}
 
 
+def _gave_way(it: GaveWay) -> JsonValue:
+    return {"to": it.to[1], "rule": it.rule, "gained_ms": it.gained_us // 1000}
+
+
 def _tenant_row(it: Contender, number: int, viewer: str | None) -> JsonValue:
     if viewer not in (None, it.tenant):
         return {"tenant": f"other-{number}", "rank_us": it.rank_us}
@@ -239,10 +253,17 @@ def _explanation(policy: Policy, snapshot: Snapshot, step: Step, position: int) 
     job = _job(snapshot, step.place.job)
     chosen = next(it for it in step.targets if it.candidate.backend == step.place.backend)
     others = [it for it in step.targets if it is not chosen]
-    choice = policy.choice(job.objective)
-    rules = [_rule(choice, chosen, it) for it in others if it.free]
+    choice, latest_us = policy.choice(job.objective), _latest_us(step, snapshot)
+    rules = [_rule(choice, chosen, it) for it in others if it.free and it.completion_us <= latest_us]
     names = [name for name, _ in choice]
     rule = max(rules, key=names.index, default=_ONLY)
+    gave_way = step.place.gave_way or next((it.place.gave_way for it in step.moved), None)
+
+    def why_not(other: Target) -> str:
+        if other.free and other.completion_us > latest_us:
+            return _WHY_NOT["completion"]
+        return _why_not(choice, chosen, other, _obstacle(job, other, snapshot.at_us))
+
     return Explanation(
         tenant=job.tenant,
         job=job.job,
@@ -255,16 +276,25 @@ def _explanation(policy: Policy, snapshot: Snapshot, step: Step, position: int) 
         contenders=tuple(map(_contender, sorted(step.turns, key=lambda it: (it.rank, it.tenant.name)))),
         considered=(
             _considered(chosen, ""),
-            *(_considered(it, _why_not(choice, chosen, it, _obstacle(job, it, snapshot.at_us))) for it in others),
+            *(_considered(it, why_not(it)) for it in others),
         ),
         rule=rule,
-        decided=_decided(rule, job.objective),
+        decided=_decided(rule, job.objective) if chosen.free else _MADE_ROOM,
         session=job.session,
         runs_first=step.session is not None,
         fallback=step.place.fallback,
         objective=job.objective,
         turn=_turn(step, job),
+        moved=tuple(it.place.job[1] for it in step.moved),
+        gained_us=0 if gave_way is None else gave_way.gained_us,
+        gave_way=step.place.gave_way,
     )
+
+
+def _latest_us(step: Step, snapshot: Snapshot) -> float:
+    """Return when a job that gives way ends at the latest: as where it waits. Any other job: infinity."""
+    here = next((it.backend for it in snapshot.movable if it.job.key == step.place.job), None)
+    return next((it.completion_us for it in step.targets if it.candidate.backend == here), inf)
 
 
 def _turn(step: Step, job: Job) -> str | None:
@@ -337,7 +367,8 @@ def _contender(turn: Turn) -> Contender:
 
 
 def _job(snapshot: Snapshot, key: Key) -> Job:
-    return next(job for group in snapshot.groups for job in group.jobs if job.key == key)
+    placed = (it.job for it in snapshot.movable)
+    return next(it for it in (*(job for group in snapshot.groups for job in group.jobs), *placed) if it.key == key)
 
 
 def _waiting(snapshot: Snapshot) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from queuebit_scheduling.shares import Line
 from queuebit_scheduling.snapshot import Account, BackendCapacity, Candidate, Job, Key, Snapshot, Tenant
 
-__all__ = ["Choice", "Cycle", "FellBack", "Group", "Place", "Policy", "Step", "Target", "Turn", "plan"]
+__all__ = ["Choice", "Cycle", "FellBack", "GaveWay", "Group", "Place", "Policy", "Step", "Target", "Turn", "plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,18 @@ class FellBack:
     """The candidates that it asked for; all of them are out of service."""
     since_us: int
     """Since when the last of them is."""
+
+
+@dataclass(frozen=True, slots=True)
+class GaveWay:
+    """Why a job that has a place is placed again."""
+
+    to: Key
+    """The job that goes before it."""
+    rule: str
+    """Why that one does: `class` or `priority`."""
+    gained_us: int
+    """How much sooner that one is expected to start, with all jobs that give way to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,8 @@ class Place:
     """The reservation in whose slot the job runs."""
     start_by_us: int | None = None
     """The last moment at which it can start there and end before the next window; None: any."""
+    gave_way: GaveWay | None = None
+    """Set if the job had a place, and gets this one behind another job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +96,8 @@ class Step:
     targets: tuple[Target, ...]
     session: str | None = None
     """The session whose priority decided that the job is next; None if it was the turn of its tenant."""
+    moved: tuple[Step, ...] = ()
+    """The jobs that give way to it, each with its new place. They are placed after it, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +182,15 @@ class Policy(Protocol):
 
     def precedence(self, job: Job) -> tuple[int, ...]:
         """Return what a job is listed by among those of its tenant, before `order`; the smallest is first."""
+        ...
+
+    def goes_before(self, job: Job, placed: Job) -> str | None:
+        """Return by which rule a placed job gives way to a waiting one; None if it does not.
+
+        Args:
+            job: the waiting job.
+            placed: a job of the same tenant that has not started.
+        """
         ...
 
     def order(self, job: Job) -> tuple[int, ...]:

@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from math import lcm
 
-from queuebit_scheduling.classes import ClassLimits, class_of, is_late
+from queuebit_scheduling import preemption
+from queuebit_scheduling.classes import ClassLimits, is_late
 from queuebit_scheduling.cycle import CycleState
 from queuebit_scheduling.fallback import answers, usable
 from queuebit_scheduling.isolation import PROBES, takes
 from queuebit_scheduling.objectives import AWAIT_US, AWAITED_FOR, AWAITED_JOBS, AWAITING, OBJECTIVES
 from queuebit_scheduling.plan import Choice, Group, Step, Target
 from queuebit_scheduling.shares import Head, Line, Shares
-from queuebit_scheduling.snapshot import Account, BackendCapacity, Candidate, Job, Snapshot, Tenant
+from queuebit_scheduling.snapshot import Account, BackendCapacity, Candidate, Job, Movable, Snapshot, Tenant
 from queuebit_scheduling.windows import fits, is_open
 
 __all__ = [
@@ -73,11 +74,14 @@ class FairShare:
        that already wait for it.
        It is placed only where it is expected to end before the next window that is not its own, and in a reservation
        of its holder, before the end of that (`windows`); a job that does not fit does not block shorter ones.
-    6. The next decision includes this placement. Repeat from 2 up to the limit of the cycle, or until the next tenant
+    6. Placed jobs of its tenant that have not started give way to it where it is placed, if its class goes before
+       theirs, or in one project its priority, and if it so starts sooner by five seconds: they are placed again behind
+       it (`preemption`). A full backend takes it, too, if jobs give way to it there.
+    7. The next decision includes this placement. Repeat from 2 up to the limit of the cycle, or until the next tenant
        may have a job that is not in the snapshot.
     """
 
-    name = "fair-share/7"
+    name = "fair-share/8"
 
     def choice(self, objective: str | None) -> Choice:
         """Return the rules of an objective; those of `cost` for none, and for one that this version does not know."""
@@ -135,8 +139,17 @@ class FairShare:
 
     def precedence(self, job: Job) -> tuple[int, ...]:
         """The class, then the priority."""
-        work = class_of(job.workload_class)
-        return 0 if work.first else 1, work.rank, -job.priority
+        return preemption.rank(job)
+
+    def goes_before(self, job: Job, placed: Job) -> str | None:
+        """Return why a placed job gives way to a waiting one of its tenant: `class` or `priority`; None if not."""
+        return preemption.rule(job, placed)
+
+    def movers(
+        self, job: Job, capacity: BackendCapacity, expected_us: int, placed: Iterable[Movable], at_us: int
+    ) -> tuple[Movable, ...]:
+        """Return which of these placed jobs give way to a job that is placed on their backend."""
+        return preemption.movers(job, capacity, expected_us, placed, at_us)
 
     def order(self, job: Job) -> tuple[int, ...]:
         """Oldest first."""
@@ -190,17 +203,22 @@ class FairShare:
         backends, within = {it.name: it for it in world.backends}, ClassLimits(world)
         with_windows = {it.name for it in world.backends if it.windows}
         places: dict[tuple[bool, str], dict[str, int]] = {}
+        placed_jobs: dict[str, list[Movable]] = {}
+        for it in world.movable:
+            placed_jobs.setdefault(it.job.tenant, []).append(it)
 
         def useful(job: Job, count: int) -> int:
             kind = is_late(job), PROBES if job.tenant == PROBES else ""
             if kind not in places:
                 places[kind] = self._places(backends, kind[1], late=kind[0])
-            if not places[kind] or not (wanted := min(count, world.limit, within.left(job))):
+            movable = placed_jobs.get(job.tenant, ())
+            if not (places[kind] or movable) or not (wanted := min(count, world.limit, within.left(job))):
                 return 0
             usable: Iterable[Candidate] = self.usable(job, backends, world.at_us)
             if with_windows:
                 usable = (it for it in usable if _is_open(job, backends.get(it.backend), world.at_us))
-            return _placeable_now(usable, places[kind], wanted, AWAITED_JOBS if job.objective in AWAITING else 0)
+            now = _placeable_now(usable, places[kind], wanted, AWAITED_JOBS if job.objective in AWAITING else 0)
+            return now or int(any(it.backend in _names(job) and self.goes_before(job, it.job) for it in movable))
 
         return useful
 
@@ -248,6 +266,7 @@ class FairShare:
             if (step := cycle.step()) is None:
                 return
             yield step
+            yield from step.moved
 
 
 def _by_usage(shares: Shares, tenants: Sequence[Tenant]) -> list[str]:
@@ -255,6 +274,10 @@ def _by_usage(shares: Shares, tenants: Sequence[Tenant]) -> list[str]:
     common = lcm(*{it.share for it in tenants})
     rank = {it.name: shares.usage_us(it.name) * (common // it.share) for it in tenants}
     return sorted(rank, key=lambda it: (rank[it], it))
+
+
+def _names(job: Job) -> set[str]:
+    return {it.backend for it in job.candidates}
 
 
 def _is_open(job: Job, backend: BackendCapacity | None, at_us: int) -> bool:

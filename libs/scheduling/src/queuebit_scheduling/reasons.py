@@ -131,7 +131,7 @@ def _why_not_on(names: Sequence[str], backends: Mapping[str, BackendCapacity]) -
     return "; ".join((f"{' and '.join(taken)} are taken", *silent))
 
 
-def why_placed(backend: BackendCapacity, ahead: int, *, confirmed: bool, started: bool) -> str | None:
+def why_placed(backend: BackendCapacity, ahead: int, *, confirmed: bool, started: bool, moves: int = 0) -> str | None:
     """Return why a placed job does not run, or None if it runs.
 
     Args:
@@ -139,6 +139,7 @@ def why_placed(backend: BackendCapacity, ahead: int, *, confirmed: bool, started
         ahead: the number of jobs that were placed there earlier and have not ended.
         confirmed: whether the log contains the placement.
         started: whether a worker has started it.
+        moves: how often it gave way to a job that goes before it.
     """
     if backend.silent_since_us is None and backend.isolated_since_us is not None and not started:
         return f"it is placed on {backend.name}, and {unavailable(backend)}: it moves when another backend takes it"
@@ -151,7 +152,9 @@ def why_placed(backend: BackendCapacity, ahead: int, *, confirmed: bool, started
         return f"it is about to be placed on {backend.name}"
     slots = "its slot" if backend.slots == 1 else f"one of its {backend.slots} slots"
     behind = f"; {ahead} jobs were placed there before it" if ahead > 1 else "; 1 job was placed there before it"
-    return f"it is placed on {backend.name} and waits for {slots}{behind if ahead else ''}"
+    times = "once" if moves == 1 else f"{moves} times"
+    moved = f"; it gave way {times} to a job of a higher class or priority" if moves else ""
+    return f"it is placed on {backend.name} and waits for {slots}{behind if ahead else ''}{moved}"
 
 
 def unavailable(backend: BackendCapacity) -> str:

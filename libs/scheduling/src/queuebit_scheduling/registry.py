@@ -13,7 +13,7 @@ from types import MappingProxyType
 from queuebit_scheduling.plan import Policy, Target
 from queuebit_scheduling.policy import POLICY, FairShare
 from queuebit_scheduling.shares import Head, Line, Shares
-from queuebit_scheduling.snapshot import Job
+from queuebit_scheduling.snapshot import BackendCapacity, Job, Movable
 
 __all__ = ["POLICIES", "by_name"]
 
@@ -23,7 +23,21 @@ def by_name(policies: Iterable[Policy]) -> Mapping[str, Policy]:
     return MappingProxyType({it.name: it for it in policies})
 
 
-class _Version6(FairShare):
+class _Version7(FairShare):
+    """The policy before preemption: no placed job gives way."""
+
+    name = "fair-share/7"
+
+    def goes_before(self, job: Job, placed: Job) -> str | None:
+        return None
+
+    def movers(
+        self, job: Job, capacity: BackendCapacity, expected_us: int, placed: Iterable[Movable], at_us: int
+    ) -> tuple[Movable, ...]:
+        return ()
+
+
+class _Version6(_Version7):
     """The policy before isolated backends and shares inside a tenant: the oldest job of a tenant is next."""
 
     name = "fair-share/6"
@@ -59,5 +73,5 @@ class _Version3(_Version6):
     name = "fair-share/3"
 
 
-POLICIES = by_name([POLICY, _Version6(), _Version5(), _Version4(), _Version3()])
+POLICIES = by_name([POLICY, _Version7(), _Version6(), _Version5(), _Version4(), _Version3()])
 """The policies of this version."""

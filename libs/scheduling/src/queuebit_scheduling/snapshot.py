@@ -20,6 +20,7 @@ __all__ = [
     "CandidateGroup",
     "Job",
     "Key",
+    "Movable",
     "PlacedCount",
     "Resource",
     "RunTime",
@@ -154,6 +155,19 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Movable:
+    """A placed job that has not started, of a tenant with a waiting job that goes before it."""
+
+    job: Job
+    backend: str
+    """Where it waits for its turn."""
+    expected_us: int
+    """Its expected run time there."""
+    moves: int = 0
+    """How often it lost a place to a job that goes before it."""
+
+
+@dataclass(frozen=True, slots=True)
 class CandidateGroup:
     """Waiting jobs of one tenant, project, user and class with the same candidates, session, fallback and objective: if
     the first cannot be placed, none can."""
@@ -228,6 +242,8 @@ class Snapshot:
     """The kinds of backends, if the platform has several."""
     accounts: tuple[Account, ...] = ()
     placed: tuple[PlacedCount, ...] = ()
+    movable: tuple[Movable, ...] = ()
+    """Placed jobs that may give way to jobs of their tenant."""
 
     def __post_init__(self) -> None:
         groups = [CandidateGroup(_sorted(it.jobs, _by_sequence), it.waiting) for it in self.groups]
@@ -237,10 +253,15 @@ class Snapshot:
         object.__setattr__(self, "resources", _sorted(self.resources, lambda it: it.kind))
         object.__setattr__(self, "accounts", _sorted(self.accounts, _by_owner))
         object.__setattr__(self, "placed", _sorted(self.placed, lambda it: (it.tenant, it.user, it.workload_class)))
+        object.__setattr__(self, "movable", _sorted(self.movable, lambda it: _by_sequence(it.job)))
         object.__setattr__(self, "groups", _sorted(groups, lambda it: _by_sequence(it.jobs[0])))
 
     def showing(
-        self, groups: tuple[CandidateGroup, ...], run_times: tuple[RunTime, ...], accounts: tuple[Account, ...] = ()
+        self,
+        groups: tuple[CandidateGroup, ...],
+        run_times: tuple[RunTime, ...],
+        accounts: tuple[Account, ...] = (),
+        movable: tuple[Movable, ...] = (),
     ) -> Snapshot:
         """Return the snapshot with these jobs and further accounts, and only with their backends and owners."""
         owners = {(it.tenant, it.project, it.user) for group in groups for it in group.jobs[:1]}
@@ -249,6 +270,7 @@ class Snapshot:
         users = {(it.tenant, it.user, it.workload_class) for group in groups for it in group.jobs[:1]}
         tenants = {it.jobs[0].tenant for it in groups}
         candidates = {it.backend for group in groups for it in group.jobs[0].candidates}
+        candidates |= {it.backend for placed in movable for it in placed.job.candidates}
         return Snapshot(
             self.policy,
             self.at_us,
@@ -261,6 +283,7 @@ class Snapshot:
             resources=self.resources,
             accounts=tuple(it for it in (*self.accounts, *accounts) if (it.tenant, it.project, it.user) in owners),
             placed=tuple(it for it in self.placed if (it.tenant, it.user, it.workload_class) in users),
+            movable=movable,
         )
 
 

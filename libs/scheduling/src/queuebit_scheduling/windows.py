@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from queuebit_scheduling.snapshot import BackendCapacity, Job
 
-__all__ = ["COLD_US", "Room", "Window", "fits", "is_open", "obstacle", "room", "start_by_us"]
+__all__ = ["COLD_US", "Room", "Window", "fits", "is_open", "longer_us", "obstacle", "room", "start_by_us"]
 
 COLD_US: Final = 1_000_000
 """Added for a job on a backend without placed jobs: its worker may have to start first."""
@@ -98,12 +98,12 @@ def fits(job: Job, backend: BackendCapacity, expected_us: int, at_us: int) -> bo
         return time is not None
     before_us = max(backend.queue_us, -(-backend.backlog_us // max(1, backend.slots)))
     start_us = 0 if backend.taken else COLD_US
-    return at_us + start_us + _longer(before_us + expected_us) <= time.until_us
+    return at_us + start_us + longer_us(before_us + expected_us) <= time.until_us
 
 
 def start_by_us(time: Room, expected_us: int) -> int | None:
     """Return the last moment at which a job can start and end in time; None: any."""
-    return None if time.until_us is None else time.until_us - _longer(expected_us)
+    return None if time.until_us is None else time.until_us - longer_us(expected_us)
 
 
 def obstacle(job: Job, backend: BackendCapacity, expected_us: int, at_us: int) -> Window | None:
@@ -118,5 +118,6 @@ def obstacle(job: Job, backend: BackendCapacity, expected_us: int, at_us: int) -
     return min(limits, key=lambda it: (it[0], it[1].place))[1]
 
 
-def _longer(us: int) -> int:
+def longer_us(us: int) -> int:
+    """Return how long what is expected to take so long may take."""
     return us + -(-us // _MARGIN)

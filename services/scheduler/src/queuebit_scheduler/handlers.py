@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -26,7 +26,6 @@ from queuebit_scheduler.state import State
 from queuebit_scheduler.undecided import UNDECIDING
 from queuebit_scheduling import (
     BackendCapacity,
-    Key,
     Place,
     Snapshot,
     due_us,
@@ -67,6 +66,22 @@ class _Cycle(NamedTuple):
     places: Sequence[Place]
     jobs: Sequence[AcceptedJob]
     term: int
+
+
+_Decided = tuple[AcceptedJob, Place, Group | None]
+"""A job, its place, and the group in which it runs there."""
+
+
+def _together(decided: Iterable[_Decided]) -> Iterator[Sequence[_Decided]]:
+    """Each placement of a waiting job, with those of the jobs that give way to it."""
+    group: list[_Decided] = []
+    for it in decided:
+        if group and it[1].gave_way is None:
+            yield group
+            group = []
+        group.append(it)
+    if group:
+        yield group
 
 
 class PlaceJobs:
@@ -154,7 +169,10 @@ class PlaceJobs:
             return None
         jobs = [self._state.job(place.job) for place in places]
         for place in places:
-            self._state.reserve(place.job, place.backend, place.session)
+            if place.gave_way is None:
+                self._state.reserve(place.job, place.backend, place.session)
+            else:
+                self._state.move(place.job, place.backend)
         return _Cycle(snapshot, places, jobs, term)
 
     async def _append_all(self, cycle: _Cycle) -> list[bool]:
@@ -179,33 +197,42 @@ class PlaceJobs:
         except Unavailable as error:
             _log.warning("%d jobs wait on, because the decision about them cannot be kept: %s", len(places), error)
             return [False] * len(places)
-        pairs = [*zip(cycle.jobs, places, strict=True)]
-        groups = grouped(pairs, self._state.kind, decision.digest)
-        if len(places) >= _ROUND and await self._append_round(cycle, decision, groups):
+        groups = grouped(zip(cycle.jobs, places, strict=True), self._state.kind, decision.digest)
+        decided = [(job, place, groups.get(job.key)) for job, place in zip(cycle.jobs, places, strict=True)]
+        if len(places) >= _ROUND and await self._append_batch(decided, decision, cycle.term):
             return [True] * len(places)
-        return await asyncio.gather(
-            *(self._append(job, place, decision, cycle.term, groups.get(job.key)) for job, place in pairs)
-        )
+        each = (self._append_together(it, decision, cycle.term) for it in _together(decided))
+        return [it for settled in await asyncio.gather(*each) for it in settled]
 
-    async def _append_round(self, cycle: _Cycle, decision: Payload, groups: Mapping[Key, Group]) -> bool:
-        """Append all placements in one batch; return whether it was stored.
+    async def _append_together(self, decided: Sequence[_Decided], decision: Payload, term: int) -> list[bool]:
+        """Append a placement and those of the jobs that give way to it; return whether the view will show each.
+
+        A backend starts jobs in the order of their placements, so these are one batch. If one of the jobs that give way
+        has started meanwhile, or ended, all of them keep their places.
+        """
+        (job, place, group), *others = decided
+        if others and await self._append_batch(decided, decision, term):
+            return [True] * len(decided)
+        return [await self._append(job, place, decision, term, group), *(False for _ in others)]
+
+    async def _append_batch(self, decided: Sequence[_Decided], decision: Payload, term: int) -> bool:
+        """Append placements in one batch; return whether it was stored.
 
         If not, each is to be appended by itself: one job that another writer changed refuses the batch for all. If the
         batch was stored and its confirmation lost, the single appends find their own events.
         """
         facts = []
         with ExitStack() as spans:
-            for job, place in zip(cycle.jobs, cycle.places, strict=True):
+            for job, place, group in decided:
                 spans.enter_context(self._span(job))
-                group = groups.get(job.key)
-                placed = placement(job, place, self._state.policy.name, decision, cycle.term, group)
+                placed = placement(job, place, self._state.policy.name, decision, term, group)
                 facts.append(Guarded(placed, job.after, job_aggregate(*job.key).everything))
-            if self._term() != cycle.term:
+            if self._term() != term:
                 return False
             try:
                 await self._log.append_all(facts)
             except (Stale, Unavailable, Malformed) as error:
-                _log.info("%d placements are appended one by one: %s", len(facts), error)
+                _log.info("%d placements are not appended in one batch: %s", len(facts), error)
                 return False
         return True
 
@@ -289,7 +316,8 @@ class AnswerWaiting:
         for it, ahead in self._state.placed_of(tenant):
             if (backend := backends.get(it.backend)) is not None:
                 started = it.started_at is not None
-                why = why_placed(backend, ahead, confirmed=it.confirmed, started=started)
+                moves = it.accepted.moves
+                why = why_placed(backend, ahead, confirmed=it.confirmed, started=started, moves=moves)
                 if why is not None:
                     yield it.accepted, ahead + 1, why
 

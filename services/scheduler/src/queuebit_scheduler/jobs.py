@@ -63,6 +63,8 @@ class AcceptedJob:
     """Backends that it could run on, and that have less than this under the newest calibration."""
     reservation: str | None = None
     """The reservation in whose slot it runs, and nowhere else."""
+    moves: int = 0
+    """How often it lost a place to a job that goes before it."""
 
     @property
     def key(self) -> Key:
@@ -90,6 +92,10 @@ class AcceptedJob:
         candidates = tuple(it for it in known if it.esp_ppm >= least)
         below = tuple(it for it in known if it.esp_ppm < least)
         return replace(self, job=replace(self.job, candidates=candidates), below=below)
+
+    def moved(self) -> AcceptedJob:
+        """The same job, which lost a place to a job that goes before it."""
+        return replace(self, moves=self.moves + 1)
 
     def is_of(self, tenant: str, session: str) -> bool:
         """Whether it has the priority of this session."""
@@ -173,6 +179,11 @@ class Outstanding:
     confirmed: bool = False
     """Whether the log has shown the placement."""
     started_at: datetime | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has a place that the log has shown, and has not started."""
+        return self.confirmed and self.started_at is None
 
     def left(self) -> AcceptedJob:
         """The job without its place; its next placement expects what the log has shown."""

@@ -6,12 +6,12 @@ from functools import cache
 
 from pydantic import TypeAdapter
 
-from queuebit_contracts.job import Fallback, Group, JobPlaced, Placement, Score
+from queuebit_contracts.job import Fallback, Group, JobPlaced, Placement, Preempted, Score
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import event_id
 from queuebit_runtime.trace_context import current_traceparent
 from queuebit_scheduler.jobs import AcceptedJob
-from queuebit_scheduling import FellBack, Place, moment_of
+from queuebit_scheduling import FellBack, GaveWay, Place, moment_of
 
 __all__ = ["placement"]
 
@@ -51,6 +51,7 @@ def placement(
             fallback=accepted.fallback if place.fallback is None else _fallback(place.fallback),
             term=term,
             group=group,
+            preempted=None if place.gave_way is None else _preempted(place.gave_way),
             reservation=place.reservation,
             start_by=None if place.start_by_us is None else moment_of(place.start_by_us),
         ),
@@ -59,6 +60,10 @@ def placement(
 
 def _fallback(fell_back: FellBack) -> Fallback:
     return Fallback(instead_of=fell_back.instead_of, since=moment_of(fell_back.since_us))
+
+
+def _preempted(gave_way: GaveWay) -> Preempted:
+    return Preempted(by=gave_way.to[1], rule=gave_way.rule, gained_ms=gave_way.gained_us // 1000)
 
 
 @cache

@@ -27,6 +27,7 @@ from queuebit_scheduler.backends import Backends
 from queuebit_scheduler.calendar import Calendar
 from queuebit_scheduler.frozen import FrozenState
 from queuebit_scheduler.jobs import AcceptedJob, Outstanding
+from queuebit_scheduler.movable_jobs import MovableJobs
 from queuebit_scheduler.sessions import Sessions
 from queuebit_scheduler.slot_jobs import SlotJobs
 from queuebit_scheduler.tenants import Tenants
@@ -75,6 +76,9 @@ class State:
         self.calendar = Calendar()
         self._waiting = SlotJobs(policy, self.calendar)
         self._outstanding: dict[Key, Outstanding] = {}
+        self._movable = MovableJobs(policy)
+        self._former: dict[Key, Outstanding] = {}
+        """The places that jobs have until the log confirms others, behind jobs that go before them."""
         self._backends = Backends(places_per_slot)
         self._tenants = Tenants(period_us)
         self._accounts = Accounts(period_us)
@@ -166,7 +170,8 @@ class State:
             limit: the most placements of the cycle.
         """
         free = (self.policy.free(it, first=True, tenant=PROBES) for it in self._backends.registered())
-        if not self._waiting or not any(free):
+        movable = self._movable.rows(self._waiting.first_of, self._load_us)
+        if not self._waiting or not (any(free) or movable):
             return None  # so it is after most events while the platform is full
         groups = self._waiting.groups()
         tenants, kinds = {first.tenant for first, _ in groups.values()}, self._backends.kinds()
@@ -186,6 +191,7 @@ class State:
             resources=tuple(Resource(*it) for it in several.items()),
             accounts=self._accounts.of_tenants(tenants, kinds),
             placed=self._accounts.placed(),
+            movable=movable,
         )
         shown = self.policy.shown(world, groups, lambda jobs: self._accounts.within(jobs, kinds))
         if not shown:
@@ -194,10 +200,11 @@ class State:
             CandidateGroup(tuple(self._waiting.first(group, count)), waiting=groups[group][1])
             for group, count in shown.items()
         )
-        run_times = self._run_times.about(job for group in excerpts for job in group.jobs)
         owners = {it.jobs[0].tenant for it in excerpts}
+        movable = tuple(it for it in movable if it.job.tenant in owners)
+        jobs = (*(job for group in excerpts for job in group.jobs), *(it.job for it in movable))
         compared = (first for first, _ in groups.values() if first.tenant in owners)
-        return world.showing(excerpts, run_times, self._accounts.within(compared, kinds))
+        return world.showing(excerpts, self._run_times.about(jobs), self._accounts.within(compared, kinds), movable)
 
     def answering(self) -> list[str]:
         """The backends that promised to answer."""
@@ -262,10 +269,25 @@ class State:
         expected_us = self._expected_us(accepted.job, chosen or Candidate(backend, 1, 0, 0))
         self._hold(Outstanding(accepted, backend, expected_us, accepted.after, session))
 
+    def move(self, key: Key, backend: str) -> None:
+        """Reserve another place for a placed job that gives way; its former place is kept until the log confirms it."""
+        former = self._former[key] = self._free(key)
+        accepted = former.accepted
+        expected_us = self._expected_us(accepted.job, accepted.candidate(backend))
+        self._hold(Outstanding(accepted, backend, expected_us, former.after))
+
     def release(self, key: Key) -> None:
-        """Release a place that the log has not confirmed; the job waits again, in its old position."""
+        """Release a place that the log has not confirmed; the job waits again, in its old position or former place."""
         outstanding = self._outstanding.get(key)
-        if outstanding is not None and not outstanding.confirmed:
+        if outstanding is None or outstanding.confirmed:
+            return
+        self._free(key)
+        if (former := self._former.pop(key, None)) is None:
+            self._waiting.add(outstanding.left())
+            return
+        former.accepted = outstanding.accepted
+        self._hold(former)
+        if self._may_move(former):
             self._waiting.add(self._free(key).left())
 
     def rescore(self, key: Key, backend: str, esp_ppm: int) -> bool:
@@ -307,15 +329,18 @@ class State:
 
     def forget(self, key: Key) -> None:
         """Drop a job that cannot be placed, and free its place."""
+        self._former.pop(key, None)
         if key in self._outstanding:
             self._free(key)
 
     def freeze(self) -> FrozenState:
         """Copy what the log says: a job with a place that the log has not confirmed waits."""
         waiting, placed = [*self._waiting], []
-        for it in self._outstanding.values():
+        for key, it in self._outstanding.items():
             if it.confirmed:
                 placed.append(replace(it))
+            elif (former := self._former.get(key)) is not None:
+                placed.append(replace(former, accepted=it.accepted))
             else:
                 waiting.append(it.left())
         slots = {it.name: (it.slots, self._backends.kind(it.name)) for it in self._backends.registered()}
@@ -392,6 +417,8 @@ class State:
         if key in self._waiting:
             self.reserve(key, data.backend, data.session)
         shown = self._shown(key, data.backend, sequence)
+        if shown is not None and data.preempted is not None:
+            shown.accepted = shown.accepted.moved()
         if shown is not None and self._may_move(shown):  # a calibration came while the placement was appended
             self._waiting.add(self._free(key).left())
 
@@ -404,6 +431,7 @@ class State:
             self.reserve(key, backend)
         if (shown := self._outstanding.get(key)) is not None:
             shown.confirmed, shown.after = True, sequence
+            self._former.pop(key, None)
         return shown
 
     def _may_leave(self, it: Outstanding, backends: Mapping[str, BackendCapacity], at_us: int) -> bool:
@@ -423,6 +451,7 @@ class State:
 
     def _withdrawn(self, key: Key, sequence: int) -> None:
         """The log shows that a job has no place any more; its next placement expects this."""
+        self._former.pop(key, None)
         if (outstanding := self._outstanding.get(key)) is not None:
             outstanding.after = sequence
             self._waiting.add(self._free(key).left())
@@ -436,6 +465,7 @@ class State:
 
     def _ended(self, key: Key, at: datetime, *, completed: bool) -> None:
         self._with_deadline.discard(key)
+        self._former.pop(key, None)
         if key in self._waiting:
             self._waiting.pop(key)
         elif key in self._outstanding and (ended := self._free(key)).started_at is not None:
@@ -447,12 +477,18 @@ class State:
             if completed:  # only complete runs count for durations
                 self._run_times.learn(ended.backend, job.size, ran_us)
 
+    def _load_us(self, backend: str) -> int:
+        """How long the placed jobs of a backend take."""
+        return self._backends[backend].backlog_us // max(1, self._backends[backend].slots)
+
     def _hold(self, it: Outstanding) -> None:
         self._outstanding[it.accepted.key] = it
+        self._movable.add(it, self._backends[it.backend].slots)
         self._take(it, 1)
 
     def _free(self, key: Key) -> Outstanding:
         outstanding = self._outstanding.pop(key)
+        self._movable.remove(key)
         self._take(outstanding, -1)
         return outstanding
 

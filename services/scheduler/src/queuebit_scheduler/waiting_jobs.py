@@ -33,6 +33,8 @@ class WaitingJobs:
         self._places: dict[Key, tuple[_Group, _Entry]] = {}
         """Where each job was put."""
         self._groups: dict[Hashable, _Group] = {}
+        self._of_tenant: dict[str, dict[_Group, None]] = {}
+        """The groups of each tenant, in order of their first job's arrival."""
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -52,6 +54,7 @@ class WaitingJobs:
         name, entry = self._policy.group(job), (self._policy.order(job), job.sequence, job.key)
         if (group := self._groups.get(name)) is None:
             group = self._groups[name] = _Group(name, [])
+            self._of_tenant.setdefault(job.tenant, {})[group] = None
         self._jobs[job.key], self._places[job.key] = accepted, (group, entry)
         insort(group.entries, entry)
 
@@ -61,6 +64,10 @@ class WaitingJobs:
         del group.entries[bisect_left(group.entries, entry)]
         if not group.entries:
             del self._groups[group.name]
+            groups = self._of_tenant[key[0]]
+            del groups[group]
+            if not groups:
+                del self._of_tenant[key[0]]
         return self._jobs.pop(key)
 
     def groups(self) -> Mapping[_Group, tuple[Job, int]]:
@@ -72,9 +79,13 @@ class WaitingJobs:
         """The first jobs of a group."""
         return (self._jobs[key].job for _, _, key in islice(group.entries, count))
 
+    def first_of(self, tenant: str) -> Iterator[Job]:
+        """The first job of each group of a tenant."""
+        return (self._jobs[it.entries[0][2]].job for it in self._of_tenant.get(tenant, ()))
+
     def of(self, tenant: str) -> list[AcceptedJob]:
         """A tenant's jobs: those with the priority of a session, then the others, in the order of the policy."""
-        of_tenant = [it.entries for it in self._groups.values() if it.entries[0][2][0] == tenant]
+        of_tenant = [it.entries for it in self._of_tenant.get(tenant, ())]
         jobs = ((self._jobs[it[2]].job, it) for entries in of_tenant for it in entries)
         ranked = ((job.session is None, self._policy.precedence(job), it) for job, it in jobs)
         return [self._jobs[key] for _, _, (_, _, key) in sorted(ranked)]
