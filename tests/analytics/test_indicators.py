@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import chain
@@ -15,7 +16,7 @@ import pytest
 
 from queuebit_alerting.burning import BudgetsBurning
 from queuebit_contracts.indicators import DIMENSIONS, INDICATORS, counts, counts_of_windows, sums
-from queuebit_contracts.kept_cases import KEPT, KEPT_BAD
+from queuebit_contracts.kept_cases import KEPT, KEPT_BAD, KEPT_HOURS, KEPT_OPEN, kept_at
 from queuebit_contracts.tenant import BudgetTerms
 from queuebit_slo import BurnAlert, Objective, budget, counted, judge, query
 
@@ -394,14 +395,46 @@ def test_sums_and_rows_count_what_the_view_counts(indicators: Warehouse) -> None
         indicators.fill_at(part, twice=rng.random() < 0.5)
         if rng.random() < 0.5:
             indicators.sum_cases()
-        for id_ in rng.sample(COUNTED, 2):
-            window = since, until = sorted(START + HOUR * rng.uniform(-100, 20) for _ in range(2))
+        for id_ in (*rng.sample(COUNTED, 2), rng.choice((*KEPT_OPEN, *KEPT_BAD, *KEPT_HOURS))):
+            if id_ in KEPT:
+                indicators.keep_cases(id_)
+            window = since, until = _window(rng)
             assert _grouped(indicators, id_, since, until) == _viewed(indicators, id_, since, until), (id_, window)
-        for id_ in KEPT_BAD:
-            indicators.keep_cases(id_)
-            assert _grouped(indicators, id_, since, until) == _viewed(indicators, id_, since, until), (id_, window)
-        since, until = sorted(rng.sample([START + HOUR * it for it in range(-100, 20)], 2))
+        since, until = (it.replace(minute=0, second=0, microsecond=0) for it in _window(rng))
         assert _summed(indicators, since, until) == _charged(indicators, since, until), (since, until)
+
+
+def test_several_windows_with_one_end_count_as_each_alone(indicators: Warehouse) -> None:
+    rng = random.Random(20261201)
+    _fill(indicators, [replace(_drawn(rng), tenant="windows") for _ in range(200)])
+    indicators.sum_cases()
+    _fill(indicators, [replace(_drawn(rng), tenant="windows") for _ in range(50)])
+    indicators.keep_cases("queue-wait")
+    for id_ in rng.choices(COUNTED, k=12):
+        drawn = [_window(rng) for _ in range(3)]
+        until = max(end for _, end in drawn)
+        starts, threshold = [start for start, _ in drawn], _threshold(id_)
+        (row,) = indicators.ask(f"""
+            SELECT sumForEach(goods) AS fine, sumForEach(totals) AS cases
+            FROM {counts_of_windows(id_, starts, until, threshold)} WHERE tenant = 'windows'""")
+        alone = [_counted(indicators, id_, "windows", it, until, threshold) for it in starts]
+        found = zip(row["fine"] or (0, 0, 0), row["cases"] or (0, 0, 0), strict=True)
+        assert [*found] == alone, (id_, starts, until)
+
+
+def _window(rng: random.Random) -> tuple[datetime, datetime]:
+    """A window of minutes, hours or days; it may begin and end with an hour or a day."""
+    since = START + HOUR * rng.uniform(-100, 18)
+    until = since + rng.choice((HOUR / 60, HOUR, 24 * HOUR, 72 * HOUR)) * rng.uniform(0.1, 1)
+    snapped = [_snapped(it, rng.choice(("", "", "hour", "day"))) for it in (since, until)]
+    return min(snapped), max(snapped)
+
+
+def _snapped(at: datetime, to: str) -> datetime:
+    if not to:
+        return at
+    hour = at.replace(minute=0, second=0, microsecond=0)
+    return hour if to == "hour" else hour.replace(hour=0)
 
 
 def _parts(rng: random.Random, lives: list[Life]) -> Iterator[list[Stored]]:
@@ -438,7 +471,7 @@ def _drawn(rng: random.Random) -> Life:
         START + HOUR * rng.uniform(-96, 18),
         wait=timedelta(seconds=rng.uniform(0, 9)),
         run=timedelta(seconds=rng.uniform(0, 9)),
-        end=rng.choice(("completed", "completed", "completed", "failed", "cancelled", "rejected")),
+        end=rng.choice(("completed", "completed", "completed", "failed", "cancelled", "rejected", "")),
         backend=rng.choice(("torino", "forte")),
         project=rng.choice(("chem", "fin")),
         workload_class=rng.choice(("", "production", "batch")),
@@ -462,9 +495,10 @@ def _viewed(warehouse: Warehouse, id_: str, since: datetime, until: datetime) ->
     names = ", ".join(DIMENSIONS)
     delay = timedelta(seconds=60 * id_.endswith("-completeness"))
     good = f"sumIf(total, value_ms <= {_threshold(id_)})" if _threshold(id_) else "sum(good)"
+    at = kept_at("at") if id_ in KEPT_HOURS else "at"
     return warehouse.ask(
         f"SELECT {names}, {good} AS fine, sum(total) AS cases FROM {INDICATORS[id_].view} WHERE tenant = 'law'"
-        " AND at >= {since:DateTime64(6, 'UTC')} AND at < {until:DateTime64(6, 'UTC')}"
+        f" AND {at} >= {{since:DateTime64(6, 'UTC')}} AND {at} < {{until:DateTime64(6, 'UTC')}}"
         f" GROUP BY {names} ORDER BY ALL",
         {"since": _text(since - delay), "until": _text(until - delay)},
     )

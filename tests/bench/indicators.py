@@ -46,7 +46,8 @@ SELECT
             '{"submitted_at":"', toString(at - toIntervalSecond(2)),
             '","accepted_at":"', toString(at - toIntervalMicrosecond(3 * {apart:UInt64})),
             '","started_at":"', toString(at - toIntervalMillisecond(seq % 1800)),
-            '","workload_class":"', class, '","terms":{"project":"main"},"attempt":1,"expected_ms":1500}'),
+            '","workload_class":"', class, '","terms":{"project":"main"},"attempt":1,"expected_ms":1500,',
+            '"calibration":"', toString(toDate(at)), '"}'),
         type = 'qb.job.metered.v1', concat('{"workload_class":"', class,
             '","charge":{"amount":"0.3","currency":"USD","jbu":"0","lines":[{"billed":"3","unit_price":"0.1","amount":"0.3"}]}}'),
         type = 'qb.job.sealed.v2', concat('{"workload_class":"', class,
@@ -57,6 +58,24 @@ FROM (SELECT number, ['production', 'experimental', 'interactive', 'batch'][1 + 
     FROM numbers({first:UInt64}, {batch:UInt64}))
 """
 """Lives of jobs of eight events each, evenly over the days."""
+
+BACKENDS: Final = """
+INSERT INTO events (seq, stored_at, event_time, event_id, type, backend, data, generation)
+SELECT * EXCEPT (made)
+FROM (SELECT
+    {events:UInt64} + 1 + number AS seq,
+    toDateTime64({began:UInt32}, 6, 'UTC') + toIntervalDay({days:UInt64}) AS at,
+    at,
+    toString(seq),
+    if(number < 5, 'qb.backend.registered.v1', 'qb.backend.calibrated.v1') AS type,
+    concat('backend-', toString(number % 5)) AS backend,
+    toDateTime({began:UInt32}, 'UTC') + toIntervalDay(intDiv(number, 5) - 1) AS made,
+    if(number < 5, '{"kind":"device","vendor":"acme"}', concat(
+        '{"digest":"', toString(toDate(made)), '","calibrated_at":"', toString(made), '"}')),
+    'bench'
+FROM numbers(5 + 5 * {days:UInt64}))
+"""
+"""Five devices, each with a calibration every day."""
 
 SPANS: Final = """
 INSERT INTO otel_traces (Timestamp, TraceId, SpanId, SpanName, ServiceName, Duration)
@@ -79,6 +98,8 @@ def measure_indicators(report: Report, events: int) -> None:
             batch = str(min(BATCH, events - first))
             values = {"began": str(int(BEGAN.timestamp())), "apart": apart, "first": str(first), "batch": batch}
             engine.query(LIVES, "Null", params=values)
+        facts = {"began": str(int(BEGAN.timestamp())), "events": str(events), "days": str(DAYS)}
+        engine.query(BACKENDS, "Null", params=facts)
         engine.query(SPANS, "Null", params={"jobs": str(events // 8)})
         report.add("rows inserted", f"{events / (time.perf_counter() - began):,.0f} rows/s")
         _sum(engine, events, report)

@@ -24,9 +24,11 @@ _FIELDS: Final = "tenant, project, workload_class, backend"
 _OF_ROWS: Final = "tenant, case_project AS project, workload_class, case_backend AS backend"
 
 VENDORS: Final = """(
-    SELECT CAST((groupArray(toString(known.backend)), groupArray(known.vendor)), 'Map(String, String)')
-    FROM backend_vendors AS known)"""
-"""A subquery: the vendor of each backend, as a map."""
+    SELECT CAST(arrayMap(it -> (it.2, it.3), arrayReverseSort(groupArray((
+        seq, toString(known.backend), JSONExtractString(known.data, 'vendor'))))), 'Map(String, String)')
+    FROM events AS known
+    WHERE known.about_backend = 1 AND known.type = 'qb.backend.registered.v1')"""
+"""A subquery: the vendor of each backend, as a map. Of several values of a key, a map gives the first: the newest."""
 
 
 def moment(at: datetime) -> str:
@@ -144,76 +146,16 @@ def bad_counts(newest: str, starts: Sequence[datetime], until: datetime) -> str:
             GROUP BY {_FIELDS}"""  # noqa: S608 - of names of this package, and of moments
 
 
-def open_counts(threshold_ms: int, starts: Sequence[datetime], until: datetime) -> str:
-    """As `case_counts`, of jobs that are open: those that wait, with their age, and those that run.
-
-    They are sought in the log from the first hour of which a job is open, at most 30 days before the windows' end.
-    """
-    inside = "toUnixTimestamp64Micro(until) >= start"
-    earliest = moment(min(starts))
-    return _OPEN.format(
-        fine=summed(_counted(f"until >= {earliest} AND waited <= {threshold_ms}", inside, start=starts), len(starts)),
-        cases=summed(_counted(f"until >= {earliest}", inside, start=starts), len(starts)),
-        until=moment(until),
-        earliest=moment(until - timedelta(days=30)),
-        opened_since=_OPENED_SINCE,
-    )
-
-
-_OPENED_SINCE: Final = f"""
-                    SELECT toDateTime64(ifNull(minOrNull(opened_hour), now()), 6, 'UTC') - INTERVAL 1 HOUR
-                    FROM (
-                        SELECT opened_hour, tenant, sum(number) AS open
-                        FROM (
-                            SELECT *, max(upto) OVER () AS summed
-                            FROM (
-                                SELECT start AS opened_hour, tenant, sum(opens) AS number, max(through) AS upto,
-                                    toUInt64(0) AS seq
-                                FROM case_sums
-                                WHERE span IN ('mark', 'open')
-                                GROUP BY start, tenant
-                                UNION ALL
-                                SELECT opened_hour, tenant, toInt64(opens), toUInt64(0), seq
-                                FROM events
-                                WHERE seq > {SUMMED_THROUGH} AND opened_hour > toDateTime(0, 'UTC')
-                                LIMIT 1 BY seq
-                            )
-                        )
-                        WHERE opened_hour > toDateTime(0, 'UTC') AND (seq = 0 OR seq > summed)
-                        GROUP BY opened_hour, tenant
-                        HAVING open != 0
-                    )"""  # noqa: S608 - of constants
-"""From an hour before the first hour of which a job is open: its acceptance may be stored earlier than its own time."""
-
-_OPEN: Final = """
-            SELECT tenant, project, workload_class, backend, {fine} AS fine, {cases} AS cases
-            FROM (
-                SELECT
-                    tenant,
-                    argMaxIf(events.project, seq, type = 'qb.job.accepted.v1') AS project,
-                    argMaxIf(events.workload_class, seq, type = 'qb.job.accepted.v1') AS workload_class,
-                    argMaxIf(events.backend, seq, type IN ('qb.job.placed.v1', 'qb.job.started.v1')) AS backend,
-                    minIf(
-                        least(
-                            case_at,
-                            parseDateTime64BestEffortOrNull(JSONExtractString(data, 'submitted_at'), 6, 'UTC')),
-                        type = 'qb.job.accepted.v1') AS submitted,
-                    maxOrNullIf(case_at, type = 'qb.job.started.v1') AS started,
-                    assumeNotNull(ifNull(started, {until})) AS until,
-                    ifNull(dateDiff('millisecond', submitted, until), 0) AS waited
-                FROM events
-                WHERE type IN (
-                        'qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.started.v1',
-                        'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1',
-                        'qb.job.expired.v1')
-                    AND stored_at >= greatest({earliest}, ({opened_since}))
-                GROUP BY tenant, job
-                HAVING countIf(type IN (
-                        'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.expired.v1')) = 0
-                    AND countIf(type = 'qb.job.accepted.v1') > 0
-            )
-            WHERE submitted < {until} AND (started IS NULL OR started < {until})
-            GROUP BY tenant, project, workload_class, backend"""
+def open_counts(newest: str, threshold_ms: int, starts: Sequence[datetime], until: datetime) -> str:
+    """As `case_counts`, of jobs without an end, which are in no sum; `newest` as above."""
+    inside = "toUnixTimestamp64Micro(at) >= start"
+    good = f"if(value_ms <= {threshold_ms}, total, 0)"
+    fine, cases = (summed(_counted(it, inside, start=starts), len(starts)) for it in (good, "total"))
+    return f"""
+            SELECT {_FIELDS}, {fine}, {cases}
+            FROM kept_cases
+            WHERE {newest} AND at >= {_text(min(starts))} AND at < {_text(until)}
+            GROUP BY {_FIELDS}"""  # noqa: S608 - as above
 
 
 def charge_sums(since: datetime, until: datetime) -> str:

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from queuebit_contracts.case_counts import VENDORS, bad_counts, case_counts, charge_sums, moment, open_counts, summed
 from queuebit_contracts.case_sums import BUCKETS_MS
-from queuebit_contracts.kept_cases import KEPT_BAD, KEPT_WHOLE, newest
+from queuebit_contracts.kept_cases import KEPT_BAD, KEPT_HOURS, KEPT_WHOLE, newest
 
 __all__ = [
     "BUCKETS_MS",
@@ -68,7 +68,8 @@ INDICATORS: Final[Mapping[str, Indicator]] = _registry()
 
 
 _PROVEN: Final = """(<proven_calibrated> + if(has((
-    SELECT groupArray(toString(calibrated_backends.backend)) FROM calibrated_backends), <backend>), 0, <proven>))"""
+    SELECT groupUniqArray(toString(known.backend)) FROM events AS known
+    WHERE known.about_backend = 1 AND known.type = 'qb.backend.calibrated.v1'), <backend>), 0, <proven>))"""
 
 _SUMS: Final[Mapping[str, tuple[str, str]]] = {
     "success": ("<usable>", "<ran>"),
@@ -222,7 +223,7 @@ def _of_view(found: Indicator, starts: Sequence[datetime], until: datetime, thre
     good = "fine" if threshold_ms is None else f"if(value_ms <= {threshold_ms}, cases, 0)"
     value = "" if threshold_ms is None else ", value_ms"
     each = ", ".join(map(moment, starts))
-    source = f"kept_cases WHERE {newest(found.id)}" if found.id in KEPT_WHOLE else found.view
+    source = f"kept_cases WHERE {newest(found.id)}" if found.id in (*KEPT_WHOLE, *KEPT_HOURS) else found.view
     both = (f"sumForEach(arrayMap(it -> if(at >= it, {what}, 0), [{each}]))" for what in (good, "cases"))
     return f"""(
     SELECT {_COLUMNS}, {" AS goods, ".join(both)} AS totals
@@ -244,7 +245,7 @@ def _of_sums(
     good, total = (it.format(threshold=threshold_ms) for it in _SUMS[found.id])
     parts = [case_counts(good, total, starts, until)]
     if found.id == "queue-wait" and open_jobs:
-        parts.append(open_counts(threshold_ms, starts, until))
+        parts.append(open_counts(newest(found.id), threshold_ms, starts, until))
     if found.id in KEPT_BAD:
         parts.append(bad_counts(newest(found.id), starts, until))
     union = "\n            UNION ALL".join(parts)

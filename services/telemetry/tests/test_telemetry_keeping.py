@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from queuebit_contracts.kept_cases import KEPT, KEPT_BAD
+from queuebit_contracts.kept_cases import KEPT, KEPT_BAD, KEPT_OPEN
 from queuebit_kernel import Unavailable
 from queuebit_telemetry.adapters import ClickHouse
-from queuebit_telemetry.keeping import MOST_PAUSE_S, PAUSE_FACTOR, REPEATS, KeepCases
+from queuebit_telemetry.keeping import LEAST_PAUSE_S, MOST_PAUSE_S, PAUSE_FACTOR, REPEATS, KeepCases
 
 from .conftest import LifeOf, rows_of
 
@@ -33,14 +33,16 @@ class _Views:
         self.clock = clock
         self.asked: list[str] = []
         self.takes_s = 1.0
+        self.cases = 0
         self.fails = False
 
-    async def keep_cases(self, indicator: str, keeping: int) -> None:
+    async def keep_cases(self, indicator: str, keeping: int) -> int:
         if self.fails:
             raise Unavailable("no answer")
         assert keeping == NOW.timestamp() * 1_000_000
         self.asked.append(indicator)
         self.clock.at += self.takes_s
+        return self.cases
 
 
 def _keeping(views: _Views, seq: list[int]) -> KeepCases:
@@ -67,6 +69,24 @@ async def test_while_the_log_rests_nothing_is_asked_after_a_few_times() -> None:
         await keep()
         views.clock.at += 2 * PAUSE_FACTOR
     assert views.asked == [*KEPT] * (1 + REPEATS)
+
+
+async def test_jobs_without_an_end_are_asked_for_until_there_are_none() -> None:
+    views = _Views(_Clock())
+    views.cases, views.takes_s = 1, 0.01
+    keep = _keeping(views, [1])
+    for _ in range(1 + REPEATS):
+        await keep()
+        views.clock.at += LEAST_PAUSE_S
+    views.asked.clear()
+    for _ in range(3):
+        await keep()
+        views.clock.at += 5
+    views.cases = 0
+    for _ in range(3 * REPEATS):
+        await keep()
+        views.clock.at += 5
+    assert views.asked == [*KEPT_OPEN] * 4
 
 
 async def test_no_view_waits_longer_than_the_longest_pause() -> None:

@@ -8,7 +8,7 @@ WITH
     kinds AS (
         SELECT backend, argMax(JSONExtractString(data, 'kind'), seq) AS kind
         FROM events
-        WHERE type = 'qb.backend.registered.v1'
+        WHERE about_backend = 1 AND type = 'qb.backend.registered.v1'
         GROUP BY backend
     ),
     calibrations AS (
@@ -17,7 +17,7 @@ WITH
             JSONExtractString(data, 'digest') AS digest,
             max(parseDateTime64BestEffortOrNull(JSONExtractString(data, 'calibrated_at'), 6, 'UTC')) AS calibrated_at
         FROM events
-        WHERE type = 'qb.backend.calibrated.v1'
+        WHERE about_backend = 1 AND type = 'qb.backend.calibrated.v1'
         GROUP BY backend, digest
     ),
     cadences AS (

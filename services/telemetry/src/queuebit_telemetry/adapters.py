@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from queuebit_contracts.case_sums import ADD_CASES, RENEW_CASE_SUMS
-from queuebit_contracts.kept_cases import DROP_KEPT, OUTDATED, keep_cases
+from queuebit_contracts.kept_cases import DROP_KEPT, KEPT_CASES, OUTDATED, keep_cases
 from queuebit_contracts.tables import VERSION, generation_of, statements
 from queuebit_incidents.scope import Scope
 from queuebit_runtime.connection import Connection
@@ -130,10 +130,12 @@ class ClickHouse(Answers):
     async def add_cases(self, after: int, through: int, token: str) -> None:
         await self._select_into(ADD_CASES, token, after=after, through=through)
 
-    async def keep_cases(self, indicator: str, keeping: int) -> None:
+    async def keep_cases(self, indicator: str, keeping: int) -> int:
         await self._select_into(keep_cases(indicator), f"KEPT>{indicator}>{keeping}", keeping=keeping)
         for row in await self._query(OUTDATED, indicator=indicator, keeping=str(keeping)):
             await self._command(DROP_KEPT.replace("{partition:String}", f"'{row['partition_id']}'"))
+        (found,) = await self._query(KEPT_CASES, indicator=indicator, keeping=str(keeping))
+        return int(found["cases"])
 
 
 class LogHead:

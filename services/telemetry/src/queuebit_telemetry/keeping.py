@@ -2,6 +2,7 @@
 
 A view over ten million events takes seconds, and what is kept of it is read in milliseconds. Each view is
 asked as a whole, so late and repeated events count as in the view; no state is carried from one time to the next.
+Jobs without an end are asked for more often, and also while the log does not grow: those that wait get older.
 """
 
 from __future__ import annotations
@@ -11,17 +12,19 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from queuebit_contracts.kept_cases import KEPT
+from queuebit_contracts.kept_cases import KEPT, KEPT_OPEN
 from queuebit_kernel import Clock, Unavailable
 from queuebit_telemetry.errors import NoTables, OtherGeneration
 from queuebit_telemetry.ports import KeptCases
 
-__all__ = ["MOST_PAUSE_S", "PAUSE_FACTOR", "REPEATS", "KeepCases"]
+__all__ = ["LEAST_PAUSE_S", "MOST_PAUSE_S", "PAUSE_FACTOR", "REPEATS", "KeepCases"]
 
 _log = logging.getLogger(__name__)
 
-_EVERY_S: Final = 30.0
-"""Between two looks at what is due, in seconds."""
+_EVERY_S: Final = 5.0
+"""Between two looks at what is due, in seconds; and the shortest pause of jobs without an end."""
+LEAST_PAUSE_S: Final = 30.0
+"""The shortest pause of the other views."""
 PAUSE_FACTOR: Final = 100
 """The pause after a view was asked, as a multiple of the time that it took: each view uses at most a hundredth of
 the time of the engine, up to the longest pause."""
@@ -41,6 +44,7 @@ class KeepCases:
         self._clock = clock
         self._due = dict.fromkeys(KEPT, float("-inf"))
         self._asked = dict.fromkeys(KEPT, (-1, 0))
+        self._open: set[str] = set()
 
     async def run(self) -> None:
         """Keep what is due until cancelled."""
@@ -65,12 +69,14 @@ class KeepCases:
 
     def _has_news(self, indicator: str) -> bool:
         seen, repeats = self._asked[indicator]
-        return self._position() != seen or repeats < REPEATS
+        return self._position() != seen or repeats < REPEATS or indicator in self._open
 
     async def _keep(self, indicator: str) -> None:
         position, began = self._position(), self._clock.monotonic()
-        await self._cases.keep_cases(indicator, int(self._clock.now().timestamp() * 1_000_000))
+        cases = await self._cases.keep_cases(indicator, int(self._clock.now().timestamp() * 1_000_000))
         seen, repeats = self._asked[indicator]
         self._asked[indicator] = position, repeats + 1 if position == seen else 0
+        self._open = self._open | {indicator} if cases and indicator in KEPT_OPEN else self._open - {indicator}
         ended = self._clock.monotonic()
-        self._due[indicator] = ended + min(MOST_PAUSE_S, PAUSE_FACTOR * (ended - began))
+        least = 0 if indicator in KEPT_OPEN else LEAST_PAUSE_S
+        self._due[indicator] = ended + max(least, min(MOST_PAUSE_S, PAUSE_FACTOR * (ended - began)))

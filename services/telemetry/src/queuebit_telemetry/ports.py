@@ -131,8 +131,8 @@ class CaseSums(Protocol):
 class KeptCases(Protocol):
     """The table `kept_cases` as its writer sees it. Raises `Unavailable` when there is no answer."""
 
-    async def keep_cases(self, indicator: str, keeping: int) -> None:
-        """Ask the view of an indicator and keep its cases in place of those that were kept before.
+    async def keep_cases(self, indicator: str, keeping: int) -> int:
+        """Ask for the cases of an indicator, keep them in place of those that were kept before, and return how many.
 
         `keeping` is a moment, in microseconds since 1970; of two keepings the later one counts.
 
