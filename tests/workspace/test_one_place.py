@@ -18,7 +18,7 @@ from queuebit_contracts.catalog import CATALOG, wire_name
 from queuebit_contracts.job import JobCompleted, JobFailed
 from queuebit_contracts.lifecycle import TERMINAL
 from queuebit_contracts.tables import view_query
-from queuebit_proof.statement import OUTCOMES
+from queuebit_proof.record import OUTCOMES
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(

@@ -13,10 +13,14 @@ from queuebit_contracts.wire import Amount, DecimalText, Digest, Moment, Name, P
 
 __all__ = [
     "MOST_GATES",
+    "MOST_INPUTS",
     "MOST_PRIORITY",
     "OBJECTIVES",
+    "VERSION",
     "Acceptance",
     "Candidate",
+    "CircuitVersion",
+    "DataSet",
     "FallbackTerms",
     "GateShots",
     "JobObjective",
@@ -32,6 +36,12 @@ MOST_GATES: Final = 10**15
 
 MOST_PRIORITY: Final = 9
 """The highest priority of a job; the lowest is its negative."""
+
+MOST_INPUTS: Final = 4
+"""The most data sets of one job: the receipt names each of them."""
+
+VERSION: Final = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,23}$"
+"""The version of a data set, such as `2026-11` or `v1.2`."""
 
 JobObjective = Literal["cost", "time", "fidelity", "balanced"]
 """What a job can prefer of the backends that it may run on."""
@@ -56,6 +66,22 @@ class Signature(Wire):
     delegation: Name | None = None
     """The delegation that the key comes from; absent for the key of a user. A reader that ignores it does not know the
     key, and rejects the request."""
+
+
+class DataSet(Wire):
+    """A set of data that the work of a job was made from. The platform keeps and reads no data of it."""
+
+    name: Name
+    version: str = Field(pattern=VERSION)
+    digest: Digest | None = None
+    """Of its content; absent: its author gave none."""
+
+
+class CircuitVersion(Wire):
+    """A version of a circuit of the tenant, by its name, as `qb.circuit.drafted` has it."""
+
+    name: Name
+    version: StrictInt = Field(ge=1)
 
 
 class Submission(Wire):
@@ -109,6 +135,10 @@ class Submission(Wire):
     limits: JobLimits | None = None
     """What a backend must offer to run it, besides `backend` and `max_cost`. Its acceptance repeats them; a broker that
     does not know them accepts without, so that its author sees it."""
+    inputs: tuple[DataSet, ...] | None = Field(default=None, max_length=MOST_INPUTS)
+    """The data sets that the work was made from, for its receipt."""
+    circuit_version: CircuitVersion | None = None
+    """What the tenant calls the circuit, for its receipt. The digest of the circuit says what was run."""
     proof: Signature
 
 
@@ -125,6 +155,9 @@ class Profile(Wire):
     """Items of a program; absent for a single circuit."""
     shots: int | None = None
     """Shots of all items of a program together; absent for a single circuit."""
+    canonical: Digest | None = None
+    """Of the circuit as a list of steps, whatever its source looks like; of a program, of those of its items. Absent:
+    not known, or it has no such form."""
 
 
 class GateShots(Wire):

@@ -104,6 +104,10 @@ class Start(Wire):
     reports_usage: bool | None = None
     """Whether the executor appends `usage_reported` for this attempt if the job is cancelled. Until then
     the hold stays."""
+    software: str | None = Field(default=None, max_length=128)
+    """Name and version of the executor."""
+    image: Digest | None = None
+    """Of the image that it runs in, if its environment says so."""
 
 
 class CompileChoice(Wire):
@@ -136,6 +140,13 @@ class Compilation(Wire):
     esp_ppm: int | None = None
     options: CompileChoice | None = None
     """The options of the program that were applied; absent: none were given."""
+    circuit: Digest | None = None
+    """Of the circuit with its parameters, as it was compiled; of a program, of those of its circuits."""
+    compiled: Digest | None = None
+    """Of the compiled circuit as a list of steps; of a program, of those of its circuits. Absent: it has no such
+    form."""
+    calibrated_at: Moment | None = None
+    """When the device was calibrated, as its vendor says; absent on a simulator without noise."""
 
 
 class Part(Wire):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from queuebit_contracts.admission import CircuitVersion, DataSet
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import (
     Acceptance,
@@ -111,6 +112,9 @@ def _submitted(about: dict[str, str]) -> JobSubmitted:
         key=about["job"],
         circuit=_payload(QASM, "text/x-openqasm"),
         shots=1000,
+        purpose="ground state of H2",
+        inputs=(DataSet(name="molecules", version="2026-11", digest=digest(b"molecules")),),
+        circuit_version=CircuitVersion(name="ansatz", version=7),
         proof=Signature(key="U" + "A" * 55, signature="a" * 86),
     )
     return JobSubmitted(source="qb/client", time=_at(0), data=data)
@@ -124,7 +128,9 @@ def _accepted(about: dict[str, str]) -> JobAccepted:
         share=1,
         shots=1000,
         circuit=digest(QASM.encode()),
-        profile=Profile(qubits=2, clbits=2, depth=3, two_qubit_gates=1, simulation_bytes=64),
+        profile=Profile(
+            qubits=2, clbits=2, depth=3, two_qubit_gates=1, simulation_bytes=64, canonical=digest(b"canonical")
+        ),
         candidates=(Candidate(backend="aer", price="p1", hold="0.31", qpu_us=5000),),
         hold=Amount(amount="0.31"),
         price_book=digest(b"book"),
@@ -149,7 +155,9 @@ def _placed_and_started(about: dict[str, str]) -> list[AnyEvent]:
         submitted_at=_at(0),
         accepted_at=_at(2),
     )
-    started = Start(**about, backend="aer", attempt=1, executor="aer-1")
+    started = Start(
+        **about, backend="aer", attempt=1, executor="aer-1", software="queuebit 0.1.0", image=digest(b"image")
+    )
     return [
         JobPlaced(source="qb/scheduler", time=_at(4), data=placed),
         JobStarted(source="qb/executor-aer", time=_at(6), data=started),
@@ -172,7 +180,13 @@ def _completed(about: dict[str, str]) -> JobCompleted:
         shots=1000,
         result=_payload(COUNTS, "application/json"),
         usage=USED,
-        compilation=Compilation(digest=digest(b"target"), **compiled),
+        compilation=Compilation(
+            digest=digest(b"target"),
+            circuit=digest(QASM.encode()),
+            compiled=digest(b"compiled"),
+            calibrated_at=BEGIN - timedelta(hours=2),
+            **compiled,
+        ),
         calibration=digest(b"calibration"),
     )
     return JobCompleted(source="qb/executor-aer", time=_at(20), data=data)

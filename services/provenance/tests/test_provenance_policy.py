@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
-from queuebit_contracts.job import CompileChoice, JobAccepted, JobCompleted
+import queuebit_proof
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.job import (
+    CompileChoice,
+    Dispatch,
+    JobAccepted,
+    JobCompleted,
+    JobDispatched,
+    JobPlaced,
+    JobSubmitted,
+)
 from queuebit_contracts.quality import Quality, QualityCheck
 from queuebit_kernel import Malformed, digest, digest_of
-from queuebit_proof import ChargeLine, Reason, UsageLine, build_statement
-from queuebit_provenance.policy import REASON_CHARS, record_of
+from queuebit_proof import ChargeLine, InputLine, Reason, UsageLine, build_statement
+from queuebit_provenance.policy import HANDLE_BYTES, REASON_CHARS, record_of
 
 from .job_lives import Life
 
 SOFTWARE = "queuebit 0.1.0"
+SCHEMA = json.loads((Path(queuebit_proof.__file__).parent / "job.schema.json").read_text())
 
 
 def test_a_completed_job_states_its_request_result_run_and_bill(life: Life) -> None:
@@ -157,3 +170,60 @@ def test_a_bill_without_the_end_it_speaks_of_is_malformed(life: Life) -> None:
 
     with pytest.raises(Malformed, match="no JobCompleted"):
         record_of(events, software=SOFTWARE)
+
+
+def requested(events: list[AnyEvent]) -> list[AnyEvent]:
+    """The same life with the digest of what was submitted, as the broker computes it."""
+    submitted = events[0]
+    assert isinstance(submitted, JobSubmitted)
+    named = digest_of(submitted.data.model_dump(mode="json", exclude_none=True, exclude={"proof"}))
+    return [submitted, *(it.model_copy(update={"provenanceid": named}) for it in events[1:])]
+
+
+@pytest.mark.parametrize("end", ["completed", "failed", "cancelled", "expired", "rejected"])
+def test_the_record_of_every_end_is_complete_by_its_schema(life: Life, end: str) -> None:
+    record = record_of(requested(life("j1", end)), software=SOFTWARE)
+    predicate = json.loads(build_statement(record, salt=bytes(16)))["predicate"]
+    Draft202012Validator(SCHEMA).validate(predicate)
+
+
+def test_what_led_to_a_result_is_stated(life: Life) -> None:
+    events = requested(life())
+    record = record_of(events, software=SOFTWARE)
+    assert (record.purpose, record.circuit_name, record.circuit_version) == ("ground state of H2", "ansatz", 7)
+    assert record.inputs == (InputLine("molecules", "2026-11", digest(b"molecules")),)
+    assert (record.canonical_digest, record.bound_digest) == (digest(b"canonical"), digest(b"OPENQASM 3.0;"))
+    assert (record.compiled_digest, record.executor, record.image) == (
+        digest(b"compiled"), "queuebit 0.1.0", digest(b"image"),
+    )  # fmt: skip
+    assert (record.policy, record.decision_digest, record.attempt) == ("share", digest(b"snapshot"), 1)
+    accepted = next(it for it in events if isinstance(it, JobAccepted))
+    assert record.plan_digest == digest_of(accepted.data.model_dump(mode="json", exclude_none=True))
+    predicate = json.loads(build_statement(record, salt=bytes(16)))["predicate"]
+    assert predicate["run"]["calibration_age_s"] == 7200
+
+
+def test_a_repeated_submission_does_not_change_what_its_author_says(life: Life) -> None:
+    submitted, *rest = requested(life())
+    assert isinstance(submitted, JobSubmitted)
+    again = submitted.model_copy(update={"data": submitted.data.model_copy(update={"purpose": "another"})})
+    record = record_of([again, *rest], software=SOFTWARE)
+    assert (record.purpose, record.inputs, record.circuit_name) == (None, (), None)
+
+
+def test_each_placement_and_each_vendor_job_is_stated(life: Life) -> None:
+    events = requested(life())
+    placed = next(it for it in events if isinstance(it, JobPlaced))
+    there = placed.model_copy(
+        update={"data": placed.data.model_copy(update={"backend": "cirq", "snapshot": digest(b"first")})}
+    )
+    known = {"tenant": "acme", "job": "j1", "backend": "aer", "attempt": 1, "token": "t"}
+    handles = ("arn:1", "h" * (HANDLE_BYTES + 1))
+    sent = [JobDispatched(source="qb/executor-aer", data=Dispatch(**known, handle=it)) for it in handles]
+    where = events.index(placed)
+    record = record_of([*events[:where], there, *events[where:-2], *sent, *events[-2:]], software=SOFTWARE)
+    assert [(it.backend, it.decision_digest) for it in record.attempts] == [
+        ("cirq", digest(b"first")), ("aer", digest(b"snapshot")),
+    ]  # fmt: skip
+    assert record.vendor_jobs == ("arn:1", digest(handles[1].encode()))
+    assert record.backend == "aer"

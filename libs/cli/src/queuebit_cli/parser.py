@@ -142,6 +142,13 @@ def _submit(words: Group) -> None:
         "--tag", action="append", default=[], metavar="T", help="name for the bill and its budget; may be repeated"
     )
     submit.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="NAME@VERSION",
+        help="a data set that it was made from, for its receipt; then =FILE or =sha256:... ; may be repeated",
+    )
+    submit.add_argument(
         "--class", dest="workload_class", metavar="C", help="such as interactive or batch: its place and its budget"
     )
     submit.add_argument(

@@ -32,14 +32,11 @@ from queuebit_proof.group import MAX_GROUP_JOBS, Member, VerifiedGroup, build_gr
 from queuebit_proof.keys import KeyRing
 from queuebit_proof.merkle import Tree, leaf_hash, verify_consistency, verify_inclusion
 from queuebit_proof.receipt import Receipt, issue, to_tlog_proof
+from queuebit_proof.record import AttemptLine, ChargeLine, CheckLine, InputLine, JobRecord, Reason, UsageLine
 from queuebit_proof.statement import (
     PREDICATE_TYPE,
+    RECORD,
     SALT_BYTES,
-    ChargeLine,
-    CheckLine,
-    JobRecord,
-    Reason,
-    UsageLine,
     build_statement,
     job_of,
     read_statement,
@@ -55,7 +52,9 @@ __all__ = [
     "CHECKS",
     "MAX_GROUP_JOBS",
     "PREDICATE_TYPE",
+    "RECORD",
     "SALT_BYTES",
+    "AttemptLine",
     "ChargeLine",
     "Check",
     "CheckLine",
@@ -66,6 +65,7 @@ __all__ = [
     "GroupFault",
     "GroupInvalid",
     "HeadRequest",
+    "InputLine",
     "JobRecord",
     "KeyRing",
     "KeysUnsafe",

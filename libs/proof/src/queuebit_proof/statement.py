@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 
-from queuebit_kernel import Json, canonical, require_token, rfc3339
+from queuebit_kernel import Json, canonical, rfc3339
 from queuebit_proof.encoding import exactly, parse_json
+from queuebit_proof.record import AttemptLine, ChargeLine, JobRecord, UsageLine
 
 __all__ = [
-    "OUTCOMES",
+    "MOST_ATTEMPTS",
+    "MOST_VENDOR_JOBS",
     "PREDICATE_TYPE",
+    "RECORD",
     "SALT_BYTES",
     "STATEMENT_TYPE",
-    "ChargeLine",
-    "CheckLine",
-    "JobRecord",
-    "Reason",
-    "UsageLine",
     "build_statement",
     "job_of",
     "read_statement",
@@ -29,126 +26,16 @@ __all__ = [
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://queuebit.dev/attestations/job/v1"
-OUTCOMES = frozenset({"completed", "failed", "cancelled", "expired", "rejected"})
-"""The terminal states of a job."""
+RECORD = 2
+"""The version of the record: which fields `job.schema.json` requires. Statements without one are of version 1."""
+MOST_ATTEMPTS = 3
+"""The placements that a statement names: the last ones, so that a receipt has at most 16 KiB."""
+MOST_VENDOR_JOBS = 3
+"""The vendor's jobs that a statement names: the first ones."""
 SALT_BYTES = 16
 """Length of the salt in bytes. It prevents finding the content by comparing digests of likely contents."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """A reason for the outcome of a job: `code` for programs, `text` for people."""
-
-    code: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class UsageLine:
-    """One measured quantity, such as 1000 `shots`; the quantity is decimal text."""
-
-    metric: str
-    quantity: str
-    unit: str
-    final: bool = True
-    """False if the quantity can still change; a later statement then has the final one."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChargeLine:
-    """One line of the charge; numbers are decimal text, exactly as billed."""
-
-    component: str
-    quantity: str
-    unit_price: str
-    amount: str
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class CheckLine:
-    """A check of the result that the submission asked for; `value` and `limit` are whole numbers."""
-
-    name: str
-    passed: bool
-    value: int
-    limit: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRecord:
-    """All values that a receipt states about one job. `None`: did not happen, or unknown.
-
-    Digests have the form `sha256:<64 hex digits>`; times are aware.
-    """
-
-    tenant: str
-    project: str
-    job: str
-    outcome: str
-    request_digest: str
-    software: str
-    submitted_at: datetime
-    finished_at: datetime
-    actor: str | None = None
-    delegation: str | None = None
-    """The id of the delegated key that signed for the actor; None if the actor's own key signed."""
-    result_digest: str | None = None
-    reasons: tuple[Reason, ...] = ()
-    checks: tuple[CheckLine, ...] = ()
-    """What the submission asked of the result, and what was found."""
-    circuit_digest: str | None = None
-    compiled_digest: str | None = None
-    compiler: str | None = None
-    compiler_seed: int | None = None
-    compile_options: Mapping[str, str | int] | None = None
-    """The options that were chosen for the compilation, by name; numbers are whole."""
-    post: tuple[str, ...] = ()
-    """The steps that processed the counts, by name and version, in their order."""
-    backend: str | None = None
-    instead_of: tuple[str, ...] = ()
-    """The backends that the job asked for and that were out of service, if it ran on its fallback."""
-    calibration_digest: str | None = None
-    mitigation_digest: str | None = None
-    shots: int | None = None
-    simulator_seed: int | None = None
-    accepted_at: datetime | None = None
-    placed_at: datetime | None = None
-    started_at: datetime | None = None
-    usage: tuple[UsageLine, ...] = ()
-    charges: tuple[ChargeLine, ...] = ()
-    price_book: str | None = None
-    trace_id: str | None = None
-    revision: int | None = None
-    """The number of corrections of the charge before this statement."""
-    supersedes: str | None = None
-    """The digest of the previous statement, which this one replaces."""
-
-    def __post_init__(self) -> None:
-        for name in ("tenant", "project", "job"):
-            require_token(getattr(self, name), name)
-        if self.outcome not in OUTCOMES:
-            raise ValueError(f"outcome {self.outcome!r} is none of {', '.join(sorted(OUTCOMES))}")
-        if self.outcome == "completed" and self.result_digest is None:
-            raise ValueError("a completed job has a result: give its digest")
-        for name in ("request", "result", "circuit", "compiled", "calibration", "mitigation"):
-            value = getattr(self, f"{name}_digest")
-            if value is not None and not _DIGEST.fullmatch(value):
-                raise ValueError(f"{name}_digest {value!r} is not sha256:<64 hex digits>")
-        for name in ("submitted", "accepted", "placed", "started", "finished"):
-            moment = getattr(self, f"{name}_at")
-            if moment is not None and moment.tzinfo is None:
-                raise ValueError(f"{name}_at has no time zone: use aware times in UTC")
-        if (self.revision is None) != (self.supersedes is None) or (self.revision is not None and self.revision < 1):
-            raise ValueError("give a revision from 1 and `supersedes`, or neither in the first statement of a job")
-        if self.supersedes is not None and not _DIGEST.fullmatch(self.supersedes):
-            raise ValueError(f"supersedes {self.supersedes!r} is not sha256:<64 hex digits>")
-        for line in self.usage:
-            _require_decimals(line.quantity)
-        for charge in self.charges:
-            _require_decimals(charge.quantity, charge.unit_price, charge.amount)
 
 
 def build_statement(record: JobRecord, *, salt: bytes) -> bytes:
@@ -215,12 +102,14 @@ def supersession_of(statement: dict[str, object]) -> tuple[int, str] | None:
 
 def _predicate(record: JobRecord) -> dict[str, Json]:
     return _present(
+        record=RECORD,
         job=_present(
             tenant=record.tenant,
             project=record.project,
             id=record.job,
             actor=record.actor,
             delegation=record.delegation,
+            purpose=record.purpose,
         ),
         outcome=_present(
             state=record.outcome,
@@ -230,13 +119,27 @@ def _predicate(record: JobRecord) -> dict[str, Json]:
         request_digest=record.request_digest,
         result_digest=record.result_digest,
         circuit_digest=record.circuit_digest,
+        canonical_digest=record.canonical_digest,
+        bound_digest=record.bound_digest,
+        circuit=_present(name=record.circuit_name, version=record.circuit_version),
+        inputs=[_present(name=it.name, version=it.version, digest=it.digest) for it in record.inputs],
+        plan_digest=record.plan_digest,
         compiled=_present(
             digest=record.compiled_digest, compiler=record.compiler, seed=record.compiler_seed, options=_options(record)
         ),
         run=_present(
             backend=record.backend,
             instead_of=[*record.instead_of],
+            policy=record.policy,
+            decision_digest=record.decision_digest,
+            attempt=record.attempt,
+            attempts=[_attempt(it) for it in record.attempts[-MOST_ATTEMPTS:]],
+            vendor_jobs=[*record.vendor_jobs[:MOST_VENDOR_JOBS]],
+            executor=record.executor,
+            image=record.image,
             calibration_digest=record.calibration_digest,
+            calibrated_at=_when(record.calibrated_at),
+            calibration_age_s=_age(record),
             mitigation_digest=record.mitigation_digest,
             shots=record.shots,
             simulator_seed=record.simulator_seed,
@@ -257,6 +160,21 @@ def _predicate(record: JobRecord) -> dict[str, Json]:
         revision=record.revision,
         supersedes=record.supersedes,
     )
+
+
+def _attempt(line: AttemptLine) -> Mapping[str, Json]:
+    return {
+        "backend": line.backend,
+        "placed_at": rfc3339(line.placed_at),
+        "decision_digest": line.decision_digest,
+    }
+
+
+def _age(record: JobRecord) -> int | None:
+    """Whole seconds from the calibration to the start; a clock that was behind makes it no less than 0."""
+    if record.calibrated_at is None or record.started_at is None:
+        return None
+    return max(0, int((record.started_at - record.calibrated_at).total_seconds()))
 
 
 def _options(record: JobRecord) -> dict[str, Json]:
@@ -285,13 +203,3 @@ def _present(**fields: Json) -> dict[str, Json]:
 
 def _when(moment: datetime | None) -> str | None:
     return None if moment is None else rfc3339(moment)
-
-
-def _require_decimals(*numbers: str) -> None:
-    for number in numbers:
-        try:
-            finite = Decimal(number).is_finite()
-        except InvalidOperation:
-            finite = False
-        if not finite:
-            raise ValueError(f"{number!r} is not a decimal number")

@@ -19,6 +19,7 @@ from queuebit_quantum.backends import (
     result_keys,
 )
 from queuebit_quantum.calibration import Calibration
+from queuebit_quantum.canonical import canonical_digest, joined_digest
 from queuebit_quantum.catalog import Stack, installed_stacks, known_backends, load_stack, open_backend, stack_of
 from queuebit_quantum.circuits import Circuit, asked_results, inputs, parse
 from queuebit_quantum.compile_options import CompileOptions, read_options, with_options
@@ -73,11 +74,13 @@ __all__ = [
     "asked_results",
     "bases",
     "bound_digest",
+    "canonical_digest",
     "expectation",
     "hellinger_fidelity",
     "ideal_distribution",
     "inputs",
     "installed_stacks",
+    "joined_digest",
     "known_backends",
     "label",
     "load_stack",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from queuebit_quantum.canonical import canonical_digest
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.physical import remove_delays
 from queuebit_quantum.workload import ideal_methods
@@ -31,6 +32,8 @@ class Profile:
     depth: int
     two_qubit_gates: int
     features: frozenset[str]
+    canonical: str | None
+    """As `canonical_digest` computes it."""
     simulation_bytes: int
     """The smallest memory, in bytes, that an exact method needs for the state."""
 
@@ -46,6 +49,7 @@ def profile(circuit: Circuit) -> Profile:
         depth=circuit.depth,
         two_qubit_gates=circuit.two_qubit_gates,
         features=circuit.needs,
+        canonical=canonical_digest(circuit.quantum_circuit),
         simulation_bytes=simulation_bytes(circuit),
     )
 

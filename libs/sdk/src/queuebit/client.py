@@ -123,6 +123,7 @@ class AsyncClient:
         post: Sequence[str] = (),
         reference: Mapping[str, float] | None = None,
         floor: float | None = None,
+        data: Sequence[str] = (),
     ) -> AsyncJob:
         """Submit a job and return at once; `wait()` or `result()` show whether it is accepted.
 
@@ -164,6 +165,8 @@ class AsyncClient:
             post: steps after the run, such as "readout-mitigation/1" and "zne/1": see docs/post-processing.md.
             reference: the outcomes that the counts are compared with, and their weights, such as {"00": 1, "11": 1}.
             floor: the least Hellinger fidelity to the reference: a result below it does not pass its quality check.
+            data: the data sets that the work was made from, at most 4, for its receipt: each as "NAME@VERSION", with
+                "=FILE" or "=sha256:..." for the digest of its content.
 
         Raises:
             InvalidInput: it cannot be sent.
@@ -171,6 +174,7 @@ class AsyncClient:
             Conflict: the key names a job with other content.
             Unreachable: the platform did not confirm; submit again with the same key.
         """
+        from queuebit.data_sets import data_sets
         from queuebit.limits import limits_of, one_or_several
         from queuebit.programs import processing_of
         from queuebit.sending import Sender
@@ -196,6 +200,7 @@ class AsyncClient:
             limits=limits_of(several, vendors=vendors, regions=regions, min_fidelity=min_fidelity, deadline=deadline),
             priority=priority,
             reservation=reservation,
+            inputs=data_sets(data),
         )
 
     async def map(

@@ -15,6 +15,7 @@ from queuebit.payloads import Payloads
 from queuebit.programs import Item, Sweep
 from queuebit.signing import UNSIGNED, proof_of
 from queuebit.text import visible
+from queuebit_contracts.admission import CircuitVersion, DataSet
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import MOST_PRIORITY, JobSubmitted, Signature, Submission
 from queuebit_contracts.limits import JobLimits
@@ -71,6 +72,8 @@ def submission(
     priority: int | None = None,
     rerun_of: str | None = None,
     reservation: str | None = None,
+    inputs: Sequence[DataSet] = (),
+    circuit_version: CircuitVersion | None = None,
     sign: Callable[[Json], Signature] | None = None,
 ) -> JobSubmitted:
     """Build the event, signed with the credential, or by `sign`. Names of backends ignore case.
@@ -109,6 +112,8 @@ def submission(
         rerun_of=rerun_of,
         reservation=None if reservation is None else plain_name("reservation", reservation),
         limits=limits,
+        inputs=tuple(inputs) or None,
+        circuit_version=circuit_version,
         proof=UNSIGNED,
     )
     content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})
@@ -148,6 +153,8 @@ def repeated(credential: Credential, asked: Submission, max_cost: Amount | None)
         limits=_again(asked.limits),
         priority=asked.priority,
         rerun_of=asked.job,
+        inputs=asked.inputs or (),
+        circuit_version=asked.circuit_version,
     )
 
 
@@ -174,6 +181,8 @@ def replayed(
         fallback=False,
         priority=asked.priority,
         rerun_of=asked.job,
+        inputs=asked.inputs or (),
+        circuit_version=asked.circuit_version,
     )
 
 
@@ -192,6 +201,7 @@ def work_digest(asked: Submission) -> str:
     """A digest of what is run: as `content_digest`, without the key, and without tags, objective, priority and
     limits."""
     named = {"label", "key", "job", "tags", "workload_class", "session", "reservation", "rerun_of"}
+    named |= {"inputs", "circuit_version"}
     without = {"proof", "max_cost", "objective", "priority", "limits", *named}
     return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude=without))
 

@@ -185,6 +185,7 @@ class Client:
         post: Sequence[str] = (),
         reference: Mapping[str, float] | None = None,
         floor: float | None = None,
+        data: Sequence[str] = (),
     ) -> Job:
         """Submit a job; its `result()` waits for the counts."""
         work = self._client.submit(
@@ -216,6 +217,7 @@ class Client:
             post=post,
             reference=reference,
             floor=floor,
+            data=data,
         )
         return Job(self._loop.run(work), self._loop)
 

@@ -6,6 +6,7 @@ import os
 import socket
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
 
@@ -149,6 +150,8 @@ def _instance(settings: Settings) -> Instance:
         settings.control_groups,
         settings.region,
         settings.regions,
+        f"queuebit {version('queuebit-executor')}",
+        settings.image,
     )
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from queuebit_contracts.wire import DIGEST
 from queuebit_executor.returned import require_compiled
+from queuebit_kernel import rfc3339
 from queuebit_planning.seeds import compilation_seed
 from queuebit_quantum import (
     Backend,
@@ -17,6 +21,7 @@ from queuebit_quantum import (
     Compiled,
     Parameters,
     ResultType,
+    canonical_digest,
     measured_in,
     parse,
     read_circuit,
@@ -38,6 +43,11 @@ __all__ = [
     "ready",
     "results_asked",
 ]
+
+
+_REMEMBERED = 256
+_DIGESTS: dict[tuple[str, str, str, int, str], str | None] = {}
+"""The digests of compiled circuits, by what they follow from."""
 
 
 def bound(source: bytes, head: Mapping[str, Any]) -> Circuit:
@@ -118,10 +128,33 @@ def described(backend: Backend, qubits: int, compiled: Compiled) -> dict[str, An
             "duration_ns": nanoseconds(compiled.duration_s),
             "esp_ppm": None if it.kind == "simulator" else _ppm(compiled.esp),
             **({"options": dict(compiled.options)} if compiled.options else {}),
+            "circuit": compiled.circuit_digest if re.fullmatch(DIGEST, compiled.circuit_digest) else None,
+            "compiled": _program_digest(compiled),
+            "calibrated_at": _moment(it.calibrated_at),
         },
         "qubits": qubits,
         "calibration": it.calibration_digest,
     }
+
+
+def _program_digest(compiled: Compiled) -> str | None:
+    """Of the compiled circuit; that of a circuit that runs again and again is computed once."""
+    options = json.dumps(dict(compiled.options), sort_keys=True)
+    key = compiled.circuit_digest, compiled.target_digest, compiled.compiler, compiled.seed, options
+    if key not in _DIGESTS:
+        if len(_DIGESTS) >= _REMEMBERED:
+            _DIGESTS.clear()
+        _DIGESTS[key] = canonical_digest(compiled.program)
+    return _DIGESTS[key]
+
+
+def _moment(text: str | None) -> str | None:
+    """A time as a plugin states it; None if it is none, or has no zone."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return rfc3339(moment) if moment.tzinfo else None
 
 
 def nanoseconds(seconds: float) -> int:

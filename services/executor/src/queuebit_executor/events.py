@@ -74,6 +74,8 @@ def started(me: Instance, placed: JobPlaced, attempt: int, now: datetime) -> Job
             attempt=attempt,
             executor=me.name,
             reports_usage=True,
+            software=me.software,
+            image=me.image,
         ),
     )
 

@@ -27,6 +27,11 @@ class Instance:
     regions: Mapping[str, str] = field(default_factory=dict)
     """By backend: where it stands, if that is another region."""
 
+    software: str | None = None
+    """Name and version of the program."""
+    image: str | None = None
+    """The digest of the image that it runs in, if that is configured."""
+
     @property
     def source(self) -> str:
         """The `source` of its events."""

@@ -21,6 +21,7 @@ from queuebit_quantum import (
     CompileOptions,
     Input,
     bases,
+    joined_digest,
     parameter_faults,
     representatives,
     shots_of_copy,
@@ -197,6 +198,7 @@ def total_profile(shares: Sequence[Share], items: int, shots: int) -> Profile:
         two_qubit_gates=sum(share.runs * max(it.two_qubit_gates for it in share.profiles) for share in shares),
         simulation_bytes=max(it.simulation_bytes for it in profiles),
         features=tuple(sorted({feature for it in profiles for feature in it.features})),
+        canonical=joined_digest([it.canonical for it in profiles]),
         items=items,
         shots=sum(share.shots_of_run(shots) * share.runs for share in shares),
     )

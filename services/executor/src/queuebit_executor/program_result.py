@@ -10,6 +10,7 @@ from queuebit_contracts.usage import QPU_TIME, QUBITS, SHOTS, quantities
 from queuebit_contracts.wire import Digest, Reason
 from queuebit_executor.finished import Finished
 from queuebit_executor.ports import ItemWork
+from queuebit_quantum import joined_digest
 
 __all__ = ["MAX_RESULT_BYTES", "SPLIT", "ProgramResult", "failed_item"]
 
@@ -113,6 +114,8 @@ def _joined(compilations: Sequence[Compilation]) -> Compilation:
     esps = [it.esp_ppm for it in compilations if it.esp_ppm is not None and not _folded(it)]
     return compilations[0].model_copy(
         update={
+            "circuit": joined_digest([it.circuit for it in compilations]),
+            "compiled": joined_digest([it.compiled for it in compilations]),
             "depth": max(it.depth for it in compilations),
             "two_qubit_gates": sum(it.two_qubit_gates for it in compilations),
             "duration_ns": sum(it.duration_ns for it in compilations),

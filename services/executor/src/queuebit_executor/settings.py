@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from queuebit_contracts.executors import durable_of, executor_of, with_executors
 from queuebit_contracts.topology import Topology, topology
-from queuebit_contracts.wire import Name
+from queuebit_contracts.wire import Digest, Name
 from queuebit_executor.memory_shares import most_memory_mb
 from queuebit_planning.limits import MAX_BUSY_US
 from queuebit_quantum import load_stack
@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     """Where its backends stand, such as `eu-central-1`; unset: not known, and jobs with allowed regions do not run."""
     regions: dict[Name, Name] = Field(default_factory=dict)
     """By backend: where it stands, if that is not `region`, as a JSON object."""
+    image: Digest | None = None
+    """The digest of the image that this process runs in, for receipts."""
     slots: int | None = Field(default=None, ge=1, le=64)
     """Circuits that a simulator runs at the same time, each in its own child; by default one for each core. At a
     vendor, the number of our jobs; by default one. A device here always runs one."""

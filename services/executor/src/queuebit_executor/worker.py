@@ -173,6 +173,7 @@ def _profile(circuit: Circuit) -> dict[str, Any]:  # plain JSON
             "two_qubit_gates": found.two_qubit_gates,
             "simulation_bytes": min(found.simulation_bytes, _LARGEST_EXACT),
             "features": sorted(found.features),
+            "canonical": found.canonical,
         }
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar, get_args
@@ -19,6 +19,7 @@ from queuebit_contracts.job import (
     JobCancelled,
     JobCompleted,
     JobCorrected,
+    JobDispatched,
     JobExpired,
     JobFailed,
     JobMetered,
@@ -37,12 +38,15 @@ from queuebit_contracts.subjects import event_name
 from queuebit_contracts.usage import measures_of
 from queuebit_contracts.wire import DIGEST
 from queuebit_kernel import Malformed, digest, digest_of
-from queuebit_proof import ChargeLine, CheckLine, JobRecord, Reason, UsageLine
+from queuebit_proof import AttemptLine, ChargeLine, CheckLine, InputLine, JobRecord, Reason, UsageLine
 
-__all__ = ["REASON_CHARS", "record_of", "seal_of", "superseded"]
+__all__ = ["HANDLE_BYTES", "REASON_CHARS", "record_of", "seal_of", "superseded"]
 
 REASON_CHARS = 256
 """The longest text of a reason in a receipt, so that a receipt fits into an event."""
+
+HANDLE_BYTES = 96
+"""The longest name of a vendor's job in a receipt."""
 
 _ENDINGS: dict[str, type[Ended]] = {event_name(wire_name(it)): it for it in get_args(Ended)}
 
@@ -88,6 +92,9 @@ def record_of(history: Sequence[AnyEvent], *, software: str, revision: int | Non
 
 def _record(newest: _Newest, metered: JobMetered, end: Ended, bill: Metering | Correction, software: str) -> JobRecord:
     accepted, placed, started = newest.of(JobAccepted), newest.of(JobPlaced), newest.of(JobStarted)
+    request, asked = _request(newest, end), newest.of(JobSubmitted)
+    author = asked.data if asked is not None and _content(asked) == request else None
+    placements = [it for it in newest.all if isinstance(it, JobPlaced)]
     completion = end.data if isinstance(end, JobCompleted) else None
     compilation = completion.compilation if completion else None
     return JobRecord(
@@ -99,15 +106,31 @@ def _record(newest: _Newest, metered: JobMetered, end: Ended, bill: Metering | C
         outcome=metered.data.state,
         reasons=_reasons(end),
         checks=_checks(completion),
-        request_digest=_request(newest, end),
+        request_digest=request,
+        purpose=(author.purpose or None) if author else None,
+        circuit_name=author.circuit_version.name if author and author.circuit_version else None,
+        circuit_version=author.circuit_version.version if author and author.circuit_version else None,
+        inputs=tuple(InputLine(it.name, it.version, it.digest) for it in (author and author.inputs) or ()),
+        plan_digest=digest_of(accepted.data.model_dump(mode="json", exclude_none=True)) if accepted else None,
         result_digest=completion.result.digest if completion else None,
         circuit_digest=accepted.data.circuit if accepted else None,
+        canonical_digest=accepted.data.profile.canonical if accepted else None,
+        bound_digest=compilation.circuit if compilation else None,
+        compiled_digest=compilation.compiled if compilation else None,
         compiler=compilation.compiler if compilation else None,
         compiler_seed=compilation.seed if compilation else None,
         compile_options=_chosen(compilation.options) if compilation else None,
         post=(completion.post or ()) if completion else (),
         backend=placed.data.backend if placed else None,
         instead_of=placed.data.fallback.instead_of if placed and placed.data.fallback else (),
+        policy=placed.data.policy if placed else None,
+        decision_digest=placed.data.snapshot if placed else None,
+        attempt=started.data.attempt if started else None,
+        attempts=tuple(AttemptLine(it.data.backend, it.time, it.data.snapshot) for it in placements),
+        vendor_jobs=tuple(_shown(it.data.handle) for it in newest.all if isinstance(it, JobDispatched)),
+        executor=started.data.software if started else None,
+        image=started.data.image if started else None,
+        calibrated_at=compilation.calibrated_at if compilation else None,
         calibration_digest=completion.calibration if completion else None,
         shots=completion.shots if completion else None,
         simulator_seed=placed.data.seed if placed and started else None,
@@ -138,7 +161,8 @@ def _chosen(options: CompileChoice | None) -> dict[str, str | int]:
 class _Newest:
     """The newest event of each class."""
 
-    def __init__(self, history: Iterable[AnyEvent]) -> None:
+    def __init__(self, history: Sequence[AnyEvent]) -> None:
+        self.all = history
         self._events = {type(event): event for event in history}
 
     def of(self, kind: type[_E]) -> _E | None:
@@ -180,10 +204,20 @@ def _request(newest: _Newest, end: Ended) -> str:
     if end.provenanceid is not None and re.fullmatch(DIGEST, end.provenanceid):
         return end.provenanceid
     submitted = newest.required(JobSubmitted)
+    return _content(submitted) or digest(submitted.to_bytes())
+
+
+def _content(submitted: JobSubmitted) -> str | None:
+    """The digest of what was signed; None if it has no canonical form, so that it cannot have been."""
     try:
         return digest_of(submitted.data.model_dump(mode="json", exclude_none=True, exclude={"proof"}))
-    except ValueError:  # it has no canonical form, so it cannot have been signed
-        return digest(submitted.to_bytes())
+    except ValueError:
+        return None
+
+
+def _shown(handle: str) -> str:
+    """What a vendor calls a job; a long one by its digest, so that a receipt fits into an event."""
+    return handle if len(handle.encode()) <= HANDLE_BYTES else digest(handle.encode())
 
 
 def _reasons(end: Ended) -> tuple[Reason, ...]:

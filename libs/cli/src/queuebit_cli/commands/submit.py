@@ -76,6 +76,7 @@ def _wanted(args: Namespace, flag: Flag | None) -> list[Wanted]:
         **limits_in(args),
         "seed": args.seed,
         "tags": args.tag,
+        "data": args.data,
         "workload_class": args.workload_class,
         "session": args.session,
         "reservation": args.reservation,
