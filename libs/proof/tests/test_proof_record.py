@@ -66,7 +66,7 @@ def predicate(record: JobRecord) -> dict[str, Any]:
 
 
 def valid(stated: object) -> bool:
-    return Draft202012Validator(SCHEMA).is_valid(stated)
+    return bool(Draft202012Validator(SCHEMA).is_valid(stated))
 
 
 def test_the_schema_is_one_and_names_every_field(full: JobRecord) -> None:

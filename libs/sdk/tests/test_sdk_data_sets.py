@@ -46,6 +46,6 @@ def test_a_job_names_its_data_sets(ann: Credential) -> None:
     with Client(ann, transport=bus) as client:
         job = client.submit(BELL, key="k", data=["h2@2026-11"])
         submitted = job.until(("submitted",))
-        assert [(it.name, it.version) for it in submitted.data.inputs] == [("h2", "2026-11")]  # type: ignore[union-attr]
+        assert [(it.name, it.version) for it in submitted.data.inputs] == [("h2", "2026-11")]
         again = client.submit(BELL, key="other")
-        assert again.until(("submitted",)).data.inputs is None  # type: ignore[union-attr]  # nothing is named
+        assert again.until(("submitted",)).data.inputs is None
