@@ -23,6 +23,7 @@ __all__ = [
     "CalibrationFailure",
     "Interruption",
     "Kind",
+    "QueueState",
     "Registration",
     "Restoration",
 ]
@@ -130,11 +131,27 @@ class Restoration(Wire):
     """From when on it answered without a gap."""
 
 
+class QueueState(Wire):
+    """The queue of a vendor in front of a new job on its device, as the executor read it."""
+
+    observed_at: Moment
+    jobs: int | None = Field(default=None, ge=0)
+    """Jobs in it, of all customers of the vendor; absent if the vendor states a time only."""
+    expected_ms: int = Field(ge=0)
+    """The forecast of the wait: of the vendor, or from the jobs."""
+    low_ms: int = Field(ge=0)
+    """One of ten jobs is expected to wait less."""
+    high_ms: int = Field(ge=0)
+    """One of ten jobs is expected to wait longer."""
+
+
 class AliveAnswer(Wire):
     """What an executor answers to `qb.alive.<backend>`. Older ones answer `{}`."""
 
     calibration: CalibrationAttempt | None = None
     """Absent before the first attempt, and of backends that have no calibration."""
+    queue: QueueState | None = None
+    """Absent of backends whose vendor does not report it, and while it does not answer."""
 
 
 class BackendRegistered(Event[Registration]):

@@ -55,6 +55,7 @@ class Platform:
         self.advice: Reason | None = None
         self.measured: list[dict[str, object]] = []
         self.newest: list[dict[str, object]] = []
+        self.statuses: list[dict[str, object]] = []
 
     async def __aenter__(self) -> Platform:
         return self
@@ -74,6 +75,9 @@ class Platform:
         table = Table(self.estimates)
         table.advice = self.advice
         return table
+
+    async def backend_status(self) -> list[dict[str, object]]:
+        return self.statuses
 
     async def fidelities(self) -> list[dict[str, object]]:
         return self.measured
@@ -217,6 +221,9 @@ def test_limits_are_asked_of_a_job_and_of_its_plan(
     assert main(["plan", str(bell), *LIMITS, "--max-cost", "1.50"]) == 0
     assert platform.demanded | DEMANDED | {"max_cost": Money.of("1.50")} == platform.demanded
     assert "no backend has everything that is demanded" in capsys.readouterr().out
+    assert main(["plan", str(bell), *LIMITS, "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["advice"] == {"code": "impossible_limits", "text": "no backend has everything that is demanded"}
 
 
 def test_a_plan_shows_the_success_that_earlier_jobs_correct(
@@ -235,6 +242,27 @@ def test_a_plan_shows_the_success_that_earlier_jobs_correct(
     assert "corrected_ppm" not in perth
     assert main(["plan", str(bell)]) == 0
     assert "81.0%" in capsys.readouterr().out
+
+
+def test_a_plan_says_how_long_the_queue_of_a_vendor_is_now(
+    bell: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    platform = Platform("submitted")
+    platform.estimates = [{"backend": "fez", "fits": True}, {"backend": "forte", "fits": True}, {"backend": "aer"}]
+    jobs = {"jobs": 41, "expected_ms": 1_080_000, "low_ms": 368_000, "high_ms": 4_560_000}
+    stated = {"jobs": None, "expected_ms": 90_500, "low_ms": 90_500, "high_ms": 90_500}
+    queues = {"fez": jobs, "forte": stated, "aer": None}
+    platform.statuses = [{"backend": name, "queue": queue} for name, queue in queues.items()]
+    monkeypatch.setattr(connecting, "client_of", lambda _: platform)
+    assert main(["plan", str(bell), "--json"]) == 0
+    fez, forte, aer = json.loads(capsys.readouterr().out)
+    assert (fez["queue"], forte["queue"]) == (jobs, stated)
+    assert "queue" not in aer
+    assert main(["plan", str(bell)]) == 0
+    shown = capsys.readouterr().out
+    assert "queue now" in shown
+    assert "18 min (6-76 min), 41 jobs" in shown
+    assert "90 s" in shown
 
 
 def test_a_deadline_is_a_duration_or_a_time(bell: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from queuebit_contracts.backend import AliveAnswer, CalibrationAttempt
+from queuebit_contracts.backend import AliveAnswer, CalibrationAttempt, QueueState
 from queuebit_contracts.executors import with_executors
 from queuebit_contracts.job import JobPlaced
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest
@@ -24,6 +24,8 @@ from queuebit_runtime.tracing import Tracing
 from queuebit_testing.routes import SEQUENCE, in_memory
 
 from .conftest import World
+
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
 
 
 def request(source: str) -> bytes:
@@ -82,8 +84,10 @@ async def test_a_job_that_is_cancelled_live_is_looked_for(world: World) -> None:
 
 
 async def test_an_executor_says_of_each_of_its_backends_that_it_is_there() -> None:
-    calibrations = {"other": CalibrationAttempt(attempted_at=datetime(2026, 11, 29, tzinfo=UTC))}
-    async with in_memory(liveness(["aer", "other"], calibrations)) as broker:
+    calibrations = {"other": CalibrationAttempt(attempted_at=NOW)}
+    queues = {"other": QueueState(observed_at=NOW, jobs=3, expected_ms=33, low_ms=11, high_ms=140)}
+    async with in_memory(liveness(["aer", "other"], calibrations, queues)) as broker:
         answers = [(await broker.request(b"", f"qb.alive.{it}")).body for it in ("aer", "other")]
     assert answers[0] == b"{}"
-    assert AliveAnswer.model_validate_json(answers[1]).calibration == calibrations["other"]
+    other = AliveAnswer.model_validate_json(answers[1])
+    assert (other.calibration, other.queue) == (calibrations["other"], queues["other"])

@@ -96,8 +96,17 @@ class BraketStub(StubVendor):
                 return self._cancel(rest.removesuffix("/cancel"))
             case "GET", ["device", arn] if arn == self.device["deviceArn"]:
                 capabilities = json.dumps(self.device["deviceCapabilities"])
-                return Response.of({**self.device, "deviceCapabilities": capabilities})
+                return Response.of({**self.device, "deviceCapabilities": capabilities, **self._queues()})
         return _response(_error(404, "ResourceNotFoundException", f"there is no {request.path}"))
+
+    def _queues(self) -> dict[str, Any]:
+        """Amazon states the sizes of queues as texts, and those above 4,000 as `>4000`; of simulators none."""
+        if self.device["deviceType"] == "SIMULATOR":
+            return {}
+        size = ">4000" if self.queue > 4_000 else str(self.queue)
+        tasks = [{"queue": "QUANTUM_TASKS_QUEUE", "queuePriority": it} for it in ("Normal", "Priority")]
+        queues = [{**tasks[0], "queueSize": size}, {**tasks[1], "queueSize": "3"}]
+        return {"deviceQueueInfo": [*queues, {"queue": "JOBS_QUEUE", "queueSize": "7"}]}
 
     def _object(self, request: Request) -> Response:
         key = request.path.removeprefix(f"/{BUCKET}/")

@@ -8,6 +8,7 @@ import pytest
 from tests.vendors.braket.stub import BraketStub
 
 from queuebit_quantum import Backend
+from queuebit_quantum.vendor_queue import VendorQueue
 from queuebit_testing.vendor_laws import VendorLaws
 from queuebit_vendor_braket.device import BraketDevice
 
@@ -22,6 +23,8 @@ class _BraketLaws(VendorLaws):
 
 class TestGarnet(_BraketLaws):
     """Native gates in a verbatim box; circuits with equal shots are one quantum task."""
+
+    queue = VendorQueue(jobs=4_003)
 
     @pytest.fixture
     def vendor(self, started: Start) -> BraketStub:

@@ -121,7 +121,11 @@ class IbmStub(StubVendor):
             case ["GET", "backends"]:
                 return Response.of(shape("backends"))
             case ["GET", "backends", name, part] if name == DEVICE:
-                found = {"configuration": self.configuration, "properties": self.properties, "status": shape("status")}
+                found = {
+                    "configuration": self.configuration,
+                    "properties": self.properties,
+                    "status": shape("status", length_queue=self.queue),
+                }
                 return Response.of(found[part])
             case ["GET", "instances", "usage"]:
                 return Response.of(shape("instance_usage", usage_limit_reached=self.usage_limit_reached))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from queuebit_quantum.vendor_queue import VendorQueue
 from queuebit_testing.vendor_laws import VendorLaws
 
 
 class TestIbmQuantum(VendorLaws):
     """IBM Quantum."""
+
+    queue = VendorQueue(jobs=5_000)

@@ -84,7 +84,7 @@ class IonQStub(StubVendor):
 
     def _backends(self, parts: list[str]) -> Response:
         name = parts[0]
-        about = {"backend": name, "status": "available", "qubits": 11, "average_queue_time": 0}
+        about = {"backend": name, "status": "available", "qubits": 11, "average_queue_time": self.queue}
         about |= {"last_updated": "2026-01-01T00:00:00Z", "degraded": False}
         if len(parts) == 1:
             return Response.of(about)

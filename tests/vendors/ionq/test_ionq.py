@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from queuebit_kernel import event_id
 from queuebit_quantum import Backend, DoesNotFit, Failed, NotReachable, Outcome, load_stack, parse
 from queuebit_quantum.vendor_faults import VendorCredentials, VendorFailed
+from queuebit_quantum.vendor_queue import Queueing, VendorQueue
 from queuebit_testing.backend_laws import collected
 from queuebit_testing.vendor_failure_laws import ONE, Reopened, counts_of, insist, item_of
 from queuebit_testing.vendor_laws import VendorLaws
@@ -51,6 +52,8 @@ def backend(reopened: Reopened) -> Backend:
 
 class TestDevice(VendorLaws):
     """Counts divided by shots."""
+
+    queue = VendorQueue(wait_s=5.0)
 
 
 class TestSimulator(VendorLaws):
@@ -162,6 +165,14 @@ def test_a_process_that_ends_between_two_jobs_loses_neither(
     whole = insist(lambda: reopened().submit(items, "t1"))
     assert len(vendor.jobs) == 2
     assert counts_of(backend, whole) == [{"01": 10}, {"01": 20}]
+
+
+@pytest.mark.parametrize("stated", [None, "soon", -1])
+def test_a_wait_that_is_no_time_is_a_failure_of_the_vendor(vendor: IonQStub, backend: Backend, stated: Any) -> None:
+    vendor.queue = stated
+    assert isinstance(backend, Queueing)
+    with pytest.raises(VendorFailed, match="states a wait"):
+        backend.queue()
 
 
 def test_a_job_that_has_ended_is_not_cancelled(vendor: IonQStub, backend: Backend) -> None:

@@ -84,7 +84,7 @@ def plan_lines(plan: Prediction | None, usual: UsualWait | None = None) -> list[
         return []
     found = [
         ("cost", _money(plan.charge), _money(plan.most_cost), "at most"),
-        ("run", _time(plan.run_s), _time(plan.expected_run_s), "at most"),
+        ("run", _time(plan.run_s), _time(plan.expected_run_s), "expected"),
         ("result", _time(plan.took_s), _time(plan.expected_s), "expected"),
         ("fidelity", _share(plan.fidelity), _share(plan.expected_fidelity), "expected"),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
 from queuebit.records import UNTIL_FINAL
@@ -76,6 +76,7 @@ def backend_rows(rows: Sequence[Row]) -> list[Row]:
     states = [state_of(row) for row in rows]
     changed = any(state for state, *_ in states)
     doubted = any(map(quarantined, rows))
+    queues = any(row.get("queue") for row in rows)
     return [
         {
             **_same(row, "backend", "kind", "qubits"),
@@ -86,6 +87,7 @@ def backend_rows(rows: Sequence[Row]) -> list[Row]:
             **({"out since": moment(row.get("interrupted_since"))} if out else {}),
             **({"state": state, "since": moment(since), "not used": elements, "why": why} if changed else {}),
             **({"quarantined": quarantined(row)} if doubted else {}),
+            **({"queue": _queue(row)} if queues else {}),
             "price": _price(row),
         }
         for row, (state, since, elements, why) in zip(rows, states, strict=True)
@@ -97,6 +99,7 @@ def plan_rows(rows: Sequence[Row]) -> list[Row]:
     where earlier jobs were measured, the success that they correct."""
     taken = any(row.get("free_from") for row in rows)
     corrected = any(row.get("corrected_ppm") is not None for row in rows)
+    queues = any(row.get("queue") for row in rows)
     return [
         {
             **_same(row, "backend", "fits"),
@@ -108,6 +111,7 @@ def plan_rows(rows: Sequence[Row]) -> list[Row]:
             "2q gates": row.get("two_qubit_gates"),
             "calibrated": _age(row.get("calibration_age_s")),
             "usual wait": _wait(row) if row.get("fits") else None,
+            **({"queue now": _queue(row)} if queues else {}),
             **({"free from": end_time(row["free_from"]) if row.get("free_from") else None} if taken else {}),
             "reason": row.get("reason"),
         }
@@ -118,10 +122,33 @@ def plan_rows(rows: Sequence[Row]) -> list[Row]:
 def _wait(row: Row) -> str | None:
     """The median of the newest jobs, and what eight of ten of them waited: `12 ms (4-155 ms)`."""
     usual, low, high = (took(row.get(name)) for name in ("wait_ms", "wait_low_ms", "wait_high_ms"))
+    return _interval(usual, low, high)
+
+
+def _queue(row: Row) -> str | None:
+    """The wait in the queue of a vendor as it is expected now, and the jobs there: `18 min (6-76 min), 41 jobs`."""
+    if not isinstance(queue := row.get("queue"), Mapping):
+        return None
+    wait = _interval(*(_about(queue.get(name)) for name in ("expected_ms", "low_ms", "high_ms")))
+    jobs = queue.get("jobs")
+    return wait if jobs is None else f"{wait}, {jobs} {'job' if jobs == 1 else 'jobs'}"
+
+
+def _interval(usual: str | None, low: str | None, high: str | None) -> str | None:
     if usual is None or low is None or high is None or low == high:
         return usual
     (least, unit), (_, most) = low.split(), high.split()
     return f"{usual} ({least if unit == most else low}-{high})"
+
+
+def _about(value: object) -> str | None:
+    """A time of so many milliseconds in the unit in which it is at least two, as a forecast is not more exact."""
+
+    def text(ms: float) -> str:
+        size, unit = next((it for it in _UNITS if ms >= 2_000 * it[0]), (1, "s"))
+        return f"{ms / 1_000 / size:.0f} {unit}"
+
+    return _when(text, value)
 
 
 def _success(value: object) -> str | None:

@@ -638,6 +638,14 @@ class AsyncClient:
         paying = project or self.credential.project or None
         return await self._ask("plan", circuit=asked, shots=whole_number("shots", shots, 1), project=paying, **demanded)
 
+    async def backend_status(self) -> Table:
+        """Whether backends answer, and the queues in front of those of vendors: a row for each.
+
+        `queue` is None where the vendor states none. Otherwise it has the `jobs` of all customers, if the vendor counts
+        them, and the wait of a new job: `expected_ms`, and from `low_ms` to `high_ms` for eight of ten.
+        """
+        return await self._ask("liveness")
+
     async def fidelities(self, *, limit: int = 1000) -> Table:
         """What earlier jobs of the tenant gave beside their estimated success probabilities: a row for each backend.
 

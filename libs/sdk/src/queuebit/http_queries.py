@@ -24,6 +24,7 @@ _LISTS: Final[Mapping[str, str]] = {
     "balances": "budgets",
     "quotas": "quotas",
     "fidelities": "fidelities",
+    "liveness": "backends:status",
     "slo": "slo",
     "invoices": "invoices",
 }

@@ -455,6 +455,10 @@ class Client:
         )
         return self._loop.run(work)
 
+    def backend_status(self) -> Table:
+        """As `AsyncClient.backend_status`."""
+        return self._loop.run(self._client.backend_status())
+
     def fidelities(self, *, limit: int = 1000) -> Table:
         """As `AsyncClient.fidelities`."""
         return self._loop.run(self._client.fidelities(limit=limit))

@@ -127,6 +127,8 @@ class StubVendor(ABC):
         """The vendor's jobs by their ids: one for each that it would run and charge."""
         self.accepts = True
         """Whether the vendor accepts the credentials."""
+        self.queue = 0
+        """Jobs in front of a new one, or milliseconds until it runs, as the vendor states it."""
         self.polls_needed = 0
         """How often the state of a job is asked for before it has ended; of a cancelled job, none."""
         self.broken: frozenset[int] = frozenset()

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
+from typing import ClassVar
 
 import pytest
 
@@ -24,6 +25,7 @@ from queuebit_quantum import (
     total_variation,
 )
 from queuebit_quantum.vendor_faults import VendorCredentials, VendorFailed
+from queuebit_quantum.vendor_queue import Queueing, VendorQueue
 from queuebit_testing.backend_laws import collected
 from queuebit_testing.stub_vendor import Failure, Garbage, LostReply, Status, StubVendor
 from queuebit_testing.vendor_failure_laws import (
@@ -72,6 +74,13 @@ _MOST_STEPS = 20
 
 class VendorLaws(VendorFailureLaws):
     """Tests of one plugin for a vendor's devices or simulators."""
+
+    queue: ClassVar[VendorQueue | None] = None
+    """What the backend reads where its vendor states a queue of 5,000; None: its vendor states none."""
+
+    def test_the_queue_is_what_the_vendor_states(self, backend: Backend, vendor: StubVendor) -> None:
+        vendor.queue = 5_000
+        assert (backend.queue() if isinstance(backend, Queueing) else None) == self.queue
 
     # What a run returns
 

@@ -10,7 +10,16 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from queuebit_executor.answers import Declared, Described, Descriptions, Estimate, Profiled, Refused, Regions
+from queuebit_executor.answers import (
+    Declared,
+    Described,
+    Descriptions,
+    Estimate,
+    Profiled,
+    Queued,
+    Refused,
+    Regions,
+)
 from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.child_answers import read_as, read_body
 from queuebit_executor.child_worker import ChildWorker
@@ -186,6 +195,19 @@ class ChildCircuits:
         if isinstance(found, Refused):
             raise VendorAway(f"{backend} could not be calibrated: {found.error.message}")
         self._offers[backend] = found
+        return found
+
+    async def queue(self, backend: str) -> Queued:
+        """Ask the vendor for the queue in front of a device.
+
+        Raises:
+            VendorAway: it does not answer.
+        """
+        await self.pause.over()
+        found = await self.profilers.ask({"op": "queue", "backend": backend, **self.without(backend)}, read_as(Queued))
+        self.pause.note(found)
+        if isinstance(found, Refused):
+            raise VendorAway(f"the queue of {backend} could not be read: {found.error.message}")
         return found
 
     def target(self, backend: str) -> str:

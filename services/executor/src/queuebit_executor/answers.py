@@ -25,6 +25,7 @@ __all__ = [
     "Estimate",
     "ItemRan",
     "Profiled",
+    "Queued",
     "Ran",
     "Refused",
     "Regions",
@@ -103,6 +104,13 @@ class Profiled(_Answer):
     """A circuit parsed."""
 
     profile: Profile
+
+
+class Queued(_Answer):
+    """The queue of a vendor in front of a device; neither, if the vendor does not say it."""
+
+    jobs: int | None = Field(default=None, ge=0)
+    wait_s: float | None = Field(default=None, ge=0)
 
 
 class Declared(_Answer):

@@ -22,6 +22,7 @@ from queuebit_executor.memory_shares import MemoryShares, most_memory_mb
 from queuebit_executor.policy import Allowance
 from queuebit_executor.ports import Vendor
 from queuebit_executor.profiling import AnswerProfile
+from queuebit_executor.queues import ReadQueues
 from queuebit_executor.recalibrate import Recalibrate
 from queuebit_executor.remote import RunRemotely, RunWhereItIs
 from queuebit_executor.routes import cancellations, liveness, placements, profiles, statements
@@ -203,14 +204,16 @@ async def _open(it: _Parts) -> None:
         await announce((described,))
 
     recalibrate = Recalibrate(it.circuits, settings.calibration_seconds, it.clock, changed, announce.failed)
+    queues = ReadQueues(it.circuits, settings.queue_seconds, it.clock)
     for router in (
         cancellations(it.watch),
         profiles(answer, settings.stack, service.bus.tracing, settings.patience_seconds - settings.profile_seconds),
-        liveness(settings.offered, recalibrate.newest),
+        liveness(settings.offered, recalibrate.newest, queues.newest),
         statements(StateUsage(service.log, me=it.me)),
     ):
         service.include(router)
         await service.bus.start(router)
     await announce(offers)
     service.tasks.spawn(recalibrate.run(offers), "calibrations")
+    service.tasks.spawn(queues.run(offers), "queues of vendors")
     service.tasks.spawn(it.degradations.run(it.circuits, settings.offered, changed), "elements")

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final, get_args
 
 from queuebit_quantum import BilledTask, Compiled, Description, Failed, Measure, Method, Outcome, Progress, WorkResult
+from queuebit_quantum.vendor_queue import VendorQueue
 
 __all__ = [
     "MAX_MEASURES",
@@ -20,6 +21,7 @@ __all__ = [
     "require_handle",
     "require_measures",
     "require_progress",
+    "require_queue",
     "require_results",
 ]
 
@@ -81,6 +83,18 @@ def require_progress(given: Any) -> Progress:
         raise Unusable(f"poll() returned {_shown(given)}, and must return queued, running or ended")
     progress: Progress = given
     return progress
+
+
+def require_queue(given: Any) -> VendorQueue | None:
+    """What `queue` returned."""
+    if given is None:
+        return None
+    if not isinstance(given, VendorQueue) or (given.jobs is None and given.wait_s is None):
+        raise Unusable(f"queue() returned {_shown(given)}")
+    wrong = "" if given.jobs is None else _wrong(given, _whole, "jobs")
+    if wrong := wrong or ("" if given.wait_s is None else _wrong(given, _seconds, "wait_s")):
+        raise Unusable(f"queue() returned {wrong}")
+    return given
 
 
 def require_results(given: Any, items: int) -> tuple[WorkResult, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from faststream.nats import NatsRouter
 from faststream.nats.annotations import NatsMessage
 
-from queuebit_contracts.backend import AliveAnswer, CalibrationAttempt
+from queuebit_contracts.backend import AliveAnswer, CalibrationAttempt, QueueState
 from queuebit_contracts.job import JobCancelled, JobPlaced
 from queuebit_contracts.query import CircuitError, ProfileAnswer, ProfileRequest, UsageAnswer, UsageRequest
 from queuebit_contracts.subjects import USAGE_REQUEST, alive, profile
@@ -56,18 +56,22 @@ def cancellations(watch: JobWatch) -> NatsRouter:
     return router
 
 
-def liveness(backends: Iterable[str], calibrations: Mapping[str, CalibrationAttempt]) -> NatsRouter:
-    """Answer whether the executor of a backend is alive, and how its newest calibration went."""
+def liveness(
+    backends: Iterable[str], calibrations: Mapping[str, CalibrationAttempt], queues: Mapping[str, QueueState]
+) -> NatsRouter:
+    """Answer whether the executor of a backend is alive, how its newest calibration went, and its vendor's queue."""
     router = NatsRouter()
     for backend in backends:
-        router.subscriber(alive(backend), title=f"alive-{backend}")(_alive(backend, calibrations))
+        router.subscriber(alive(backend), title=f"alive-{backend}")(_alive(backend, calibrations, queues))
     return router
 
 
-def _alive(backend: str, calibrations: Mapping[str, CalibrationAttempt]) -> Callable[[], Awaitable[bytes]]:
+def _alive(
+    backend: str, calibrations: Mapping[str, CalibrationAttempt], queues: Mapping[str, QueueState]
+) -> Callable[[], Awaitable[bytes]]:
     async def on_alive() -> bytes:
         """Confirm that the executor is alive."""
-        answer = AliveAnswer(calibration=calibrations.get(backend))
+        answer = AliveAnswer(calibration=calibrations.get(backend), queue=queues.get(backend))
         return answer.model_dump_json(exclude_none=True).encode()
 
     return on_alive

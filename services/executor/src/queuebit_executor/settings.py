@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     the placement becomes a dead letter, so that it blocks no other; the job and its hold stay as they are."""
     calibration_seconds: float = Field(default=300.0, gt=0, le=86_400)
     """Seconds between calibrations of a device: it is read again, and announced if it changed."""
+    queue_seconds: float = Field(default=60.0, ge=10, le=3_600)
+    """Seconds between two readings of the queue in front of a vendor's device, if the vendor reports it."""
     start_seconds: float = Field(default=60.0, gt=0, le=600)
     """How long the SDK may take to load."""
 

@@ -18,7 +18,7 @@ from queuebit_executor.circuit_worker import run_circuits
 from queuebit_executor.compilation import bound, circuit_of, compile_for, figures, nanoseconds
 from queuebit_executor.item_worker import run_item, run_items
 from queuebit_executor.refusals import answered, lacks_credentials, lacks_memory
-from queuebit_executor.returned import require_described
+from queuebit_executor.returned import require_described, require_queue
 from queuebit_executor.shared_circuits import MAX_SHARED_BYTES
 from queuebit_planning.fidelity import write_operations
 from queuebit_quantum import (
@@ -35,6 +35,7 @@ from queuebit_quantum import (
 from queuebit_quantum.exclusion import exclude, excluded
 from queuebit_quantum.physical import gate_counts
 from queuebit_quantum.shared_device import SharesDevice
+from queuebit_quantum.vendor_queue import Queueing
 from queuebit_runtime.frames import Frame, pack, receive
 from queuebit_runtime.sandbox import limit_processor_time, private_bytes
 
@@ -96,6 +97,9 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
         case "recalibrate":
             backend.calibrate()
             return _offer(head["backend"], backend), b""
+        case "queue":
+            queue = require_queue(backend.queue()) if isinstance(backend, Queueing) else None
+            return asdict(queue) if queue is not None else {}, b""
         case "calibration":
             return {}, json.dumps(_calibration(backend), separators=(",", ":"), allow_nan=False).encode()
         case "regions":

@@ -23,6 +23,8 @@ class Backends:
         self._kinds: dict[str, str] = {}
         self.answering: set[str] = set()
         """Those that promised to answer."""
+        self.queueing: set[str] = set()
+        """Those whose vendor has reported its queue."""
         self._interrupted: dict[str, datetime] = {}
         self._isolated: dict[str, tuple[datetime, int]] = {}
         """Those that are isolated: since when, and the sequence of the fact."""
@@ -119,6 +121,14 @@ class Backends:
         """Note in its capacity whether a backend is in service."""
         since = self._interrupted.get(name)
         self._capacity[name] = replace(self[name], out_since_us=None if since is None else micros(since))
+
+    def queue(self, waits_us: Mapping[str, int]) -> bool:
+        """Note the expected waits in the queues of vendors, by backend; return whether anything changed."""
+        before = dict(self._capacity)
+        for name, it in before.items():
+            self._capacity[name] = replace(it, queue_us=waits_us.get(name, 0))
+        self.queueing |= waits_us.keys()
+        return before != self._capacity
 
     def silence(self, since: Mapping[str, datetime]) -> bool:
         """Note which backends do not answer, and since when; return whether anything changed."""

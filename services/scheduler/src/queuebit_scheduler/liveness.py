@@ -71,9 +71,14 @@ class WatchBackends:
             if isinstance(answered, AliveAnswer):
                 self._answers[name] = answered
         silent = {it: known.since for it, known in self._contacts.items() if self._is_silent(known)}
-        if self._state.silence(silent, now):
+        silenced, queued = self._state.silence(silent, now), self._state.queue(self._queues())
+        if silenced or queued:
             self._wake()
         await self._report({it: self._contacts[it] for it in names if it in self._contacts})
+
+    def _queues(self) -> dict[str, int]:
+        """The expected waits in the queues of vendors, in microseconds."""
+        return {name: it.queue.expected_ms * 1_000 for name, it in self._answers.items() if it.queue is not None}
 
     def _is_silent(self, contact: Contact) -> bool:
         return is_silent(contact, self._limits)
@@ -94,6 +99,7 @@ class WatchBackends:
             "silent_since": rfc3339(contact.since) if contact and not contact.answered else None,
             "interrupted_since": rfc3339(interrupted) if interrupted else None,
             "calibration": attempt.model_dump(mode="json") if attempt else None,
+            "queue": newest.queue.model_dump(mode="json") if newest and newest.queue else None,
         }
 
 

@@ -22,6 +22,7 @@ from queuebit_contracts.reservation import (
     ReservationStarted,
 )
 from queuebit_contracts.session import SessionClosed, SessionOpened
+from queuebit_contracts.usage import QPU_TIME, quantities
 from queuebit_scheduler.accounts import Accounts
 from queuebit_scheduler.backends import Backends
 from queuebit_scheduler.calendar import Calendar
@@ -134,7 +135,7 @@ class State:
             case SessionClosed():
                 self._close(event.data.tenant, event.data.session)
             case _ if isinstance(event, Ended):
-                self._ended((event.data.tenant, event.data.job), at, completed=isinstance(event, JobCompleted))
+                self._ended((event.data.tenant, event.data.job), at, event if isinstance(event, JobCompleted) else None)
 
     def job(self, key: Key) -> AcceptedJob:
         """An active job."""
@@ -231,6 +232,10 @@ class State:
         changed = self._backends.silence(since)
         return self._leave(at) or changed
 
+    def queue(self, waits_us: Mapping[str, int]) -> bool:
+        """Note how long a new job is expected to wait in the queue of each vendor; return whether anything changed."""
+        return self._backends.queue(waits_us)
+
     @property
     def isolated(self) -> Mapping[str, tuple[datetime, int]]:
         """The backends that are isolated: since when, and the sequence of the fact."""
@@ -267,6 +272,7 @@ class State:
         accepted = self._waiting.pop(key)
         chosen = next((it for it in (*accepted.job.candidates, *accepted.below) if it.backend == backend), None)
         expected_us = self._expected_us(accepted.job, chosen or Candidate(backend, 1, 0, 0))
+        expected_us += self._backends[backend].queue_us  # it holds its slot while it waits in the queue of the vendor
         self._hold(Outstanding(accepted, backend, expected_us, accepted.after, session))
 
     def move(self, key: Key, backend: str) -> None:
@@ -463,7 +469,7 @@ class State:
         learned_us = self._run_times.known_us(candidate.backend, job.size)
         return self.policy.expected_us(candidate.qpu_us, learned_us)
 
-    def _ended(self, key: Key, at: datetime, *, completed: bool) -> None:
+    def _ended(self, key: Key, at: datetime, completed: JobCompleted | None) -> None:
         self._with_deadline.discard(key)
         self._former.pop(key, None)
         if key in self._waiting:
@@ -474,8 +480,14 @@ class State:
             self._accounts.receive(job, self._backends.kind(ended.backend), ran_us, at)
             if self._sessions.ran(ended.backend, ran_us, ended.session):
                 self._count_sessions(ended.backend)
-            if completed:  # only complete runs count for durations
-                self._run_times.learn(ended.backend, job.size, ran_us)
+            if completed is not None:  # only complete runs count for durations
+                self._run_times.learn(ended.backend, job.size, self._run_us(completed, ran_us))
+
+    def _run_us(self, completed: JobCompleted, ran_us: int) -> int:
+        """How long a job ran; where its vendor reports its queue, without the time in it, if the usage says so."""
+        if completed.data.backend not in self._backends.queueing:
+            return ran_us
+        return int(quantities(completed.data.usage).get(QPU_TIME) or ran_us)
 
     def _load_us(self, backend: str) -> int:
         """How long the placed jobs of a backend take."""

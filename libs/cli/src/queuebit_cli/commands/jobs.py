@@ -56,15 +56,20 @@ def plan(args: Namespace, out: Output) -> Exit:
 
     async def planned(client: AsyncClient) -> tuple[list[Row], Reason | None]:
         asked = client.plan(circuit, shots=args.shots, project=args.project, **processing, **demanded)
-        rows, waits, measured = await asyncio.gather(asked, _waits(client), _measured(client))
+        rows, waits, measured, queues = await asyncio.gather(
+            asked, _waits(client), _measured(client), queues_of(client)
+        )
         if named is not None and rows and not any(row["backend"] in named for row in rows):
             names = " or ".join(sorted(named))
             raise NotFound(f"there is no backend {names} here, or the project may not use it: see `qb backends`")
         chosen = (row for row in rows if named is None or row["backend"] in named)
         backends = {str(row["backend"]): row for row in chosen}
-        return [{**row, **waits.get(it, {}), **_corrected(row, measured.get(it))} for it, row in backends.items()], (
-            rows.advice
+        advice = {"advice": {"code": rows.advice.code, "text": rows.advice.text}} if rows.advice else {}
+        known = (
+            {**row, **waits.get(it, {}), **_corrected(row, measured.get(it)), **queues.get(it, {}), **advice}
+            for it, row in backends.items()
         )
+        return [*known], rows.advice
 
     rows, advice = ask(args, out, "asking the executors", planned)
     out.rows(rows, none="no backend is registered yet: see `qb status`", shown=plan_rows)
@@ -75,6 +80,14 @@ def plan(args: Namespace, out: Output) -> Exit:
     elif rows and named is None:
         out.paragraph(_WITHOUT_BACKEND)
     return Exit.DONE
+
+
+async def queues_of(client: AsyncClient) -> dict[str, Row]:
+    """The queues of vendors by backend, as fields of a row; none while the scheduler does not answer."""
+    with suppress(QueuebitError):
+        found = {str(it["backend"]): it.get("queue") for it in await client.backend_status()}
+        return {backend: {"queue": it} for backend, it in found.items() if it}
+    return {}
 
 
 async def _measured(client: AsyncClient) -> dict[str, Row]:

@@ -15,6 +15,7 @@ from queuebit.records import Table
 from queuebit_cli.connecting import ask, client_of
 from queuebit_cli.output import Output
 from queuebit_cli.render_tables import backend_rows, balance_tables, charge_rows
+from queuebit_cli.tables import Row
 from queuebit_stack.errors import Exit
 from queuebit_stack.files import require_place
 
@@ -26,7 +27,13 @@ __all__ = ["backends", "balances", "charges", "follow"]
 
 def backends(args: Namespace, out: Output) -> Exit:
     """List backends."""
-    rows = ask(args, out, "asking the broker", lambda client: client.backends())
+    from queuebit_cli.commands.jobs import queues_of
+
+    async def known(client: AsyncClient) -> list[Row]:
+        rows, queues = await asyncio.gather(client.backends(), queues_of(client))
+        return [{**row, **queues.get(str(row["backend"]), {})} for row in rows]
+
+    rows = ask(args, out, "asking the broker", known)
     out.rows(rows, none="no backend is registered yet: see `qb status`", shown=backend_rows)
     return Exit.DONE
 

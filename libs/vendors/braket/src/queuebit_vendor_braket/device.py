@@ -26,6 +26,7 @@ from queuebit_quantum import (
 )
 from queuebit_quantum.calibration import read_calibration
 from queuebit_quantum.vendor_faults import VendorFailed
+from queuebit_quantum.vendor_queue import VendorQueue
 from queuebit_vendor_braket.capabilities import Capabilities, read
 from queuebit_vendor_braket.compiler import Compiler
 from queuebit_vendor_braket.results import Results, Submission, outcomes
@@ -129,6 +130,12 @@ class BraketDevice:
             Measure("shots", str(shots), "shot", final),
             Measure("qpu-time", str(time_us), "microsecond", final),
         )
+
+    def queue(self) -> VendorQueue | None:
+        """The quantum tasks that wait for the device; None if Amazon states none, as of its simulators."""
+        with asking():
+            jobs = self._service.queued(self._arn)
+        return None if jobs is None else VendorQueue(jobs=jobs)
 
     def _collected(self, task: dict[str, Any], part: Submission) -> tuple[WorkResult, ...]:
         if (found := self._results(task, part)) is not None:

@@ -95,6 +95,17 @@ class Service:
             found: dict[str, Any] = session.get_device(arn)
             return {name: found[name] for name in ("deviceCapabilities", "deviceType", "providerName")}
 
+    def queued(self, arn: str) -> int | None:
+        """Return how many quantum tasks wait for a device, those of hybrid jobs among them; None if Amazon says none.
+
+        A queue of more than 4,000 is stated as `>4000`.
+        """
+        session = self.session
+        with _reading():
+            queues = session.get_device(arn).get("deviceQueueInfo") or ()
+            sizes = [int(it["queueSize"].lstrip(">")) for it in queues if it["queue"] == "QUANTUM_TASKS_QUEUE"]
+        return sum(sizes) if sizes else None
+
     def task(self, arn: str) -> dict[str, Any]:
         """Return what `GetQuantumTask` says; raises `UnknownHandle` if there is no such task."""
         client = self.session.braket_client
@@ -164,7 +175,7 @@ def _reading() -> Iterator[None]:
         yield
     except UnknownHandle:
         raise
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise NotReachable(f"{_VENDOR} answered what is not in its documentation: {error!r:.100}") from error
 
 

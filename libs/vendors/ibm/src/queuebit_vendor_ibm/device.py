@@ -35,6 +35,7 @@ from queuebit_quantum.device_compiler import DeviceCompiler
 from queuebit_quantum.exclusion import without_elements
 from queuebit_quantum.ibm_description import ibm_description
 from queuebit_quantum.vendor_faults import VendorFailed, VendorQuota, vendor_text
+from queuebit_quantum.vendor_queue import VendorQueue
 from queuebit_vendor_ibm.access import Access
 from queuebit_vendor_ibm.circuits import outcome, pub
 from queuebit_vendor_ibm.connection import Connection
@@ -159,6 +160,11 @@ class IbmDevice:
                 micros, final, ran = _used(job)  # it can have run after the first answer, until it was cancelled
                 final = final or not ran  # before it ran: IBM may never state what it used, which is nothing
         return (Measure("qpu-time", str(micros), "microsecond", final=final),)
+
+    def queue(self) -> VendorQueue:
+        """The jobs that have not ended on the device, as IBM counts them."""
+        with self._connection.calls() as opened:
+            return VendorQueue(jobs=int(opened.device.status().pending_jobs))
 
     def _run(self, items: Sequence[WorkItem], token: str) -> str:
         with self._connection.calls() as opened:

@@ -36,6 +36,7 @@ from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.credentials import secret
 from queuebit_quantum.physical import remove_delays, remove_unused_qubits
 from queuebit_quantum.vendor_faults import VendorFailed
+from queuebit_quantum.vendor_queue import VendorQueue
 from queuebit_vendor_ionq.characterization import Figures, calibration_of
 from queuebit_vendor_ionq.client import Document, IonQCalls
 from queuebit_vendor_ionq.results import counted, failed
@@ -198,6 +199,15 @@ class IonQ:
             used_us += round((duration or 0) * 1_000)
             final &= _state(job) == "ended"
         return (Measure("qpu-time", str(used_us), "microsecond", final),)
+
+    def queue(self) -> VendorQueue | None:
+        """The wait as IonQ forecasts it: in milliseconds, as all of its times. The simulator has none."""
+        if self._name == _SIMULATOR:
+            return None
+        wait_ms = self._calls.backend(self._name).get("average_queue_time")
+        if not isinstance(wait_ms, int | float) or wait_ms < 0:
+            raise VendorFailed(f"IonQ states a wait of {wait_ms!r:.80}")
+        return VendorQueue(wait_s=wait_ms / 1_000)
 
     def _search(self, token: str) -> list[Document]:
         """The jobs of a submission. A job of several circuits is listed with its children, which are left out.
