@@ -41,6 +41,8 @@ WITHOUT_LAWS = {
     "Excluding": "what a plugin may add to Backend; one implementation, and no fake",
     "KeptCases": "the fake of its test counts calls only; the warehouse itself is tested there, too",
     "Scheduler": "one implementation, a request over the bus; the scheduler's answers have tests of their own",
+    "Queueing": "what a plugin may add to Backend; VendorLaws have its law",
+    "SharesDevice": "what a plugin may add to Backend; one implementation, and no fake",
     "Sealing": "one implementation, and no fake",
     "Snapshots": "one implementation, the store of payloads, which has laws of its own",
     "Slots": "a part of Endpoints",

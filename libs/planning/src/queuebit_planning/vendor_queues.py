@@ -1,10 +1,10 @@
 """Forecasts the wait in a vendor's queue from the number of jobs in it, as it was polled.
 
 The time of one job is learned from the last hour: the time in which the queue was not empty, over the jobs that left
-it. A poll does not show jobs that came and left since the poll before, so that few departures are seen, and the more
-seldom it is polled, the fewer. The factors below correct this. They are measured on the trace of twelve machines of
-IBM in `queuebit_lab` (November 2023, seven days, 3,454 moments, polled once a minute): the true wait over the jobs in
-the queue times the learned time was 0.44 in the median, and between 0.15 and 1.86 in eight of ten.
+it. A poll does not show jobs that came and left since the poll before, so that too few departures are counted. The
+factors below correct this. They are measured on the trace of twelve machines of IBM in `queuebit_lab` (November 2023,
+seven days, 3,454 moments, polled once a minute): the true wait over the jobs in the queue times the learned time was
+0.44 in the median, and between 0.15 and 1.86 in eight of ten.
 
 Where the vendor forecasts the wait itself, that is the expected one. No data say how right it is, so that the interval
 has the same relative width.
