@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from queuebit_contracts.wire import Event, Name, Wire
+from queuebit_contracts.wire import Event, Moment, Name, Wire
 
 __all__ = ["Leader", "LeaderElected"]
 
@@ -19,6 +19,9 @@ class Leader(Wire):
     """One more than that of the leader before. What an earlier leader still appends has a smaller number."""
     process: str = Field(max_length=200)
     """Its name among the processes of the service."""
+    vacant_since: Moment | None = None
+    """When the leader before was last seen to lead, or left: from then until this fact, none led. Absent if that is not
+    known."""
 
 
 class LeaderElected(Event[Leader]):

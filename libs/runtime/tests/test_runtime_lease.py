@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import datetime
 from types import SimpleNamespace
 from typing import NoReturn
 
@@ -21,6 +22,7 @@ class MemoryBucket(Bucket):
         self.name = "TEST"
         self.entry = BucketEntry("leader", 0, b"")
         self.is_away = False
+        self.now: Callable[[], datetime | None] = lambda: None
         self.before_write: list[Awaitable[None]] = []
         self._watching: list[OnMessage] = []
 
@@ -34,7 +36,7 @@ class MemoryBucket(Bucket):
             await self.before_write.pop()
         if revision != self.entry.revision:
             raise Stale(key)
-        self.entry = BucketEntry(key, revision + 1, body)
+        self.entry = BucketEntry(key, revision + 1, body, self.now())
         for on_message in self._watching:
             on_message(SimpleNamespace(data=body))  # type: ignore[arg-type]  # what is read of a message
         return revision + 1
@@ -45,6 +47,7 @@ class MemoryBucket(Bucket):
 
 async def test_one_process_leads_and_another_takes_over_after_its_lease() -> None:
     bucket, clock = MemoryBucket(), FixedClock()
+    bucket.now = clock.now
     first, second = Lease(bucket, "one", 10, clock), Lease(bucket, "two", 10, clock)
     await first.renew()
     await second.renew()
@@ -54,6 +57,8 @@ async def test_one_process_leads_and_another_takes_over_after_its_lease() -> Non
         await first.renew()
         await second.renew()
         assert (first.leads, second.leads) == (True, False)
+    assert first.vacant_since is None
+    last = clock.now()
     for _ in range(4):  # the first is killed
         clock.advance(2)
         await second.renew()
@@ -62,6 +67,7 @@ async def test_one_process_leads_and_another_takes_over_after_its_lease() -> Non
     clock.advance(2)
     await second.renew()
     assert second.leads
+    assert second.vacant_since == last
 
 
 async def test_a_lease_passes_at_once_to_a_process_of_the_same_name_and_after_an_orderly_end() -> None:

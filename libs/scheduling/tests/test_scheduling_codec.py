@@ -1,6 +1,7 @@
 """The stored form of a snapshot: canonical bytes that give the same decisions."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
@@ -9,7 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from queuebit_kernel import Malformed, canonical
-from queuebit_scheduling import POLICIES, POLICY, Snapshot, decode, encode, plan
+from queuebit_scheduling import (
+    POLICIES,
+    POLICY,
+    BackendCapacity,
+    Candidate,
+    CandidateGroup,
+    Job,
+    Snapshot,
+    Window,
+    decode,
+    encode,
+    micros,
+    plan,
+)
 from queuebit_scheduling.schema import PUBLISHED, document
 from queuebit_testing.snapshots import QUICK, snapshots
 
@@ -77,6 +91,15 @@ def test_a_malformed_snapshot_is_refused(path: tuple[str | int, ...], value: obj
     place[path[-1]] = value
     with pytest.raises(Malformed, match="not a snapshot of version 1 to 6"):
         decode(json.dumps(document).encode())
+
+
+def test_a_decision_with_a_window_until_the_year_9999_is_read() -> None:
+    """Windows had no latest end, and such a time is no exact number of a double: these decisions were refused."""
+    window = Window(1, micros(datetime(9999, 12, 31, tzinfo=UTC)), "maintenance")
+    backend = BackendCapacity("aer", slots=1, queue_depth=8, windows=(window,))
+    job = Job("acme", "j1", 1, 0, "s", (Candidate("aer", 1, 1_000_000),))
+    world = Snapshot(POLICY.name, 0, 1, (backend,), groups=(CandidateGroup((job,), 1),))
+    assert decode(encode(world)) == world
 
 
 def test_bytes_that_are_not_json_are_refused() -> None:

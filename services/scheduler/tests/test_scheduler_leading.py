@@ -28,6 +28,7 @@ class TurnedLease:
         self.owner = owner
         self.leads = False
         self.number = 0
+        self.vacant_since = None
         self._gained = asyncio.Event()
 
     def gain(self) -> None:

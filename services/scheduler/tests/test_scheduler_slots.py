@@ -15,6 +15,7 @@ from queuebit_contracts.backend import BackendInterrupted, BackendRestored, Inte
 from queuebit_contracts.calendar import BackendWindowPlanned, PlannedWindow
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import JobPlaced, Placement
+from queuebit_contracts.leader import Leader, LeaderElected
 from queuebit_contracts.reservation import (
     Reservation,
     ReservationBooked,
@@ -33,7 +34,7 @@ from queuebit_scheduler.reservations import KeepSlots
 from queuebit_scheduler.slots import Slot, add, due, total, without
 from queuebit_scheduling import micros
 
-from .conftest import DIGEST, THEN, World, completed, registered, started
+from .conftest import DIGEST, THEN, World, accepted, completed, registered, started
 
 MINUTE = timedelta(minutes=1)
 IDS: dict[str, Any] = {"tenant": "acme", "reservation": "r1", "project": "main", "backend": "aer"}
@@ -154,6 +155,47 @@ def test_a_backend_that_does_not_come_back_is_not_charged(world: World) -> None:
     world.happens(BackendInterrupted(source="qb/scheduler", data=since))
     pass_to(world, THEN + 3 * MINUTE)
     assert seconds(the_end(world)) == (0, 30, 30)
+
+
+def elected(vacant_since: datetime) -> LeaderElected:
+    leader = Leader(service="scheduler", term=2, process="p", vacant_since=vacant_since)
+    return LeaderElected(source="qb/scheduler", data=leader)
+
+
+def test_time_without_a_leader_is_not_charged_as_idle_and_a_job_that_ran_meanwhile_is(world: World) -> None:
+    world.happens(registered("aer"), booked(), placed("own"))
+    pass_to(world, THEN + MINUTE)
+    world.clock.advance(10)
+    gone = world.clock.now()
+    world.clock.advance(6)
+    world.happens(elected(gone))
+    pass_to(world, THEN + MINUTE + timedelta(seconds=20))
+    world.happens(started("own"))
+    world.clock.advance(5)
+    gone = world.clock.now()
+    world.clock.advance(5)
+    world.happens(elected(gone))
+    world.clock.advance(10)
+    world.happens(completed("own"))
+    pass_to(world, THEN + 3 * MINUTE)
+    assert seconds(the_end(world)) == (20, 34, 6)
+
+
+def test_a_job_of_a_user_that_the_slot_is_not_for_is_not_used_time(world: World) -> None:
+    """It began before the slot, and ran longer than expected."""
+    for name, user in (("ours", "ann"), ("theirs", "bob")):
+        event = accepted(name)
+        data = event.data.model_copy(update={"user": user})
+        world.happens(event.model_copy(update={"data": data}))
+    world.happens(registered("aer", slots=2), booked(users=("ann",)))
+    world.happens(placed("theirs"), started("theirs"))
+    pass_to(world, THEN + MINUTE)
+    world.clock.advance(10)
+    world.happens(completed("theirs"), placed("ours"), started("ours"))
+    world.clock.advance(10)
+    world.happens(completed("ours"))
+    pass_to(world, THEN + 3 * MINUTE)
+    assert seconds(the_end(world)) == (10, 40, 10)
 
 
 def test_a_slot_without_a_scheduler_is_not_charged(world: World) -> None:

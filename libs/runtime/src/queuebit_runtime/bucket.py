@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from queuebit_kernel import Stale, Unavailable
@@ -24,6 +25,8 @@ class BucketEntry(NamedTuple):
     revision: int
     """0 if it was never written."""
     body: bytes
+    written_at: datetime | None = None
+    """When the server stored it; None if it was never written."""
 
 
 class Bucket:
@@ -43,7 +46,8 @@ class Bucket:
         reply = await self.requests.ask(f"$JS.API.STREAM.MSG.GET.{self.stream}", wanted)
         message = json.loads(reply.data).get("message", {})
         key = message.get("subject", f"{self.prefix}{keys}").removeprefix(self.prefix)
-        return BucketEntry(key, int(message.get("seq", 0)), base64.b64decode(message.get("data", "")))
+        written_at = datetime.fromisoformat(message["time"]) if "time" in message else None
+        return BucketEntry(key, int(message.get("seq", 0)), base64.b64decode(message.get("data", "")), written_at)
 
     async def write(self, key: str, body: bytes, revision: int) -> int:
         """Write an entry that follows a revision, 0 for none; return the new one.

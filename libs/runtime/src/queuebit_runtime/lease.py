@@ -10,6 +10,7 @@ import asyncio
 import logging
 import secrets
 from contextlib import suppress
+from datetime import datetime
 from typing import Final, NoReturn
 
 from pydantic import ValidationError
@@ -69,6 +70,8 @@ class Lease:
         """How often `renew` is due."""
         self.number = 0
         """How often this process began to lead."""
+        self.vacant_since: datetime | None = None
+        """When the newest heartbeat before that was stored, or the leader before left; None if there was none."""
 
     @property
     def leads(self) -> bool:
@@ -138,6 +141,7 @@ class Lease:
             return
         if not self.leads:
             self.number += 1
+            self.vacant_since = entry.written_at
         self._valid_until = begun + _SAFE * self._lease_s
         self._gained.set()
 

@@ -37,6 +37,8 @@ __all__ = ["MEDIA_TYPE", "Document", "decode", "encode"]
 MEDIA_TYPE = "application/vnd.queuebit.decision+json"
 
 _Whole = Annotated[int, Field(ge=0, le=2**53 - 1)]
+_Late = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""A time that may be after 2255: decisions before the limit on windows had such ends."""
 _Positive = Annotated[int, Field(ge=1, le=2**53 - 1)]
 _Signed = Annotated[int, Field(ge=-(2**53) + 1, le=2**53 - 1)]
 
@@ -63,7 +65,7 @@ class _Backends(_Table):
 class _Windows(_Table):
     backend: list[str]
     start_us: list[_Whole]
-    end_us: list[_Whole]
+    end_us: list[_Late]
     kind: list[str]
     tenant: list[str | None]
     reservation: list[str | None]

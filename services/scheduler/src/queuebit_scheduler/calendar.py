@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from queuebit_contracts.calendar import BackendWindowCancelled, BackendWindowPlanned, PlannedWindow
 from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.job import Ended, JobPlaced, JobStarted, JobWithdrawn
+from queuebit_contracts.leader import LeaderElected
 from queuebit_contracts.reservation import (
     Reservation,
     ReservationBooked,
@@ -22,13 +23,16 @@ from queuebit_contracts.reservation import (
     ReservationReturned,
     ReservationStarted,
 )
-from queuebit_scheduler.slots import Slot, add
+from queuebit_scheduler.slots import Slot, Span, add
 from queuebit_scheduling import BackendCapacity, Key, Window, micros
 
 __all__ = ["Calendar"]
 
 _KEPT_US: Final = 3_600_000_000
 """How long a window that is over is kept: a clock may jump back."""
+
+_LATEST_US: Final = 2**53 - 1
+"""The end of a window that ends later, as in old logs: a number of JSON is exact up to here, in the year 2255."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class _Run:
     """None until a worker took it."""
     reservation: str | None = None
     """In whose slot it was placed."""
+    user: str | None = None
+    """Who submitted it; None if that is not known."""
 
 
 _Records = tuple[tuple[PlannedWindow, ...], tuple[Slot, ...], list[tuple[str, str, _Run]], dict[str, int]]
@@ -111,8 +117,15 @@ class Calendar:
             if run.started_us is None and run.start_by_us is not None and run.start_by_us < at_us
         ]
 
-    def take(self, event: Decoded, sequence: int, at: datetime) -> None:
-        """Fold one event of the log, stored there `at`."""
+    def take(self, event: Decoded, sequence: int, at: datetime, user: str | None = None) -> None:
+        """Fold one event of the log, stored there `at`.
+
+        Args:
+            event: the event.
+            sequence: of the event.
+            at: when the log stored it.
+            user: of a placement, who submitted the job.
+        """
         match event:
             case BackendWindowPlanned(data=window):
                 self._windows[window.backend, window.window] = window
@@ -128,13 +141,15 @@ class Calendar:
             case JobPlaced(data=placed):
                 start_by_us = None if placed.start_by is None else micros(placed.start_by)
                 self._runs[placed.tenant, placed.job] = _Run(
-                    placed.backend, placed.project, start_by_us, reservation=placed.reservation
+                    placed.backend, placed.project, start_by_us, reservation=placed.reservation, user=user
                 )
             case JobStarted(data=start):
                 if (run := self._runs.get((start.tenant, start.job))) is not None and run.started_us is None:
                     self._runs[start.tenant, start.job] = replace(run, backend=start.backend, started_us=micros(at))
             case JobWithdrawn(data=it):
                 self._runs.pop((it.tenant, it.job), None)
+            case LeaderElected(data=leader) if leader.vacant_since is not None:
+                self._vacant((micros(leader.vacant_since), micros(at)))
             case _ if isinstance(event, Ended):
                 self._ended((event.data.tenant, event.data.job), micros(at))
 
@@ -206,6 +221,12 @@ class Calendar:
             if slot.covers(span) or run.reservation == slot.reservation.reservation:
                 add(slot.used if _holds(slot.reservation, key[0], run) else slot.foreign, span)
 
+    def _vacant(self, span: Span) -> None:
+        """No scheduler led for a time: what was idle of a slot then could not be used."""
+        for slot in self._slots.values():
+            if slot.covers(span):
+                add(slot.foreign, span)
+
     def _on(self, backend: str) -> Iterator[Slot]:
         return (it for it in self._slots.values() if it.reservation.backend == backend)
 
@@ -226,7 +247,7 @@ class Calendar:
                 del self._windows[key]
         found = defaultdict[str, list[Window]](list)
         for it in self._windows.values():
-            found[it.backend].append(Window(micros(it.starts_at), micros(it.ends_at), it.kind))
+            found[it.backend].append(Window(micros(it.starts_at), min(micros(it.ends_at), _LATEST_US), it.kind))
         for slot in self._slots.values():
             if slot.returned is None:
                 found[slot.reservation.backend].append(_window(slot))
@@ -252,7 +273,11 @@ def _window(slot: Slot) -> Window:
 
 
 def _holds(reservation: Reservation, tenant: str, run: _Run) -> bool:
-    return (reservation.tenant, reservation.project) == (tenant, run.project)
+    """Whether a run is one of the holder: it was placed in the slot, or it began before, and may use it."""
+    if run.reservation == reservation.reservation:
+        return True
+    own = (reservation.tenant, reservation.project) == (tenant, run.project)
+    return own and (reservation.users is None or run.user in reservation.users)
 
 
 @cache

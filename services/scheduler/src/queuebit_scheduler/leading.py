@@ -104,6 +104,6 @@ class Leadership:
         event = LeaderElected(
             id=event_id("elected", SERVICE, str(term), self._lease.owner),
             source="qb/scheduler",
-            data=Leader(service=SERVICE, term=term, process=self._process),
+            data=Leader(service=SERVICE, term=term, process=self._process, vacant_since=self._lease.vacant_since),
         )
         return term, await self._log.append(event, after=after)

@@ -33,7 +33,7 @@ class Slot:
     blocked: list[Span] = field(default_factory=list)
     """When the backend was out of service."""
     foreign: list[Span] = field(default_factory=list)
-    """When jobs of others ran there."""
+    """When jobs of others ran there, or no scheduler led."""
     last_us: int = 0
     """When the newest job ended that was placed in the slot, and so has its price."""
 

@@ -106,7 +106,7 @@ class State:
 
         Events of inactive jobs, and a repeated acceptance of an active job, change nothing.
         """
-        self.calendar.take(event, sequence, at)
+        self.calendar.take(event, sequence, at, self._author(event))
         match event:
             case JobAccepted() if not self._active((event.data.tenant, event.data.job)):
                 self._tenants.weigh(event.data.tenant, event.data.share)
@@ -136,6 +136,11 @@ class State:
                 self._close(event.data.tenant, event.data.session)
             case _ if isinstance(event, Ended):
                 self._ended((event.data.tenant, event.data.job), at, event if isinstance(event, JobCompleted) else None)
+
+    def _author(self, event: Decoded) -> str | None:
+        """Who submitted the job of a placement, while it is active."""
+        key = (event.data.tenant, event.data.job) if isinstance(event, JobPlaced) else None
+        return self.job(key).job.user if key is not None and self._active(key) else None
 
     def job(self, key: Key) -> AcceptedJob:
         """An active job."""

@@ -44,7 +44,7 @@ def add(args: Namespace, out: Output) -> Exit:
     for it in planned:
         out.say(f"{it.window}: {it.kind} of {it.backend} from {_at(it.starts_at)} to {_at(it.ends_at)}")
     for name in answer.displaced:
-        out.say(f"reservation {name} was cancelled; what was held for it goes back")
+        out.say(f"reservation {name} is displaced: it costs its time until now if it had begun, and nothing otherwise")
     return Exit.DONE
 
 
