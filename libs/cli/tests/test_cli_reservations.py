@@ -135,7 +135,7 @@ def test_windows_are_planned_at_a_distance(monkeypatch: pytest.MonkeyPatch, caps
     ]
     assert all(it.ends_at - it.starts_at == timedelta(hours=2) for it in request.planned)
     assert request.displace
-    assert "reservation r9 was cancelled" in capsys.readouterr().out
+    assert "reservation r9 is displaced" in capsys.readouterr().out
     assert main(["backend", "window", "remove", "aer", "calibration-20261201t060000z"]) == 0
     assert asked[-1].cancelled == "calibration-20261201t060000z"
     with pytest.raises(SystemExit):

@@ -17,7 +17,9 @@ from queuebit_scheduling import (
     Candidate,
     CandidateGroup,
     Job,
+    Served,
     Snapshot,
+    Tenant,
     Window,
     decode,
     encode,
@@ -98,7 +100,8 @@ def test_a_decision_with_a_window_until_the_year_9999_is_read() -> None:
     window = Window(1, micros(datetime(9999, 12, 31, tzinfo=UTC)), "maintenance")
     backend = BackendCapacity("aer", slots=1, queue_depth=8, windows=(window,))
     job = Job("acme", "j1", 1, 0, "s", (Candidate("aer", 1, 1_000_000),))
-    world = Snapshot(POLICY.name, 0, 1, (backend,), groups=(CandidateGroup((job,), 1),))
+    tenants = (Tenant("acme", 1, Served(), 0),)
+    world = Snapshot(POLICY.name, 0, 1, (backend,), tenants, groups=(CandidateGroup((job,), 1),))
     assert decode(encode(world)) == world
 
 
