@@ -5,7 +5,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 members=(
   contracts libs/audit libs/billing libs/ci libs/cli libs/documents libs/experiments libs/gameday libs/gitops
   libs/incidents libs/isolation libs/kernel libs/lab libs/ledger libs/planning libs/pricing libs/probes libs/proof libs/quantum
-  libs/reconciliation libs/replay libs/runtime libs/scheduling libs/sdk libs/secrets libs/slo libs/stack libs/templates
+  libs/randomness libs/reconciliation libs/replay libs/runtime libs/scheduling libs/sdk libs/secrets libs/slo libs/stack libs/templates
 )
 locked=$(mktemp)
 trap 'rm -f "$locked"' EXIT
