@@ -10,7 +10,7 @@ import pytest
 from queuebit import LoggedEvent, UnknownEvent
 from queuebit.documents import event_document
 from queuebit.errors import Reason
-from queuebit.records import Fallback, Result, Status, Step
+from queuebit.records import Fallback, Result, SharedRun, Status, Step
 from queuebit_cli.commands import jobs
 from queuebit_cli.commands.tokens import token_rows
 from queuebit_cli.main import main
@@ -370,3 +370,13 @@ def test_people_read_why() -> None:
     assert row["waits"] == "aer is full"
     printed = describe(Status("j2", "accepted", "demo", "main", 100, "", None), Output(as_json=False), "aer is full")
     assert printed[1].split() == ["waiting", "aer", "is", "full"]
+
+
+def test_a_result_of_a_shared_run_says_where_it_ran_and_beside_how_many() -> None:
+    for circuits, text in (
+        (3, "beside 2 other circuits, on qubits 57, 58"),
+        (2, "beside 1 other circuit, on qubits 57, 58"),
+    ):
+        result = Result("j", "torino", 1, {"0": 1}, "sha256:0", shared=SharedRun(circuits, (57, 58)))
+        *_, last = result_lines(result, Output(as_json=True))
+        assert last == f"shared device: it ran {text}, and pays its share of the time"

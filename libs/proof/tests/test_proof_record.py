@@ -56,6 +56,8 @@ def full(record: JobRecord) -> JobRecord:
         calibrated_at=begin - timedelta(hours=1),
         post=("zne/1",),
         instead_of=("torino",),
+        region=(57, 58),
+        partners=7,
     )
 
 
@@ -142,6 +144,7 @@ def test_the_largest_record_has_a_receipt_of_16_kib(full: JobRecord, ring: KeyRi
         inputs=tuple(InputLine(name, "v" * 24, DIGEST) for _ in range(4)),
         backend=name,
         instead_of=(name, name),
+        region=tuple(range(120, 130)),
         attempts=tuple(AttemptLine(name, full.submitted_at, DIGEST) for _ in range(MOST_ATTEMPTS)),
         vendor_jobs=("h" * 96,) * MOST_VENDOR_JOBS,
         reasons=(Reason("c" * 32, "r" * 256),),

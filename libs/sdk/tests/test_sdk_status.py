@@ -6,15 +6,26 @@ import json
 from pathlib import Path
 
 import queuebit_contracts
+from queuebit.documents import counts_document
 from queuebit.log_client import Entry
+from queuebit.results import result_of
 from queuebit.status import status_of
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import JobAccepted, JobStarted, JobSubmitted, JobWithdrawn, Start
+from queuebit_contracts.job import (
+    JobAccepted,
+    JobCompleted,
+    JobPlaced,
+    JobStarted,
+    JobSubmitted,
+    JobWithdrawn,
+    Start,
+)
 from queuebit_contracts.program import PROGRAM
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_testing.build import accepted, submitted
 
-WITHDRAWN = Path(queuebit_contracts.__file__).parents[2] / "examples/qb.job.withdrawn.v1/below-its-least-fidelity.json"
+EXAMPLES = Path(queuebit_contracts.__file__).parents[2] / "examples"
+WITHDRAWN = EXAMPLES / "qb.job.withdrawn.v1/below-its-least-fidelity.json"
 
 
 def test_an_event_of_an_unknown_type_changes_nothing() -> None:
@@ -58,3 +69,19 @@ def test_a_job_says_its_workload_class() -> None:
     batch = asked.model_copy(update={"data": asked.data.model_copy(update={"workload_class": "batch"})})
     (step,) = status_of(asked.data, [Entry(batch, 1)]).steps
     assert step.detail.endswith(f"project {asked.data.project}, class batch")
+
+
+def test_a_job_that_shared_a_device_says_beside_how_many_and_never_whose() -> None:
+    asked = submitted()
+    placed = JobPlaced.model_validate_json((EXAMPLES / "qb.job.placed.v1/in-a-group.json").read_bytes())
+    done = JobCompleted.model_validate_json(
+        (EXAMPLES / "qb.job.completed.v1/bell-on-a-shared-device.json").read_bytes()
+    )
+    events: list[AnyEvent] = [asked, accepted(), placed, done]
+    steps = status_of(asked.data, [Entry(it, number) for number, it in enumerate(events, 1)]).steps
+    assert [it.detail for it in steps[2:]] == [
+        "on emulated-ibm-torino, perhaps at the same time as 2 others",
+        "beside 2 other circuits, on qubits 57, 58",
+    ]
+    result = result_of(done.data, b'{"00":503,"11":497}')
+    assert counts_document(result)["shared"] == {"circuits": 3, "region": [57, 58]}

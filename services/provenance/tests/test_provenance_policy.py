@@ -18,6 +18,7 @@ from queuebit_contracts.job import (
     JobDispatched,
     JobPlaced,
     JobSubmitted,
+    SharedRun,
 )
 from queuebit_contracts.quality import Quality, QualityCheck
 from queuebit_kernel import Malformed, digest, digest_of
@@ -70,6 +71,19 @@ def test_options_and_steps_are_stated_by_name(life: Life) -> None:
     plain = json.loads(build_statement(record_of(life("j2", "completed"), software=SOFTWARE), salt=bytes(16)))
     assert "options" not in plain["predicate"]["compiled"]
     assert "post" not in plain["predicate"]["run"]
+
+
+def test_a_shared_run_is_stated_by_region_and_number_only(life: Life) -> None:
+    *before, completed, metered = life("j1", "completed")
+    assert isinstance(completed, JobCompleted)
+    run = SharedRun(run="0d9f7c52-8f0a-4a6b-9d4c-6f1f5f2b8a10", circuits=3, region=(57, 58))
+    end = completed.model_copy(update={"data": completed.data.model_copy(update={"shared": run})})
+    statement = build_statement(record_of([*before, end, metered], software=SOFTWARE), salt=bytes(16))
+    stated = json.loads(statement)["predicate"]["run"]
+    assert (stated["region"], stated["partners"]) == ([57, 58], 2)
+    assert run.run.encode() not in statement
+    alone = build_statement(record_of(life("j2", "completed"), software=SOFTWARE), salt=bytes(16))
+    assert {"region", "partners"}.isdisjoint(json.loads(alone)["predicate"]["run"])
 
 
 def test_what_was_asked_of_the_result_is_stated(life: Life) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -10,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from queuebit_contracts.job import Group, JobAccepted
+from queuebit_contracts.query import Question
 from queuebit_contracts.sharing import MOST_TOGETHER, may_share
+from queuebit_scheduler.explaining import ExplainJob
 from queuebit_scheduler.frozen import FrozenState
 from queuebit_scheduler.grouping import SHARED_KIND, grouped
 from queuebit_scheduler.jobs import AcceptedJob
@@ -149,3 +152,12 @@ def test_a_state_that_was_stored_has_the_consent_of_its_jobs() -> None:
     world = with_group("tenant", None)
     frozen = FrozenState.decode(world.state.freeze().encode())
     assert sorted(str(it.shared_device) for it in frozen.waiting) == ["None", "tenant"]
+
+
+def test_an_explanation_has_the_number_of_the_group_and_no_other_job() -> None:
+    world = with_group("tenant", "tenant", "tenant")
+    world.cycle()
+    world.fold()
+    (row,) = asyncio.run(ExplainJob(world.log, world.decisions)("acme", Question(job="j01"))).rows
+    assert row["together"] == 3
+    assert "j00" not in str(row)

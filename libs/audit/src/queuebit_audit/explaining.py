@@ -54,6 +54,7 @@ async def _row(operator: Transport, placed: JobPlaced) -> dict[str, JsonValue]:
         return {**about, "unexplained": "the version that placed it did not keep what it decided from"}
     try:
         content = await Payloads(operator, DECISIONS).get(data.decision)
-        return explain_stored(content, (data.tenant, data.job), data.backend).document()
+        found = explain_stored(content, (data.tenant, data.job), data.backend).document()
     except (NotFound, Unexplained) as error:
         return {**about, "unexplained": str(error)}
+    return found if data.group is None else {**found, "together": data.group.jobs}

@@ -26,7 +26,8 @@ def explanation_lines(row: _Row, out: Output) -> list[str]:
         for sentence in (_gave_way(row), f"{row['backend']}: {row['decided']}."):
             lines += wrapped(visible(sentence), out.room, "  ")
         return [*lines, "", *_indented(out, _backends(row["backends"]))]
-    for sentence in (_turn(row), f"{_moved(row)}{_fallback(row)}{_objective(row)}{row['backend']}: {row['decided']}."):
+    decided = f"{_moved(row)}{_fallback(row)}{_objective(row)}{row['backend']}: {row['decided']}.{_together(row)}"
+    for sentence in (_turn(row), decided):
         lines += wrapped(visible(sentence), out.room, "  ")
     return [*lines, "", *_indented(out, _backends(row["backends"])), "", *_indented(out, _tenants(row["tenants"]))]
 
@@ -52,6 +53,14 @@ def _fallback(row: _Row) -> str:
     if "instead_of" not in row:
         return ""
     return f"It fell back: {' and '.join(row['instead_of'])} out of service since {moment(row['out_since'])}. "
+
+
+def _together(row: _Row) -> str:
+    """How many may be on the device at the same time, as a sentence; empty if the job runs alone."""
+    if "together" not in row:
+        return ""
+    others = row["together"] - 1
+    return f" It may run at the same time as {others} other {'job' if others == 1 else 'jobs'} of this decision."
 
 
 def _objective(row: _Row) -> str:

@@ -37,6 +37,8 @@ def result_lines(result: Result, out: Output) -> list[str]:
     remarks += [f"quality: {it.text}" for it in result.checks if it.name == "fidelity" or not it.passed]
     if result.fallback:
         remarks.append(f"fallback: it ran on {result.backend} {result.fallback.text}")
+    if result.shared:
+        remarks.append(f"shared device: it ran {result.shared.text}, and pays its share of the time")
     if result.suspect:
         remarks += [f"suspect: {result.suspect.text}", f"`qb job rerun {result.job}` runs it again, within the budget"]
     return [*lines, *(out.paint(line, "warn") for it in remarks for line in wrapped(visible(it), out.room))]

@@ -135,6 +135,10 @@ class JobRecord:
     backend: str | None = None
     instead_of: tuple[str, ...] = ()
     """The backends that the job asked for and that were out of service, if it ran on its fallback."""
+    region: tuple[int, ...] = ()
+    """The qubits of the device that were the circuit's own, if circuits of other jobs were on it at the same time."""
+    partners: int | None = None
+    """How many these were; it is never stated whose."""
     calibration_digest: str | None = None
     calibrated_at: datetime | None = None
     mitigation_digest: str | None = None

@@ -137,6 +137,8 @@ def _predicate(record: JobRecord) -> dict[str, Json]:
             vendor_jobs=[*record.vendor_jobs[:MOST_VENDOR_JOBS]],
             executor=record.executor,
             image=record.image,
+            region=[*record.region],
+            partners=record.partners,
             calibration_digest=record.calibration_digest,
             calibrated_at=_when(record.calibrated_at),
             calibration_age_s=_age(record),

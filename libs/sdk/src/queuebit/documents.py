@@ -115,7 +115,8 @@ def event_document(logged: LoggedEvent) -> dict[str, object]:
 
 
 def counts_document(result: Result | None) -> dict[str, object]:
-    """What a job returned: its counts with their uncertainty, `items` where it ran a program, a fallback, any doubt."""
+    """What a job returned: its counts with their uncertainty, `items` where it ran a program, a fallback, a shared run,
+    any doubt."""
     if result is None:
         return {"counts": None}
     found: dict[str, object] = {"counts": dict(result.counts) or None}
@@ -127,6 +128,8 @@ def counts_document(result: Result | None) -> dict[str, object]:
         found["uncertainty"] = _uncertainty(result.uncertainty, result.counts)
     if result.fallback:
         found["fallback"] = {"instead_of": [*result.fallback.instead_of], "since": rfc3339(result.fallback.since)}
+    if result.shared:
+        found["shared"] = {"circuits": result.shared.circuits, "region": [*result.shared.region]}
     if result.checks:
         found["checks"] = [asdict(it) for it in result.checks]
     return found | ({"suspect": asdict(result.suspect)} if result.suspect else {})

@@ -186,6 +186,23 @@ class Fallback:
         return f"instead of {' or '.join(self.instead_of)}, out of service since {self.since:%Y-%m-%d %H:%M:%S} UTC"
 
 
+@dataclass(frozen=True, slots=True)
+class SharedRun:
+    """The run of several circuits on one device at once that a job was part of; its usage is its share of the time."""
+
+    circuits: int
+    """How many ran at once, this one included."""
+    region: tuple[int, ...]
+    """The qubits of the device that were this circuit's own."""
+
+    @property
+    def text(self) -> str:
+        """The run as a part of a sentence."""
+        others = self.circuits - 1
+        beside = f"beside {others} other {'circuit' if others == 1 else 'circuits'}"
+        return f"{beside}, on {'qubit' if len(self.region) == 1 else 'qubits'} {', '.join(map(str, self.region))}"
+
+
 _WILSON = Uncertainty(METHOD, LEVEL)
 
 
@@ -276,6 +293,8 @@ class Result:
     """Set if another backend than the job asked for ran it; `backend` is that one."""
     checks: tuple[Check, ...] = ()
     """What was verified of it; it is usable if all of them passed."""
+    shared: SharedRun | None = None
+    """Set if circuits of other jobs were on the device at the same time."""
 
     def intervals(self) -> dict[str, tuple[float, float]]:
         """The confidence interval of the share of each outcome, from 0 to 1, by the method of `uncertainty`.
@@ -293,7 +312,8 @@ class Result:
     def _repr_html_(self) -> str:
         doubt = self.suspect.text if self.suspect else None
         stands_in = self.fallback.text if self.fallback else None
-        about = {"backend": self.backend, "fallback": stands_in, "shots": self.shots, "suspect": doubt}
+        run = self.shared.text if self.shared else None
+        about = {"backend": self.backend, "fallback": stands_in, "shots": self.shots, "shared": run, "suspect": doubt}
         shown = described_html(self.job, about)
         return shown + (counts_html(self.counts) if self.counts else table_html(item_rows(self.items)))
 

@@ -48,6 +48,7 @@ class Ran:
             "compiler": it.compilation.compiler,
             "compiler seed": it.compilation.seed,
             "target": it.compilation.digest,
+            "region": it.shared.region if it.shared else None,
         }
 
 

@@ -7,15 +7,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from queuebit.errors import Reason
-from queuebit.records import Check, Estimate, Fallback, ItemResult, PostResult, Result, ResultValue, Uncertainty
+from queuebit.records import (
+    Check,
+    Estimate,
+    Fallback,
+    ItemResult,
+    PostResult,
+    Result,
+    ResultValue,
+    SharedRun,
+    Uncertainty,
+)
 from queuebit_contracts.fallback import Fallback as Label
 from queuebit_contracts.job import Completion
 from queuebit_contracts.quality import Quality
 from queuebit_contracts.results import RESULTS
+from queuebit_contracts.sharing import SharedRun as Shared
 from queuebit_contracts.uncertainty import WILSON
 from queuebit_contracts.usage import Usage, shots_of
 
-__all__ = ["checks_of", "fallback_of", "items_of", "result_of"]
+__all__ = ["checks_of", "fallback_of", "items_of", "result_of", "shared_of"]
 
 
 def result_of(done: Completion, content: bytes) -> Result:
@@ -38,6 +49,7 @@ def result_of(done: Completion, content: bytes) -> Result:
         Reason(doubt.code, doubt.text) if doubt is not None else None,
         fallback_of(done.fallback),
         checks_of(done.quality),
+        shared_of(done.shared),
     )
 
 
@@ -49,6 +61,11 @@ def checks_of(quality: Quality | None) -> tuple[Check, ...]:
 def fallback_of(label: Label | None) -> Fallback | None:
     """The label of an event for the user."""
     return None if label is None else Fallback(label.instead_of, label.since)
+
+
+def shared_of(run: Shared | None) -> SharedRun | None:
+    """The shared run of an event for the user."""
+    return None if run is None else SharedRun(run.circuits, run.region)
 
 
 def items_of(content: bytes, media_type: str, shots: int) -> tuple[ItemResult, ...]:

@@ -10,7 +10,7 @@ from queuebit.errors import Reason
 from queuebit.log_client import Entry
 from queuebit.predictions import prediction_of
 from queuebit.records import UNTIL_FINAL, Status, Step
-from queuebit.results import checks_of, fallback_of
+from queuebit.results import checks_of, fallback_of, shared_of
 from queuebit_contracts.catalog import CATALOG, AnyEvent, Decoded
 from queuebit_contracts.job import (
     Charge,
@@ -161,12 +161,16 @@ def _run(event: JobPlaced | JobStarted | JobCompleted | JobFailed) -> str:
             return f"on {start.backend}, attempt {start.attempt}"
         case JobPlaced() | JobStarted():
             label = fallback_of(event.data.fallback) if isinstance(event, JobPlaced) else None
-            return f"on {event.data.backend}{f', {label.text}' if label else ''}"
+            group = event.data.group if isinstance(event, JobPlaced) else None
+            beside = f", perhaps at the same time as {group.jobs - 1} others" if group else ""
+            return f"on {event.data.backend}{f', {label.text}' if label else ''}{beside}"
         case JobFailed():
             return event.data.reason.code
         case JobCompleted():
             items = event.data.items
             found = [f"{items.completed:,} of {items.total:,} items"] if items else []
+            if (run := shared_of(event.data.shared)) is not None:
+                found.append(run.text)
             asked = [it.text for it in checks_of(event.data.quality) if it.name != "shots" or not it.passed]
             return "; ".join(found + asked)
 

@@ -179,6 +179,7 @@ def replayed(
         tags=asked.tags or (),
         workload_class=asked.workload_class,
         fallback=False,
+        alone=True,
         priority=asked.priority,
         rerun_of=asked.job,
         inputs=asked.inputs or (),

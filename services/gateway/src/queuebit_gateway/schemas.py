@@ -93,6 +93,15 @@ class FallbackAnswer(_Answer):
     """Since when the last of them was."""
 
 
+class SharedRunAnswer(_Answer):
+    """A run of several circuits on one device at once."""
+
+    circuits: int
+    """How many ran at once, this one included."""
+    region: list[int]
+    """The qubits of the device that were this circuit's own."""
+
+
 class JobAnswer(_State):
     """A job, with its result if the request waited for it."""
 
@@ -104,6 +113,7 @@ class JobAnswer(_State):
     items: list[dict[str, Any]] | None = None
     uncertainty: UncertaintyAnswer | None = None
     fallback: FallbackAnswer | None = None
+    shared: SharedRunAnswer | None = None
     suspect: Reason | None = None
     digest: str | None = None
     as_of_seq: int
@@ -122,6 +132,8 @@ class ResultAnswer(_Answer):
     """Of the counts; each item of a program has its own."""
     fallback: FallbackAnswer | None = None
     """Absent if the job ran where it asked to."""
+    shared: SharedRunAnswer | None = None
+    """Absent if no other circuit was on the device."""
     suspect: Reason | None = None
     """Why the result may be wrong although the job completed; absent if nothing is known to be."""
     digest: str

@@ -97,6 +97,7 @@ def _record(newest: _Newest, metered: JobMetered, end: Ended, bill: Metering | C
     placements = [it for it in newest.all if isinstance(it, JobPlaced)]
     completion = end.data if isinstance(end, JobCompleted) else None
     compilation = completion.compilation if completion else None
+    shared = completion.shared if completion else None
     return JobRecord(
         tenant=metered.data.tenant,
         project=metered.data.project,
@@ -131,6 +132,8 @@ def _record(newest: _Newest, metered: JobMetered, end: Ended, bill: Metering | C
         executor=started.data.software if started else None,
         image=started.data.image if started else None,
         calibrated_at=compilation.calibrated_at if compilation else None,
+        region=shared.region if shared else (),
+        partners=shared.circuits - 1 if shared else None,
         calibration_digest=completion.calibration if completion else None,
         shots=completion.shots if completion else None,
         simulator_seed=placed.data.seed if placed and started else None,

@@ -49,9 +49,10 @@ class ExplainJob:
             return {**about, "unexplained": "the version that placed it did not keep what it decided from"}
         try:
             content = await self._decisions.read(data.decision)
-            return explain_stored(content, (data.tenant, data.job), data.backend).document(data.tenant)
+            found = explain_stored(content, (data.tenant, data.job), data.backend).document(data.tenant)
         except (Missing, Unexplained) as error:
             return {**about, "unexplained": str(error)}
+        return found if data.group is None else {**found, "together": data.group.jobs}
 
 
 def _no(code: str, text: str) -> Answer:
