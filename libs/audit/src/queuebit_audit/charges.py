@@ -92,6 +92,8 @@ class Authorised(NamedTuple):
     """The least success probability that it demands: a calibration may take candidates away."""
     reservation: str | None = None
     """The reservation in whose slot alone it runs."""
+    shared_device: str | None = None
+    """With whose circuits it may be on a device; None: with none."""
 
     def bound(self, backend: str) -> Bound | None:
         """What is authorised on a backend; None where the job may not run."""
@@ -162,6 +164,7 @@ def authorised(data: Acceptance, accepted_us: int, sequence: int) -> Authorised:
         owner=(data.project, data.user, data.workload_class, data.priority or 0),
         least_esp_ppm=data.limits.min_esp_ppm if data.limits else None,
         reservation=data.reservation,
+        shared_device=data.shared_device,
     )
 
 

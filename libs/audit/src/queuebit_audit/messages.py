@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, get_args
 
 from queuebit_audit.charges import authorised, bill, corrected, label
 from queuebit_audit.hybrids import HybridBill, HybridTerms
-from queuebit_audit.records import AccountEntry, CheckProofs, Content, Leaf, Placed, Root
+from queuebit_audit.records import AccountEntry, CheckProofs, Content, Leaf, Placed, Root, SharedRan
 from queuebit_audit.reservation_facts import RESERVATION_EVENTS
 from queuebit_contracts.account import (
     AccountCorrected,
@@ -49,7 +49,7 @@ from queuebit_contracts.job import (
 from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened, session_in
 from queuebit_contracts.subjects import event_name, parse, subject_of
 from queuebit_contracts.transparency import LogCheckpointed
-from queuebit_contracts.usage import UsageRecord
+from queuebit_contracts.usage import QPU_TIME, UsageRecord, quantities
 from queuebit_contracts.wire import Amount, Event, Payload, UnknownEvent
 from queuebit_kernel import InvalidId, Malformed, require_token
 from queuebit_runtime.log import Stored
@@ -112,6 +112,8 @@ class Submitted(NamedTuple):
     key: str
     circuit: Payload | None
     delegated: Delegated | None
+    alone: bool = False
+    """Whether it is to share no device."""
 
 
 class Ran(NamedTuple):
@@ -123,6 +125,8 @@ class Ran(NamedTuple):
     """If it is in the payload store."""
     reason: str | None = None
     """The code of its failure."""
+    shared: SharedRan | None = None
+    """The run with other circuits on the device."""
 
 
 class Reported(NamedTuple):
@@ -238,7 +242,8 @@ def _submitted(event: JobSubmitted | HybridSubmitted, at: _Place) -> Submitted:
     delegated = None
     if proof.delegation is not None:
         delegated = Delegated(data.tenant, proof.delegation, data.project, at.stored_at)
-    return Submitted(proof.key, content if content.inline is None else None, delegated)
+    alone = isinstance(event, JobSubmitted) and event.data.alone is True
+    return Submitted(proof.key, content if content.inline is None else None, delegated, alone)
 
 
 def _placed(event: JobPlaced, at: _Place) -> Placed:
@@ -249,14 +254,19 @@ def _placed(event: JobPlaced, at: _Place) -> Placed:
     start_by_us = None if data.start_by is None else micros(data.start_by)
     slot, it = (data.reservation, start_by_us), data.preempted
     preempted = None if it is None else (it.by, it.rule, it.gained_ms)
-    about = data.session, label(data.fallback), *slot, preempted
+    group = None if data.group is None else (data.group.id, data.group.jobs)
+    about = data.session, label(data.fallback), *slot, preempted, group, data.shots
     return Placed(data.backend, data.policy, data.snapshot, scores, content, *about)
 
 
 def _completed(event: JobCompleted, at: _Place) -> Ran:
     del at
-    result = event.data.result
-    return Ran(UsageRecord.of(event.data.usage), event.data.backend, result if result.inline is None else None)
+    data, result, run = event.data, event.data.result, event.data.shared
+    shared = None
+    if run is not None:
+        qpu_us = int(quantities(data.usage).get(QPU_TIME, 0))
+        shared = SharedRan(run.run, run.circuits, run.region, data.backend, qpu_us)
+    return Ran(UsageRecord.of(data.usage), data.backend, result if result.inline is None else None, shared=shared)
 
 
 def _sealed(event: JobSealed | JobSealedV1, at: _Place) -> Leaf:

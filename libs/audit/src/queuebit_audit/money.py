@@ -40,6 +40,8 @@ def money_adds_up(history: History, book: PriceBook, outstanding: Outstanding) -
         idle = by_job.pop((tenant, idle_hold_of(session)), [])
         for fault in session_adds_up(facts, cap, idle, book, outstanding):
             verdict.add(f"{tenant}/{session}", fault)
+    for subject, fault in history.sharing.faults_of_shares():
+        verdict.add(subject, fault)
     for subject, fault in _times(history, by_job, book, outstanding):
         verdict.add(subject, fault)
     for key, entries in by_job.items():

@@ -44,6 +44,8 @@ def walls_hold(history: History) -> Verdict:
             verdict.add(stray.subject, stray.text)
     for subject, text in history.unauthorised:
         verdict.add(subject, text)
+    for subject, text in history.sharing.faults_of_walls(knows_projects=history.knows_tenants and not history.given_up):
+        verdict.add(subject, text)
     if claims:
         verdict.notes.append(f"{claims} messages of tenants break their contract and were ignored: see qb doctor")
     return verdict

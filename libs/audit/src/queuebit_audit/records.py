@@ -18,6 +18,7 @@ __all__ = [
     "Leaf",
     "Placed",
     "Root",
+    "SharedRan",
     "Stray",
 ]
 
@@ -131,6 +132,19 @@ class Placed(NamedTuple):
     """The last moment at which it may start."""
     preempted: tuple[str | None, str, int] | None = None
     """The job that it gave way to, the rule, and the milliseconds that this one gained."""
+    group: tuple[str, int] | None = None
+    """The id and the size of the group that it is in."""
+    shots: int = 0
+
+
+class SharedRan(NamedTuple):
+    """A job that was on a device with others, and its share of the time."""
+
+    run: str
+    circuits: int
+    region: tuple[int, ...]
+    backend: str
+    qpu_us: int
 
 
 class Decision(NamedTuple):

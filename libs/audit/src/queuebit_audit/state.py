@@ -30,6 +30,7 @@ from queuebit_audit.messages import (
 from queuebit_audit.records import AccountEntry, Content, Decision, Head, Leaf, Placed, Stray
 from queuebit_audit.reservation_facts import RESERVATION_EVENTS, ReservationFacts, is_booked_by_its_user
 from queuebit_audit.session_facts import SessionFacts, is_signed
+from queuebit_audit.sharing import SharingFacts
 from queuebit_contracts.catalog import CATALOG
 from queuebit_contracts.delegations import Authority, Delegations, authority_of
 from queuebit_contracts.directory import Directory, TenantEvent
@@ -71,6 +72,8 @@ class History:
     misdated: list[tuple[str, str]] = field(default_factory=list)
     """By job: labels of a fallback that name another time than the interruptions before them."""
     decisions: dict[Content, Decision] = field(default_factory=dict)
+    sharing: SharingFacts = field(default_factory=SharingFacts)
+    """Jobs that were on a device at the same time."""
     undocumented: int = 0
     """Placements that do not say what they were decided from."""
     sequences: array[int] = field(default_factory=lambda: array("Q"))
@@ -119,6 +122,7 @@ class History:
                     day = content.time.astimezone(UTC).toordinal()
                     self.budgets.changed(fact.tenant, day, self._budgets(fact.tenant))
                 self.directory.take(cast("TenantEvent", content))
+                self.sharing.defined(content)
                 self.delegations.take(cast("Event[Any]", content))
                 self.knows_tenants = True
             case "delegation":
@@ -246,7 +250,9 @@ class History:
                 job.backend = content.backend
                 self._require_service(job, content.backend, fact.sequence)
                 self._placed(job, content)
-            case Ran(usage=usage, backend=backend, result=result, reason=reason):
+                self.sharing.placed(job, content)
+            case Ran(usage=usage, backend=backend, result=result, reason=reason, shared=shared):
+                self.sharing.ran(job, shared)
                 job.usage, job.backend, job.result = usage, backend, result or job.result
                 job.reason = reason
             case Bill() as content:
@@ -282,6 +288,8 @@ class History:
         own = self._may_submit(job.tenant, job.key)
         job.permitted = job.permitted or own or self._delegated(asked.key, asked.delegated)
         job.first_submission = job.first_submission or sequence
+        if asked.alone:
+            self.sharing.alone.add(sequence)
         if asked.circuit is not None:
             job.circuits[sequence] = asked.circuit
 
