@@ -239,6 +239,22 @@ def test_calibrations_do_not_pass_while_the_backend_is_isolated_for_its_elements
     assert [it["good"] for it in rows] == [1, 1, 0, 0, 1]
 
 
+def test_medians_are_compared_with_the_specification_of_the_backend(devices: Warehouse) -> None:
+    """The newest registration counts, also for calibrations before it; isolations do not matter then."""
+    stated = [{}, {"median_two_qubit_error_ppm": 8000, "median_readout_error_ppm": None}]
+    medians: list[dict[str, Any]] = [
+        {"median_two_qubit_error_ppm": 8000, "median_readout_error_ppm": 500_000},
+        {"median_two_qubit_error_ppm": 8001, "median_readout_error_ppm": 1},
+        {"median_two_qubit_error_ppm": None, "median_readout_error_ppm": 1},
+    ]
+    begin = NOON - 20 * DAY
+    found = [_backend("stated", "registered", begin, backend="stated", specification=it) for it in stated]
+    found += [_backend("stated", "isolated", begin, backend="stated", reason={"code": "elements", "text": "few"})]
+    found += [_calibrated("stated", begin + number * DAY, **it) for number, it in enumerate(medians)]
+    _fill(devices, found, twice=True)
+    assert [it["good"] for it in _rows(devices, "calibration-pass", "backend = 'stated'")] == [1, 0, 0]
+
+
 def _data(stored: Stored) -> dict[str, Any]:
     found: dict[str, Any] = loads(stored[1][1])["data"]
     return found

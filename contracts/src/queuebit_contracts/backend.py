@@ -26,6 +26,7 @@ __all__ = [
     "QueueState",
     "Registration",
     "Restoration",
+    "Specification",
 ]
 
 MOST_STATUS: Final = 100
@@ -45,6 +46,13 @@ A backend of a kind that a reader does not know is used only by jobs that name i
 
 
 _Status = Annotated[str, Field(max_length=MOST_STATUS), open_text("active", "internal", "dedicated", "maintenance")]
+
+
+class Specification(Wire):
+    """How large the medians of a calibration may be; one that is absent has no limit."""
+
+    median_two_qubit_error_ppm: int | None = None
+    median_readout_error_ppm: int | None = None
 
 
 class Registration(Wire):
@@ -73,6 +81,8 @@ class Registration(Wire):
     answers_alive: bool | None = None
     """Its executor answers requests to `qb.alive.<backend>`, with any body. Only then does silence mean that it is
     gone, and are jobs that wait there placed elsewhere."""
+    specification: Specification | None = None
+    """What its calibrations are promised to keep; absent: nothing is promised."""
     status: _Status | None = None
     """What its vendor says of it; absent if it says nothing. One that is not `active` may accept jobs, and not run
     them."""

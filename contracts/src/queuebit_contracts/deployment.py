@@ -19,6 +19,7 @@ __all__ = [
     "ServiceSettings",
     "Services",
     "StackSettings",
+    "StatedErrors",
 ]
 
 _AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00-\x1f]{1,1000}$")]
@@ -26,6 +27,13 @@ _AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00-\x1f]{1,1000}$")]
 
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class StatedErrors(_Entry):
+    """What the operator expects of the calibrations of a backend: the largest median errors, from 0 to 1."""
+
+    two_qubit_error: float | None = Field(default=None, gt=0, le=1)
+    readout_error: float | None = Field(default=None, gt=0, le=1)
 
 
 class StackSettings(_Entry):
@@ -67,6 +75,8 @@ class StackSettings(_Entry):
     control_groups: dict[Name, Name] | None = None
     """By backend: the name of the control electronics that it shares with others, also of other stacks. Then the
     indicator `noisy-neighbour` asks whether their tenants disturb each other."""
+    specifications: dict[Name, StatedErrors] | None = None
+    """By backend: the largest median errors of a calibration that is good for the indicator `calibration-pass`."""
     region: Name | None = None
     """Where the backends of the stack stand, for jobs and tenants with allowed regions; absent: not known."""
     regions: dict[Name, Name] | None = None

@@ -38,7 +38,7 @@ def test_a_stack_offers_what_its_plugin_says() -> None:
 def test_the_file_chooses_backends_and_what_their_executor_may_use(home: Home) -> None:
     home.backends_file.write_text(
         '[stack.acme]\nbackends = ["big"]\nslots = 4\nmemory_mb = 700\nenvironment = {ACME_URL = "http://acme"}\n'
-        'control_groups = {big = "rack-2"}\n'
+        'control_groups = {big = "rack-2"}\n[stack.acme.specifications.big]\nreadout_error = 0.03\n'
     )
     served = merge({"acme": ACME}, read_config(home), {})["acme"]
     assert served.backends == ("big",)
@@ -48,6 +48,7 @@ def test_the_file_chooses_backends_and_what_their_executor_may_use(home: Home) -
         "QUEUEBIT_EXECUTOR_MEMORY_MB": "700",
         "QUEUEBIT_EXECUTOR_PASSED": '["ACME_URL"]',
         "QUEUEBIT_EXECUTOR_SLOTS": "4",
+        "QUEUEBIT_EXECUTOR_SPECIFICATIONS": '{"big": {"readout_error": 0.03}}',
     }
 
 

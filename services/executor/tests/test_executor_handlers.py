@@ -14,7 +14,9 @@ from queuebit_contracts.backend import (
     BackendCalibrationFailed,
     BackendRegistered,
     CalibrationAttempt,
+    Specification,
 )
+from queuebit_contracts.deployment import StatedErrors
 from queuebit_contracts.job import JobCompleted, JobFailed, JobStarted, JobWithdrawn, Preempted, Usage, Withdrawal
 from queuebit_contracts.subjects import Aggregate
 from queuebit_contracts.uncertainty import WILSON
@@ -282,10 +284,12 @@ async def test_backends_are_offered_once_and_again_when_they_change(world: World
     assert (simulator.slots, emulated.slots) == (2, 1)
     (calibration,) = (it.data for it in world.log.events(BackendCalibrated))
     assert (calibration.median_two_qubit_error_ppm, calibration.median_readout_error_ppm) == (5_100, None)
-    groups = {"emulated": "rack-2"}
-    await announcing(Instance("aer", "x", slots=3, memory_mb=1536, control_groups=groups))(offers)
+    groups, stated = {"emulated": "rack-2"}, {"emulated": StatedErrors(two_qubit_error=0.008)}
+    await announcing(Instance("aer", "x", 3, 1536, control_groups=groups, specifications=stated))(offers)
     assert [it.data.slots for it in world.log.events(BackendRegistered)] == [2, 1, 3, 1]
     assert [it.data.control_group for it in world.log.events(BackendRegistered)] == [None, None, None, "rack-2"]
+    *_, announced = (it.data.specification for it in world.log.events(BackendRegistered))
+    assert announced == Specification(median_two_qubit_error_ppm=8000)
 
 
 async def test_a_backend_of_a_kind_that_is_new_is_announced_as_a_device(world: World) -> None:

@@ -153,6 +153,7 @@ def _instance(settings: Settings) -> Instance:
         settings.regions,
         f"queuebit {version('queuebit-executor')}",
         settings.image,
+        specifications=settings.specifications,
     )
 
 

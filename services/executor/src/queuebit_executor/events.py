@@ -13,7 +13,9 @@ from queuebit_contracts.backend import (
     Calibration,
     CalibrationFailure,
     Registration,
+    Specification,
 )
+from queuebit_contracts.deployment import StatedErrors
 from queuebit_contracts.job import (
     Completion,
     Dispatch,
@@ -243,6 +245,7 @@ def registered(me: Instance, offer: Described, now: datetime) -> BackendRegister
             slots=slots_of(offer, me.slots, me.cores),
             control_group=me.control_groups.get(offer.backend),
             region=me.regions.get(offer.backend, me.region),
+            specification=_specification(me.specifications.get(offer.backend)),
             answers_alive=True,
             status=offer.status,
         ),
@@ -271,6 +274,15 @@ def calibration_failed(me: Instance, backend: str, reason: Reason, now: datetime
     """Why a device's calibration could not be read."""
     data = CalibrationFailure(backend=backend, attempted_at=now, reason=reason)
     return BackendCalibrationFailed(source=me.source, time=now, data=data)
+
+
+def _specification(stated: StatedErrors | None) -> Specification | None:
+    if stated is None:
+        return None
+    return Specification(
+        median_two_qubit_error_ppm=_ppm(stated.two_qubit_error),
+        median_readout_error_ppm=_ppm(stated.readout_error),
+    )
 
 
 def _ppm(probability: float | None) -> int | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from queuebit_contracts.deployment import StatedErrors
+
 __all__ = ["Instance"]
 
 
@@ -26,6 +28,8 @@ class Instance:
     """Where its backends stand, if that is configured."""
     regions: Mapping[str, str] = field(default_factory=dict)
     """By backend: where it stands, if that is another region."""
+    specifications: Mapping[str, StatedErrors] = field(default_factory=dict)
+    """By backend: the largest median errors that are expected."""
 
     software: str | None = None
     """Name and version of the program."""

@@ -8,6 +8,7 @@ from functools import cached_property
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from queuebit_contracts.deployment import StatedErrors
 from queuebit_contracts.executors import durable_of, executor_of, with_executors
 from queuebit_contracts.topology import Topology, topology
 from queuebit_contracts.wire import Digest, Name
@@ -48,6 +49,8 @@ class Settings(BaseSettings):
     """By backend: where it stands, if that is not `region`, as a JSON object."""
     image: Digest | None = None
     """The digest of the image that this process runs in, for receipts."""
+    specifications: dict[Name, StatedErrors] = Field(default_factory=dict)
+    """By backend: the largest median errors that its calibrations should have, as a JSON object."""
     slots: int | None = Field(default=None, ge=1, le=64)
     """Circuits that a simulator runs at the same time, each in its own child; by default one for each core. At a
     vendor, the number of our jobs; by default one. A device here always runs one."""
