@@ -28,13 +28,12 @@ class Instance:
     """Where its backends stand, if that is configured."""
     regions: Mapping[str, str] = field(default_factory=dict)
     """By backend: where it stands, if that is another region."""
-    specifications: Mapping[str, StatedErrors] = field(default_factory=dict)
-    """By backend: the largest median errors that are expected."""
-
     software: str | None = None
     """Name and version of the program."""
     image: str | None = None
     """The digest of the image that it runs in, if that is configured."""
+    specifications: Mapping[str, StatedErrors] = field(default_factory=dict)
+    """By backend: the largest median errors that are expected."""
 
     @property
     def source(self) -> str:
