@@ -34,6 +34,8 @@ class Seen:
     """Run time that is left of the jobs of tenants of the platform."""
     others_us: int
     """Expected time of the jobs of others."""
+    started: int | None = None
+    """The number of the tenants' job that runs now."""
 
     def take(self, run_us: int) -> None:
         """Count a job that was just placed there."""
@@ -41,6 +43,13 @@ class Seen:
         self.taken += 1
         self.wait_us += run_us
         self.own_us += run_us
+
+    def give(self, run_us: int) -> None:
+        """Count a job no more that is placed again."""
+        self.pending -= 1
+        self.taken -= 1
+        self.wait_us -= run_us
+        self.own_us -= run_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +77,8 @@ class Load:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._free_us = 0
-        self._running: deque[tuple[int, int, Work]] = deque()
-        """End, run time and job of the tenants' jobs, in order."""
+        self._running: deque[Run] = deque()
+        """The tenants' jobs that have not ended, in order."""
         self._running_us = 0
         """The sum of their run times."""
         self.device = machine.device
@@ -79,12 +88,13 @@ class Load:
         there_us, background = at_us + self._machine.shift_us, self._machine.background
         own, own_us = len(self._running), self._own_us(at_us)
         if background is None:
-            return Seen(self._machine.name, True, own, own, own_us, own_us, 0)
+            return Seen(self._machine.name, True, own, own, own_us, own_us, 0, self._started(at_us))
         others, wait_us = _forecast(background, there_us)
         if knows_waits:
             wait_us = max(0, self._others_us(at_us) - at_us, self._free_us - at_us)
         own_wait_us = max(wait_us, own_us)
-        return Seen(self._machine.name, self._is_open(there_us), others + own, own, own_wait_us, own_us, wait_us)
+        about = others + own, own, own_wait_us, own_us, wait_us
+        return Seen(self._machine.name, self._is_open(there_us), *about, self._started(at_us))
 
     def place(self, work: Work, at_us: int, index: int, expected_us: int) -> Run:
         """Queue a job."""
@@ -94,10 +104,26 @@ class Load:
         started_us = max(at_us, self._others_us(at_us), self._free_us)
         run_us = compiled.run_us(work.shots)
         self._free_us = ended_us = started_us + run_us
-        self._running.append((ended_us, run_us, work))
         self._running_us += run_us
         day = (started_us + self._machine.shift_us) // DAY_US
-        return Run(work, index, at_us, started_us, ended_us, compiled.on_day(day), expected_us)
+        run = Run(work, index, at_us, started_us, ended_us, compiled.on_day(day), expected_us)
+        self._running.append(run)
+        return run
+
+    def withdraw(self, run: Run) -> list[Run]:
+        """Take a job out that has not started; return the runs behind it, which start sooner now."""
+        behind = []
+        while (last := self._running.pop()).work.number != run.work.number:
+            behind.append(last)
+        for it in (run, *behind):
+            self._running_us -= it.ended_us - it.started_us
+        self._free_us = self._running[-1].ended_us if self._running else 0
+        return [self.place(it.work, it.placed_us, it.machine, it.expected_us) for it in reversed(behind)]
+
+    def _started(self, at_us: int) -> int | None:
+        """The number of the tenants' job that runs at a moment."""
+        first = self._running[0] if self._running else None
+        return first.work.number if first is not None and first.started_us <= at_us else None
 
     def _others_us(self, at_us: int) -> int:
         """When the jobs of others that are in front at a moment have ended."""
@@ -110,21 +136,20 @@ class Load:
         """The run time of the tenants' jobs that is left."""
         if not self._running:
             return 0
-        ended_us, run_us, _ = self._running[0]
-        return self._running_us - max(0, at_us - (ended_us - run_us))
+        return self._running_us - max(0, at_us - self._running[0].started_us)
 
     def ended(self, until_us: int) -> list[tuple[int, Work]]:
         """Return the jobs that ended until a moment, once."""
         found = []
-        while self._running and self._running[0][0] <= until_us:
-            ended_us, run_us, work = self._running.popleft()
-            self._running_us -= run_us
-            found.append((ended_us, work))
+        while self._running and self._running[0].ended_us <= until_us:
+            run = self._running.popleft()
+            self._running_us -= run.ended_us - run.started_us
+            found.append((run.ended_us, run.work))
         return found
 
     def next_us(self, after_us: int) -> int | None:
         """Return when a place becomes free, or the machine opens; None if nothing is known to come."""
-        moments = [self._running[0][0]] if self._running else []
+        moments = [self._running[0].ended_us] if self._running else []
         if self._machine.background is not None:
             there_us = after_us + self._machine.shift_us
             opens = (until for since, until in self._machine.background.closed_us if since <= there_us < until)

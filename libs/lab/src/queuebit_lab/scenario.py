@@ -27,7 +27,7 @@ _DEDICATED = ("cairo", "hanoi", "kolkata")
 FLEETS = ("traced", "all")
 """`traced`: the machines of the trace. `all`: every snapshot. The load of those that are not in the trace is that of a
 traced machine some hours earlier, by turns."""
-SCENARIOS = ("poisson", "bursty", "monopolist", "classes")
+SCENARIOS = ("poisson", "bursty", "monopolist", "classes", "production")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +123,13 @@ def scenario(
     machines without other users, three tenants with weights 1, 2 and 4, each with 1.3 times the work of its
     entitlement, and one of weight 1 that submits a hundred times the jobs of the first. `classes` has these machines,
     two tenants whose batch jobs ask for 1.5 times what they can run, and 60 short interactive jobs an hour of each.
+    `production` is the same with jobs of the class `production` instead of `batch`.
 
     Args:
         name: one of `SCENARIOS`.
-        fleet_name: one of `FLEETS`; not for `monopolist` and `classes`.
+        fleet_name: one of `FLEETS`; not for those with machines of their own.
         hours: how long jobs arrive, up to 120; at least 2 on machines without others, whose first hour does not count.
-        per_hour: jobs of all tenants together; not for `monopolist` and `classes`.
+        per_hour: jobs of all tenants together; not for those with machines of their own.
         seed: of all random choices.
         places: the most placed jobs of a machine, for the policy of the platform.
 
@@ -137,7 +138,7 @@ def scenario(
     """
     if name not in SCENARIOS:
         raise Malformed(f"no scenario is called {name!r}: take one of {', '.join(SCENARIOS)}")
-    if name in ("monopolist", "classes"):
+    if name in ("monopolist", "classes", "production"):
         return _dedicated(name, hours, seed, places)
     streams = tuple(Stream(it, 1, per_hour / 4, name == "bursty") for it in ("acme", "beta", "chem", "dyna"))
     ends_us = DAY_US + hours * _HOUR_US
@@ -149,16 +150,17 @@ def _dedicated(name: str, hours: int, seed: int, places: int) -> Scenario:
         text = f"{name} needs at least 2 hours: the first one, in which the queue builds up, does not count"
         raise Malformed(text)
     machines = tuple(Machine(it, devices()[it], None) for it in _DEDICATED)
-    streams = _monopolist(_per_hour(machines)) if name == "monopolist" else _classes(_per_hour(machines))
+    long = "batch" if name == "classes" else name
+    streams = _monopolist(_per_hour(machines)) if name == "monopolist" else _classes(_per_hour(machines), long)
     return Scenario(name, "dedicated", machines, streams, 0, hours * _HOUR_US, _LONG_SHOTS, seed, places)
 
 
-def _classes(per_hour: float) -> tuple[Stream, ...]:
+def _classes(per_hour: float, long: str) -> tuple[Stream, ...]:
     return tuple(
         stream
         for tenant in ("acme", "beta")
         for stream in (
-            Stream(tenant, 1, per_hour * _BATCH / 2, workload_class="batch"),
+            Stream(tenant, 1, per_hour * _BATCH / 2, workload_class=long),
             Stream(tenant, 1, _INTERACTIVE, workload_class="interactive", shots=_SHOTS[:2]),
         )
     )

@@ -59,7 +59,7 @@ def simulate(it: Scenario, create: Callable[[Estimate], Placer], *, knows_waits:
         knows_waits: whether the policy sees the true waits instead of the forecast, which shows what is possible.
     """
     estimate, loads, works = estimates(it), [Load(machine) for machine in it.machines], jobs(it)
-    policy, runs, decide_s = create(estimate), list[Run](), 0.0
+    policy, runs, decide_s = create(estimate), dict[int, Run](), 0.0
     arriving, waiting, now_us = 0, 0, it.begins_us
     while arriving < len(works) or waiting:
         now_us = _next_us(policy, loads, now_us, works[arriving].arrived_us if arriving < len(works) else None, waiting)
@@ -76,13 +76,16 @@ def simulate(it: Scenario, create: Callable[[Estimate], Placer], *, knows_waits:
         began = process_time()
         placed = policy.place(now_us, seen)
         decide_s += process_time() - began
+        waiting -= sum(work.number not in runs for work, _ in placed)
         for work, machine in placed:
+            if (former := runs.get(work.number)) is not None:  # it gave way
+                runs.update({it.work.number: it for it in loads[former.machine].withdraw(former)})
+                waits[former.machine] -= former.ended_us - former.started_us
             compiled = loads[machine].device.circuits[work.circuit]
             run_us = 0 if compiled is None else compiled.run_us(work.shots)
             waits[machine] += run_us
-            runs.append(loads[machine].place(work, now_us, machine, now_us + waits[machine]))
-        waiting -= len(placed)
-    return Outcome(policy.name, it, tuple(works), tuple(runs), decide_s)
+            runs[work.number] = loads[machine].place(work, now_us, machine, now_us + waits[machine])
+    return Outcome(policy.name, it, tuple(works), tuple(runs.values()), decide_s)
 
 
 def _next_us(policy: Placer, loads: list[Load], now_us: int, arrives_us: int | None, waiting: int) -> int:

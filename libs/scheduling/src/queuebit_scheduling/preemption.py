@@ -64,7 +64,8 @@ def gives_way(placed: Movable, job: Job, capacity: BackendCapacity, expected_us:
     """
     if rule(job, placed.job) is None or placed.moves >= MOVES or placed.expected_us < worth_us(capacity.slots):
         return False
-    if at_us - placed.job.accepted_us >= AGED_US:
+    aged = at_us - placed.job.accepted_us >= AGED_US
+    if aged and rank(job)[0] == rank(placed.job)[0]:  # only `interactive` goes before it
         return False
     time = room(placed.job, capacity, at_us)
     if time is None or time.reservation is not None:
