@@ -18,7 +18,7 @@ from queuebit_lab.plots import draw
 from queuebit_lab.scenario import Machine, Scenario, Work, scenario
 from queuebit_lab.simulation import Outcome, simulate
 from queuebit_lab.trace import DAY_US, TRACE_US, Background, backgrounds
-from queuebit_scheduling import POLICY
+from queuebit_scheduling import POLICIES, POLICY
 
 _MINUTE_US = 60_000_000
 
@@ -146,6 +146,14 @@ def test_interactive_jobs_start_soon_while_batch_has_all_machines() -> None:
     assert ours.utilisation > 0.98
     assert ours.waits_p95_s["interactive"] < 30 < 600 < ours.waits_p95_s["batch"]
     assert fifo_.waits_p95_s["interactive"] > 600
+
+
+def test_placed_jobs_that_give_way_let_interactive_ones_start_sooner() -> None:
+    it = scenario("production", hours=2)
+    before, ours = measure(simulate(it, partial(Platform, POLICIES["fair-share/7"], None, it))), measure(_ours(it))
+    assert ours.waits_p95_s["interactive"] < 0.75 * before.waits_p95_s["interactive"]
+    assert ours.waits_p95_s["production"] < 1.05 * before.waits_p95_s["production"]
+    assert ours.utilisation > 0.98
 
 
 def test_with_the_places_of_the_scheduler_bursts_are_placed_as_without_a_limit() -> None:

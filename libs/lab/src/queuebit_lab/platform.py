@@ -159,8 +159,16 @@ class Platform:
             for (tenant, it), jobs in self._of_class.items()
             if jobs and class_of(it).per_user is not None
         )
-        about = {"period_us": self._period_us, "placed": placed, "movable": movable}
-        world = Snapshot(self._policy.name, at_us, _CYCLE, backends, tenants, **about)
+        world = Snapshot(
+            self._policy.name,
+            at_us,
+            _CYCLE,
+            backends,
+            tenants,
+            period_us=self._period_us,
+            placed=placed,
+            movable=movable,
+        )
         shown = tuple(
             CandidateGroup(tuple(self._groups[group][it] for it in range(count)), groups[group][1])
             for group, count in self._policy.shown(world, groups).items()
