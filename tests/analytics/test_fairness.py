@@ -106,6 +106,20 @@ def test_shares_that_are_met_are_good(shares: Warehouse) -> None:
     }  # fmt: skip
 
 
+def test_what_evens_out_the_day_is_good(shares: Warehouse) -> None:
+    alone = [_ran("a", "evens", 10 * it, 10 * it, 10 * it + 10) for it in range(20)]
+    first = [_ran("b", "evens", 200, it, it + 10) for it in range(200, 240, 10)]
+    waits = [_ran("a", "evens", 200, it, it + 10) for it in range(240, 280, 10)]
+    _fill(shares, [it for run in (*alone, *first, *waits) for it in run])
+    # a ran alone for 200 minutes. While both wait, b is first: 40 minutes, of which 20 would be its share.
+    assert _values(shares, "evens") == {"a": (0, 1200, 1), "b": (2400, 1200, 1)}
+    again = [_ran("b", "unfair", 10 * it, 10 * it, 10 * it + 10) for it in range(20)]
+    first = [_ran("b", "unfair", 200, it, it + 10) for it in range(200, 240, 10)]
+    waits = [_ran("a", "unfair", 200, it, it + 10) for it in range(240, 280, 10)]
+    _fill(shares, [it for run in (*again, *first, *waits) for it in run])
+    assert _values(shares, "unfair") == {"a": (0, 1200, 0), "b": (2400, 1200, 0)}
+
+
 def test_without_competition_there_is_no_case(shares: Warehouse) -> None:
     _fill(shares, [*_ran("a", "quiet", 0, 0, 10), *_ran("a", "quiet", 0, 10, 20), *_ran("b", "quiet", 20, 20, 30)])
     _fill(shares, [*_ran("a", "wide", 0, 0, 10), *_ran("b", "wide", 0, 0, 10)])  # both run, and none waits
@@ -115,9 +129,9 @@ def test_without_competition_there_is_no_case(shares: Warehouse) -> None:
 def test_late_events_count_where_they_belong_and_a_missing_acceptance_has_weight_one(shares: Warehouse) -> None:
     _fill(shares, [*_ran("a", "slow", 0, 0, 10, share=None), *_ran("b", "slow", 0, 10, 20)])
     before = _values(shares, "slow")
-    assert before == {"a": (600, 300, 0), "b": (0, 300, 0)}
+    assert before == {"a": (600, 300, 1), "b": (0, 300, 1)}, "less than a run beside their shares"
     _fill(shares, [*_ran("c", "slow", 0, 20, 30, late=9 * HOUR, share=None)])
-    assert _values(shares, "slow") == {"a": (600, 200, 0), "b": (600, 500, 0), "c": (0, 500, 0)}
+    assert _values(shares, "slow") == {"a": (600, 200, 1), "b": (600, 500, 1), "c": (0, 500, 1)}
 
 
 def _message(job: str, at: datetime, name: str, **said: Any) -> Stored:

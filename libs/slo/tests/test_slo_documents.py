@@ -229,7 +229,7 @@ def test_the_objectives_of_this_version_are_valid_and_have_the_targets_of_the_ta
     pages = {it.name for it in found.values() if any(alert.severity == "page" for alert in it.alerts)}
     symptoms = {"queue-wait-p95", "end-to-end-low-latency", "end-to-end-p95", "probe"}
     assert pages == {"job-success", "success-production", "success-experimental", *symptoms}
-    without = {"plan-accuracy", "variance", "drift", "fairness", "time-to-detect", "time-to-remediate"}
+    without = {"plan-accuracy", "variance", "time-to-detect", "time-to-remediate"}
     assert {it.name for it in found.values() if not it.alerts} == without
 
 

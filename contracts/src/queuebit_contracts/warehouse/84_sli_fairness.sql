@@ -5,6 +5,10 @@
 -- of all runs is shared among the tenants that wait or run, by the mean weight in the acceptances of their jobs. A job that
 -- was accepted more than 400 days before its end is no part of it.
 --
+-- A day is good if what a tenant had differs from its share by at most 3 % or by less than the longest run of the day, because a run is
+-- not divided; or if the difference makes up for the rest of the day: less while others compete for a tenant that had more than that share
+-- of all runs of the day, and more for one that had less.
+--
 -- A day has its changes in an array, `at`, and for each tenant what holds from each change to the next one, as arrays.
 CREATE OR REPLACE VIEW sli_fairness AS
 WITH
@@ -37,6 +41,7 @@ WITH
     days AS (
         SELECT
             backend, day,
+            max(at[3] - at[2]) AS longest_us,
             arraySort(it -> it.1, groupArrayArray([
                 (at[1], tenant, toInt64(1), toInt64(0), weight), (at[2], tenant, toInt64(-1), toInt64(1), toInt64(0)),
                 (at[3], tenant, toInt64(0), toInt64(-1), -weight)])) AS changes
@@ -45,7 +50,7 @@ WITH
     ),
     each AS (
         SELECT
-            backend, day,
+            backend, day, longest_us,
             changes.1 AS at,
             arrayPushBack(arrayMap((it, next) -> toFloat64(next - it), arrayPopBack(at), arrayPopFront(at)), toFloat64(0)) AS lasted_us,
             arrayCumSum(changes.3) AS waiting,
@@ -64,10 +69,14 @@ WITH
     ),
     found AS (
         SELECT
-            backend, day, part.1 AS tenant,
+            backend, day, longest_us, part.1 AS tenant,
             arraySum((us, runs) -> us * runs, contended_us, part.2.1) AS used_us,
             arraySum((us, runs, share, all) -> if(us > 0, us * runs * share / all, 0), contended_us, running, part.3, weighed)
                 AS entitled_us,
+            entitled_us / nullIf(arraySum((us, jobs, all) -> if(jobs > 0, us * all, 0), contended_us, part.2.2, running), 0)
+                AS share,
+            arraySum((us, runs) -> us * runs, lasted_us, part.2.1)
+                / nullIf(share * arraySum((us, all) -> us * all, lasted_us, running), 0) AS of_day,
             arrayMax((it, us, jobs) -> if(us > 0 AND jobs > 0, toInt64(it + us) - 1, 0), at, contended_us, part.2.2) AS last_us
         FROM each
         ARRAY JOIN arrayZip(tenants, held, shares) AS part
@@ -79,11 +88,14 @@ SELECT
     it.backend AS backend,
     whose.vendor AS vendor,
     fromUnixTimestamp64Micro(it.last_us, 'UTC') AS at,
-    toUInt64(value >= 0.97 AND value <= 1.03) AS good,
+    toUInt64(value >= 0.97 AND value <= 1.03
+        OR abs(it.used_us - it.entitled_us) < it.longest_us
+        OR ifNull(if(value < 1, it.of_day >= 1, it.of_day <= 1), 0)) AS good,
     toUInt64(1) AS total,
     it.used_us / it.entitled_us AS value,
     it.used_us / 1000000 AS used_s,
-    it.entitled_us / 1000000 AS entitled_s
+    it.entitled_us / 1000000 AS entitled_s,
+    ifNull(it.of_day, 0) AS of_day
 FROM found AS it
 LEFT ANY JOIN backend_vendors AS whose ON whose.backend = it.backend
 WHERE it.entitled_us > 0
