@@ -222,7 +222,7 @@ def test_a_repeated_submission_does_not_change_what_its_author_says(life: Life) 
     assert isinstance(submitted, JobSubmitted)
     again = submitted.model_copy(update={"data": submitted.data.model_copy(update={"purpose": "another"})})
     record = record_of([again, *rest], software=SOFTWARE)
-    assert (record.purpose, record.inputs, record.circuit_name) == (None, (), None)
+    assert (record.purpose, record.rerun_of, record.inputs, record.circuit_name) == (None, None, (), None)
 
 
 def test_each_placement_and_each_vendor_job_is_stated(life: Life) -> None:

@@ -1,19 +1,22 @@
-"""The grammar of `qb replay` and `qb compare`."""
+"""The grammar of `qb replay`, `qb compare` and `qb lineage`."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
 
-from queuebit_cli.grammar import Group, seconds, share
+from queuebit_cli.grammar import Group, number, seconds, share
 from queuebit_replay import ALPHA, FLOOR
 
-__all__ = ["replay_commands"]
+__all__ = ["FORMATS", "replay_commands"]
+
+FORMATS = ("prov-json", "ro-crate", "openlineage", "qlprov")
+"""The formats of `qb lineage --format`."""
 
 _JOB = "its id, a prefix of its id, or `latest`"
 
 
 def replay_commands(words: Group) -> None:
-    """Whether work that is done twice gives the same."""
+    """Whether work that is done twice gives the same, and what results came from."""
     replay = words.command("replay", "replays:replay", "run a job again as it ran, and compare", client=True)
     replay.add_argument("job", metavar="JOB|FILE", help=f"{_JOB}; or its receipt, which is verified first")
     replay.add_argument("--trust", metavar="FILE", help="the trust document of the receipt (trust.json of the home)")
@@ -27,6 +30,18 @@ def replay_commands(words: Group) -> None:
     compare.add_argument("one", metavar="JOB", help=_JOB)
     compare.add_argument("other", metavar="JOB", help="the other one")
     _limits(compare)
+    text = "what a job, circuit, calibration or data set has to do with others"
+    lineage = words.command("lineage", "lineage:lineage", text, client=True)
+    lineage.add_argument(
+        "name",
+        metavar="NAME",
+        help=f"a job: {_JOB}; a digest or the begin of one; a circuit or data set: NAME@VERSION; or a receipt's file",
+    )
+    lineage.add_argument("--trust", metavar="FILE", help="the trust document of the receipt (trust.json of the home)")
+    lineage.add_argument("--limit", type=number(1, 10_000), default=200, metavar="N", help="newest jobs to read (200)")
+    lineage.add_argument("--svg", metavar="FILE", help="also draw it there")
+    lineage.add_argument("--format", choices=FORMATS, help="write it in a format of others, to --output")
+    lineage.add_argument("--output", metavar="FILE", help="where; of ro-crate a folder")
 
 
 def _limits(command: ArgumentParser) -> None:

@@ -122,6 +122,8 @@ class JobRecord:
     """What the author calls the circuit, with `circuit_version`."""
     circuit_version: int | None = None
     purpose: str | None = None
+    rerun_of: str | None = None
+    """The job of the tenant whose work this one repeats."""
     inputs: tuple[InputLine, ...] = ()
     plan_digest: str | None = None
     """Of the accepted terms: candidates with prices and holds, limits and objective."""

@@ -110,6 +110,7 @@ def _predicate(record: JobRecord) -> dict[str, Json]:
             actor=record.actor,
             delegation=record.delegation,
             purpose=record.purpose,
+            rerun_of=record.rerun_of,
         ),
         outcome=_present(
             state=record.outcome,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from queuebit.group import AsyncGroup, GroupReceipt
     from queuebit.hybrid_jobs import AsyncHybridJob, HybridStatus, Metric
     from queuebit.job import AsyncJob
+    from queuebit.lineage import Lineage
     from queuebit.mapping import Mapped, Progress
     from queuebit.programs import Batch, Item, Sweep
     from queuebit.records import (
@@ -85,6 +86,7 @@ _WHERE = {
     "Group": "sync_group",
     "GroupReceipt": "group",
     "Job": "sync",
+    "Lineage": "lineage",
     "JobFailed": "errors",
     "Mapped": "mapping",
     "Message": "transport",
@@ -141,6 +143,7 @@ __all__ = [
     "ItemResult",
     "Job",
     "JobFailed",
+    "Lineage",
     "LoggedEvent",
     "Mapped",
     "Message",

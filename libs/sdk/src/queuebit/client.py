@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from queuebit.access import access_of
 from queuebit.credentials import Credential, choose, load
 from queuebit.errors import InvalidInput, NotFound
-from queuebit.finding import meant
+from queuebit.finding import LATEST, is_id, meant
 from queuebit.inputs import plain_name, whole_number
 from queuebit.permissions import permitted
 from queuebit.records import Row, Table
@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # event classes are imported where they are used: a query the
     from queuebit.hybrid_jobs import AsyncHybridJob
     from queuebit.job import AsyncJob
     from queuebit.limits import Deadline, Probability
+    from queuebit.lineage import Lineage
     from queuebit.log_client import LogClient
     from queuebit.mapping import Mapped, Progress
     from queuebit.payloads import Payloads
@@ -525,6 +526,25 @@ class AsyncClient:
         from queuebit.replays import compared
 
         return compared(await self._ran(one), await self._ran(other), alpha, floor)
+
+    async def lineage(self, name: str, *, limit: int = 200) -> Lineage:
+        """What a job, circuit, calibration or data set has to do with others, as the statements of jobs say it.
+
+        Args:
+            name: a job by its id, a prefix or `latest`; the digest of a circuit, calibration or result, or the begin of
+                one; `NAME` or `NAME@VERSION` of a circuit, and `NAME@VERSION` of a data set.
+            limit: how many of the newest jobs are looked at, up to 10,000.
+
+        Raises:
+            NotFound: none of these jobs names it, or more than one thing is called so.
+        """
+        from queuebit.lineage import lineage_of, predicates_of
+
+        recent = [str(row["job"]) for row in await self.jobs(limit=limit)]
+        if name == LATEST and recent:
+            name = recent[0]
+        found = await predicates_of(self._log_client(), [*recent, *([name] if is_id(name) else [])])
+        return lineage_of(name, found)
 
     async def _ran(self, job: str) -> Ran:
         from queuebit.replays import ran

@@ -7,7 +7,7 @@ from typing import Protocol
 from queuebit.errors import NotFound
 from queuebit.records import Status, Table
 
-__all__ = ["LATEST", "meant", "newest", "only"]
+__all__ = ["LATEST", "is_id", "meant", "newest", "only"]
 
 LATEST = "latest"
 """The word for the newest job; no id begins like this."""
@@ -26,6 +26,11 @@ class _Job(Protocol):
 
 class _Tenant(_Jobs, Protocol):
     def job(self, job: str) -> _Job: ...
+
+
+def is_id(words: str) -> bool:
+    """Whether this has the form of the full id of a job."""
+    return len(words) == _ID_LENGTH and words.startswith("j") and words.isalnum()
 
 
 async def meant(tenant: _Tenant, words: str) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from queuebit.events import LoggedEvent
     from queuebit.job import AsyncJob
     from queuebit.limits import Deadline, Probability
+    from queuebit.lineage import Lineage
     from queuebit.mapping import Mapped, Progress
     from queuebit.replays import Compared
     from queuebit.reservation_requests import Reservation
@@ -393,6 +394,10 @@ class Client:
     def compare(self, one: str, other: str, *, alpha: float = ALPHA, floor: float = FLOOR) -> Compared:
         """Compare the results of two completed jobs."""
         return self._loop.run(self._client.compare(one, other, alpha=alpha, floor=floor))
+
+    def lineage(self, name: str, *, limit: int = 200) -> Lineage:
+        """What a job, circuit, calibration or data set has to do with others."""
+        return self._loop.run(self._client.lineage(name, limit=limit))
 
     def jobs(
         self,

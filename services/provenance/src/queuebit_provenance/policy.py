@@ -109,6 +109,7 @@ def _record(newest: _Newest, metered: JobMetered, end: Ended, bill: Metering | C
         checks=_checks(completion),
         request_digest=request,
         purpose=(author.purpose or None) if author else None,
+        rerun_of=author.rerun_of if author else None,
         circuit_name=author.circuit_version.name if author and author.circuit_version else None,
         circuit_version=author.circuit_version.version if author and author.circuit_version else None,
         inputs=tuple(InputLine(it.name, it.version, it.digest) for it in (author and author.inputs) or ()),
