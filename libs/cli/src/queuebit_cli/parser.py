@@ -36,6 +36,7 @@ from queuebit_cli.parser_operator import (
     tenant_commands,
 )
 from queuebit_cli.parser_probes import gameday_commands, probe_commands, smoke_commands
+from queuebit_cli.parser_random import random_commands
 from queuebit_cli.parser_replays import replay_commands
 from queuebit_cli.parser_reservations import reserve_commands, window_commands
 from queuebit_cli.parser_slo import slo_commands
@@ -71,6 +72,7 @@ def build() -> ArgumentParser:
     _submit(words)
     _jobs(words)
     template_commands(words.group("template", "ready workloads"))
+    random_commands(words)
     _hybrid(words.group("hybrid", "Python files that run beside the backends"))
     _reading(words)
     document_commands(words)

@@ -6,8 +6,8 @@ __all__ = ["TOPICS"]
 
 TOPICS = {
     "jobs": (
-        *("submit", "plan", "jobs", "job", "session", "reserve", "template", "hybrid", "sidecar", "estimate", "ci"),
-        "backends",
+        *("submit", "plan", "jobs", "job", "session", "reserve", "template", "random", "hybrid", "sidecar", "estimate"),
+        *("ci", "backends"),
     ),
     "money": ("balances", "quota", "charges", "report", "invoice", "prices", "ledger", "reconcile"),
     "quality": ("slo", "alerts", "silence", "incident", "canary", "probe", "smoke", "gameday", "lab", "readiness"),

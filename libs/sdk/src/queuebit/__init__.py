@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from queuebit.lineage import Lineage
     from queuebit.mapping import Mapped, Progress
     from queuebit.programs import Batch, Item, Sweep
+    from queuebit.random_bits import RandomBits
     from queuebit.records import (
         Estimate,
         Fallback,
@@ -95,6 +96,7 @@ _WHERE = {
     "NotFound": "errors",
     "Progress": "mapping",
     "QueuebitError": "errors",
+    "RandomBits": "random_bits",
     "Reason": "errors",
     "Receipt": "records",
     "Refused": "errors",
@@ -153,6 +155,7 @@ __all__ = [
     "PostResult",
     "Progress",
     "QueuebitError",
+    "RandomBits",
     "Reason",
     "Receipt",
     "Refused",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # event classes are imported where they are used: a query the
     from queuebit.log_client import LogClient
     from queuebit.mapping import Mapped, Progress
     from queuebit.payloads import Payloads
+    from queuebit.random_bits import RandomBits
     from queuebit.replays import Compared, Ran
     from queuebit.reservation_requests import Reservation
     from queuebit.session import AsyncSession
@@ -468,6 +469,57 @@ class AsyncClient:
             NotFound: there is no such job, or the prefix fits none or several of the last 1,000 jobs.
         """
         return self.job(await meant(self, prefix))
+
+    async def random(
+        self,
+        bits: int,
+        *,
+        backend: str | None = None,
+        qubits: int = 8,
+        security: int = 64,
+        project: str | None = None,
+        max_cost: Amount | None = None,
+        key: str | None = None,
+        tags: Sequence[str] = (),
+        timeout: float | None = None,
+    ) -> RandomBits:
+        """Random bits from measured qubits, by one job: superpositions, measured shot by shot.
+
+        Their min-entropy is estimated as in NIST SP 800-90B, and a Toeplitz hash with a seed of the operating system
+        extracts the bits. Bits of a simulator are pseudo-random, and say so: name a quantum device.
+
+        Args:
+            bits: how many, up to 100,000.
+            backend: where to run it; default: as for `submit`, which is a simulator.
+            qubits: how many are measured in each shot, up to 32.
+            security: bits and seed are at most 2^-security from uniform, if the estimate holds; from 32 to 256.
+            project: the project that pays; default: the credential's project.
+            max_cost: refuse the job if it could cost more.
+            key: idempotency key of the job: it is not paid again, and the bits are others, since the seed is.
+            tags: names for the bill.
+            timeout: seconds to wait for the result; the job continues after that.
+
+        Raises:
+            InvalidInput: a number is out of its range.
+            NotFound: there is no such backend.
+            Refused: the job was rejected.
+            JobFailed: it failed, or its raw bits fail a health test, have too little entropy, or have lost their order.
+            StillRunning: it did not end in time.
+        """
+        from queuebit.random_bits import random_bits
+
+        return await random_bits(
+            self,
+            bits,
+            backend=backend,
+            qubits=qubits,
+            security=security,
+            project=project,
+            max_cost=max_cost,
+            key=key,
+            tags=tags,
+            timeout=timeout,
+        )
 
     async def replay(
         self,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from queuebit.limits import Deadline, Probability
     from queuebit.lineage import Lineage
     from queuebit.mapping import Mapped, Progress
+    from queuebit.random_bits import RandomBits
     from queuebit.replays import Compared
     from queuebit.reservation_requests import Reservation
     from queuebit.sync_group import Group
@@ -373,6 +374,33 @@ class Client:
     def find(self, prefix: str) -> Job:
         """A job by its full id, a recent one by a prefix of its id, or the newest: `latest`."""
         return Job(self._loop.run(self._client.find(prefix)), self._loop)
+
+    def random(
+        self,
+        bits: int,
+        *,
+        backend: str | None = None,
+        qubits: int = 8,
+        security: int = 64,
+        project: str | None = None,
+        max_cost: Amount | None = None,
+        key: str | None = None,
+        tags: Sequence[str] = (),
+        timeout: float | None = None,
+    ) -> RandomBits:
+        """Random bits from measured qubits; those of a simulator are pseudo-random, and say so."""
+        work = self._client.random(
+            bits,
+            backend=backend,
+            qubits=qubits,
+            security=security,
+            project=project,
+            max_cost=max_cost,
+            key=key,
+            tags=tags,
+            timeout=timeout,
+        )
+        return self._loop.run(work)
 
     def replay(
         self,

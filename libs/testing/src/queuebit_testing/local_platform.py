@@ -20,9 +20,11 @@ from queuebit_contracts.job import (
     JobCompleted,
     JobMetered,
     JobRejected,
+    JobSealed,
     JobSubmitted,
     Metering,
     Rejection,
+    Seal,
 )
 from queuebit_contracts.session import CloseSession, OpenSession, Session, SessionAnswer, SessionEnd
 from queuebit_contracts.subjects import covers, parse, sessions, stored, subject_of
@@ -51,12 +53,13 @@ def local_credential() -> Credential:
 class LocalPlatform:
     """The transport of a client whose jobs run on one backend and cost one cent each; refused ones cost nothing."""
 
-    def __init__(self, backend: Backend | None = None, *, refuse: Sequence[Reason] = ()) -> None:
+    def __init__(self, backend: Backend | None = None, *, refuse: Sequence[Reason] = (), seals: bool = False) -> None:
         """Create a platform.
 
         Args:
             backend: runs all jobs; default: the ideal simulator `aer`.
             refuse: the reasons for which every job is rejected.
+            seals: whether each job becomes a leaf of a log; there are no receipts.
         """
         self.submissions: list[JobSubmitted] = []
         """All jobs, in order; a repeated key is no new one."""
@@ -66,6 +69,7 @@ class LocalPlatform:
         """The rows of each query."""
         self._backend = backend or open_backend("aer")
         self._refuse = tuple(refuse)
+        self._seals = seals
         self._log: dict[str, tuple[int, bytes]] = {}
         self._chunks: dict[str, bytes] = {}
         self._sessions: dict[str, Session] = {}
@@ -96,6 +100,8 @@ class LocalPlatform:
         ended = self._ended(event)
         for it in (event, ended, _metered(event, free=isinstance(ended, JobRejected))):
             self._append(it)
+        if self._seals:
+            self._append(_sealed(event, len(self.submissions)))
         return Reply(json.dumps({"seq": len(self._log)}).encode())
 
     async def follow(
@@ -202,3 +208,11 @@ def _metered(submitted: JobSubmitted, *, free: bool) -> JobMetered:
         charge=Charge(amount="0.00" if free else "0.01", currency="USD", jbu="0"),
     )  # fmt: skip
     return JobMetered(source="qb/metering", time=_NOW, data=data)
+
+
+def _sealed(submitted: JobSubmitted, jobs: int) -> JobSealed:
+    asked = submitted.data
+    text = f'{{"job":"{asked.job}"}}'
+    statement = digest(text.encode())
+    data = Seal(tenant=asked.tenant, job=asked.job, statement=statement, leaf_index=jobs - 1, tree_size=jobs, text=text)
+    return JobSealed(source="qb/provenance", data=data)
