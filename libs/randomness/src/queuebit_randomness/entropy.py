@@ -33,7 +33,7 @@ class Entropy:
 def estimate(bits: str) -> Entropy:
     """Estimate the min-entropy of bits as NIST SP 800-90B, section 6.3 does, for sources that are not IID.
 
-    The order of the bits matters: seven of the ten estimators look for what follows on what.
+    All estimators but the most common value depend on the order of the bits.
 
     Args:
         bits: `0` and `1` in the order in which they were measured, at least `MIN_BITS`.
