@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queuebit_contracts.job import Group, JobAccepted
+from queuebit_contracts.job import Group, JobAccepted, SharedRun
 from queuebit_contracts.query import Question
 from queuebit_contracts.sharing import MOST_TOGETHER, may_share
 from queuebit_scheduler.explaining import ExplainJob
@@ -161,3 +161,17 @@ def test_an_explanation_has_the_number_of_the_group_and_no_other_job() -> None:
     (row,) = asyncio.run(ExplainJob(world.log, world.decisions)("acme", Question(job="j01"))).rows
     assert row["together"] == 3
     assert "j00" not in str(row)
+
+
+@pytest.mark.parametrize(("circuits", "received_us"), [(None, 4_000_000), (4, 1_000_000)])
+def test_a_job_received_its_part_of_the_time_of_a_run(circuits: int | None, received_us: int) -> None:
+    world = with_group("tenant")
+    (event,) = world.cycle()
+    world.fold()
+    world.happens(world.started("j00", backend=event.data.backend))
+    world.clock.advance(4)
+    end = world.completed("j00", backend=event.data.backend)
+    shared = None if circuits is None else SharedRun(run="r", circuits=circuits, region=(1, 2))
+    world.happens(end.model_copy(update={"data": end.data.model_copy(update={"shared": shared})}))
+    (tenant,) = world.state.freeze().tenants
+    assert tenant.served.us == received_us

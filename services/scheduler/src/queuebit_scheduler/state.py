@@ -480,7 +480,8 @@ class State:
         if key in self._waiting:
             self._waiting.pop(key)
         elif key in self._outstanding and (ended := self._free(key)).started_at is not None:
-            job, ran_us = ended.accepted.job, max(1, micros(at) - micros(ended.started_at))
+            together = completed.data.shared.circuits if completed is not None and completed.data.shared else 1
+            job, ran_us = ended.accepted.job, max(1, (micros(at) - micros(ended.started_at)) // together)
             self._tenants.receive(job.tenant, ran_us, at)
             self._accounts.receive(job, self._backends.kind(ended.backend), ran_us, at)
             if self._sessions.ran(ended.backend, ran_us, ended.session):
