@@ -92,8 +92,8 @@ class Store:
         return sorted(found.values(), key=lambda it: it.revision)
 
     async def _newest(self, keys: str) -> Entry:
-        key, revision, body = await self._bucket.newest(keys)
-        return Entry(_key(key), revision, body)
+        newest = await self._bucket.newest(keys)
+        return Entry(_key(newest.key), newest.revision, newest.body)
 
     async def _write(self, key: str, body: bytes, revision: int) -> int:
         return await self._bucket.write(key, body, revision)
