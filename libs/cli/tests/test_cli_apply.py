@@ -27,6 +27,7 @@ FRESH = {
     "services": {},
     "alerts": {},
     "probes": {},
+    "fleet": {},
 }
 WANTED = '[tenant.demo]\nshare = 2\n[tenant.demo.project.main]\nbudget = "12.50"\n'
 

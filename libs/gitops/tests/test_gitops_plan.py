@@ -40,6 +40,7 @@ def world(sequence: int = 0, **documents: Document) -> World:
         "services": {},
         "alerts": {},
         "probes": {},
+        "fleet": {},
     }
     return World({kind: KINDS[kind].normal({**fresh, **documents}[kind]) for kind in KINDS}, sequence)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import permutations
 
 import pytest
 from hypothesis import given
@@ -148,12 +149,13 @@ def test_a_calibration_is_overdue_by_its_own_rhythm() -> None:
     assert overdue_after_us([0, 24 * H, 48 * H], LIMITS) == 120 * H
 
 
-def test_the_last_table_that_fits_a_backend_counts() -> None:
-    text = (
-        '[limits]\noverdue_h = 10\n[backend."emulated-*"]\noverdue_h = 20\n[backend.emulated-x]\nreadout_error = 0.1\n'
-    )
-    document = parse_fleet(text)
-    assert [document.of(it).overdue_h for it in ("qpu", "emulated-y", "emulated-x")] == [10, 20, 10]
+def test_the_table_of_a_backend_counts_or_else_the_longest_pattern() -> None:
+    tables = ('[backend."emulated-*"]\noverdue_h = 20\n', "[backend.emulated-x]\nreadout_error = 0.1\n")
+    tables += ('[backend."emulated-ibm-*"]\noverdue_h = 30\n',)
+    for order in permutations(tables):
+        document = parse_fleet("[limits]\noverdue_h = 10\n" + "".join(order))
+        names = ("qpu", "emulated-y", "emulated-x", "emulated-ibm-z")
+        assert [document.of(it).overdue_h for it in names] == [10, 20, 10, 30]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from queuebit_documents.advice import advice
 from queuebit_documents.errors import Path, dotted
 from queuebit_documents.parsed import Document, Parsed
 from queuebit_gitops.objects import Address, Fields, Objects, Table, join
+from queuebit_isolation import FleetDocument
 from queuebit_pricing import BadPriceBook, PriceBook, check
 from queuebit_slo.documents import KINDS as OPENSLO_KINDS
 from queuebit_slo.documents import by_kind, to_yaml
@@ -208,6 +209,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType({
             sentences=_alerts_advice,
         ),
         Kind("probes", Probes, {"probe": Table()}, restart=("prober",)),
+        Kind("fleet", FleetDocument, {"backend": Table()}, restart=("fleet",)),
     )
 })  # fmt: skip
 """By name, in the order of a plan."""

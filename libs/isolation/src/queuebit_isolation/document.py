@@ -6,9 +6,18 @@ import tomllib
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
-__all__ = ["EXAMPLE", "FleetDocument", "Limits", "parse_fleet"]
+__all__ = ["EXAMPLE", "FleetDocument", "Limits", "LimitsTable", "parse_fleet"]
 
 _Pattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9*?_-]{1,64}$")]
 _Error = Annotated[float, Field(gt=0, le=1)]
@@ -24,14 +33,14 @@ overdue_h = 72               # no new calibration for so long, and for `overdue_
 back_off_s = 900             # the first isolation lasts so long at least, the next twice as long, and so on
 probe = "if_any"             # a passed probe readmits it: "if_any" probes run there, "required", or "never"
 
-# [backend."emulated-*"]     # names, or patterns; the last table that fits a backend counts
+# [backend."emulated-*"]     # a name, or a pattern: the name counts, or else the longest pattern that fits
 # overdue_h = 8760
 """
 """A document to begin with; it states defaults."""
 
 
-class Limits(BaseModel):
-    """What isolates one backend, or one of its elements, and what readmits it."""
+class LimitsTable(BaseModel):
+    """What isolates a backend, or one of its elements, and what readmits it, as a table of the document says it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -78,6 +87,21 @@ class Limits(BaseModel):
     probe: Literal["if_any", "required", "never"] = "if_any"
     """Whether a passed probe is needed to readmit a backend; `if_any`: if a probe ever ran there."""
 
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:  # plain JSON
+        """What the table says: a limit that it leaves out is that of `[limits]`, and not the default."""
+        found: dict[str, Any] = handler(self)
+        return {name: value for name, value in found.items() if name in self.model_fields_set}
+
+
+class Limits(LimitsTable):
+    """The limits of one backend: each is known."""
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:  # plain JSON
+        found: dict[str, Any] = handler(self)
+        return found
+
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         if self.usual_share >= self.failed_share:
@@ -94,24 +118,32 @@ class FleetDocument(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    limits: dict[str, Any] = Field(default_factory=dict)  # checked as `Limits` below
+    limits: LimitsTable = LimitsTable()
     """Of every backend."""
-    backend: dict[_Pattern, dict[str, Any]] = Field(default_factory=dict)  # as `limits`
-    """By name or pattern: what differs there."""
+    backend: dict[_Pattern, LimitsTable] = Field(default_factory=dict)
+    """By name, or by pattern such as `emulated-*`: what differs there."""
 
     @model_validator(mode="after")
     def _is_readable(self) -> Self:
         for name in ("", *self.backend):
-            self._limits(self.backend.get(name, {}))
+            try:
+                self._limits(self.backend.get(name))
+            except ValidationError as error:
+                (fault,) = error.errors()
+                place = f"backend {name}: " if name else ""
+                raise ValueError(f"{place}{fault['msg'].removeprefix('Value error, ')}") from None
         return self
 
     def of(self, backend: str) -> Limits:
-        """The limits of one backend: the last table that fits it counts."""
-        tables = [table for pattern, table in self.backend.items() if fnmatchcase(backend, pattern)]
-        return self._limits(tables[-1] if tables else {})
+        """The limits of one backend: one table counts, that of its name, or else the one with the longest pattern."""
+        if backend in self.backend:
+            return self._limits(self.backend[backend])
+        fitting = sorted((it for it in self.backend if fnmatchcase(backend, it)), key=lambda it: (len(it), it))
+        return self._limits(self.backend[fitting[-1]] if fitting else None)
 
-    def _limits(self, other: dict[str, Any]) -> Limits:
-        return Limits.model_validate({**self.limits, **other})
+    def _limits(self, table: LimitsTable | None) -> Limits:
+        own = {} if table is None else table.model_dump()
+        return Limits.model_validate({**self.limits.model_dump(), **own})
 
 
 def parse_fleet(text: str) -> FleetDocument:

@@ -27,10 +27,16 @@ __all__ = [
     "write_document",
 ]
 
-FILED = ("pricebook", "slos", "backends", "services", "alerts", "probes")
+FILED = ("pricebook", "slos", "backends", "services", "alerts", "probes", "fleet")
 """The kinds that a home holds as files; tenants are facts."""
 
-_ABSENT = {"backends": "[stack]\n", "services": "[service]\n", "alerts": "[receiver]\n", "probes": "[probe]\n"}
+_ABSENT = {
+    "backends": "[stack]\n",
+    "services": "[service]\n",
+    "alerts": "[receiver]\n",
+    "probes": "[probe]\n",
+    "fleet": "[limits]\n",
+}
 """What a home without the file says."""
 
 
@@ -44,6 +50,7 @@ def file_of(home: Home, kind: str) -> Path:
         "services": home.services_file,
         "alerts": home.alerts_file,
         "probes": home.probes_file,
+        "fleet": home.fleet_file,
     }[kind]
 
 
