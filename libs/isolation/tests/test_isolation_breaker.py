@@ -150,8 +150,11 @@ def test_a_calibration_is_overdue_by_its_own_rhythm() -> None:
 
 
 def test_the_table_of_a_backend_counts_or_else_the_longest_pattern() -> None:
-    tables = ('[backend."emulated-*"]\noverdue_h = 20\n', "[backend.emulated-x]\nreadout_error = 0.1\n")
-    tables += ('[backend."emulated-ibm-*"]\noverdue_h = 30\n',)
+    tables = (
+        '[backend."emulated-*"]\noverdue_h = 20\n',
+        "[backend.emulated-x]\nreadout_error = 0.1\n",
+        '[backend."emulated-ibm-*"]\noverdue_h = 30\n',
+    )
     for order in permutations(tables):
         document = parse_fleet("[limits]\noverdue_h = 10\n" + "".join(order))
         names = ("qpu", "emulated-y", "emulated-x", "emulated-ibm-z")
