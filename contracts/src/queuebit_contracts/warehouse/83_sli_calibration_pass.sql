@@ -24,6 +24,7 @@ isolations AS (
 stated AS (
     SELECT
         backend,
+        JSONExtractString(data, 'vendor') AS vendor,
         JSONExtract(data, 'specification', 'median_two_qubit_error_ppm', 'Nullable(Int64)') AS two_qubit,
         JSONExtract(data, 'specification', 'median_readout_error_ppm', 'Nullable(Int64)') AS readout
     FROM events
@@ -56,7 +57,7 @@ SELECT
     '' AS project,
     '' AS workload_class,
     it.backend AS backend,
-    whose.vendor AS vendor,
+    what.vendor AS vendor,
     it.at AS at,
     toUInt64(it.passed AND if(
         what.two_qubit IS NOT NULL OR what.readout IS NOT NULL,
@@ -67,4 +68,3 @@ SELECT
     toUInt64(1) AS total
 FROM followed AS it
 LEFT ANY JOIN stated AS what ON what.backend = it.backend
-LEFT ANY JOIN backend_vendors AS whose ON whose.backend = it.backend
