@@ -44,8 +44,8 @@ class Help(RawDescriptionHelpFormatter):
     """With room for the longest command beside its help."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=16)
-        self._action_max_length = 14
+        super().__init__(prog, max_help_position=17)
+        self._action_max_length = 15
 
 
 class Parser(ArgumentParser):

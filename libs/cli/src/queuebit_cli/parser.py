@@ -39,6 +39,7 @@ from queuebit_cli.parser_probes import gameday_commands, probe_commands, smoke_c
 from queuebit_cli.parser_random import random_commands
 from queuebit_cli.parser_replays import replay_commands
 from queuebit_cli.parser_reservations import reserve_commands, window_commands
+from queuebit_cli.parser_signing import signing_commands
 from queuebit_cli.parser_slo import slo_commands
 from queuebit_cli.parser_templates import template_commands
 from queuebit_cli.topics import TOPICS
@@ -352,6 +353,7 @@ def _reading(words: Group) -> None:
     verify.add_argument("--result", metavar="FILE", help="compare this result too, from `qb job result --output FILE`")
 
     checkpoint_commands(words.group("checkpoint", "the signed head of the log: continuity and witnesses"))
+    signing_commands(words)
     replay_commands(words)
 
     events = words.group("events", "what happens")

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from queuebit.artefacts import SignedFile, sign_file, signing_keys, verify_file
     from queuebit.client import AsyncClient
     from queuebit.credentials import Credential
     from queuebit.errors import (
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         InvalidInput,
         JobFailed,
         NotFound,
+        NotVerified,
         QueuebitError,
         Reason,
         Refused,
@@ -94,6 +96,7 @@ _WHERE = {
     "Metric": "hybrid_jobs",
     "Money": "records",
     "NotFound": "errors",
+    "NotVerified": "errors",
     "Progress": "mapping",
     "QueuebitError": "errors",
     "RandomBits": "random_bits",
@@ -108,6 +111,7 @@ _WHERE = {
     "SessionCost": "session_requests",
     "SessionTerms": "session_requests",
     "SharedRun": "records",
+    "SignedFile": "artefacts",
     "Status": "records",
     "Step": "records",
     "StillRunning": "errors",
@@ -118,7 +122,10 @@ _WHERE = {
     "UnknownEvent": "events",
     "Unreachable": "errors",
     "Workflow": "workflow",
+    "sign_file": "artefacts",
+    "signing_keys": "artefacts",
     "step": "workflow",
+    "verify_file": "artefacts",
 }
 
 __all__ = [
@@ -152,6 +159,7 @@ __all__ = [
     "Metric",
     "Money",
     "NotFound",
+    "NotVerified",
     "PostResult",
     "Progress",
     "QueuebitError",
@@ -167,6 +175,7 @@ __all__ = [
     "SessionCost",
     "SessionTerms",
     "SharedRun",
+    "SignedFile",
     "Status",
     "Step",
     "StillRunning",
@@ -177,7 +186,10 @@ __all__ = [
     "UnknownEvent",
     "Unreachable",
     "Workflow",
+    "sign_file",
+    "signing_keys",
     "step",
+    "verify_file",
 ]
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "InvalidInput",
     "JobFailed",
     "NotFound",
+    "NotVerified",
     "QueuebitError",
     "Reason",
     "Refused",
@@ -40,6 +41,7 @@ class QueuebitError(Exception):
     ├── Conflict       the same key already names a job with other content
     ├── Refused        the platform refused the request; `reasons` lists every reason
     ├── JobFailed      the job ended without a result
+    ├── NotVerified    a signature does not hold, or is of another file
     └── StillRunning   the wait timed out; the job continues
     """
 
@@ -85,6 +87,10 @@ class JobFailed(QueuebitError):
         self.job = job
         self.reason = reason
         super().__init__(visible(f"job {job}: {reason.text}"))
+
+
+class NotVerified(QueuebitError):
+    """A signature is missing or wrong, or is of another file."""
 
 
 class StillRunning(QueuebitError, TimeoutError):
