@@ -25,6 +25,7 @@ RELEASED = sorted((ROOT / "released").glob("*/*.json"))
 UNRELEASED = frozenset(
     {
         "qb.backend.freed.v1",
+        "qb.backend.recalibration_asked.v1",
         "qb.backend.reserved.v1",
         "qb.backend.window_cancelled.v1",
         "qb.backend.window_planned.v1",

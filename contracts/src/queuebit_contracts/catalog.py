@@ -59,7 +59,7 @@ from queuebit_contracts.canaries import (
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.config import ConfigApplied
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
-from queuebit_contracts.fleet import BackendDegraded, BackendIsolated, BackendReadmitted
+from queuebit_contracts.fleet import BackendDegraded, BackendIsolated, BackendReadmitted, BackendRecalibrationAsked
 from queuebit_contracts.hybrid import (
     HybridAccepted,
     HybridCancelled,
@@ -259,6 +259,7 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(BackendIsolated, "qb.backend.{backend}.isolated", ("scheduler",)),
         Entry(BackendReadmitted, "qb.backend.{backend}.readmitted", ("scheduler",)),
         Entry(BackendDegraded, "qb.backend.{backend}.degraded", ("fleet",)),
+        Entry(BackendRecalibrationAsked, "qb.backend.{backend}.recalibration_asked", ("fleet",)),
         Entry(AlertFired, "qb.slo.{alert}.fired.{number}", ("alerting",)),
         Entry(AlertResolved, "qb.slo.{alert}.resolved.{number}", ("alerting",)),
         Entry(AlertNotified, "qb.slo.{group}.notified.{number}", ("alerting",)),

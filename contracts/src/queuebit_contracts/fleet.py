@@ -1,9 +1,10 @@
 """Backends that the circuit-breaker takes out of service, whole or in part (ADR 0096).
 
 qb.backend.<backend>.isolated   qb.backend.<backend>.readmitted   qb.backend.<backend>.degraded
+qb.backend.<backend>.recalibration_asked
 
 The service `fleet` decides. The scheduler appends `isolated` and `readmitted`, because it appends placements, too: one
-writer makes their order exact. Fleet asks it on `subjects.ISOLATION_REQUEST`, and appends `degraded` itself. The
+writer makes their order exact. Fleet asks it on `subjects.ISOLATION_REQUEST`, and appends the others itself. The
 operator asks fleet on `subjects.FLEET_REQUEST`.
 """
 
@@ -22,6 +23,7 @@ __all__ = [
     "BackendDegraded",
     "BackendIsolated",
     "BackendReadmitted",
+    "BackendRecalibrationAsked",
     "Degradation",
     "FleetAnswer",
     "FleetRequest",
@@ -32,6 +34,7 @@ __all__ = [
     "ManualOrder",
     "Observation",
     "Readmission",
+    "Recalibration",
 ]
 
 PROBES: Final = "probes"
@@ -120,6 +123,24 @@ class Degradation(Wire):
     by: _Author
 
 
+class Recalibration(Wire):
+    """The operator's own system was asked to calibrate a backend, once for each cause."""
+
+    backend: Name
+    reason: Reason
+    """Its code is `elements`, `overdue` or `drift`."""
+    since: Moment
+    """Since when this is so: `since` of the isolation, or when the calibration became overdue."""
+    at: Moment
+    """When the last try ended."""
+    outcome: Annotated[str, open_text("accepted", "given_up")]
+    tries: int = Field(ge=1)
+    status: int | None = None
+    """Of the last answer; absent if there was none."""
+    error: Sentence | None = None
+    """Why the last try failed."""
+
+
 class BackendIsolated(Event[Isolation]):
     """The backend is isolated until `readmitted`: between the two there is no placement on it, except of probes."""
 
@@ -136,6 +157,12 @@ class BackendDegraded(Event[Degradation]):
     """Other elements of the backend are taken out than before; none if it is whole again."""
 
     type: Literal["qb.backend.degraded.v1"] = "qb.backend.degraded.v1"
+
+
+class BackendRecalibrationAsked(Event[Recalibration]):
+    """The operator's own system was asked to calibrate the backend; a calibration follows, or none."""
+
+    type: Literal["qb.backend.recalibration_asked.v1"] = "qb.backend.recalibration_asked.v1"
 
 
 class IsolationRequest(Wire):
@@ -180,6 +207,8 @@ class FleetRow(Wire):
     not_before: Moment | None = None
     qubits: tuple[int, ...] = ()
     couplers: tuple[tuple[int, int], ...] = ()
+    recalibration: Recalibration | None = None
+    """The newest; absent once a calibration followed it."""
 
 
 class FleetAnswer(Wire):

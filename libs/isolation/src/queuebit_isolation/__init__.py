@@ -5,7 +5,7 @@ what follows for the backend, and `document` holds the limits.
 """
 
 from queuebit_isolation.breaker import Breaker, Change, Finding, Proof, Status, decide
-from queuebit_isolation.document import EXAMPLE, FleetDocument, Limits, LimitsTable, parse_fleet
+from queuebit_isolation.document import EXAMPLE, FleetDocument, Limits, LimitsTable, RecalibrationHook, parse_fleet
 from queuebit_isolation.elements import Element, Elements, Figures, OverLimit, judge, least_qubits, read_figures
 from queuebit_isolation.failures import Failures, Outcome
 from queuebit_isolation.freshness import overdue_after_us
@@ -25,6 +25,7 @@ __all__ = [
     "Outcome",
     "OverLimit",
     "Proof",
+    "RecalibrationHook",
     "Status",
     "decide",
     "judge",

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-__all__ = ["EXAMPLE", "FleetDocument", "Limits", "LimitsTable", "parse_fleet"]
+__all__ = ["EXAMPLE", "FleetDocument", "Limits", "LimitsTable", "RecalibrationHook", "parse_fleet"]
 
 _Pattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9*?_-]{1,64}$")]
 _Error = Annotated[float, Field(gt=0, le=1)]
@@ -113,6 +113,23 @@ class Limits(LimitsTable):
         return self
 
 
+class RecalibrationHook(BaseModel):
+    """The operator's own system, which is asked to calibrate a device: a webhook, signed by Standard Webhooks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(pattern=r"^https?://", max_length=2048)
+    """Where the request is posted."""
+    secret: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+    """A file in `secrets/fleet/` of the home with the `whsec_…` that signs; absent: the request is not signed."""
+    backends: tuple[_Pattern, ...] = Field(default=("*",), min_length=1, max_length=32)
+    """Names or patterns of the backends that it calibrates."""
+
+    def calibrates(self, backend: str) -> bool:
+        """Whether it is asked for a backend."""
+        return any(fnmatchcase(backend, it) for it in self.backends)
+
+
 class FleetDocument(BaseModel):
     """The limits of all backends."""
 
@@ -122,6 +139,8 @@ class FleetDocument(BaseModel):
     """Of every backend."""
     backend: dict[_Pattern, LimitsTable] = Field(default_factory=dict)
     """By name, or by pattern such as `emulated-*`: what differs there."""
+    recalibration: RecalibrationHook | None = None
+    """What is asked when a device should be calibrated; absent: nothing is."""
 
     @model_validator(mode="after")
     def _is_readable(self) -> Self:

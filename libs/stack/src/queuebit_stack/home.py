@@ -129,6 +129,11 @@ class Home:
         return self.root / "secrets" / "alerts"
 
     @property
+    def fleet_secrets(self) -> Path:
+        """The folder with the file that `fleet.toml` names as a secret."""
+        return self.root / "secrets" / "fleet"
+
+    @property
     def trust_file(self) -> Path:
         """The trust document against which receipts are verified."""
         return self.root / "trust.json"

@@ -230,7 +230,10 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
                 **_objectives(home, name),
             }
         case "fleet":
-            return {"QUEUEBIT_FLEET_DOCUMENT": str(home.fleet_file)}
+            return {
+                "QUEUEBIT_FLEET_DOCUMENT": str(home.fleet_file),
+                "QUEUEBIT_FLEET_SECRETS": str(home.fleet_secrets),
+            }
         case "prober":
             return {
                 "QUEUEBIT_PROBER_DOCUMENT": str(home.probes_file),

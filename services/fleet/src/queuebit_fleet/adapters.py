@@ -1,19 +1,30 @@
-"""The scheduler over the bus."""
+"""The scheduler over the bus, and the operator's system over HTTP."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from queuebit_contracts.fleet import IsolationAnswer, IsolationRequest
 from queuebit_contracts.subjects import ISOLATION_REQUEST
+from queuebit_fleet.recalibrating import Post
+from queuebit_isolation import RecalibrationHook
 from queuebit_kernel import Unavailable
+from queuebit_runtime.addresses import Rules
+from queuebit_runtime.outbound import Outbound
+from queuebit_runtime.secrets import read_secret
 
-__all__ = ["SchedulerOverBus"]
+__all__ = ["SchedulerOverBus", "posts_to", "secret_in"]
 
 _ANSWER_S: Final = 2.0
+_WHOLE_S: Final = 10.0
+"""How long one request to the operator's system may take."""
 
 
 class SchedulerOverBus:
@@ -30,3 +41,31 @@ class SchedulerOverBus:
             return IsolationAnswer.model_validate_json(reply)
         except ValidationError as error:
             raise Unavailable(f"the scheduler answers with something else: {error}") from error
+
+
+def posts_to(hook: RecalibrationHook) -> Post:
+    """Posts to the host of the hook, and to no other: the operator names it, so that it may be a private one."""
+    host = {urlsplit(hook.url).hostname or ""}
+    outbound = Outbound(Rules("the document `fleet`", host, host), _WHOLE_S)
+
+    async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
+        return (await outbound.send("POST", url, headers, body)).status
+
+    return post
+
+
+def secret_in(folder: Path | None, hook: RecalibrationHook) -> Callable[[], bytes | None]:
+    """Reads what signs, for each try, so that a replaced file is in force at once."""
+
+    def read() -> bytes | None:
+        if hook.secret is None:
+            return None
+        if folder is None:
+            raise ValueError("there is no folder for secrets: set QUEUEBIT_FLEET_SECRETS")
+        path = folder / hook.secret
+        try:
+            return base64.b64decode(read_secret(path).removeprefix("whsec_"), validate=True)
+        except binascii.Error as error:
+            raise ValueError(f"{path} is no secret of Standard Webhooks: write whsec_ and base64") from error
+
+    return read

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from queuebit_fleet.adapters import SchedulerOverBus
+from queuebit_fleet.adapters import SchedulerOverBus, posts_to, secret_in
 from queuebit_fleet.handlers import ObeyOperator, WatchFleet
 from queuebit_fleet.policy import row
+from queuebit_fleet.recalibrating import AskForCalibration
 from queuebit_fleet.routes import ends, orders
 from queuebit_fleet.settings import Settings
 from queuebit_fleet.state import Fleet
@@ -26,7 +27,8 @@ def create_app() -> Service:
     """Build the service from its environment."""
     settings, clock = Settings(), SystemClock()
     service = Service("fleet", BusSettings())
-    fleet = Fleet(_document(settings.document))
+    document = _document(settings.document)
+    fleet = Fleet(document)
     scheduler = SchedulerOverBus(service.bus.request)
     payloads = KeyValuePayloads(service.bus)
     watch = WatchFleet(fleet, service.log, payloads, scheduler, clock, settings.every_s)
@@ -39,6 +41,9 @@ def create_app() -> Service:
     service.include(orders(ObeyOperator(fleet, scheduler, clock)))
     service.include(ends(fleet.ended, watch.wake, clock))
     service.work.append(watch.run)
+    if (hook := document.recalibration) is not None:
+        secret = secret_in(settings.secrets, hook)
+        service.work.append(AskForCalibration(fleet, hook, service.log, posts_to(hook), secret, clock).run)
 
     def states() -> Counter[str]:
         return Counter(row(it).state for it in fleet.backends.values())

@@ -14,16 +14,19 @@ from queuebit_contracts.fleet import (
     IsolationRequest,
     Observation,
     Readmission,
+    Recalibration,
 )
 from queuebit_contracts.wire import Reason
 from queuebit_fleet.state import SERVICE, KnownBackend, Shown, micros
 from queuebit_isolation import Change, Element, Finding, decide, least_qubits, overdue_after_us
 from queuebit_kernel import event_id
 
-__all__ = ["change", "degradation", "findings", "row"]
+__all__ = ["calibration_wanted", "change", "degradation", "findings", "row"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR_US = 3_600_000_000
+_CALIBRATES = frozenset({"elements", "overdue", "drift"})
+"""Causes that a calibration may end."""
 _NAMED = 8
 """The most elements that a text names; the fact has all."""
 
@@ -86,6 +89,32 @@ def change(known: KnownBackend, now: datetime) -> IsolationRequest | None:
     return IsolationRequest(readmit=readmission)
 
 
+def calibration_wanted(known: KnownBackend, now: datetime) -> tuple[Reason, datetime] | None:
+    """Why a backend should be calibrated, and since when; None if nothing speaks for it, or if it was asked for it.
+
+    It is isolated by rule for what a calibration may end; or it is overdue, and nothing is isolated by rule there.
+    """
+    it = known.isolation
+    if it is not None and it.by == SERVICE and it.reason.code in _CALIBRATES:
+        wanted = it.reason, it.since
+    elif known.breaker.limits.isolate:
+        return None
+    else:
+        overdue = next((it for it in findings(known, micros(now)) if it.cause == "overdue"), None)
+        if overdue is None:
+            return None
+        wanted = Reason(code=overdue.cause, text=overdue.text), _EPOCH + timedelta(microseconds=overdue.at_us)
+    asked = known.recalibration
+    same = asked is not None and (asked.reason.code, asked.since) == (wanted[0].code, wanted[1])
+    return None if same else wanted
+
+
+def _asked(known: KnownBackend) -> Recalibration | None:
+    """The newest request for a calibration that none followed."""
+    it, newest = known.recalibration, known.calibrated[-1] if known.calibrated else None
+    return it if it is not None and (newest is None or newest.at_us <= micros(it.at)) else None
+
+
 def degradation(known: KnownBackend, now: datetime) -> BackendDegraded | None:
     """The fact that other elements are taken out than the log says; None if it says the same."""
     qubits, couplers = known.elements.bad_qubits, known.elements.bad_couplers
@@ -117,7 +146,7 @@ def row(known: KnownBackend) -> FleetRow:
     isolation, degraded = known.isolation, known.degradation
     bad = degraded if degraded is not None and (degraded.qubits or degraded.couplers) else None
     qubits, couplers = (bad.qubits, bad.couplers) if bad is not None else ((), ())
-    parts = {"backend": known.backend, "qubits": qubits, "couplers": couplers}
+    parts = {"backend": known.backend, "qubits": qubits, "couplers": couplers, "recalibration": _asked(known)}
     if isolation is not None:
         return FleetRow(
             **parts,

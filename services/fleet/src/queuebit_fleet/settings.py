@@ -17,5 +17,7 @@ class Settings(BaseSettings):
 
     document: Path | None = None
     """`fleet.toml`, read once; without the file all limits are those of the library."""
+    secrets: Path | None = None
+    """The folder with the files that the document names."""
     every_s: float = Field(default=5, ge=0.05, le=3600)
     """The longest time between two looks; a fact about a backend is looked at when it comes."""

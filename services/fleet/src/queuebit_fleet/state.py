@@ -13,9 +13,11 @@ from queuebit_contracts.fleet import (
     BackendDegraded,
     BackendIsolated,
     BackendReadmitted,
+    BackendRecalibrationAsked,
     Degradation,
     Isolation,
     Readmission,
+    Recalibration,
 )
 from queuebit_contracts.job import JobCompleted, JobFailed
 from queuebit_contracts.probe import ProbeJudged
@@ -79,6 +81,8 @@ class KnownBackend:
     isolation: Isolation | None = None
     degradation: Degradation | None = None
     readmission: Readmission | None = None
+    recalibration: Recalibration | None = None
+    """The newest time that the operator's system was asked to calibrate it."""
     proof: Proof | None = None
     proof_event: str = ""
     bad_runs: dict[str, int] = field(default_factory=dict)
@@ -139,6 +143,8 @@ class Fleet:
                 self.of(data.backend).calibrated.append(found)
             case BackendIsolated() | BackendReadmitted() | BackendDegraded():
                 self._changed(stored.event)
+            case BackendRecalibrationAsked(data=asked):
+                self.of(asked.backend).recalibration = asked
             case ProbeJudged():
                 self._probed(stored.event, stored.stored_at)
             case AlertFired(data=alert, id=event):

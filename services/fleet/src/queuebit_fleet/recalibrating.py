@@ -1,0 +1,152 @@
+"""Asks the operator's own system to calibrate backends: by a signed webhook, once for each cause, with pauses.
+
+The request is repeated until it is accepted, until it is given up, or until a calibration came. What became of it is a
+fact. A process that ends before it appended the fact asks again, under the same `webhook-id`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from queuebit_contracts.fleet import BackendRecalibrationAsked, Recalibration
+from queuebit_contracts.subjects import backend as backend_history
+from queuebit_contracts.webhook import signed_headers
+from queuebit_contracts.wire import Reason
+from queuebit_fleet.policy import calibration_wanted
+from queuebit_fleet.state import Fleet, KnownBackend
+from queuebit_isolation import RecalibrationHook
+from queuebit_kernel import Clock, Stale, Unavailable, event_id, rfc3339
+from queuebit_runtime.log import EventLog
+from queuebit_runtime.retries import next_try_s
+
+__all__ = ["PAUSES_S", "AskForCalibration", "Post"]
+
+_log = logging.getLogger(__name__)
+
+PAUSES_S: Final = (0, 5, 30, 120, 600, 1_800, 3_600)
+"""The pause before each try, in seconds: seven tries in an hour and three quarters."""
+
+_LOOK_S: Final = 1.0
+_LONGEST: Final = 300
+
+Post = Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
+"""Posts a body with headers to a URL, and returns the status; raises `OSError` or `ValueError`."""
+
+
+class _Answer(NamedTuple):
+    status: int | None
+    error: str
+    """Empty if the request was accepted."""
+
+
+class AskForCalibration:
+    """Looks every second; each backend has a task of its own, so that one that waits delays no other."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        hook: RecalibrationHook,
+        log: EventLog,
+        post: Post,
+        secret: Callable[[], bytes | None],
+        clock: Clock,
+        pauses: Sequence[float] = PAUSES_S,
+    ) -> None:
+        """Prepare; `secret` reads what signs, or raises `OSError` or `ValueError`."""
+        self._fleet = fleet
+        self._hook = hook
+        self._log = log
+        self._post = post
+        self._secret = secret
+        self._clock = clock
+        self._pauses = pauses
+        self._done: dict[str, tuple[str, datetime]] = {}
+        """By backend: the newest cause whose fact was appended; the view may not have shown it yet."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        busy: dict[str, asyncio.Task[None]] = {}
+        try:
+            while True:
+                for known in [*self._fleet.backends.values()]:
+                    task = busy.get(known.backend)
+                    if self._wanted(known) is not None and (task is None or task.done()):
+                        if task is not None:
+                            task.result()
+                        busy[known.backend] = asyncio.ensure_future(self.ask(known))
+                await asyncio.sleep(_LOOK_S)
+        finally:
+            for task in busy.values():
+                task.cancel()
+            await asyncio.gather(*busy.values(), return_exceptions=True)
+
+    async def ask(self, known: KnownBackend) -> None:
+        """Ask for the calibration of one backend, if it should have one, and append what became of it."""
+        if (wanted := self._wanted(known)) is None:
+            return
+        tries = 0
+        while True:
+            tries += 1
+            answer = await self._try(known.backend, *wanted)
+            pause = next_try_s(tries, random.random(), None, self._pauses) if answer.error else None
+            if pause is None:
+                await self._record(known.backend, *wanted, tries, answer)
+                return
+            _log.warning("the calibration of %s is asked for again in %.0f s: %s", known.backend, pause, answer.error)
+            await asyncio.sleep(pause)
+            again = self._wanted(known)
+            if again is None or _cause(*again) != _cause(*wanted):
+                return  # a calibration came
+
+    def _wanted(self, known: KnownBackend) -> tuple[Reason, datetime] | None:
+        if not self._hook.calibrates(known.backend):
+            return None
+        wanted = calibration_wanted(known, self._clock.now())
+        return None if wanted is None or self._done.get(known.backend) == _cause(*wanted) else wanted
+
+    async def _try(self, backend: str, reason: Reason, since: datetime) -> _Answer:
+        now, identifier = self._clock.now(), event_id("recalibration", backend, reason.code, rfc3339(since))
+        data = {"backend": backend, "reason": {"code": reason.code, "text": reason.text}, "since": rfc3339(since)}
+        document = {"type": "backend.recalibration_asked", "timestamp": rfc3339(now), "data": data}
+        body = json.dumps(document, separators=(",", ":")).encode()
+        try:
+            secret = self._secret()
+            signed = signed_headers(identifier, int(now.timestamp()), body, [] if secret is None else [secret])
+            headers = {name: value for name, value in signed.items() if value}
+            status = await self._post(self._hook.url, {**headers, "content-type": "application/json"}, body)
+        except (OSError, ValueError) as error:
+            return _Answer(None, str(error) or repr(error))
+        return _Answer(status, "" if 200 <= status < 300 else f"it answered with {status}")
+
+    async def _record(self, backend: str, reason: Reason, since: datetime, tries: int, answer: _Answer) -> None:
+        data = Recalibration(
+            backend=backend,
+            reason=reason,
+            since=since,
+            at=self._clock.now(),
+            outcome="given_up" if answer.error else "accepted",
+            tries=tries,
+            status=answer.status,
+            error=answer.error[:_LONGEST] or None,
+        )
+        name = event_id("recalibration", backend, reason.code, rfc3339(since), "asked")
+        fact = BackendRecalibrationAsked(id=name, source="qb/fleet", data=data)
+        try:
+            newest = await self._log.last(backend_history(backend).event("recalibration_asked"))
+            await self._log.append(fact, after=newest.sequence if newest else 0)
+        except (Stale, Unavailable) as fault:  # another process was first, or the next look asks under the same id
+            _log.warning("that the calibration of %s was asked for is not stored: %s", backend, fault)
+        else:
+            self._done[backend] = _cause(reason, since)
+            _log.warning("the calibration of %s was asked for: %s, %s", backend, data.outcome, reason.text)
+
+
+def _cause(reason: Reason, since: datetime) -> tuple[str, datetime]:
+    """What a request is for; the text of a reason may change meanwhile."""
+    return reason.code, since
