@@ -219,6 +219,7 @@ def test_the_objectives_of_this_version_are_valid_and_have_the_targets_of_the_ta
     assert found["vendor-error"].target == Fraction(995, 1000)
     complete = ("provenance-completeness", "telemetry-completeness", "billing-accuracy", "billing-recomputation")
     assert {found[it].target for it in complete} == {Fraction(9999, 10_000)}
+    assert found["end-to-end-relative"].target == Fraction(95, 100)
     assert found["plan-accuracy"].target == Fraction(7, 10)
     assert found["calibration-pass"].target == Fraction(95, 100)
     assert {found[it].target for it in ("variance", "drift", "fairness")} == {Fraction(95, 100)}
@@ -229,7 +230,7 @@ def test_the_objectives_of_this_version_are_valid_and_have_the_targets_of_the_ta
     pages = {it.name for it in found.values() if any(alert.severity == "page" for alert in it.alerts)}
     symptoms = {"queue-wait-p95", "end-to-end-low-latency", "end-to-end-p95", "probe"}
     assert pages == {"job-success", "success-production", "success-experimental", *symptoms}
-    without = {"plan-accuracy", "variance", "time-to-detect", "time-to-remediate"}
+    without = {"end-to-end-relative", "plan-accuracy", "variance", "time-to-detect", "time-to-remediate"}
     assert {it.name for it in found.values() if not it.alerts} == without
 
 
