@@ -20,6 +20,7 @@ __all__ = [
     "KEPT_CASES",
     "KEPT_HOURS",
     "KEPT_OPEN",
+    "KEPT_VIEWS",
     "KEPT_WHOLE",
     "OUTDATED",
     "keep_cases",
@@ -39,7 +40,10 @@ KEPT_HOURS: Final = ("plan-accuracy", "calibration-freshness")
 KEPT_OPEN: Final = ("queue-wait",)
 """Indicators of which the jobs without an end are kept: their cases may change while the log does not."""
 
-KEPT: Final = (*KEPT_OPEN, *KEPT_WHOLE, *KEPT_HOURS, *KEPT_BAD)
+KEPT_VIEWS: Final = (*KEPT_WHOLE, *KEPT_HOURS, *KEPT_BAD)
+"""Indicators whose cases are those of their views."""
+
+KEPT: Final = (*KEPT_OPEN, *KEPT_VIEWS)
 
 _DIMENSIONS: Final = "tenant, project, workload_class, backend, vendor"
 _FIELDS: Final = f"{_DIMENSIONS}, at, good, total"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from queuebit_contracts.kept_cases import KEPT_OPEN, KEPT_VIEWS
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
@@ -81,7 +82,8 @@ class Telemetry(Service):
         self.ending.append(keep.hurry)
         self.work.append(HoldEvidence(self._warehouse, clock).run)
         self.work.append(SumCases(self._warehouse, self._reached, clock).run)
-        self.work.append(KeepCases(self._warehouse, self._reached, clock).run)
+        for indicators in (KEPT_OPEN, KEPT_VIEWS):  # apart: jobs without an end wait for no view that takes long
+            self.work.append(KeepCases(self._warehouse, self._reached, clock, indicators).run)
         self.work.append(CountObjectives(self._warehouse, promised, self.metrics, clock, self._reached).run)
         self.before.append(self._catch_up)
         self.after.append(self._warehouse.close)

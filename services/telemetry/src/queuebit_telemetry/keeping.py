@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from queuebit_contracts.kept_cases import KEPT, KEPT_OPEN
@@ -17,7 +17,7 @@ from queuebit_kernel import Clock, Unavailable
 from queuebit_telemetry.errors import NoTables, OtherGeneration
 from queuebit_telemetry.ports import KeptCases
 
-__all__ = ["LEAST_PAUSE_S", "MOST_PAUSE_S", "PAUSE_FACTOR", "REPEATS", "KeepCases"]
+__all__ = ["LEAST_PAUSE_S", "MOST_PAUSE_S", "OPEN_FACTOR", "PAUSE_FACTOR", "REPEATS", "KeepCases"]
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ LEAST_PAUSE_S: Final = 30.0
 PAUSE_FACTOR: Final = 100
 """The pause after a view was asked, as a multiple of the time that it took: each view uses at most a hundredth of
 the time of the engine, up to the longest pause."""
+OPEN_FACTOR: Final = 20
+"""The same for jobs without an end."""
 MOST_PAUSE_S: Final = 600.0
 """The longest pause: a view that takes over six seconds uses more than a hundredth of the time."""
 REPEATS: Final = 4
@@ -37,13 +39,16 @@ REPEATS: Final = 4
 class KeepCases:
     """Asks the views one after another, each when its pause is over."""
 
-    def __init__(self, cases: KeptCases, position: Callable[[], int], clock: Clock) -> None:
+    def __init__(
+        self, cases: KeptCases, position: Callable[[], int], clock: Clock, indicators: Sequence[str] = KEPT
+    ) -> None:
         """`position` is the last sequence that the warehouse has; while it stays the same, nothing is asked."""
+        self._indicators = indicators
         self._cases = cases
         self._position = position
         self._clock = clock
-        self._due = dict.fromkeys(KEPT, float("-inf"))
-        self._asked = dict.fromkeys(KEPT, (-1, 0))
+        self._due = dict.fromkeys(indicators, float("-inf"))
+        self._asked = dict.fromkeys(indicators, (-1, 0))
         self._open: set[str] = set()
 
     async def run(self) -> None:
@@ -63,7 +68,7 @@ class KeepCases:
             NoTables: it has no tables.
             OtherGeneration: it was rebuilt meanwhile.
         """
-        for indicator in KEPT:
+        for indicator in self._indicators:
             if self._clock.monotonic() >= self._due[indicator] and self._has_news(indicator):
                 await self._keep(indicator)
 
@@ -78,5 +83,5 @@ class KeepCases:
         self._asked[indicator] = position, repeats + 1 if position == seen else 0
         self._open = self._open | {indicator} if cases and indicator in KEPT_OPEN else self._open - {indicator}
         ended = self._clock.monotonic()
-        least = 0 if indicator in KEPT_OPEN else LEAST_PAUSE_S
-        self._due[indicator] = ended + max(least, min(MOST_PAUSE_S, PAUSE_FACTOR * (ended - began)))
+        least, factor = (0.0, OPEN_FACTOR) if indicator in KEPT_OPEN else (LEAST_PAUSE_S, PAUSE_FACTOR)
+        self._due[indicator] = ended + max(least, min(MOST_PAUSE_S, factor * (ended - began)))
