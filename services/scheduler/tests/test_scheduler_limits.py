@@ -10,10 +10,12 @@ import pytest
 
 from queuebit_contracts.backend import BackendCalibrated, Calibration
 from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.fleet import BackendIsolated, Isolation
 from queuebit_contracts.job import JobAccepted, JobExpired, JobLimits, JobPlaced, JobWithdrawn
 from queuebit_contracts.leader import Leader, LeaderElected
 from queuebit_contracts.query import Question
 from queuebit_contracts.topology import PLATFORM
+from queuebit_contracts.wire import Reason
 from queuebit_kernel import Stale
 from queuebit_planning.fidelity import OPERATIONS, Operation, write_errors, write_operations
 from queuebit_runtime.log import Stored
@@ -26,7 +28,7 @@ from queuebit_scheduler.state import State
 from queuebit_scheduler.withdrawing import WithdrawJobs
 from queuebit_testing.memory import MemoryPayloads
 
-from .conftest import THEN, World
+from .conftest import THEN, World, with_fallback
 
 CX = describe(write_operations([Operation("cx", (0, 1), 1)]), OPERATIONS)
 
@@ -123,6 +125,40 @@ def test_a_job_that_has_started_is_left_alone(world: World, recalibrate: Recalib
     recalibrate(first, cx_error=0.2)
     assert world.state.outstanding == 1
     assert world.cycle() == []
+
+
+def test_a_fallback_does_not_stand_in_for_a_backend_with_too_low_a_fidelity(
+    world: World, recalibrate: Recalibration
+) -> None:
+    world.happens(world.registered("manila"), world.registered("aer"))
+    accepted = demanding(with_fallback(world.accepted("j1", backends=("manila",)), "aer"), manila=990_000)
+    world.happens(recalibrate.accepts(accepted))
+    recalibrate("manila", cx_error=0.2)
+    assert placed(world) == [], "it would run there without a label, and manila is in service"
+    (row,) = AnswerWaiting(world.state, world.clock)("acme", Question()).rows
+    assert "manila has 0.8" in str(row["reason"])
+    again = State(8)
+    again.restore(FrozenState.decode(world.state.freeze().encode()))
+    assert again.job(("acme", "j1")) == world.state.job(("acme", "j1"))
+    recalibrate("manila", cx_error=0.01)
+    assert placed(world) == ["manila"]
+
+
+def test_a_job_that_runs_on_its_fallback_stays_there_when_its_own_backend_is_calibrated(
+    world: World, recalibrate: Recalibration
+) -> None:
+    world.happens(world.registered("manila"), world.registered("aer"))
+    accepted = demanding(with_fallback(world.accepted("j1", backends=("manila",)), "aer"), manila=990_000)
+    world.happens(recalibrate.accepts(accepted))
+    reason = Reason(code="operator", text="t")
+    isolation = Isolation(backend="manila", since=THEN, reason=reason, by="operator: ada")
+    world.happens(BackendIsolated(source="qb/scheduler", data=isolation))
+    (place,) = world.cycle()
+    assert (place.data.backend, place.data.fallback is not None) == ("aer", True)
+    world.fold()
+    recalibrate("manila", cx_error=0.2)
+    assert Withdrawing(world)() == []
+    assert world.state.outstanding == 1
 
 
 class Withdrawing:

@@ -61,6 +61,9 @@ class AcceptedJob:
     """With whose circuits it may be on a device at the same time, if it is small and plain; None: with none."""
     below: tuple[Candidate, ...] = ()
     """Backends that it could run on, and that have less than this under the newest calibration."""
+    unused_fallback: tuple[Candidate, ...] = ()
+    """Backends of its fallback, while all that it asked for have less than it demands: they stand in for backends that
+    are out of service, and not for these."""
     reservation: str | None = None
     """The reservation in whose slot it runs, and nowhere else."""
     moves: int = 0
@@ -81,17 +84,23 @@ class AcceptedJob:
 
     def candidate(self, backend: str) -> Candidate:
         """What was promised for one of the candidates."""
-        return next(it for it in (*self.job.candidates, *self.below) if it.backend == backend)
+        return next(it for it in self.everywhere if it.backend == backend)
+
+    @property
+    def everywhere(self) -> tuple[Candidate, ...]:
+        """All that admission allowed, with their newest success probabilities."""
+        return *self.job.candidates, *self.below, *self.unused_fallback
 
     def rescored(self, backend: str, esp_ppm: int) -> AcceptedJob:
         """The same job with another success probability on a backend, which is a candidate if that is enough for it."""
-        known = [
-            replace(it, esp_ppm=esp_ppm) if it.backend == backend else it for it in (*self.job.candidates, *self.below)
-        ]
+        known = [replace(it, esp_ppm=esp_ppm) if it.backend == backend else it for it in self.everywhere]
         least = self.least_esp_ppm or 0
         candidates = tuple(it for it in known if it.esp_ppm >= least)
         below = tuple(it for it in known if it.esp_ppm < least)
-        return replace(self, job=replace(self.job, candidates=candidates), below=below)
+        unused: tuple[Candidate, ...] = ()
+        if any(not it.fallback for it in known) and all(it.fallback for it in candidates):
+            candidates, unused = (), candidates
+        return replace(self, job=replace(self.job, candidates=candidates), below=below, unused_fallback=unused)
 
     def moved(self) -> AcceptedJob:
         """The same job, which lost a place to a job that goes before it."""

@@ -275,7 +275,7 @@ class State:
     def reserve(self, key: Key, backend: str, session: str | None = None) -> None:
         """Reserve a place for a waiting job, whose run counts for a session or for none."""
         accepted = self._waiting.pop(key)
-        chosen = next((it for it in (*accepted.job.candidates, *accepted.below) if it.backend == backend), None)
+        chosen = next((it for it in accepted.everywhere if it.backend == backend), None)
         expected_us = self._expected_us(accepted.job, chosen or Candidate(backend, 1, 0, 0))
         expected_us += self._backends[backend].queue_us  # it holds its slot while it waits in the queue of the vendor
         self._hold(Outstanding(accepted, backend, expected_us, accepted.after, session))
