@@ -130,6 +130,9 @@ class Submission(Wire):
     """The reservation in whose slot the job runs, of its project: on that backend, from the start of the slot to its
     end. Without the slot the job is rejected, or ends as expired. Absent: it runs where and when it can. Its acceptance
     repeats it; a broker that does not know it accepts without, so that its author sees it."""
+    spot: bool | None = None
+    """Whether it runs only while no other job wants the backend, at the price of spot jobs. Absent: no. Its acceptance
+    repeats it; a broker that does not know it accepts without, so that its author sees it."""
     rerun_of: Name | None = None
     """The job of the same tenant whose work this one repeats, for example because its result is suspect."""
     limits: JobLimits | None = None
@@ -277,6 +280,8 @@ class Acceptance(Wire):
     """The priority of the submission; absent: 0."""
     reservation: Name | None = None
     """The reservation in whose slot the job runs, and nowhere else; its deadline is not after the end of the slot."""
+    spot: bool | None = None
+    """Whether it runs only while no other job wants the backend; its prices are those of spot jobs. Absent: no."""
     shared_device: Annotated[str, open_text(TENANT, ANYONE)] | None = None
     """With whose circuits it may be on a device at the same time, by the consent of its project when it was accepted:
     those of its tenant, or those of any tenant that allows it, too. Absent: with none."""

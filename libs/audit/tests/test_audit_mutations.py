@@ -166,6 +166,7 @@ def _forged_and_believed(it: Recording) -> None:
         (lambda it: it.alter(JobMetered, "k1", usage=Usage(shots=1)), "I2", f"acme/{K1}", "other usage was metered"),
         (lambda it: it.alter(JobMetered, "k1", state="failed"), "I2", f"acme/{K1}", "but billed as failed"),
         (lambda it: it.alter(JobMetered, "k1", hold=Amount(amount="9")), "I2", f"acme/{K1}", "names a hold other"),
+        (lambda it: it.alter(JobAccepted, "k1", spot=True), "I2", f"acme/{K1}", "aer-2026 is not of spot jobs"),
         (_lowered_charge, "I2", f"acme/{K1}", "by aer-2026, but the bill says 0.00 USD"),
         (lambda it: it.alter(AccountFunded, amount=Amount(amount="0.001")), "I2", "acme/main", "overdraws it by"),
         (lambda it: it.alter(AccountHeld, "k1", amount=Amount(amount="0.1", currency="EUR")), "I2", "acme/main", "EUR"),

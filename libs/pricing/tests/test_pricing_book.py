@@ -173,3 +173,21 @@ def test_the_error_for_an_unreadable_file_names_it(tmp_path: Path) -> None:
     for path in (missing, binary):
         with pytest.raises(BadPriceBook, match=path.name):
             load(path)
+
+
+def test_spot_jobs_have_prices_of_their_own() -> None:
+    prices = book(row("usual", "aer"), row("spot", "aer", 'spot = true\nper_task = "0.4"'))
+    assert (prices.price_for("aer", NOW).id, prices.price_for("aer", NOW, spot=True).id) == ("usual", "spot")
+    with pytest.raises(Unpriced, match=r"'cirq' has no price of spot jobs at .*: it runs none"):
+        book(row("cirq", "cirq")).price_for("cirq", NOW, spot=True)
+    with pytest.raises(Unpriced, match="has no price at"):
+        book(row("spot", "aer", 'spot = true\nper_task = "0.4"')).price_for("aer", NOW)
+
+
+def test_a_price_of_spot_jobs_is_not_above_the_other_one() -> None:
+    dear = row("spot", "aer", 'spot = true\nper_task = "1"\nper_shot = "0.1"')
+    (problem,) = problems(HEAD + row("usual", "aer") + dear)
+    assert "shot is above that of 'usual': spot jobs cost no more" in problem
+    assert problems(
+        HEAD + row("s", "aer", "spot = true\nper_task = '1'") + row("t", "aer", "spot = true\nper_task = '1'")
+    )

@@ -49,13 +49,17 @@ def test_published_terms_never_change(book: PriceBook) -> None:
     assert terms == {
         "aer-2026": "sha256:2f3c054f343f",
         "aer-2026-11": "sha256:3e8ba8c4cb7b",
+        "aer-spot-2026-11": "sha256:c9e21aecd517",
         "cirq-2026": "sha256:807d4b08b46f",
         "cirq-2026-11": "sha256:52b2c7d8635f",
+        "cirq-spot-2026-11": "sha256:6ff58b77c1cb",
         "emulated-ibm-2026": "sha256:fb46fa31c311",
         "emulated-ibm-2026-11": "sha256:bb5a30257dac",
+        "emulated-ibm-spot-2026-11": "sha256:9114b09bed59",
         "hybrid-2026": "sha256:14cd1ad8ecdd",
         "local-2026": "sha256:75d2b1172142",
         "local-2026-11": "sha256:1354c2b8be80",
+        "local-spot-2026-11": "sha256:58291c9d171e",
     }
 
 

@@ -222,7 +222,7 @@ def test_both_placements_are_explained() -> None:
     found = snapshot(urgent(), placed=line(job("v", 1, 30), job("w", 2, 30)))
     first = explain(POLICY, found, ("acme", "urgent"))
     assert first is not None
-    assert (first.moved, first.gained_us, first.turn) == (("v", "w"), 60 * S, "only")
+    assert (first.moved, first.gained_us, first.turn) == ((("acme", "v"), ("acme", "w")), 60 * S, "only")
     assert first.document("acme").items() >= {"moved": ["v", "w"], "gained_ms": 60_000}.items()
     second = explain(POLICY, found, ("acme", "w"))
     assert second is not None
@@ -234,7 +234,7 @@ def test_a_place_on_a_full_backend_is_explained() -> None:
     found = snapshot(urgent(), placed=line(job("v", 1)), backends=(BackendCapacity("aer", 1, 2, 2, 15 * S),))
     first = explain(POLICY, found, ("acme", "urgent"))
     assert first is not None
-    assert first.decided == "its places were taken, and placed jobs of the tenant that have not started gave way"
+    assert first.decided == "its places were taken, and placed jobs that have not started gave way"
 
 
 _WAITING = st.sampled_from(("interactive", "interactive", "production", "batch"))

@@ -245,6 +245,25 @@ async def test_the_answers_say_who_gave_way() -> None:
     world.fold()
     answer = AnswerWaiting(world.state, world.clock)("acme", Question())
     reasons = {row["job"]: row["reason"] for row in answer.rows}
-    assert str(reasons["a"]).endswith("; it gave way once to a job of a higher class or priority")
+    assert str(reasons["a"]).endswith("; it gave way once to a job that goes before it")
     explained = await ExplainJob(world.log, world.decisions)("acme", Question(job="a"))
     assert explained.rows[-1]["gave_way"] == {"to": "urgent", "rule": "class", "gained_ms": 10_000}
+
+
+def test_a_spot_job_waits_for_the_others_and_gives_way_to_any_tenant() -> None:
+    world = World()
+    spot = accepted("spot", "production", tenant="zeta", spot=True)
+    world.happens(world.registered("aer"), spot, accepted("first", "batch", 1))
+    assert order(cycle(world)) == [("first", False)]
+    world.fold()
+    assert order(cycle(world)) == [("spot", False)]
+    world.fold()
+    world.happens(world.started("first"), accepted("urgent", "sandbox", 1))
+    placed = cycle(world)
+    assert [(it.data.tenant, it.data.job) for it in placed] == [("acme", "urgent"), ("zeta", "spot")]
+    assert placed[1].data.preempted == Preempted(rule="spot", gained_ms=10_000)
+    assert placed[0].data.decision is not None
+    assert placed[0].data.decision.inline is None, "what has jobs of two tenants is readable by none of them"
+    world.fold()
+    assert contents(replayed(world)) == contents(world.state)
+    assert contents(through_records(world.state)) == contents(world.state)

@@ -80,6 +80,9 @@ def _rated(
     except Unpriced as error:
         yield f"its charge cannot be rated again: {error}"
         return
+    if price.spot != authorised.spot:
+        is_spot, of_spot = ("a" if authorised.spot else "no"), ("of" if price.spot else "not of")
+        yield f"it is {is_spot} spot job, and {bound.price} is {of_spot} spot jobs"
     measured, final = quantities(usage), is_final(usage)
     due = bill(price, bounds, state, measured, final=final, at_limit=bool(usage.at_limit), reason=job.reason)
     unit = price.credits.unit if price.credits else ""

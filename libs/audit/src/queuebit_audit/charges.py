@@ -92,6 +92,8 @@ class Authorised(NamedTuple):
     """The least success probability that it demands: a calibration may take candidates away."""
     reservation: str | None = None
     """The reservation in whose slot alone it runs."""
+    spot: bool = False
+    """Whether it runs only while no other job wants the backend, at the price of spot jobs."""
     shared_device: str | None = None
     """With whose circuits it may be on a device; None: with none."""
 
@@ -164,6 +166,7 @@ def authorised(data: Acceptance, accepted_us: int, sequence: int) -> Authorised:
         owner=(data.project, data.user, data.workload_class, data.priority or 0),
         least_esp_ppm=data.limits.min_esp_ppm if data.limits else None,
         reservation=data.reservation,
+        spot=data.spot is True,
         shared_device=data.shared_device,
     )
 

@@ -189,9 +189,11 @@ def _faults(history: History, digest: str, job: Recorded, placed: Placed, remade
         yield f"it was accepted for reservation {authorised.reservation}, and was not placed in its slot"
 
 
-def _gave_way(place: Place) -> tuple[str, str, int] | None:
+def _gave_way(place: Place) -> tuple[str | None, str, int] | None:
     """Which job a placed job gave way to, the rule, and what that one gained, as a placement has it."""
-    return None if (it := place.gave_way) is None else (it.to[1], it.rule, it.gained_us // 1000)
+    if (it := place.gave_way) is None:
+        return None
+    return it.to[1] if it.to[0] == place.job[0] else None, it.rule, it.gained_us // 1000
 
 
 def _fallback(history: History, place: Place) -> str | None:
@@ -220,6 +222,8 @@ def _differs_from_acceptance(history: History, job: Job) -> Iterator[str]:
         yield f"it was decided with the priority of {_session(job.session)}, and was accepted for another"
     if job.objective not in (None, authorised.objective):  # a scheduler before objectives decided without
         yield f"it was decided for the objective {job.objective}, and was accepted for {authorised.objective or 'none'}"
+    if job.spot != authorised.spot:
+        yield "it was decided as a spot job, and was not accepted as one, or the reverse"
     owner = job.project, job.user, job.workload_class, job.priority
     if owner not in ((None, None, None, 0), authorised.owner):  # a scheduler before shares inside a tenant had none
         yield "it was decided for another project, user, class or priority than its acceptance has"

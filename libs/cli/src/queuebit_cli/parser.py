@@ -158,6 +158,9 @@ def _submit(words: Group) -> None:
         "--session", metavar="ID", help="an open session that it belongs to, by its id, a prefix, or `latest`"
     )
     submit.add_argument(
+        "--spot", action="store_true", help="run only while no other job wants the backend, at the price of spot jobs"
+    )
+    submit.add_argument(
         "--reservation", metavar="ID", help="run in this slot and nowhere else: its id, a prefix, or `latest`"
     )
     submit.add_argument(

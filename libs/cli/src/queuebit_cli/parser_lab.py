@@ -15,7 +15,7 @@ def lab_commands(lab: Group) -> None:
         "--scenario",
         default="poisson",
         metavar="S",
-        help="poisson, bursty, monopolist or classes: how jobs arrive (poisson)",
+        help="poisson, bursty, monopolist, classes or production: how jobs arrive (poisson)",
     )
     schedule.add_argument("--fleet", default="traced", metavar="F", help="traced (12 machines) or all (65) (traced)")
     schedule.add_argument("--policies", type=names, metavar="LIST", help="only these (all): names between commas")

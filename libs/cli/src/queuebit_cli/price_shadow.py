@@ -66,7 +66,8 @@ def shadow(rows: Iterable[Mapping[str, Any]], own: PriceBook, draft: PriceBook) 
         if metered.backend is None or terms is None:
             continue
         accepted_at = datetime.fromtimestamp(int(row["accepted_us"]) / 1_000_000, UTC)
-        price, drafted = own.price(terms.price), _price_for(draft, metered.backend, accepted_at)
+        price = own.price(terms.price)
+        drafted = _price_for(draft, metered.backend, accepted_at, spot=price.spot)
         amount = _amounts(row, metered, accepted, terms)
         mine = found.setdefault((row["tenant"], metered.backend), [])
         if drafted is None or not _was_counted(drafted, accepted, terms):
@@ -102,9 +103,9 @@ def _was_counted(price: Price, accepted: Acceptance, terms: Candidate) -> bool:
     return knows_gates and knows_tasks
 
 
-def _price_for(book: PriceBook, backend: str, at: datetime) -> Price | None:
+def _price_for(book: PriceBook, backend: str, at: datetime, *, spot: bool) -> Price | None:
     try:
-        return book.price_for(backend, at)
+        return book.price_for(backend, at, spot=spot)
     except Unpriced:
         return None
 

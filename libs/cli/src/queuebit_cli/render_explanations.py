@@ -35,8 +35,10 @@ def explanation_lines(row: _Row, out: Output) -> list[str]:
 def _gave_way(row: _Row) -> str:
     """Which job it gave way to, as a sentence."""
     way = row["gave_way"]
-    sooner = f"whose {way['rule']} is higher and which starts about {took(way['gained_ms'])} sooner"
-    return f"It had a place and had not started: it was placed again behind {way['to']}, {sooner}."
+    why = "which is no spot job" if way["rule"] == "spot" else f"whose {way['rule']} is higher"
+    sooner = f"{why} and which starts about {took(way['gained_ms'])} sooner"
+    to = way.get("to", "a job of another tenant")
+    return f"It had a place and had not started: it was placed again behind {to}, {sooner}."
 
 
 def _moved(row: _Row) -> str:

@@ -70,9 +70,9 @@ def changes(old: PriceBook, new: PriceBook) -> tuple[Change, ...]:
 
 def gaps(book: PriceBook) -> list[Gap]:
     """Return the times without a price between two prices of the same backend, if no wider pattern applies then."""
-    by_backend: dict[str, list[Listing]] = {}
+    by_backend: dict[tuple[str, bool], list[Listing]] = {}
     for listing in book.listings:
-        by_backend.setdefault(listing.backend, []).append(listing)
+        by_backend.setdefault((listing.backend, listing.spot), []).append(listing)
     return [gap for listings in by_backend.values() for gap in _gaps(listings, book)]
 
 
@@ -80,7 +80,8 @@ def _gaps(listings: Sequence[Listing], book: PriceBook) -> Iterator[Gap]:
     for one, two in pairwise(sorted(listings, key=lambda it: it.valid_from)):
         if one.valid_until is None or one.valid_until >= two.valid_from:
             continue
-        wider = [it for it in book.listings if it.is_pattern and it != one and it.covers(one.backend.rstrip("*"))]
+        alike = [it for it in book.listings if it.is_pattern and it != one and it.spot == one.spot]
+        wider = [it for it in alike if it.covers(one.backend.rstrip("*"))]
         since = one.valid_until
         while since < two.valid_from and (ends := [_end(it, two.valid_from) for it in wider if it.applies(since)]):
             since = max(ends)

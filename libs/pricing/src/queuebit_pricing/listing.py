@@ -143,6 +143,9 @@ class Listing(_Term):
     """The day the source was read."""
     confidence: Literal["low", "medium", "high"]
     """The reliability of the amounts; `high` only if checked with the vendor."""
+    spot: bool = False
+    """Whether this is the price of spot jobs, which run only while no other job wants the backend; a backend without
+    one runs none. In no component it may be above the other price of the backend."""
     jbu: Weights = Weights()
     """Conversion into job billing units."""
     per_task: Amount | None = None
@@ -261,6 +264,7 @@ class Listing(_Term):
         return self.valid_from <= at and (self.valid_until is None or at < self.valid_until)
 
     def overlaps(self, other: Listing) -> bool:
-        """Return whether two listings for the same backend are valid at the same time."""
+        """Return whether two listings for the same backend, both for spot jobs or both not, are valid at one time."""
         first, second = sorted((self, other), key=lambda listing: listing.valid_from)
-        return self.backend == other.backend and first.applies(second.valid_from)
+        same = self.backend == other.backend and self.spot == other.spot
+        return same and first.applies(second.valid_from)

@@ -46,8 +46,8 @@ def class_of(name: str | None) -> WorkClass:
 
 
 def is_late(job: Job) -> bool:
-    """Whether a job is placed shortly before it runs, by its class."""
-    return class_of(job.workload_class).late and job.session is None
+    """Whether a job is placed shortly before it runs: by its class, and each spot job."""
+    return (class_of(job.workload_class).late or job.spot) and job.session is None
 
 
 class ClassLimits:

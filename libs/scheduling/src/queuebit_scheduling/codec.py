@@ -1,7 +1,7 @@
 """The stored form of a snapshot: canonical JSON, version 1; version 2 if it has sessions, 3 if it has a fallback or a
 backend that is out of service, 4 if a job has an objective, 5 if it has the project, user, class, priority or
-deadline of a job, or an isolated backend, a window, or a queue of others, and 6 if it has placed jobs that may give
-way.
+deadline of a job, or an isolated backend, a window, or a queue of others, 6 if it has placed jobs that may give way,
+and 7 if it has spot jobs.
 
 Each table is an object of columns with the names of the fields. Equal snapshots have equal bytes; a placement refers to
 the digest of the bytes.
@@ -137,6 +137,8 @@ class _Group(_Table):
     project: str | None = None
     user: str | None = None
     workload_class: str | None = None
+    spot: bool | None = None
+    """Whether they are spot jobs."""
     jobs: _Jobs
 
 
@@ -163,6 +165,7 @@ class _Movable(_Table):
     workload_class: list[str | None]
     priority: list[_Signed]
     deadline_us: list[_Whole | None]
+    spot: list[bool] | None = None
 
 
 class Document(_Table):
@@ -172,10 +175,10 @@ class Document(_Table):
     4 has all of these, and `objective` of groups. Version 5 has all of these, `isolated_since_us`, `queue_us` and
     `kind` of backends, the windows, `project`, `user` and `workload_class` of groups, `priority` and `deadline_us` of
     jobs, and what fair share inside a tenant needs: `period_us`, `resources`, `accounts` and `placed`. Version 6 has
-    all of these, and `movable`.
+    all of these, and `movable`. Version 7 has all of these, and `spot` of groups and of `movable`.
     """
 
-    version: Literal[1, 2, 3, 4, 5, 6]
+    version: Literal[1, 2, 3, 4, 5, 6, 7]
     policy: str
     at_us: _Whole
     limit: _Positive
@@ -246,6 +249,10 @@ def _add_later_columns(document: dict[str, Any], snapshot: Snapshot) -> None:  #
         _add_version_5(document, snapshot)
     if version >= _MOVABLE:
         document["movable"] = _movable(snapshot.movable)
+    if version >= _SPOT:
+        for group, it in zip(document["groups"], snapshot.groups, strict=True):
+            group["spot"] = it.jobs[0].spot
+        document["movable"]["spot"] = [it.job.spot for it in snapshot.movable]
 
 
 def _add_version_5(document: dict[str, Any], snapshot: Snapshot) -> None:  # as JSON
@@ -300,18 +307,20 @@ def decode(content: bytes) -> Snapshot:
     try:
         return _snapshot(Document.model_validate_json(content))
     except ValueError as error:  # pydantic's errors too
-        raise Malformed(f"not a snapshot of version 1 to 6: {error!s:.300}") from error
+        raise Malformed(f"not a snapshot of version 1 to 7: {error!s:.300}") from error
 
 
-_SESSIONS, _FALLBACK, _OBJECTIVE, _SHARES, _MOVABLE = 2, 3, 4, 5, 6
+_SESSIONS, _FALLBACK, _OBJECTIVE, _SHARES, _MOVABLE, _SPOT = 2, 3, 4, 5, 6, 7
 """The versions that have these."""
 
 
 def _version(snapshot: Snapshot) -> int:
     """The lowest version that has everything in a snapshot."""
+    first = [it.jobs[0] for it in snapshot.groups]
+    if any(it.spot for it in (*first, *(row.job for row in snapshot.movable))):
+        return _SPOT
     if snapshot.movable:
         return _MOVABLE
-    first = [it.jobs[0] for it in snapshot.groups]
     if _needs_version_5(snapshot):
         return _SHARES
     if any(it.objective is not None for it in first):
@@ -408,7 +417,8 @@ def _read_movable(it: _Movable | None) -> Iterator[Movable]:
     candidates = [tuple(Candidate(*one) for one in zip(*columns, strict=True)) for columns in figures]
     names = zip(it.tenant, it.job, it.sequence, it.accepted_us, it.size, candidates, strict=True)
     choices = zip(it.fallback_after_us, it.objective, strict=True)
-    owners = zip(it.project, it.user, it.workload_class, it.priority, it.deadline_us, strict=True)
+    spot = it.spot or [False] * len(it.job)
+    owners = zip(it.project, it.user, it.workload_class, it.priority, it.deadline_us, spot, strict=True)
     jobs = [Job(*name, None, *choice, *owner) for name, choice, owner in zip(names, choices, owners, strict=True)]  # type: ignore[call-arg]  # six columns are of any length to mypy
     yield from (Movable(*row) for row in zip(jobs, it.backend, it.expected_us, it.moves, strict=True))
 
@@ -462,6 +472,7 @@ def _read_group(group: _Group) -> CandidateGroup:
             workload_class=group.workload_class,
             priority=priority,
             deadline_us=deadline_us,
+            spot=group.spot or False,
         )
         for row, (priority, deadline_us) in zip(rows, last, strict=True)
     ]

@@ -68,11 +68,14 @@ class CycleState:
         self._places: dict[str, dict[tuple[bool, bool, str], int]] = {it.name: {} for it in snapshot.backends}
         """What the policy said of each backend with its present load."""
         self._limits = ClassLimits(snapshot)
-        self._movable: dict[tuple[str, str], list[Movable]] = {}
-        """Placed jobs that may give way and stay where they wait, by tenant and backend."""
+        self._movable: dict[str, list[Movable]] = {}
+        """Placed jobs that may give way and stay where they wait, by backend."""
         for it in snapshot.movable:
             if any(candidate.backend == it.backend for candidate in self._usable(it.job)):
-                self._movable.setdefault((it.job.tenant, it.backend), []).append(it)
+                self._movable.setdefault(it.backend, []).append(it)
+        every = any(it.job.spot for it in snapshot.movable)
+        self._preempting = set(self._tenants) if every else {it.job.tenant for it in snapshot.movable}
+        """The tenants to whose jobs others may give way."""
         self._queues: dict[str, list[_Queue]] = {it.name: [] for it in snapshot.tenants}
         for group in snapshot.groups:
             jobs = deque(sorted(group.jobs, key=lambda it: (*policy.order(it), it.sequence, it.job)))
@@ -132,7 +135,7 @@ class CycleState:
 
     def _movers(self, job: Job, target: Target) -> Sequence[Movable]:
         """Return the placed jobs that give way to a job on a candidate."""
-        placed = self._movable.get((job.tenant, target.candidate.backend)) if self._movable else None
+        placed = self._movable.get(target.candidate.backend) if self._movable else None
         if not placed or target.capacity is None:
             return ()
         return self._policy.movers(job, target.capacity, target.expected_us, placed, self._at_us)
@@ -148,8 +151,7 @@ class CycleState:
         backend = chosen.candidate.backend
         capacity = self._capacity[backend].with_jobs(-len(moved), -sum(it.expected_us for it in moved))
         self._capacity[backend], self._places[backend] = capacity, {}
-        left = [it for it in self._movable[moved[0].job.tenant, backend] if it not in moved]
-        self._movable[moved[0].job.tenant, backend] = left
+        self._movable[backend] = [it for it in self._movable[backend] if it not in moved]
         lighter = chosen._replace(capacity=capacity, completion_us=completion_us(capacity, chosen.expected_us))
         return lighter, [lighter if it is chosen else it for it in targets]
 
@@ -164,7 +166,7 @@ class CycleState:
         self._shares.add(job, here, -placed.expected_us)
         self._shares.add(job, chosen.candidate.backend, chosen.expected_us)
         capacity = self._capacity[chosen.candidate.backend].with_jobs(1, chosen.expected_us)
-        self._load(capacity, job, every=bool(capacity.windows))
+        self._load(capacity, before, every=bool(capacity.windows))
         why = GaveWay(before.key, self._policy.goes_before(before, job) or "", gained)
         return Step(self._place(job, chosen, targets, None, why), (), tuple(targets))
 
@@ -205,7 +207,7 @@ class CycleState:
         had = self._has_places(self._capacity[capacity.name])
         self._capacity[capacity.name], self._places[capacity.name] = capacity, {}
         changed = every or had != self._has_places(capacity)
-        for name in self._turns if changed else {job.tenant, *(tenant for tenant, _ in self._movable)}:
+        for name in self._turns if changed else {job.tenant, *self._preempting}:
             self._turns[name] = self._turn(name)
 
     def _has_places(self, capacity: BackendCapacity) -> tuple[bool, ...]:

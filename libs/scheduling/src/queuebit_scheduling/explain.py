@@ -33,7 +33,7 @@ _WHY_CHOSEN = {
     "success": "it had the highest estimated success probability, among candidates with equal cost and completion",
     "name": "its name is first in alphabetical order, among candidates that are otherwise equal",
 }
-_MADE_ROOM = "its places were taken, and placed jobs of the tenant that have not started gave way"
+_MADE_ROOM = "its places were taken, and placed jobs that have not started gave way"
 _WHY_CHOSEN_BY = {
     "time": {
         "completion": "it was expected to complete the job first, among its candidates with a free place",
@@ -147,8 +147,8 @@ class Explanation:
     turn: str | None = None
     """The first value of `shares.LINE` that prefers the job to the second of its tenant; `only` if there was no other;
     None if the policy does not compare these."""
-    moved: tuple[str, ...] = ()
-    """The placed jobs of the tenant that gave way to it, and were placed again behind it."""
+    moved: tuple[Key, ...] = ()
+    """The placed jobs that gave way to it, and were placed again behind it: of its tenant, and spot jobs of any."""
     gained_us: int = 0
     """How much sooner it is expected to start because of this."""
     gave_way: GaveWay | None = None
@@ -178,9 +178,13 @@ class Explanation:
             **({} if self.fallback is None else _fallback(self.fallback)),
             **({} if self.objective is None else {"objective": self.objective}),
             **({} if self.turn is None else {"turn": self.turn, "next": _WHY_NEXT[self.turn]}),
-            **({"moved": [*self.moved], "gained_ms": self.gained_us // 1000} if self.moved else {}),
-            **({} if self.gave_way is None else {"gave_way": _gave_way(self.gave_way)}),
+            **({"moved": self._moved(viewer), "gained_ms": self.gained_us // 1000} if self.moved else {}),
+            **({} if self.gave_way is None else {"gave_way": _gave_way(self.gave_way, viewer)}),
         }
+
+    def _moved(self, viewer: str | None) -> list[JsonValue]:
+        """The jobs that gave way, as far as the viewer may know them."""
+        return [job if viewer in (None, tenant) else "a spot job" for tenant, job in self.moved]
 
 
 def explain(policy: Policy, snapshot: Snapshot, key: Key) -> Explanation | None:
@@ -220,8 +224,9 @@ def _fallback(it: FellBack) -> dict[str, JsonValue]:
     return {"instead_of": [*it.instead_of], "out_since": rfc3339(moment_of(it.since_us))}
 
 
-def _gave_way(it: GaveWay) -> JsonValue:
-    return {"to": it.to[1], "rule": it.rule, "gained_ms": it.gained_us // 1000}
+def _gave_way(it: GaveWay, viewer: str | None) -> JsonValue:
+    to: dict[str, JsonValue] = {"to": it.to[1]} if viewer in (None, it.to[0]) else {}
+    return {**to, "rule": it.rule, "gained_ms": it.gained_us // 1000}
 
 
 def _tenant_row(it: Contender, number: int, viewer: str | None) -> JsonValue:
@@ -285,7 +290,7 @@ def _explanation(policy: Policy, snapshot: Snapshot, step: Step, position: int) 
         fallback=step.place.fallback,
         objective=job.objective,
         turn=_turn(step, job),
-        moved=tuple(it.place.job[1] for it in step.moved),
+        moved=tuple(it.place.job for it in step.moved),
         gained_us=0 if gave_way is None else gave_way.gained_us,
         gave_way=step.place.gave_way,
     )

@@ -30,7 +30,7 @@ class GaveWay:
     to: Key
     """The job that goes before it."""
     rule: str
-    """Why that one does: `class` or `priority`."""
+    """Why that one does: `class`, `priority` or `spot`."""
     gained_us: int
     """How much sooner that one is expected to start, with all jobs that give way to it."""
 
@@ -189,7 +189,7 @@ class Policy(Protocol):
 
         Args:
             job: the waiting job.
-            placed: a job of the same tenant that has not started.
+            placed: a job that has not started.
         """
         ...
 

@@ -76,7 +76,8 @@ class FairShare:
        of its holder, before the end of that (`windows`); a job that does not fit does not block shorter ones.
     6. Placed jobs of its tenant that have not started give way to it where it is placed, if its class goes before
        theirs, or in one project its priority, and if it so starts sooner by five seconds: they are placed again behind
-       it (`preemption`). A full backend takes it, too, if jobs give way to it there.
+       it (`preemption`). So do spot jobs of all tenants, which are decided only while no other job is placed. A full
+       backend takes it, too, if jobs give way to it there.
     7. The next decision includes this placement. Repeat from 2 up to the limit of the cycle, or until the next tenant
        may have a job that is not in the snapshot.
     """
@@ -131,10 +132,10 @@ class FairShare:
         return learned_us or max(1, promised_us)
 
     def group(self, job: Job) -> Hashable:
-        """Return tenant, project, user, class, priority, session, candidates, fallback and objective: groups can be
-        placed independently."""
+        """Return tenant, project, user, class, priority, whether it is spot, session, candidates, fallback and
+        objective: groups can be placed independently."""
         candidates = tuple((it.backend, it.fallback) for it in job.candidates)
-        owner = job.tenant, job.project, job.user, job.workload_class, job.priority
+        owner = job.tenant, job.project, job.user, job.workload_class, job.priority, job.spot
         return *owner, job.session, candidates, job.fallback_after_us, job.objective
 
     def precedence(self, job: Job) -> tuple[int, ...]:
@@ -142,7 +143,7 @@ class FairShare:
         return preemption.rank(job)
 
     def goes_before(self, job: Job, placed: Job) -> str | None:
-        """Return why a placed job gives way to a waiting one of its tenant: `class` or `priority`; None if not."""
+        """Return why a placed job gives way to a waiting one: `class`, `priority` or `spot`; None if not."""
         return preemption.rule(job, placed)
 
     def movers(
@@ -203,15 +204,17 @@ class FairShare:
         backends, within = {it.name: it for it in world.backends}, ClassLimits(world)
         with_windows = {it.name for it in world.backends if it.windows}
         places: dict[tuple[bool, str], dict[str, int]] = {}
-        placed_jobs: dict[str, list[Movable]] = {}
+        spot = [it for it in world.movable if it.job.spot]
+        placed_jobs: dict[str, list[Movable]] = {it.job.tenant: [*spot] for it in world.movable}
         for it in world.movable:
-            placed_jobs.setdefault(it.job.tenant, []).append(it)
+            if not it.job.spot:
+                placed_jobs[it.job.tenant].append(it)
 
         def useful(job: Job, count: int) -> int:
             kind = is_late(job), PROBES if job.tenant == PROBES else ""
             if kind not in places:
                 places[kind] = self._places(backends, kind[1], late=kind[0])
-            movable = placed_jobs.get(job.tenant, ())
+            movable = placed_jobs.get(job.tenant, spot)
             if not (places[kind] or movable) or not (wanted := min(count, world.limit, within.left(job))):
                 return 0
             usable: Iterable[Candidate] = self.usable(job, backends, world.at_us)

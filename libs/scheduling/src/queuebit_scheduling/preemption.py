@@ -18,7 +18,7 @@ from queuebit_scheduling.windows import fits, longer_us, room
 __all__ = ["GAIN_US", "LEAST_US", "MOVES", "gained_us", "gives_way", "has_room", "movers", "rank", "rule", "worth_us"]
 
 MOVES: Final = 2
-"""How often one job gives way at most."""
+"""How often one job gives way at most, if it is no spot job."""
 
 GAIN_US: Final = 5_000_000
 """Jobs give way only if the other one starts sooner by at least this."""
@@ -34,11 +34,14 @@ def rank(job: Job) -> tuple[int, int, int]:
 
 
 def rule(job: Job, placed: Job) -> str | None:
-    """Return why a job goes before one that is placed: `class` or `priority`; None if it does not.
+    """Return why a job goes before one that is placed: `class`, `priority` or `spot`; None if it does not.
 
-    Both are of one tenant. Of several projects, only jobs of the class `interactive` go before others, as in the order
-    of waiting jobs: to share among projects is the matter of their weights.
+    A spot job gives way to each other job. Otherwise both are of one tenant. Of several projects, only jobs of the
+    class `interactive` go before others, as in the order of waiting jobs: to share among projects is the matter of
+    their weights.
     """
+    if placed.spot:
+        return None if job.spot else "spot"
     if job.tenant != placed.tenant or job.session is not None or placed.session is not None or is_late(job):
         return None
     mine, other = rank(job), rank(placed)
@@ -53,7 +56,7 @@ def worth_us(slots: int) -> int:
 
 
 def gives_way(placed: Movable, job: Job, capacity: BackendCapacity, expected_us: int, at_us: int) -> bool:
-    """Whether a placed job gives way to a waiting one on its backend.
+    """Whether a placed job gives way to a waiting one on its backend. A spot job does so however often.
 
     Args:
         placed: the placed job.
@@ -62,10 +65,11 @@ def gives_way(placed: Movable, job: Job, capacity: BackendCapacity, expected_us:
         expected_us: the run time of the waiting job there.
         at_us: the moment of the decision.
     """
-    if rule(job, placed.job) is None or placed.moves >= MOVES or placed.expected_us < worth_us(capacity.slots):
+    why = rule(job, placed.job)
+    if why is None or placed.expected_us < worth_us(capacity.slots):
         return False
-    aged = at_us - placed.job.accepted_us >= AGED_US
-    if aged and rank(job)[0] == rank(placed.job)[0]:  # only `interactive` goes before it
+    aged = at_us - placed.job.accepted_us >= AGED_US and rank(job)[0] == rank(placed.job)[0]
+    if why != "spot" and (placed.moves >= MOVES or aged):  # after an hour, only `interactive` goes before it
         return False
     time = room(placed.job, capacity, at_us)
     if time is None or time.reservation is not None:
@@ -74,7 +78,7 @@ def gives_way(placed: Movable, job: Job, capacity: BackendCapacity, expected_us:
     if not fits(placed.job, behind, placed.expected_us, at_us):
         return False
     ends_us = at_us + longer_us(_before_us(behind, behind.backlog_us) + placed.expected_us)
-    return placed.job.deadline_us is None or ends_us <= placed.job.deadline_us
+    return why == "spot" or placed.job.deadline_us is None or ends_us <= placed.job.deadline_us
 
 
 def movers(
@@ -86,7 +90,7 @@ def movers(
         job: the waiting job.
         capacity: the backend, with its load.
         expected_us: the run time of the waiting job there.
-        placed: the placed jobs of its tenant there that may give way.
+        placed: the placed jobs there that may give way.
         at_us: the moment of the decision.
     """
     time = room(job, capacity, at_us)

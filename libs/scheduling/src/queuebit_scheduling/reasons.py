@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from queuebit_scheduling.classes import class_of
+from queuebit_scheduling.classes import class_of, is_late
 from queuebit_scheduling.cycle import completion_us
 from queuebit_scheduling.fallback import due_us
 from queuebit_scheduling.plan import Cycle, Target
@@ -49,6 +49,8 @@ def why_waiting(job: Job, backends: Mapping[str, BackendCapacity], at_us: int, p
     if most is not None and placed >= most:
         return f"{job.user} has {placed} placed jobs of the class {job.workload_class}, as many as a user may have"
     reason, own = _why_waiting(job, backends, at_us), backends.get(job.candidates[0].backend)
+    if job.spot:
+        return f"it is a spot job, and runs while no other job wants the backend: {reason}"
     if job.session is None or own is None:
         return reason
     return f"{_turn_of_session(job.session, first=POLICY.precedes(own))}; {reason}"
@@ -77,10 +79,11 @@ def _why_waiting(job: Job, backends: Mapping[str, BackendCapacity], at_us: int) 
 def _why_not_now(job: Job, usable: Sequence[Candidate], backends: Mapping[str, BackendCapacity], at_us: int) -> str:
     """Why none of these candidates is taken now."""
     known = [(it, backends[it.backend]) for it in usable if it.backend in backends]
-    late = class_of(job.workload_class).late and job.session is None
+    late = is_late(job)
     free = {it.name: POLICY.free(it, late=late, tenant=job.tenant) for _, it in known}
     if not any(free.values()) and (open_ := [it.name for _, it in known if POLICY.free(it, tenant=job.tenant)]):
-        return f"jobs of the class {job.workload_class} are placed on {open_[0]} shortly before they run"
+        what = "spot jobs" if job.spot else f"jobs of the class {job.workload_class}"
+        return f"{what} are placed on {open_[0]} shortly before they run"
     targets = [Target(it, it.qpu_us, here, free[here.name], completion_us(here, it.qpu_us)) for it, here in known]
     choice = POLICY.choice(job.objective)
     chosen = min((it for it in targets if it.free), key=lambda it: tuple(rule(it) for _, rule in choice), default=None)
@@ -153,7 +156,7 @@ def why_placed(backend: BackendCapacity, ahead: int, *, confirmed: bool, started
     slots = "its slot" if backend.slots == 1 else f"one of its {backend.slots} slots"
     behind = f"; {ahead} jobs were placed there before it" if ahead > 1 else "; 1 job was placed there before it"
     times = "once" if moves == 1 else f"{moves} times"
-    moved = f"; it gave way {times} to a job of a higher class or priority" if moves else ""
+    moved = f"; it gave way {times} to a job that goes before it" if moves else ""
     return f"it is placed on {backend.name} and waits for {slots}{behind if ahead else ''}{moved}"
 
 

@@ -145,6 +145,8 @@ class Job:
     """Compared among jobs of one tenant alone; the highest is first."""
     deadline_us: int | None = None
     """When it must have ended; None if that does not matter."""
+    spot: bool = False
+    """Whether it runs only while no other job wants the backend. A snapshot has spot jobs or others, not both."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "candidates", _sorted(self.candidates, lambda it: it.backend))

@@ -115,6 +115,7 @@ class AsyncClient:
         session: str | None = None,
         fallback: bool = True,
         alone: bool = False,
+        spot: bool = False,
         objective: str | None = None,
         priority: int | None = None,
         reservation: str | None = None,
@@ -153,6 +154,8 @@ class AsyncClient:
             fallback: whether the fallback rule of its project applies; False: it waits for what it asks for.
             alone: whether it runs without circuits of other jobs on the device at the same time, whatever its project
                 allows.
+            spot: whether it runs only while no other job wants the backend, at the price of spot jobs; a backend
+                without such a price runs none.
             objective: what it prefers of the backends that it may run on: "cost", "time", "fidelity" or "balanced"
                 (default: as its project says, or "cost"); the last one takes a later completion for a higher estimated
                 success probability.
@@ -198,6 +201,7 @@ class AsyncClient:
             session=session or os.environ.get(_IN_SESSION),
             fallback=fallback,
             alone=alone,
+            spot=spot,
             objective=objective,
             limits=limits_of(several, vendors=vendors, regions=regions, min_fidelity=min_fidelity, deadline=deadline),
             priority=priority,

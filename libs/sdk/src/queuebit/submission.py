@@ -67,6 +67,7 @@ def submission(
     session: str | None = None,
     fallback: bool = True,
     alone: bool = False,
+    spot: bool = False,
     objective: str | None = None,
     limits: JobLimits | None = None,
     priority: int | None = None,
@@ -105,6 +106,7 @@ def submission(
         session=None if session is None else plain_name("session", session),
         fallback=None if fallback else False,
         alone=True if alone else None,
+        spot=True if spot else None,
         objective=None if objective is None else plain_name("objective", objective),
         priority=None
         if priority is None
@@ -149,6 +151,7 @@ def repeated(credential: Credential, asked: Submission, max_cost: Amount | None)
         workload_class=asked.workload_class,
         fallback=asked.fallback is not False,
         alone=asked.alone is True,
+        spot=asked.spot is True,
         objective=asked.objective,
         limits=_again(asked.limits),
         priority=asked.priority,
@@ -202,7 +205,7 @@ def work_digest(asked: Submission) -> str:
     """A digest of what is run: as `content_digest`, without the key, and without tags, objective, priority and
     limits."""
     named = {"label", "key", "job", "tags", "workload_class", "session", "reservation", "rerun_of"}
-    named |= {"inputs", "circuit_version"}
+    named |= {"inputs", "circuit_version", "spot"}
     without = {"proof", "max_cost", "objective", "priority", "limits", *named}
     return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude=without))
 

@@ -51,7 +51,7 @@ def unpriced(home: Home, backends: Iterable[str]) -> list[str]:
         prices = load(home.price_book).prices
     except BadPriceBook:  # `qb status` reports it
         return []
-    return [name for name in backends if not any(price.covers(name) for price in prices)]
+    return [name for name in backends if not any(not price.spot and price.covers(name) for price in prices)]
 
 
 def troubles(home: Home, stack: Stack | None) -> list[str]:

@@ -51,9 +51,9 @@ class Tariff:
         self._book = book
         self._most = lru_cache(maxsize=4096)(self._quote)
 
-    def price(self, backend: str, at: datetime) -> Price:
-        """The price that applies; raises `Unpriced`."""
-        return self._book.price_for(backend, at)
+    def price(self, backend: str, at: datetime, *, spot: bool = False) -> Price:
+        """The price that applies, or that of spot jobs; raises `Unpriced`."""
+        return self._book.price_for(backend, at, spot=spot)
 
     def most(
         self,
@@ -77,14 +77,17 @@ class Tariff:
         return quote(self._book.price(price_id), bounds).money
 
 
-def assess(backend: Registration, shots: int, profiled: Profiled, tariff: Tariff, now: datetime) -> Verdict:
+def assess(
+    backend: Registration, shots: int, profiled: Profiled, tariff: Tariff, now: datetime, *, spot: bool = False
+) -> Verdict:
     """Judge one backend, with all reasons against it; `shots` are those of each run."""
     name, profile, estimate = backend.backend, profiled.profile, profiled.estimates.get(backend.backend)
     found = [*objections(_demand(shots, profile, estimate), Capacity.of(backend))]
     try:
-        price = tariff.price(name, now)
+        price = tariff.price(name, now, spot=spot)
     except Unpriced:
-        found.append(Objection("unpriced", name, "has no price that is valid now"))
+        of_spot = " of spot jobs" if spot else ""
+        found.append(Objection("unpriced", name, f"has no price{of_spot} that is valid now"))
     if estimate is not None and estimate.unfit is not None and not found:
         cause = estimate.unfit.text.removeprefix(f"{name}: ")  # the sentence names the backend already
         found.append(Objection(estimate.unfit.code, name, f"cannot run it: {cause}"))

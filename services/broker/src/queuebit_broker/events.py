@@ -72,6 +72,7 @@ def accepted(
             project_weight=admitted.project_weight,
             priority=asked.priority or None,
             reservation=asked.reservation,
+            spot=asked.spot or None,
             shared_device=admitted.shared_device,
         ),
     )

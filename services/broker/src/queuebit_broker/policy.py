@@ -29,7 +29,7 @@ from queuebit_broker.rules import (
 )
 from queuebit_broker.session_rules import about_session
 from queuebit_broker.sessions import KnownSession
-from queuebit_broker.slot_rules import about_slot, in_slot
+from queuebit_broker.slot_rules import about_slot, about_spot, in_slot
 from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled
 from queuebit_contracts.backend import KINDS, Registration
@@ -297,6 +297,7 @@ def _about_submission(
     )
     yield from [*each] or total
     yield from about_source(asked.circuit, snapshot.max_source_bytes)
+    yield from about_spot(asked)
     yield from about_choice(request, snapshot, project)
     if project is not None:
         yield from about_currency(asked, project, currency)
@@ -331,8 +332,9 @@ def to_profile(
 
 
 def _verdicts(names: Sequence[str], request: Request, snapshot: Snapshot, tenant: Tenant | None) -> Sequence[Verdict]:
-    shots = _plausible(request.submission.shots, tenant)
-    return [assess(snapshot.backends[it], shots, snapshot.profiled, snapshot.tariff, snapshot.now) for it in names]
+    shots, spot = _plausible(request.submission.shots, tenant), request.submission.spot is True
+    about = shots, snapshot.profiled, snapshot.tariff, snapshot.now
+    return [assess(snapshot.backends[it], *about, spot=spot) for it in names]
 
 
 def _complete(project: Project, snapshot: Snapshot) -> bool:

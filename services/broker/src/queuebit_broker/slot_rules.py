@@ -15,7 +15,7 @@ from queuebit_contracts.wire import Reason
 from queuebit_kernel import rfc3339
 from queuebit_planning.constraints import Limits
 
-__all__ = ["about_slot", "in_slot", "needed"]
+__all__ = ["about_slot", "about_spot", "in_slot", "needed"]
 
 _MARGIN: Final = 4
 """A run may take a part of one in so many longer than its estimate, as the scheduler counts it."""
@@ -68,6 +68,16 @@ def about_slot(
                 "fewer shots, or book a longer slot"
             )
             yield Reason(code="slot_too_short", text=text)
+
+
+def about_spot(asked: Submission) -> Iterator[Reason]:
+    """Yield why a job cannot be a spot job: it names what keeps a backend for it."""
+    if asked.spot and (asked.session is not None or asked.reservation is not None):
+        what = f"session {asked.session}" if asked.session is not None else f"reservation {asked.reservation}"
+        text = (
+            f"a spot job runs while no other job wants the backend, and {what} keeps it: submit it without one of them"
+        )
+        yield Reason(code="spot_or_kept", text=text)
 
 
 def needed(qpu_us: int) -> timedelta:

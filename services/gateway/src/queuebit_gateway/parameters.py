@@ -64,6 +64,7 @@ FIELDS: Final[Mapping[str, Schema]] = {
         ("workload_class", {"type": "string"}),
         ("fallback", {"type": "boolean"}),
         ("alone", {"type": "boolean"}),
+        ("spot", {"type": "boolean"}),
         ("objective", {"type": "string"}),
         ("min_fidelity", {"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
         ("deadline", {"type": "string", "format": "date-time"}),

@@ -68,6 +68,8 @@ class SubmitBody(LimitsBody):
     """False: it waits for what it asks for, whatever the fallback rule of its project says."""
     alone: bool = False
     """True: no circuit of another job is on the device while it runs, whatever its project allows."""
+    spot: bool = False
+    """True: it runs only while no other job wants the backend, at the price of spot jobs."""
     objective: str | None = None
     """What it prefers of the backends that it may run on: `cost`, `time`, `fidelity` or `balanced`; absent: as its
     project says."""
@@ -202,6 +204,7 @@ class Submissions:
             session=asked.session,
             fallback=asked.fallback,
             alone=asked.alone,
+            spot=asked.spot,
             objective=asked.objective,
             limits=asked.limits(),
             priority=asked.priority,

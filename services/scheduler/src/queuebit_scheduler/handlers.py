@@ -161,11 +161,10 @@ class PlaceJobs:
         """
         if (term := self._term()) is None:
             return None
-        snapshot = self._state.snapshot(self._clock.now(), CYCLE_LIMIT)
-        if snapshot is None:
-            return None
-        places = plan(self._state.policy, snapshot).places
-        if not places:
+        snapshot, places = self._planned(spot=False)
+        if snapshot is None or not places:
+            snapshot, places = self._planned(spot=True)
+        if snapshot is None or not places:
             return None
         jobs = [self._state.job(place.job) for place in places]
         for place in places:
@@ -174,6 +173,11 @@ class PlaceJobs:
             else:
                 self._state.move(place.job, place.backend)
         return _Cycle(snapshot, places, jobs, term)
+
+    def _planned(self, *, spot: bool) -> tuple[Snapshot | None, Sequence[Place]]:
+        """Plan a cycle of spot jobs, or of all others."""
+        snapshot = self._state.snapshot(self._clock.now(), CYCLE_LIMIT, spot=spot)
+        return snapshot, () if snapshot is None else plan(self._state.policy, snapshot).places
 
     async def _append_all(self, cycle: _Cycle) -> list[bool]:
         """Store the snapshot, then append the placements; return the result of `_append` for each.
@@ -192,7 +196,8 @@ class PlaceJobs:
     async def _appended(self, cycle: _Cycle) -> list[bool]:
         snapshot, places = cycle.snapshot, cycle.places
         try:
-            private = len(snapshot.tenants) > 1
+            tenants = {it.name for it in snapshot.tenants} | {it.job.tenant for it in snapshot.movable}
+            private = len(tenants) > 1
             decision = await self._decisions.keep(encode(snapshot), private=private, copies=len(places))
         except Unavailable as error:
             _log.warning("%d jobs wait on, because the decision about them cannot be kept: %s", len(places), error)

@@ -146,6 +146,7 @@ class AcceptedJob:
             user=intern(data.user),
             workload_class=intern(data.workload_class) if data.workload_class else None,
             priority=data.priority or 0,
+            spot=data.spot is True,
         )
         return cls(
             job=job,

@@ -1,4 +1,4 @@
-"""Placed jobs that may give way to waiting ones of their tenant: which of them a snapshot has."""
+"""Placed jobs that may give way to waiting ones: which of them a snapshot has."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class MovableJobs:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._of: dict[str, dict[Key, Outstanding]] = {}
+        self._spot: dict[Key, Outstanding] = {}
+        """Spot jobs, which give way to jobs of all tenants."""
 
     def add(self, it: Outstanding, slots: int) -> None:
         """Note a job that got a place on a backend with so many slots.
@@ -28,23 +30,33 @@ class MovableJobs:
         Jobs that may share a device keep their places: others wait for them to run together.
         """
         alone = it.session is None and it.accepted.reservation is None and it.accepted.shared_device is None
-        if alone and it.expected_us >= worth_us(slots):
+        if not alone or it.expected_us < worth_us(slots):
+            return
+        if it.accepted.job.spot:
+            self._spot[it.accepted.key] = it
+        else:
             self._of.setdefault(it.accepted.job.tenant, {})[it.accepted.key] = it
 
     def remove(self, key: Key) -> None:
         """Forget a job that has no place any more."""
+        self._spot.pop(key, None)
         of_tenant = self._of.get(key[0], {})
         if of_tenant.pop(key, None) is not None and not of_tenant:
             del self._of[key[0]]
 
-    def rows(self, waiting: Callable[[str], Iterable[Job]], load_us: Callable[[str], int]) -> tuple[Movable, ...]:
+    def rows(
+        self, waiting: Callable[[str | None], Iterable[Job]], load_us: Callable[[str], int]
+    ) -> tuple[Movable, ...]:
         """Return the placed jobs that waiting ones go before; of too many, those of the least loaded backends.
 
         Args:
-            waiting: the first waiting job of each group of a tenant.
+            waiting: the first waiting job of each group of a tenant, or of all; without spot jobs.
             load_us: the expected run time of the placed jobs of a backend, for each slot.
         """
         found = [it for tenant in self._of for it in self._behind(tenant, waiting(tenant))]
+        if spot := [it for it in self._spot.values() if it.waits]:
+            wanted = {candidate.backend for job in waiting(None) for candidate in job.candidates}
+            found += [it for it in spot if it.backend in wanted]
         if len(found) > MOST_ROWS:
             found.sort(key=lambda it: (load_us(it.backend), it.backend, it.accepted.job.sequence))
         return tuple(map(_row, found[:MOST_ROWS]))

@@ -51,7 +51,7 @@ def placement(
             fallback=accepted.fallback if place.fallback is None else _fallback(place.fallback),
             term=term,
             group=group,
-            preempted=None if place.gave_way is None else _preempted(place.gave_way),
+            preempted=None if place.gave_way is None else _preempted(place.gave_way, tenant),
             reservation=place.reservation,
             start_by=None if place.start_by_us is None else moment_of(place.start_by_us),
         ),
@@ -62,8 +62,10 @@ def _fallback(fell_back: FellBack) -> Fallback:
     return Fallback(instead_of=fell_back.instead_of, since=moment_of(fell_back.since_us))
 
 
-def _preempted(gave_way: GaveWay) -> Preempted:
-    return Preempted(by=gave_way.to[1], rule=gave_way.rule, gained_ms=gave_way.gained_us // 1000)
+def _preempted(gave_way: GaveWay, tenant: str) -> Preempted:
+    """Why a job of a tenant gave way; it names no job of another one."""
+    by = gave_way.to[1] if gave_way.to[0] == tenant else None
+    return Preempted(by=by, rule=gave_way.rule, gained_ms=gave_way.gained_us // 1000)
 
 
 @cache

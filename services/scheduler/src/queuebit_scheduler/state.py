@@ -168,18 +168,21 @@ class State:
         known = sorted(self._backends.registered(), key=lambda it: it.name)
         return {it.name: self.calendar.with_windows(it) for it in known}
 
-    def snapshot(self, at: datetime, limit: int) -> Snapshot | None:
+    def snapshot(self, at: datetime, limit: int, *, spot: bool = False) -> Snapshot | None:
         """The snapshot of a cycle; None while no job can be placed.
 
         Args:
             at: the moment of the decision.
             limit: the most placements of the cycle.
+            spot: whether it has the spot jobs, which are decided when no other job is placed.
         """
+        if spot and not self._waiting.has_spot:
+            return None
         free = (self.policy.free(it, first=True, tenant=PROBES) for it in self._backends.registered())
-        movable = self._movable.rows(self._waiting.first_of, self._load_us)
+        movable = () if spot else self._movable.rows(self._waiting.first_of, self._load_us)
         if not self._waiting or not (any(free) or movable):
             return None  # so it is after most events while the platform is full
-        groups = self._waiting.groups()
+        groups = self._waiting.groups(spot=spot)
         tenants, kinds = {first.tenant for first, _ in groups.values()}, self._backends.kinds()
         several = kinds if len(kinds) > 1 else {}
         world = Snapshot(
@@ -207,7 +210,7 @@ class State:
             for group, count in shown.items()
         )
         owners = {it.jobs[0].tenant for it in excerpts}
-        movable = tuple(it for it in movable if it.job.tenant in owners)
+        movable = tuple(it for it in movable if it.job.spot or it.job.tenant in owners)
         jobs = (*(job for group in excerpts for job in group.jobs), *(it.job for it in movable))
         compared = (first for first, _ in groups.values() if first.tenant in owners)
         return world.showing(excerpts, self._run_times.about(jobs), self._accounts.within(compared, kinds), movable)

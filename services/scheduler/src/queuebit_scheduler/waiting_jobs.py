@@ -33,6 +33,8 @@ class WaitingJobs:
         self._places: dict[Key, tuple[_Group, _Entry]] = {}
         """Where each job was put."""
         self._groups: dict[Hashable, _Group] = {}
+        self._spot: dict[Hashable, _Group] = {}
+        """The groups of spot jobs; `_groups` has the others."""
         self._of_tenant: dict[str, dict[_Group, None]] = {}
         """The groups of each tenant, in order of their first job's arrival."""
 
@@ -52,8 +54,9 @@ class WaitingJobs:
         """Put a job where it belongs in its group."""
         job = accepted.job
         name, entry = self._policy.group(job), (self._policy.order(job), job.sequence, job.key)
-        if (group := self._groups.get(name)) is None:
-            group = self._groups[name] = _Group(name, [])
+        groups = self._spot if job.spot else self._groups
+        if (group := groups.get(name)) is None:
+            group = groups[name] = _Group(name, [])
             self._of_tenant.setdefault(job.tenant, {})[group] = None
         self._jobs[job.key], self._places[job.key] = accepted, (group, entry)
         insort(group.entries, entry)
@@ -63,25 +66,32 @@ class WaitingJobs:
         group, entry = self._places.pop(key)
         del group.entries[bisect_left(group.entries, entry)]
         if not group.entries:
-            del self._groups[group.name]
-            groups = self._of_tenant[key[0]]
-            del groups[group]
-            if not groups:
+            del (self._spot if self._jobs[key].job.spot else self._groups)[group.name]
+            of_tenant = self._of_tenant[key[0]]
+            del of_tenant[group]
+            if not of_tenant:
                 del self._of_tenant[key[0]]
         return self._jobs.pop(key)
 
-    def groups(self) -> Mapping[_Group, tuple[Job, int]]:
-        """Of each group the first job, and how many there are."""
-        jobs = self._jobs
-        return {it: (jobs[it.entries[0][2]].job, len(it.entries)) for it in self._groups.values()}
+    def groups(self, *, spot: bool = False) -> Mapping[_Group, tuple[Job, int]]:
+        """Of each group of spot jobs, or of others, the first job, and how many there are."""
+        jobs, groups = self._jobs, self._spot if spot else self._groups
+        return {it: (jobs[it.entries[0][2]].job, len(it.entries)) for it in groups.values()}
+
+    @property
+    def has_spot(self) -> bool:
+        """Whether a spot job waits."""
+        return bool(self._spot)
 
     def first(self, group: _Group, count: int) -> Iterator[Job]:
         """The first jobs of a group."""
         return (self._jobs[key].job for _, _, key in islice(group.entries, count))
 
-    def first_of(self, tenant: str) -> Iterator[Job]:
-        """The first job of each group of a tenant."""
-        return (self._jobs[it.entries[0][2]].job for it in self._of_tenant.get(tenant, ()))
+    def first_of(self, tenant: str | None) -> Iterator[Job]:
+        """The first job of each group of a tenant, or of all; without spot jobs."""
+        groups = self._groups.values() if tenant is None else self._of_tenant.get(tenant, ())
+        found = (self._jobs[it.entries[0][2]].job for it in groups)
+        return (it for it in found if not it.spot)
 
     def of(self, tenant: str) -> list[AcceptedJob]:
         """A tenant's jobs: those with the priority of a session, then the others, in the order of the policy."""

@@ -82,6 +82,7 @@ def _wanted(args: Namespace, flag: Flag | None) -> list[Wanted]:
         "reservation": args.reservation,
         "fallback": args.fallback,
         "alone": args.alone,
+        "spot": args.spot,
         "objective": args.objective,
         "priority": args.priority,
         **processing_in(args),
