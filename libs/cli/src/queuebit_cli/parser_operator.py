@@ -202,6 +202,11 @@ def operating_commands(words: Group) -> None:
     either = doctor.add_mutually_exclusive_group()
     either.add_argument("--replay", metavar="ID|all", help="send a dead letter to its service again")
     either.add_argument("--drop", metavar="ID|all", help="delete a dead letter")
+    doctor.add_argument("--sbom", metavar="FILE", help="write what is installed, as CycloneDX; checks no stack")
+    text = "name packages with known vulnerabilities: a file, folder or ZIP in the format of OSV; checks no stack"
+    doctor.add_argument("--advisories", metavar="FILE", help=text)
+    text = "also look into the environment of this interpreter; may be repeated"
+    doctor.add_argument("--python", action="append", default=[], metavar="FILE", help=text)
     backup = words.command("backup", "backup:backup", "copy the home; the stack may run")
     backup.add_argument("folder", metavar="DIR", help="the target folder")
     recover = words.command("recover", "recover:recover", "restore a damaged log from the warehouse")

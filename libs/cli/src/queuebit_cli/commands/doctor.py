@@ -6,6 +6,7 @@ import asyncio
 from argparse import Namespace
 from collections.abc import Sequence
 
+from queuebit_cli.commands.packages import packages
 from queuebit_cli.output import Output, shortened
 from queuebit_cli.progress import Progress
 from queuebit_cli.tables import Row
@@ -21,7 +22,9 @@ _SHOWN = 10
 
 
 def doctor(args: Namespace, out: Output) -> Exit:
-    """Check the stack; or replay or drop dead letters."""
+    """Check the stack; replay or drop dead letters; or look at what is installed."""
+    if args.sbom or args.advisories:
+        return packages(args, out)
     home = Home(args.home)
     home.require()
     if args.replay or args.drop:
