@@ -44,6 +44,7 @@ from tests.bench.scheduling import measure_alone, measure_on_a_log
 from tests.bench.sides import QueuebitSide
 from tests.bench.stack import Lag, memory
 from tests.bench.takeover import measure_takeover
+from tests.bench.trust import measure_trust
 
 from queuebit import AsyncClient, QueuebitError
 from queuebit.credentials import find
@@ -71,6 +72,7 @@ SECTIONS = (
     "takeover",
     "packing",
     "isolation",
+    "trust",
 )
 
 PROJECTS = ("playground", "north", "south", "west")
@@ -250,6 +252,8 @@ def main() -> int:
     if "isolation" in asked.only:
         report.heading("A device goes bad while it holds jobs")
         uvloop.run(measure_isolation(report, scale))
+    if "trust" in asked.only:
+        measure_trust(report, scale)
     if "history" in asked.only:
         home = Path(tempfile.mkdtemp(prefix="queuebit-bench-"))
         measure_history(report, home, asked.history)
