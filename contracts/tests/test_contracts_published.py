@@ -29,6 +29,7 @@ UNRELEASED = frozenset(
         "qb.backend.reserved.v1",
         "qb.backend.window_cancelled.v1",
         "qb.backend.window_planned.v1",
+        "qb.proof.keys_rotated.v1",
         "qb.reservation.booked.v1",
         "qb.reservation.cancelled.v1",
         "qb.reservation.ended.v1",

@@ -120,7 +120,7 @@ from queuebit_contracts.tenant import (
     UserDefined,
     UserRemoved,
 )
-from queuebit_contracts.transparency import LogCheckpointed
+from queuebit_contracts.transparency import KeysRotated, LogCheckpointed
 from queuebit_contracts.vendor_bill import BillImported, CostRead
 from queuebit_contracts.wire import Event, UnknownEvent
 from queuebit_kernel import Malformed
@@ -282,6 +282,7 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(CanaryPromoted, _CANARY + "promoted", ("alerting",)),
         Entry(CanaryAborted, _CANARY + "aborted", ("alerting",)),
         Entry(LogCheckpointed, "qb.proof.{log}.checkpointed", ("provenance",)),
+        Entry(KeysRotated, "qb.proof.{log}.keys_rotated.{trust_version}", ("provenance",)),
         Entry(CancelJob, "qb.command.{tenant}.{job}.cancel", ("client", "broker")),
     )
 })  # fmt: skip

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from queuebit_contracts.wire import Event, Name, Wire
+from queuebit_contracts.wire import Digest, Event, Name, Wire
 
-__all__ = ["Checkpoint", "LogCheckpointed"]
+__all__ = ["Checkpoint", "KeysRotated", "LogCheckpointed", "Rotation"]
 
 
 class Checkpoint(Wire):
@@ -24,3 +24,26 @@ class LogCheckpointed(Event[Checkpoint]):
     """The log grew. Committed together with the seals it covers, and guarded, so that it cannot fork."""
 
     type: Literal["qb.proof.checkpointed.v1"] = "qb.proof.checkpointed.v1"
+
+
+class Rotation(Wire):
+    """A change of the log's keys. The statement about it is a leaf, like those about jobs."""
+
+    log: Name
+    trust_version: int = Field(ge=2)
+    """Version of the trust document from then on."""
+    profile: str
+    """`default` or `cnsa2`: the algorithms of the new keys."""
+    statement: Digest
+    """Of the statement: the entry in the log."""
+    envelope: str
+    """The statement in a DSSE envelope, signed by the keys that were replaced."""
+    leaf_index: int = Field(ge=0)
+    tree_size: int = Field(ge=1)
+    """Leaves of the log after the batch; the next `qb.proof.checkpointed.v1` signs this size."""
+
+
+class KeysRotated(Event[Rotation]):
+    """The keys of the log were replaced. Committed together with the first head that the new ones sign."""
+
+    type: Literal["qb.proof.keys_rotated.v1"] = "qb.proof.keys_rotated.v1"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -31,10 +33,20 @@ from queuebit_contracts.job import (
     Usage,
     Withdrawal,
 )
-from queuebit_contracts.transparency import LogCheckpointed
+from queuebit_contracts.transparency import Checkpoint, KeysRotated, LogCheckpointed, Rotation
 from queuebit_contracts.wire import Amount, Reason
 from queuebit_kernel import digest, job_id
-from queuebit_proof import TileLog, b64, entry_of, seal, sign_checkpoint
+from queuebit_proof import (
+    KeyRing,
+    TileLog,
+    b64,
+    entry_of,
+    open_envelope,
+    rotate_keys,
+    rotations,
+    seal,
+    sign_checkpoint,
+)
 from queuebit_runtime.log import Stored
 from queuebit_testing.build import NOON
 
@@ -189,6 +201,49 @@ def test_each_break_is_found_and_named(
     breaks(recording)
     verdict = recording.judged()[invariant]
     assert any(it.subject == subject and words in it.text for it in verdict.findings), verdict.findings
+
+
+def _with_a_change_of_keys(recording: Recording, folder: Path) -> None:
+    """The keys of the recording are replaced, as provenance records it."""
+    KeyRing.open(folder / "keys", "queuebit.example/log", NOON)
+    ring = rotate_keys(folder / "keys", NOON + timedelta(hours=1))
+    trust = replace(ring.trust, keys=(*recording.ring.trust.keys, *ring.trust.keys))
+    envelope = rotations(folder / "keys")[2]
+    statement = open_envelope(envelope, ring.trust).payload
+    log = TileLog(folder / "log")
+    entries = [it.data.statement for it in recording.events if isinstance(it, JobSealed)]
+    log.append(bytes.fromhex(it.removeprefix("sha256:")) for it in entries)
+    index = log.append([entry_of(statement)])
+    change = Rotation(
+        log="main",
+        trust_version=2,
+        profile="default",
+        statement=digest(statement),
+        envelope=envelope.decode(),
+        leaf_index=index,
+        tree_size=log.size,
+    )
+    checkpoint = sign_checkpoint(log.head(ring.origin), ring, NOON + timedelta(hours=2))
+    recording.events.append(KeysRotated(source="qb/provenance", data=change))
+    head = Checkpoint(log="main", tree_size=log.size, checkpoint=checkpoint)
+    recording.events.append(LogCheckpointed(source="qb/provenance", data=head))
+    recording.ring = replace(ring, trust=trust)
+
+
+def test_a_change_of_keys_is_a_leaf_of_a_good_history(recording: Recording, tmp_path: Path) -> None:
+    _with_a_change_of_keys(recording, tmp_path)
+    verdict = recording.judged()["I4"]
+    assert (verdict.findings, verdict.checked) == ([], 5)
+
+
+def test_an_altered_change_of_keys_is_found(recording: Recording, tmp_path: Path) -> None:
+    _with_a_change_of_keys(recording, tmp_path)
+    recording.alter(KeysRotated, statement=digest(b"another"))
+    texts = [f"{it.subject}: {it.text}" for it in recording.judged()["I4"].findings]
+    assert "a change of keys: the statement does not match its digest" in texts
+    recording.alter(KeysRotated, envelope="{}")
+    texts = [f"{it.subject}: {it.text}" for it in recording.judged()["I4"].findings]
+    assert any(it.startswith("a change of keys: the change of keys does not verify") for it in texts)
 
 
 def test_a_log_whose_end_was_removed_is_rolled_back(recording: Recording) -> None:

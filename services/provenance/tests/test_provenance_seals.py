@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from queuebit_contracts.job import JobSealed, JobSealedV1, Seal, SealV1
-from queuebit_contracts.transparency import Checkpoint, LogCheckpointed
+from queuebit_contracts.transparency import Checkpoint, KeysRotated, LogCheckpointed, Rotation
 from queuebit_kernel import digest
 from queuebit_provenance.adapters import JetStreamSeals
 from queuebit_provenance.ports import Seals
@@ -39,6 +39,12 @@ def headed(size: int) -> LogCheckpointed:
     return LogCheckpointed(source="qb/provenance", data=Checkpoint(log="main", tree_size=size, checkpoint=f"{size}"))
 
 
+def rotated(leaf: int) -> KeysRotated:
+    place = {"log": "main", "trust_version": 2, "profile": "default", "leaf_index": leaf, "tree_size": leaf + 1}
+    data = Rotation.model_validate({**place, "statement": digest(b"%d" % leaf), "envelope": "{}"})
+    return KeysRotated(source="qb/provenance", data=data)
+
+
 class SealsLaws:
     """Asks for the fixtures `seals` and `publish`, over an empty log."""
 
@@ -51,6 +57,13 @@ class SealsLaws:
         assert await self.leaves(seals, 5, places[-1]) == [5, 6]
         assert await self.leaves(seals, 2, places[4]) == [2, 3, 4]
         assert await self.leaves(seals, 7, places[-1]) == []
+
+    async def test_a_change_of_keys_has_a_leaf_among_them(self, seals: Seals, publish: Publish) -> None:
+        await publish("qb.job.acme.j0.sealed", sealed(0).to_bytes())
+        await publish("qb.proof.main.keys_rotated.2", rotated(1).to_bytes())
+        last = await publish("qb.job.acme.j2.sealed", sealed(2).to_bytes())
+        assert await self.leaves(seals, 0, last) == [0, 1, 2]
+        assert await self.leaves(seals, 1, last) == [1, 2]
 
     async def test_what_is_no_seal_is_no_leaf(self, seals: Seals, publish: Publish) -> None:
         await publish("qb.job.acme.j0.sealed", b"nonsense")

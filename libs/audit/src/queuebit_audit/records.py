@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from queuebit_audit.job_state import Job
 from queuebit_contracts.job import Seal, SealV1
+from queuebit_contracts.transparency import Rotation
 from queuebit_contracts.wire import Payload
 
 __all__ = [
@@ -86,6 +87,10 @@ class CheckProofs(Protocol):
 
     def seal(self, tenant: str, job: str, seal: Seal | SealV1) -> str | None:
         """Verify the seal of a tenant's job; return the fault, if there is one."""
+        ...
+
+    def rotation(self, rotation: Rotation) -> str | None:
+        """Verify the statement about a change of keys; return the fault, if there is one."""
         ...
 
     def head(self, checkpoint: str) -> Root | str:

@@ -57,7 +57,8 @@ class History:
     jobs: dict[tuple[str, str], Job] = field(default_factory=dict)
     accounts: dict[tuple[str, str], list[AccountEntry]] = field(default_factory=dict)
     hybrids: dict[tuple[str, str], Hybrid] = field(default_factory=dict)
-    leaves: list[tuple[Job, Leaf]] = field(default_factory=list)
+    leaves: list[tuple[Job | None, Leaf]] = field(default_factory=list)
+    """With their jobs; a change of keys has none."""
     heads: list[Head] = field(default_factory=list)
     strays: list[Stray] = field(default_factory=list)
     calibrations: list[Calibrated] = field(default_factory=list)
@@ -131,6 +132,8 @@ class History:
                 self._whole(fact)
             case "proof" if isinstance(content, Checkpointed):
                 self.heads.append(Head(content.tree_size, len(self.leaves), content.signed))
+            case "proof" if isinstance(content, Leaf):
+                self.leaves.append((None, content))
             case "backend":
                 self._backend(content, fact.sequence)
             case noun if noun == UNKNOWN:

@@ -26,6 +26,7 @@ from queuebit_cli.parser_fleet import fleet_commands
 from queuebit_cli.parser_http import sidecar_commands, token_commands, webhook_commands
 from queuebit_cli.parser_incidents import incident_commands, readiness_commands
 from queuebit_cli.parser_invoices import invoice_commands
+from queuebit_cli.parser_keys import key_commands
 from queuebit_cli.parser_lab import lab_commands
 from queuebit_cli.parser_money import ledger_commands, reconcile_commands, report_commands
 from queuebit_cli.parser_operator import (
@@ -356,6 +357,7 @@ def _reading(words: Group) -> None:
     verify.add_argument("--result", metavar="FILE", help="compare this result too, from `qb job result --output FILE`")
 
     checkpoint_commands(words.group("checkpoint", "the signed head of the log: continuity and witnesses"))
+    key_commands(words.group("keys", "the keys that sign receipts: list, replace"))
     signing_commands(words)
     replay_commands(words)
 

@@ -29,10 +29,12 @@ from queuebit_proof.errors import (
     TrustInvalid,
 )
 from queuebit_proof.group import MAX_GROUP_JOBS, Member, VerifiedGroup, build_group, is_group, verify_group
-from queuebit_proof.keys import KeyRing
+from queuebit_proof.keys import KeyRing, read_public
 from queuebit_proof.merkle import Tree, leaf_hash, verify_consistency, verify_inclusion
+from queuebit_proof.profiles import Profile
 from queuebit_proof.receipt import Receipt, issue, to_tlog_proof
 from queuebit_proof.record import AttemptLine, ChargeLine, CheckLine, InputLine, JobRecord, Reason, UsageLine
+from queuebit_proof.rotation import accept_rotation, rotate_keys, rotations
 from queuebit_proof.statement import (
     PREDICATE_TYPE,
     RECORD,
@@ -73,6 +75,7 @@ __all__ = [
     "LogInconsistent",
     "Member",
     "Opened",
+    "Profile",
     "ProofFault",
     "Reason",
     "Receipt",
@@ -88,6 +91,7 @@ __all__ = [
     "VerifiedGroup",
     "Witness",
     "WitnessFolder",
+    "accept_rotation",
     "add_cosignatures",
     "b64",
     "build_group",
@@ -101,12 +105,15 @@ __all__ = [
     "leaf_hash",
     "open_envelope",
     "read_checkpoint",
+    "read_public",
     "read_request",
     "read_statement",
     "read_witnesses",
     "request_for",
     "require_continuation",
     "require_entries",
+    "rotate_keys",
+    "rotations",
     "seal",
     "sign_checkpoint",
     "supersession_of",

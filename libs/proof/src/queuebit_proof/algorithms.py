@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import (
     MLDSA87PublicKey,
 )
 
-__all__ = ["SEED_BYTES", "Algorithm", "SigningKey", "is_signed", "require_public"]
+__all__ = ["SEED_BYTES", "Algorithm", "Signer", "SigningKey", "is_signed", "require_public"]
 
 SEED_BYTES = 32
 """Length of every private key, in bytes: an RFC 8032 secret or a FIPS 204 seed."""
@@ -30,6 +30,24 @@ class Algorithm(StrEnum):
     ML_DSA_44 = "ml-dsa-44"
     ML_DSA_65 = "ml-dsa-65"
     ML_DSA_87 = "ml-dsa-87"
+
+
+class Signer(Protocol):
+    """What signs with one private key: a key in memory (`SigningKey`), or a device or service that keeps it."""
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """Of the key."""
+        ...
+
+    @property
+    def public(self) -> bytes:
+        """The raw public key."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign the message, without a digest of it first and without a context (FIPS 204, section 5.2)."""
+        ...
 
 
 class SigningKey:

@@ -1,11 +1,13 @@
 """Checkpoints: the signed tree heads of a log (C2SP tlog-checkpoint, tlog-cosignature).
 
 They are signed with Ed25519, as witnesses require, and with ML-DSA-44 as a timestamped cosignature of the whole tree.
-The cosignature does not cover extension lines; therefore checkpoints have none.
+The profile `cnsa2` adds ML-DSA-87, which signs what ML-DSA-44 signs. These signatures do not cover extension lines;
+therefore checkpoints have none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,8 +16,9 @@ from queuebit_proof.encoding import b64, unb64
 from queuebit_proof.errors import CheckpointInvalid
 from queuebit_proof.keys import KeyRing
 from queuebit_proof.merkle import HASH_BYTES
-from queuebit_proof.note import NOTE_TYPES, Note, NoteSignature, note_key_id, require_key_name
-from queuebit_proof.trust import REQUIRED, Purpose, TrustKey, TrustRoot
+from queuebit_proof.note import Note, NoteSignature, note_key, note_key_id, require_key_name
+from queuebit_proof.profiles import Purpose
+from queuebit_proof.trust import TrustKey, TrustRoot
 
 __all__ = [
     "Checkpoint",
@@ -44,7 +47,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class SignedCheckpoint:
-    """A tree head with two verified signatures, the time of signing, and the keys."""
+    """A tree head with all required signatures verified, the time of signing, and the keys."""
 
     head: Checkpoint
     signed_at: datetime
@@ -65,14 +68,14 @@ def sign_checkpoint(head: Checkpoint, ring: KeyRing, at: datetime) -> str:
     signatures = []
     for public, private in ring.signers(Purpose.CHECKPOINT):
         signature = private.sign(_message(public.algorithm, public.name, head, seconds))
-        if public.algorithm is Algorithm.ML_DSA_44:
+        if _has_time(public.algorithm):
             signature = seconds.to_bytes(8) + signature
         signatures.append(NoteSignature(public.name, _key_id(public), signature))
     return str(Note(str(head), tuple(signatures)))
 
 
 def verify_checkpoint(text: str, trust: TrustRoot) -> SignedCheckpoint:
-    """Verify both signatures with trusted keys and return the tree head; ignores other signatures.
+    """Verify all required signatures with trusted keys and return the tree head; ignores other signatures.
 
     Raises:
         CheckpointInvalid: the checkpoint is malformed or altered, belongs to another log, or lacks a signature.
@@ -82,9 +85,15 @@ def verify_checkpoint(text: str, trust: TrustRoot) -> SignedCheckpoint:
         raise CheckpointInvalid(
             f"the checkpoint is of the log {head.origin!r}, but the trusted log is {trust.origin!r}"
         )
-    found = tuple(_signed_by(algorithm, note, head, trust) for algorithm in REQUIRED[Purpose.CHECKPOINT])
-    signed_at = next(moment for _, moment in found if moment is not None)
-    return SignedCheckpoint(head, signed_at, tuple(key for key, _ in found))
+    generation = trust.generation_of(Purpose.CHECKPOINT, lambda key: bool(note.by(key.name, _key_id(key))))
+    found = tuple(
+        _signed_by(algorithm, note, head, trust.origin, generation.keys_for(Purpose.CHECKPOINT, algorithm))
+        for algorithm in generation.required(Purpose.CHECKPOINT)
+    )
+    moments = {moment for _, moment in found if moment is not None}
+    if len(moments) != 1:
+        raise CheckpointInvalid("its signatures have different times: they are not of one checkpoint")
+    return SignedCheckpoint(head, moments.pop(), tuple(key for key, _ in found))
 
 
 def read_checkpoint(text: str) -> Checkpoint:
@@ -111,20 +120,20 @@ def _parse(text: str) -> tuple[Note, Checkpoint]:
 
 
 def _signed_by(
-    algorithm: Algorithm, note: Note, head: Checkpoint, trust: TrustRoot
+    algorithm: Algorithm, note: Note, head: Checkpoint, origin: str, keys: Sequence[TrustKey]
 ) -> tuple[TrustKey, datetime | None]:
     signers: list[tuple[TrustKey, datetime | None]] = []
-    for key in trust.keys_for(Purpose.CHECKPOINT, algorithm):
+    for key in keys:
         for signature in note.by(key.name, _key_id(key)):
             content, seconds = signature, 0
-            if algorithm is Algorithm.ML_DSA_44:
+            if _has_time(algorithm):
                 content, seconds = signature[8:], int.from_bytes(signature[:8])
             if not is_signed(algorithm, key.public, content, _message(algorithm, key.name, head, seconds)):
                 raise CheckpointInvalid(f"the {algorithm} signature does not match: the checkpoint was altered")
-            signers.append((key, moment_of(seconds) if algorithm is Algorithm.ML_DSA_44 else None))
+            signers.append((key, moment_of(seconds) if _has_time(algorithm) else None))
     if not signers:
         raise CheckpointInvalid(
-            f"the checkpoint has no {algorithm} signature by a key of {trust.origin}; one signature alone is not enough"
+            f"the checkpoint has no {algorithm} signature by a key of {origin}; one signature alone is not enough"
         )
     return signers[0]
 
@@ -153,7 +162,12 @@ def _prefixed(name: str) -> bytes:
 
 
 def _key_id(key: TrustKey) -> bytes:
-    return note_key_id(key.name, NOTE_TYPES[key.algorithm], key.public)
+    return note_key_id(key.name, *note_key(key.algorithm, key.public))
+
+
+def _has_time(algorithm: Algorithm) -> bool:
+    """Whether a signature begins with its time, as in tlog-cosignature: all but Ed25519, which signs the text alone."""
+    return algorithm is not Algorithm.ED25519
 
 
 def moment_of(seconds: int) -> datetime:

@@ -1,13 +1,14 @@
-"""DSSE envelopes of statements, signed with both Ed25519 and ML-DSA-65.
+"""DSSE envelopes of statements, signed with both Ed25519 and ML-DSA-65 (ML-DSA-87 in the profile `cnsa2`).
 
-ML-DSA signs `tuf`, a version byte 1 and the SHA-512 of the pre-authentication encoding (TUF TAP 21, scheme
-`ml-dsa-65/1`); Ed25519 signs the encoding itself. securesystemslib does the same, and can verify our envelopes
-independently.
+ML-DSA signs `tuf`, a version byte 1 and the SHA-512 of the pre-authentication encoding (TUF TAP 21, schemes
+`ml-dsa-65/1` and `ml-dsa-87/1`); Ed25519 signs the encoding itself. securesystemslib does the same, and can verify our
+envelopes independently.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from queuebit_kernel import canonical
@@ -15,7 +16,8 @@ from queuebit_proof.algorithms import Algorithm, is_signed
 from queuebit_proof.encoding import b64, exactly, parse_json, text, unb64
 from queuebit_proof.errors import EnvelopeInvalid
 from queuebit_proof.keys import KeyRing
-from queuebit_proof.trust import REQUIRED, Purpose, TrustKey, TrustRoot
+from queuebit_proof.profiles import Purpose
+from queuebit_proof.trust import TrustKey, TrustRoot
 
 __all__ = ["PAYLOAD_TYPE", "Opened", "entry_of", "open_envelope", "payload_of", "seal"]
 
@@ -48,10 +50,12 @@ def open_envelope(envelope: bytes, trust: TrustRoot) -> Opened:
     """
     payload, signatures = _split(envelope)
     message = _pae(payload)
-    return Opened(
-        payload,
-        tuple(_signed_by(algorithm, signatures, message, trust) for algorithm in REQUIRED[Purpose.STATEMENT]),
-    )
+    generation = trust.generation_of(Purpose.STATEMENT, lambda key: key.key_id in signatures)
+    signers = []
+    for algorithm in generation.required(Purpose.STATEMENT):
+        keys = generation.keys_for(Purpose.STATEMENT, algorithm)
+        signers.append(_signed_by(algorithm, signatures, message, trust.origin, keys))
+    return Opened(payload, tuple(signers))
 
 
 def payload_of(envelope: bytes) -> bytes:
@@ -64,11 +68,13 @@ def entry_of(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-def _signed_by(algorithm: Algorithm, signatures: dict[str, bytes], message: bytes, trust: TrustRoot) -> TrustKey:
-    keys = [key for key in trust.keys_for(Purpose.STATEMENT, algorithm) if key.key_id in signatures]
+def _signed_by(
+    algorithm: Algorithm, signatures: dict[str, bytes], message: bytes, origin: str, known: Sequence[TrustKey]
+) -> TrustKey:
+    keys = [key for key in known if key.key_id in signatures]
     if not keys:
         raise EnvelopeInvalid(
-            f"the statement has no {algorithm} signature by a key of {trust.origin}; one signature alone is not enough"
+            f"the statement has no {algorithm} signature by a key of {origin}; one signature alone is not enough"
         )
     for key in keys:
         if not is_signed(algorithm, key.public, signatures[key.key_id], _framed(algorithm, message)):

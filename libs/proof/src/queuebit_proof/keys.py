@@ -1,37 +1,40 @@
-"""The four private keys of one log, generated once and stored in a folder that only the owner can read."""
+"""The private keys of one log, generated once, replaced on request, in a folder that only the owner can read."""
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
 import stat
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from queuebit_kernel import rfc3339
-from queuebit_proof.algorithms import SEED_BYTES, Algorithm, SigningKey
-from queuebit_proof.encoding import b64, exactly, parse_json, text, unb64
-from queuebit_proof.errors import KeysUnsafe
+from queuebit_proof.algorithms import Algorithm, Signer, SigningKey
+from queuebit_proof.errors import KeysUnsafe, TrustInvalid
+from queuebit_proof.key_file import KeyFile, Seeds, WrongPassphrase, new_seeds, public_keys
 from queuebit_proof.note import require_key_name
-from queuebit_proof.trust import REQUIRED, Purpose, TrustKey, TrustRoot
+from queuebit_proof.profiles import Profile, Purpose
+from queuebit_proof.trust import TrustKey, TrustRoot
 
-__all__ = ["KEYS_FILE", "TRUST_FILE", "KeyRing", "create_once", "replace_file", "require_private"]
+__all__ = ["KEYS_FILE", "TRUST_FILE", "KeyRing", "create_once", "read_public", "replace_file", "require_private"]
 
 KEYS_FILE = "keys.json"
-"""The file of all private keys: one file, so that there are either four keys or none."""
+"""The file of all private keys: one file, so that there are either all keys or none."""
 TRUST_FILE = "trust.json"
 """The file of the public keys, for verifiers; it is written again if it is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The signing keys of a log. `trust` has the public keys for verifiers."""
+    """The signing keys of a log. `trust` has the public keys for verifiers, those of earlier keys included.
+
+    Keys that a device or a service keeps have the same form: `KeyRing(trust, signers)`, with a `Signer` for each key of
+    the newest generation.
+    """
 
     trust: TrustRoot
-    _keys: dict[tuple[Purpose, Algorithm], SigningKey]
+    _keys: Mapping[tuple[Purpose, Algorithm], Signer]
 
     @property
     def origin(self) -> str:
@@ -41,17 +44,31 @@ class KeyRing:
     @property
     def begin(self) -> datetime:
         """From when on all signatures by these keys are valid."""
-        return max(key.valid_from for key in self.trust.keys)
+        return self.trust.current.valid_from
 
-    def signers(self, purpose: Purpose) -> tuple[tuple[TrustKey, SigningKey], ...]:
-        """Return both key pairs for a purpose, public key first, in the order of `REQUIRED`."""
+    @property
+    def profile(self) -> Profile:
+        """Which algorithms they have."""
+        return self.trust.current.profile
+
+    def signers(self, purpose: Purpose) -> tuple[tuple[TrustKey, Signer], ...]:
+        """Return all keys that must sign for a purpose, public key first, in the order of the profile."""
+        current = self.trust.current
         return tuple(
-            (self.trust.keys_for(purpose, algorithm)[0], self._keys[purpose, algorithm])
-            for algorithm in REQUIRED[purpose]
+            (current.keys_for(purpose, algorithm)[0], self._keys[purpose, algorithm])
+            for algorithm in current.required(purpose)
         )
 
     @classmethod
-    def open(cls, folder: Path, origin: str, now: datetime) -> KeyRing:
+    def open(
+        cls,
+        folder: Path,
+        origin: str,
+        now: datetime,
+        *,
+        passphrase: bytes | None = None,
+        profile: Profile | None = None,
+    ) -> KeyRing:
         """Load the keys in `folder`; generate them if there are none.
 
         Two processes that start at the same time get the same keys.
@@ -60,41 +77,81 @@ class KeyRing:
             folder: created with mode 0700 if it is missing.
             origin: the name of the log, such as `queuebit.example.org/log`.
             now: the `valid_from` of new keys, rounded down to seconds, because checkpoints have whole seconds.
+            passphrase: encrypts the private keys; those that lie there in plain text are encrypted now.
+            profile: of new keys; other keys must have it, if it is given.
 
         Raises:
-            KeysUnsafe: other users can access the folder or the keys, or the keys belong to another log.
+            KeysUnsafe: other users can access the folder or the keys, the passphrase is missing or wrong, or the keys
+                belong to another log or have another profile.
         """
         require_key_name(origin)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         require_private(folder)
         if not (folder / KEYS_FILE).exists():
-            create_once(folder / KEYS_FILE, _new_keys(origin, now.replace(microsecond=0)))
-        ring = cls.load(folder)
+            seeds = new_seeds(profile or Profile.DEFAULT)
+            trust = TrustRoot(1, origin, public_keys(origin, seeds, now.replace(microsecond=0)))
+            create_once(folder / KEYS_FILE, KeyFile.of(trust, seeds, passphrase).to_bytes())
+        ring = cls.load(folder, passphrase)
         if ring.origin != origin:
             raise KeysUnsafe(f"the keys in {folder} belong to {ring.origin}, not to {origin}: use another folder")
+        if profile not in (None, ring.profile):
+            raise KeysUnsafe(
+                f"the keys in {folder} have the profile {ring.profile}, and {profile} is required: replace them with "
+                f"qb keys rotate --profile {profile}"
+            )
         return ring
 
     @classmethod
-    def load(cls, folder: Path) -> KeyRing:
-        """Load the keys in `folder`.
+    def load(cls, folder: Path, passphrase: bytes | None = None) -> KeyRing:
+        """Load the keys in `folder`; encrypt them if they are in plain text and there is a passphrase.
 
         Raises:
-            KeysUnsafe: there are no keys, they are damaged, or other users can read them.
+            KeysUnsafe: there are no keys, they are damaged, other users can read them, or the passphrase is wrong.
         """
-        path = folder / KEYS_FILE
-        try:
-            require_private(folder)
-            require_private(path)
-            ring = _read(path.read_bytes())
-        except FileNotFoundError as error:
-            raise KeysUnsafe(f"there are no keys in {folder}: open it with the log's name to generate them") from error
-        except ValueError as error:
-            raise KeysUnsafe(
-                f"{path} is damaged ({error}): restore it from a backup; new keys cannot replace it"
-            ) from error
+        file, seeds = _secret(folder, passphrase)
+        if passphrase is not None and not file.encrypted:
+            replace_file(folder / KEYS_FILE, KeyFile.of(file.trust, seeds, passphrase).to_bytes())
         if not (folder / TRUST_FILE).exists():
-            create_once(folder / TRUST_FILE, ring.trust.to_bytes())
-        return ring
+            create_once(folder / TRUST_FILE, file.trust.to_bytes())
+        elif (folder / TRUST_FILE).read_bytes() != (document := file.trust.to_bytes()):
+            replace_file(folder / TRUST_FILE, document)
+        return cls(file.trust, {use: SigningKey(use[1], seed) for use, seed in seeds.items()})
+
+
+def read_public(folder: Path) -> TrustRoot:
+    """Return the public keys in `folder`, also of encrypted keys, after the same checks as `KeyRing.load`.
+
+    Raises:
+        KeysUnsafe: there are no keys, they are damaged, or other users can read them.
+    """
+    return _file(folder).trust
+
+
+def _secret(folder: Path, passphrase: bytes | None) -> tuple[KeyFile, Seeds]:
+    file = _file(folder)
+    path = folder / KEYS_FILE
+    try:
+        return file, file.seeds(passphrase)
+    except WrongPassphrase as error:
+        raise KeysUnsafe(f"{path} cannot be opened: {error}") from error
+    except ValueError as error:
+        raise _damaged(path, error) from error
+
+
+def _file(folder: Path) -> KeyFile:
+    path = folder / KEYS_FILE
+    try:
+        require_private(folder)
+        require_private(path)
+        return KeyFile.parse(path.read_bytes())
+    except FileNotFoundError as error:
+        raise KeysUnsafe(f"there are no keys in {folder}: open it with the log's name to generate them") from error
+    except (ValueError, TrustInvalid) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> KeysUnsafe:
+    return KeysUnsafe(f"{path} is damaged ({error}): restore it from a backup; new keys cannot replace it")
 
 
 def require_private(path: Path) -> None:
@@ -109,28 +166,6 @@ def require_private(path: Path) -> None:
         raise KeysUnsafe(
             f"{path} has mode {mode:o}, and other users can access the private keys: run chmod {wanted} {path}"
         )
-
-
-def _new_keys(origin: str, valid_from: datetime) -> bytes:
-    seeds = {
-        f"{purpose}/{algorithm}": b64(secrets.token_bytes(SEED_BYTES))
-        for purpose, algorithms in REQUIRED.items()
-        for algorithm in algorithms
-    }
-    return json.dumps({"origin": origin, "valid_from": rfc3339(valid_from), "seeds": seeds}, indent=2).encode() + b"\n"
-
-
-def _read(content: bytes) -> KeyRing:
-    fields = exactly(parse_json(content), frozenset({"origin", "valid_from", "seeds"}), "the file")
-    wanted = {f"{purpose}/{algorithm}": (purpose, algorithm) for purpose in Purpose for algorithm in REQUIRED[purpose]}
-    seeds = exactly(fields["seeds"], frozenset(wanted), "seeds")
-    keys = {use: SigningKey(use[1], unb64(text(seeds[name], name))) for name, use in wanted.items()}
-    origin = require_key_name(text(fields["origin"], "origin"))
-    valid_from = datetime.fromisoformat(text(fields["valid_from"], "valid_from"))
-    public = tuple(
-        TrustKey(purpose, algorithm, origin, key.public, valid_from) for (purpose, algorithm), key in keys.items()
-    )
-    return KeyRing(TrustRoot(version=1, origin=origin, keys=public), keys)
 
 
 def create_once(path: Path, content: bytes) -> None:

@@ -9,10 +9,17 @@ from dataclasses import dataclass
 from queuebit_proof.algorithms import Algorithm
 from queuebit_proof.encoding import b64, unb64
 
-__all__ = ["NOTE_TYPES", "Note", "NoteSignature", "note_key_id", "parse_vkey", "require_key_name", "vkey"]
+__all__ = ["Note", "NoteSignature", "note_key", "note_key_id", "parse_vkey", "require_key_name", "vkey"]
 
-NOTE_TYPES: dict[Algorithm, int] = {Algorithm.ED25519: 0x01, Algorithm.ML_DSA_44: 0x06}
-"""Signature types of C2SP: a signature of the text, and a timestamped cosignature of a tree or subtree."""
+_TYPES: dict[Algorithm, tuple[int, bytes]] = {
+    Algorithm.ED25519: (0x01, b""),
+    Algorithm.ML_DSA_44: (0x06, b""),
+    Algorithm.ML_DSA_87: (0xFF, b"queuebit.dev/ml-dsa-87/v1"),
+}
+"""Signature types of C2SP: a signature of the text, and a timestamped cosignature of a tree or subtree.
+
+C2SP has no type for ML-DSA-87: 0xff is for such algorithms, with an identifier before the key.
+"""
 
 _MOST_SIGNATURES = 32
 _LINE = re.compile(r"— (\S+) (\S+)")
@@ -61,6 +68,12 @@ class Note:
     def by(self, name: str, key_id: bytes) -> tuple[bytes, ...]:
         """Return the signatures with this name and key id, not verified. Callers ignore lines of unknown keys."""
         return tuple(each.signature for each in self.signatures if (each.name, each.key_id) == (name, key_id))
+
+
+def note_key(algorithm: Algorithm, public: bytes) -> tuple[int, bytes]:
+    """Return the signature type of a key of a log, and the bytes of the key in that type."""
+    number, identifier = _TYPES[algorithm]
+    return number, identifier + public
 
 
 def note_key_id(name: str, note_type: int, public: bytes) -> bytes:

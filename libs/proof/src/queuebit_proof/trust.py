@@ -4,37 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
+from itertools import pairwise
 
 from queuebit_kernel import Json, digest_of, rfc3339
 from queuebit_proof.algorithms import Algorithm, require_public
 from queuebit_proof.encoding import b64, exactly, parse_json, text, unb64, whole
 from queuebit_proof.errors import TrustInvalid
-from queuebit_proof.note import NOTE_TYPES, note_key_id, require_key_name, vkey
+from queuebit_proof.note import note_key, note_key_id, require_key_name, vkey
+from queuebit_proof.profiles import PROFILES, Profile, Purpose, algorithms_for
 
-__all__ = ["REQUIRED", "Purpose", "TrustKey", "TrustRoot"]
+__all__ = ["Generation", "TrustKey", "TrustRoot"]
 
 _TYPE = "https://queuebit.dev/trust/v1"
 _RULE = "every listed algorithm must have signed"
-
-
-class Purpose(StrEnum):
-    """What a key may sign; a key has only one purpose."""
-
-    STATEMENT = "statement"
-    CHECKPOINT = "checkpoint"
-
-
-REQUIRED: dict[Purpose, tuple[Algorithm, Algorithm]] = {
-    Purpose.STATEMENT: (Algorithm.ED25519, Algorithm.ML_DSA_65),
-    Purpose.CHECKPOINT: (Algorithm.ED25519, Algorithm.ML_DSA_44),
-}
-"""The two required signatures per purpose, so that breaking one algorithm or removing one signature is not enough.
-
-They are constants here, not values of the trust document, so that no document can require less.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +31,8 @@ class TrustKey:
     name: str
     public: bytes
     valid_from: datetime
+    valid_until: datetime | None = None
+    """When it was replaced; no later signature counts."""
 
     @property
     def key_id(self) -> str:
@@ -55,9 +42,44 @@ class TrustKey:
         Checkpoints: the eight hex digits that C2SP signed-note defines.
         """
         if self.purpose is Purpose.CHECKPOINT:
-            return note_key_id(self.name, NOTE_TYPES[self.algorithm], self.public).hex()
+            return note_key_id(self.name, *note_key(self.algorithm, self.public)).hex()
         image = hashlib.sha256(f"{self.name}\n{self.algorithm}\n".encode() + self.public)
         return f"{self.algorithm}:{image.hexdigest()[:32]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """The keys that are valid from the same time on: one for each algorithm that its profile requires."""
+
+    keys: tuple[TrustKey, ...]
+
+    @property
+    def profile(self) -> Profile:
+        """What is required of its signatures."""
+        strong = any(key.algorithm is Algorithm.ML_DSA_87 for key in self.keys)
+        return Profile.CNSA2 if strong else Profile.DEFAULT
+
+    @property
+    def valid_from(self) -> datetime:
+        """When its keys came into use."""
+        return self.keys[0].valid_from
+
+    @property
+    def valid_until(self) -> datetime | None:
+        """When they were replaced; None if they are in use."""
+        return self.keys[0].valid_until
+
+    def required(self, purpose: Purpose) -> tuple[Algorithm, ...]:
+        """The algorithms that must all have signed."""
+        return PROFILES[self.profile][purpose]
+
+    def is_complete(self, purpose: Purpose, has_signed: Callable[[TrustKey], bool]) -> bool:
+        """Whether there is every required signature."""
+        return all(any(map(has_signed, self.keys_for(purpose, each))) for each in self.required(purpose))
+
+    def keys_for(self, purpose: Purpose, algorithm: Algorithm) -> tuple[TrustKey, ...]:
+        """The keys that may give this one of the required signatures."""
+        return tuple(key for key in self.keys if (key.purpose, key.algorithm) == (purpose, algorithm))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +95,45 @@ class TrustRoot:
     keys: tuple[TrustKey, ...]
 
     def __post_init__(self) -> None:
-        for purpose, algorithms in REQUIRED.items():
-            for algorithm in algorithms:
-                if not self.keys_for(purpose, algorithm):
-                    raise TrustInvalid(f"the trust document has no {algorithm} key for a {purpose}: both are required")
+        generations = self.generations
+        for generation in generations or (Generation(()),):
+            _require_complete(generation)
+        for earlier, later in pairwise(generations):
+            if [*Profile].index(later.profile) < [*Profile].index(earlier.profile):
+                raise TrustInvalid(
+                    f"the trust document goes back from {earlier.profile} to {later.profile}: keys never get weaker"
+                )
 
-    def keys_for(self, purpose: Purpose, algorithm: Algorithm) -> tuple[TrustKey, ...]:
-        """The keys that may give this one of the required signatures."""
-        return tuple(key for key in self.keys if (key.purpose, key.algorithm) == (purpose, algorithm))
+    @property
+    def generations(self) -> tuple[Generation, ...]:
+        """The keys by the time from which they are valid, oldest first."""
+        times = sorted({key.valid_from for key in self.keys})
+        return tuple(Generation(tuple(key for key in self.keys if key.valid_from == time)) for time in times)
+
+    @property
+    def current(self) -> Generation:
+        """The newest keys."""
+        return self.generations[-1]
+
+    def generation_of(self, purpose: Purpose, has_signed: Callable[[TrustKey], bool]) -> Generation:
+        """The keys whose signatures count: all of one generation must have signed, so that two cannot be mixed.
+
+        If none is complete, the newest of which a key has signed, so that the missing signature can be named.
+        """
+        signed = [it for it in self.generations if any(key.purpose is purpose and has_signed(key) for key in it.keys)]
+        complete = [it for it in signed if it.is_complete(purpose, has_signed)]
+        return (complete or signed or [self.current])[-1]
+
+    def succeeds(self, older: TrustRoot) -> bool:
+        """Whether this is a later version that has all keys of an older one, some of them ended."""
+        own = {(it.purpose, it.algorithm, it.public, it.valid_from) for it in self.keys}
+        theirs = {(it.purpose, it.algorithm, it.public, it.valid_from) for it in older.keys}
+        return self.origin == older.origin and self.version > older.version and theirs <= own
 
     def vkeys(self) -> tuple[str, ...]:
         """The log's keys as C2SP verifier keys, for other programs that read checkpoints."""
         return tuple(
-            vkey(key.name, NOTE_TYPES[key.algorithm], key.public)
+            vkey(key.name, *note_key(key.algorithm, key.public))
             for key in self.keys
             if key.purpose is Purpose.CHECKPOINT
         )
@@ -109,27 +157,30 @@ class TrustRoot:
             fields = exactly(parse_json(content), _ROOT_FIELDS, "the document")
             if fields["type"] != _TYPE:
                 raise ValueError(f"its type is not {_TYPE}")
-            if fields["policy"] != _policy():
-                raise ValueError("its policy is not 'both signatures of each kind required'")
+            if fields["policy"] not in [_policy(it) for it in Profile]:
+                raise ValueError("its policy is not 'all signatures of each kind required'")
             listed = fields["keys"]
             if not isinstance(listed, list):
                 raise ValueError("keys is not a list")
-            return cls(
+            root = cls(
                 version=whole(fields["version"], "version"),
                 origin=require_key_name(text(fields["origin"], "origin")),
                 keys=tuple(_read_key(item) for item in listed),
             )
+            if fields["policy"] != _policy(root.current.profile):
+                raise ValueError("its policy is not that of its newest keys")
         except ValueError as error:
             raise TrustInvalid(
                 f"this is not a trust document: {error}; get it again from the operator of the log"
             ) from error
+        return root
 
     def _document(self) -> dict[str, Json]:
         return {
             "type": _TYPE,
             "version": self.version,
             "origin": self.origin,
-            "policy": _policy(),
+            "policy": _policy(self.current.profile),
             "keys": [
                 {
                     "purpose": str(key.purpose),
@@ -138,6 +189,7 @@ class TrustRoot:
                     "key_id": key.key_id,
                     "public_key": b64(key.public),
                     "valid_from": rfc3339(key.valid_from),
+                    **({"valid_until": rfc3339(key.valid_until)} if key.valid_until else {}),
                 }
                 for key in self.keys
             ],
@@ -148,20 +200,34 @@ _ROOT_FIELDS = frozenset({"type", "version", "origin", "policy", "keys"})
 _KEY_FIELDS = frozenset({"purpose", "algorithm", "name", "key_id", "public_key", "valid_from"})
 
 
-def _policy() -> dict[str, Json]:
-    return {"rule": _RULE} | {str(purpose): [str(item) for item in REQUIRED[purpose]] for purpose in Purpose}
+def _require_complete(generation: Generation) -> None:
+    for purpose in Purpose:
+        required = generation.required(purpose)
+        for algorithm in required:
+            if not generation.keys_for(purpose, algorithm):
+                raise TrustInvalid(f"the trust document has no {algorithm} key for a {purpose}: both are required")
+        for key in generation.keys:
+            if key.purpose is purpose and key.algorithm not in required:
+                raise TrustInvalid(f"a {purpose} in the profile {generation.profile} has no {key.algorithm}")
+
+
+def _policy(profile: Profile) -> dict[str, Json]:
+    required = PROFILES[profile]
+    return {"rule": _RULE} | {str(purpose): [str(item) for item in required[purpose]] for purpose in Purpose}
 
 
 def _read_key(item: object) -> TrustKey:
-    fields = exactly(item, _KEY_FIELDS, "a key")
+    retired = isinstance(item, dict) and "valid_until" in item
+    fields = exactly(item, _KEY_FIELDS | {"valid_until"} if retired else _KEY_FIELDS, "a key")
     key = TrustKey(
         purpose=Purpose(text(fields["purpose"], "purpose")),
         algorithm=Algorithm(text(fields["algorithm"], "algorithm")),
         name=require_key_name(text(fields["name"], "name")),
         public=unb64(text(fields["public_key"], "public_key")),
         valid_from=_moment(text(fields["valid_from"], "valid_from")),
+        valid_until=_moment(text(fields["valid_until"], "valid_until")) if retired else None,
     )
-    if key.algorithm not in REQUIRED[key.purpose]:
+    if key.algorithm not in algorithms_for(key.purpose):
         raise ValueError(f"a {key.purpose} is not signed with {key.algorithm}")
     require_public(key.algorithm, key.public)
     if key.key_id != fields["key_id"]:

@@ -73,7 +73,7 @@ def verify(
         signed = verify_checkpoint(receipt.checkpoint, trust)
     with _as_check("inclusion", "the statement is not at the position in the log that the receipt gives"):
         _require_inclusion(receipt, signed)
-    with _as_check("keys", "a key was used before it was valid"):
+    with _as_check("keys", "a key was used when it was not valid"):
         _require_keys_in_time(opened, signed)
     if follows is not None:
         about += f" It is revision {follows[0]} of the receipt and supersedes statement {follows[1]}."
@@ -92,9 +92,9 @@ def _sentences(
         "The receipt is complete and well formed.",
         f"The statement is unaltered and signed by both keys ({_names(opened)}) of {trust.origin}.",
         about,
-        f"The log with {size} was signed with both keys ({_names(signed)}) at {at}.",
+        f"The log with {size} was signed with all keys ({_names(signed)}) at {at}.",
         f"The statement is entry {receipt.leaf_index} of that log: any change or removal can be detected.",
-        "All four keys were valid when the log was signed.",
+        "All keys were valid when the log was signed.",
     )
 
 
@@ -133,6 +133,11 @@ def _require_keys_in_time(opened: Opened, signed: SignedCheckpoint) -> None:
             raise ValueError(
                 f"the log was signed at {rfc3339(signed.signed_at)}, but key {key.key_id} is only valid from "
                 f"{rfc3339(key.valid_from)}"
+            )
+        if key.valid_until is not None and signed.signed_at > key.valid_until:
+            raise ValueError(
+                f"the log was signed at {rfc3339(signed.signed_at)}, but key {key.key_id} was replaced at "
+                f"{rfc3339(key.valid_until)}"
             )
 
 

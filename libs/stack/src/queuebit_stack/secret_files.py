@@ -30,17 +30,17 @@ def require_signing_keys(home: Home) -> None:
     folder = home.provenance / "keys"
     if not (folder.exists() or home.trust_file.exists()):
         return
-    from queuebit_proof import KeyRing, KeysUnsafe, ProofFault, TrustRoot
+    from queuebit_proof import KeysUnsafe, ProofFault, TrustRoot, read_public
 
     try:
-        keys = KeyRing.load(folder).trust.keys
-        listed = TrustRoot.parse(home.trust_file.read_bytes()).keys if home.trust_file.exists() else keys
+        own = read_public(folder)
+        published = TrustRoot.parse(home.trust_file.read_bytes()) if home.trust_file.exists() else own
     except KeysUnsafe as error:
         raise Stop(Exit.USAGE, f"no receipt can be signed: {error}\n{_no_keys(home)}") from error
     except ProofFault as error:
         copy = f"cp {quote(str(folder / home.trust_file.name))} {quote(str(home.trust_file))}"
         raise Stop(Exit.USAGE, f"{home.trust_file}: {error}\nif the keys were never changed: {copy}") from error
-    if not set(keys) <= set(listed):
+    if not set(own.keys) <= set(published.keys) and not own.succeeds(published):
         raise Stop(
             Exit.USAGE,
             f"no receipt can be signed: {home.trust_file} lists other keys than {folder}\n{_no_keys(home)}",

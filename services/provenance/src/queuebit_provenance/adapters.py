@@ -8,11 +8,12 @@ import os
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TypeAlias
 
 from queuebit_contracts.catalog import Decoded, decode
 from queuebit_contracts.job import JobSealed, JobSealedV1, Seal, SealV1
 from queuebit_contracts.topology import LOG
-from queuebit_contracts.transparency import LogCheckpointed
+from queuebit_contracts.transparency import KeysRotated, LogCheckpointed, Rotation
 from queuebit_contracts.wildcards import every, named
 from queuebit_kernel import Malformed
 from queuebit_proof import TrustInvalid, TrustRoot
@@ -22,13 +23,15 @@ from queuebit_runtime.stored import Message, message_of
 
 __all__ = ["JetStreamSeals", "names_losses", "publish_trust"]
 
-_SUBJECTS = named("job.sealed")
-"""First receipts, and those that supersede them."""
+_SUBJECTS = (*named("job.sealed"), every(KeysRotated))
+"""First receipts, those that supersede them, and changes of keys: all that has a leaf."""
 _HEADS = every(LogCheckpointed)
 """There is one log a stream."""
 
 
-_Place = tuple[int, Seal | SealV1 | None]
+_WITH_LEAF = (JobSealed, JobSealedV1, KeysRotated)
+_Leaf: TypeAlias = Seal | SealV1 | Rotation
+_Place: TypeAlias = tuple[int, _Leaf | None]
 
 
 class JetStreamSeals:
@@ -38,8 +41,8 @@ class JetStreamSeals:
         self._requests = Requests(connection, timeout_s)
         self._batch = batch
 
-    async def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal | SealV1]:
-        """Yield the seals from `leaf` on, up to sequence `until`."""
+    async def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal | SealV1 | Rotation]:
+        """Yield what has a leaf, from `leaf` on, up to sequence `until`."""
         after = await self._before(leaf, until)
         while found := await self._next(after + 1, self._batch):
             for sequence, seal in found:
@@ -78,7 +81,7 @@ class JetStreamSeals:
         A seal of an unknown later version is none either: its leaf is missing, so that the log is not continued.
         """
         found = [(it.sequence, _event(it)) for it in await self._messages(subject, sequence, count)]
-        return [(place, it.data if isinstance(it, JobSealed | JobSealedV1) else None) for place, it in found]
+        return [(place, it.data if isinstance(it, _WITH_LEAF) else None) for place, it in found]
 
     async def _messages(self, subject: str, sequence: int, count: int) -> list[Message]:
         request = {"seq": sequence, "next_by_subj": subject, "batch": count}
@@ -113,7 +116,8 @@ def names_losses(recovered: Path | None) -> bool:
 def publish_trust(own: TrustRoot, path: Path | None) -> TrustRoot:
     """Publish the trust document for verifiers, and return the one that this process uses.
 
-    An existing document is kept, because after a change of keys it lists old and new ones.
+    An existing document is kept, because it may list keys of another place too; but after `qb keys rotate` the own one
+    replaces it.
 
     Raises:
         TrustInvalid: the existing file is no trust document, or does not list the keys in use.
@@ -124,6 +128,9 @@ def publish_trust(own: TrustRoot, path: Path | None) -> TrustRoot:
         _create(path, own.to_bytes())
         return own
     published = TrustRoot.parse(path.read_bytes())
+    if own.succeeds(published):
+        _create(path, own.to_bytes())
+        return own
     if published.origin != own.origin or not set(own.keys) <= set(published.keys):
         raise TrustInvalid(
             f"{path} does not list the keys in use for {own.origin}: restore the keys it lists, or publish one that "

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from contextlib import suppress
 from importlib.metadata import version
 
 from queuebit_kernel import SystemClock
-from queuebit_proof import SALT_BYTES, KeyRing, KeysUnsafe, TrustInvalid
+from queuebit_proof import SALT_BYTES, ProofFault
 from queuebit_provenance.adapters import JetStreamSeals, names_losses, publish_trust
 from queuebit_provenance.errors import LogRefused
 from queuebit_provenance.handlers import AttestJob
 from queuebit_provenance.histories import JetStreamHistories
+from queuebit_provenance.keys import changes_in, folder_of, open_keys, record_changes
 from queuebit_provenance.ledger import Ledger
 from queuebit_provenance.receipts import IssueReceipt
 from queuebit_provenance.routes import queries, routes
@@ -36,9 +38,10 @@ def create_app(settings: Settings | None = None, bus: BusSettings | None = None)
     service = Service("provenance", bus or BusSettings())
     clock = SystemClock()
     try:
-        keys = KeyRing.open(settings.data_dir / "keys", settings.origin, clock.now())
+        keys = open_keys(settings, clock, os.environ)
         trust = publish_trust(keys.trust, settings.trust_file)
-    except (KeysUnsafe, TrustInvalid) as error:
+        changes = changes_in(folder_of(settings), keys.trust)
+    except ProofFault as error:
         raise ValueError(str(error)) from error
     seals = JetStreamSeals(service.bus)
     ledger = Ledger(
@@ -58,6 +61,7 @@ def create_app(settings: Settings | None = None, bus: BusSettings | None = None)
     async def load() -> None:
         with suppress(LogRefused):  # reported by health; every delivery tries again
             await ledger.load()
+            await record_changes(ledger, changes)
 
     service.include(routes(attest, workers=settings.max_batch + settings.max_batch // 4))
     service.include(queries(IssueReceipt(service.log, seals, ledger, keys=keys, trust=trust)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from queuebit_contracts.catalog import wire_name
 from queuebit_contracts.job import JobSealed
 from queuebit_contracts.subjects import proof
-from queuebit_contracts.transparency import Checkpoint, LogCheckpointed
+from queuebit_contracts.transparency import Checkpoint, KeysRotated, LogCheckpointed
 from queuebit_contracts.wildcards import every
 from queuebit_kernel import Clock, event_id, rfc3339
 from queuebit_proof import Checkpoint as Head
@@ -28,7 +28,7 @@ from queuebit_proof import (
 )
 from queuebit_provenance.errors import LogRefused
 from queuebit_provenance.ports import Seals
-from queuebit_provenance.state import Attestation
+from queuebit_provenance.state import Attestation, KeyChange
 from queuebit_runtime.log import EventLog, Guarded, Unreadable
 
 __all__ = ["Ledger"]
@@ -40,6 +40,11 @@ _CLOCK_STEP = timedelta(minutes=1)
 """How far the clock may be set back: time synchronisation does so by seconds."""
 _PUBLISH_S = 1.0
 """Least time between two writes of the public files, each of which syncs several of them."""
+
+
+def _id_of(it: Attestation) -> str:
+    """The same for every attempt to seal one bill."""
+    return event_id(wire_name(JobSealed), *it.key[:2], *([] if it.revision is None else [str(it.revision)]))
 
 
 class Ledger:
@@ -120,26 +125,55 @@ class Ledger:
             Unavailable: it is not known whether the batch was stored; `unsealed` finds out.
             LogRefused: the log cannot be continued, or the clock is wrong.
         """
+
+        def seals(first: int, size: int, now: datetime) -> list[JobSealed]:
+            return [
+                JobSealed(
+                    id=_id_of(it),
+                    source=_SOURCE,
+                    time=now,
+                    traceparent=it.traceparent,
+                    provenanceid=it.provenanceid,
+                    data=it.seal(index, size),
+                )
+                for index, it in enumerate(batch, start=first)
+            ]
+
+        await self._commit([it.entry for it in batch], seals)
+
+    async def record(self, change: KeyChange) -> None:
+        """Give a change of keys a leaf, unless it has one.
+
+        Raises:
+            Stale: another process moved the log.
+            Unavailable: it is not known whether it was stored.
+            LogRefused: the log cannot be continued, or the clock is wrong.
+        """
+
+        def rotated(first: int, size: int, now: datetime) -> list[KeysRotated]:
+            return [KeysRotated(source=_SOURCE, time=now, data=change.rotation(self._name, first, size))]
+
+        with suppress(Unreadable):
+            if await self._log.last(proof(self._name).event("keys_rotated", str(change.version))) is not None:
+                return
+        await self._commit([change.entry], rotated)
+
+    async def _commit(
+        self,
+        entries: Sequence[bytes],
+        events_of: Callable[[int, int, datetime], Sequence[JobSealed | KeysRotated]],
+    ) -> None:
+        """Store events that have new leaves, and the head that covers them."""
         now = self._time()
         tiles, self._stored = await self._newest(), False
-        first = tiles.append(it.entry for it in batch)
+        first = tiles.append(entries)
         checkpoint = sign_checkpoint(tiles.head(self._keys.origin), self._keys, now)
-        seals = [
-            JobSealed(
-                id=event_id(wire_name(JobSealed), *it.key[:2], *([] if it.revision is None else [str(it.revision)])),
-                source=_SOURCE,
-                time=now,
-                traceparent=it.traceparent,
-                provenanceid=it.provenanceid,
-                data=it.seal(index, tiles.size),
-            )
-            for index, it in enumerate(batch, start=first)
-        ]
+        events = events_of(first, tiles.size, now)
         head = LogCheckpointed(
             source=_SOURCE, time=now, data=Checkpoint(log=self._name, tree_size=tiles.size, checkpoint=checkpoint)
         )
         self._last = await self._log.append_all(
-            [*(Guarded(event, after=0) for event in seals), Guarded(head, after=self._last)]
+            [*(Guarded(event, after=0) for event in events), Guarded(head, after=self._last)]
         )
         self._tiles, self._stored, self.size, self._refusal, self._signed_at = tiles, True, tiles.size, None, now
         self._checkpoint, self.behind = checkpoint, True

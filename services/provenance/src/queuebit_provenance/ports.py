@@ -7,6 +7,7 @@ from typing import Protocol
 
 from queuebit_contracts.job import Seal, SealV1
 from queuebit_contracts.subjects import Aggregate
+from queuebit_contracts.transparency import Rotation
 from queuebit_provenance.state import Attestation
 from queuebit_runtime.stored import Stored
 
@@ -24,8 +25,8 @@ class Histories(Protocol):
 class Seals(Protocol):
     """The seals in the log, from which the tree is built, and its signed heads."""
 
-    def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal | SealV1]:
-        """Yield the seals from `leaf` on, in the order of the log, up to sequence `until`.
+    def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal | SealV1 | Rotation]:
+        """Yield the seals and the changes of keys from `leaf` on, in the order of the log, up to sequence `until`.
 
         Raises:
             Unavailable: the log did not answer in time.

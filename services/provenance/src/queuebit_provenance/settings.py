@@ -8,6 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from queuebit_contracts.wire import Name
+from queuebit_proof import Profile
 
 __all__ = ["Settings"]
 
@@ -23,6 +24,12 @@ class Settings(BaseSettings):
     """The log's name in subjects. There is one log a stream."""
     origin: str = Field(default="queuebit.local/main", min_length=1, max_length=255)
     """The log's name in signatures and receipts; fixed by the first start."""
+    passphrase_file: Path | None = None
+    """Of the private keys; its one line is the passphrase. Keys that lie in plain text are encrypted at the start."""
+    passphrase_vault: str | None = None
+    """Instead of the file: a path and a field in Vault, such as `secret/data/queuebit#passphrase`."""
+    profile: Profile | None = None
+    """`default` or `cnsa2`: of new keys; with keys of another profile the service does not start, if it is set."""
     trust_file: Path | None = None
     """Path of the trust document for verifiers; after a change of keys it lists old and new ones."""
     recovered_file: Path | None = None

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from queuebit_contracts.job import Seal
 from queuebit_contracts.subjects import job
+from queuebit_contracts.transparency import Rotation
 from queuebit_kernel import digest
 from queuebit_proof import entry_of
 
-__all__ = ["Attestation"]
+__all__ = ["Attestation", "KeyChange"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +58,34 @@ class Attestation:
             revision=self.revision,
             supersedes=self.supersedes,
             workload_class=self.workload_class,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChange:
+    """The statement about a change of keys, on its way into the log."""
+
+    version: int
+    """Of the trust document that begins with it."""
+    profile: str
+    """Of the new keys."""
+    envelope: bytes
+    """Signed by the keys that were replaced."""
+    statement: bytes
+
+    @property
+    def entry(self) -> bytes:
+        """Its entry in the log."""
+        return entry_of(self.statement)
+
+    def rotation(self, log: str, index: int, size: int) -> Rotation:
+        """Its fact, if it is the leaf at `index` of a tree whose next head has `size` leaves."""
+        return Rotation(
+            log=log,
+            trust_version=self.version,
+            profile=self.profile,
+            statement=digest(self.statement),
+            envelope=self.envelope.decode(),
+            leaf_index=index,
+            tree_size=size,
         )

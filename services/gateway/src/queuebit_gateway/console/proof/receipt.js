@@ -209,6 +209,7 @@ export async function verifyReceipt(content, trust, { job, resultDigest, second 
     keys: async () => {
       for (const key of [...opened.keys, ...head.keys]) {
         require(head.signedAt >= new Date(key.valid_from), `key ${key.key_id} is only valid from ${key.valid_from}`);
+        require(!key.valid_until || head.signedAt <= new Date(key.valid_until), `key ${key.key_id} was replaced at ${key.valid_until}`);
       }
       return `All four keys were valid when the log was signed, at ${head.signedAt.toISOString()}.`;
     },
