@@ -210,6 +210,9 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
                 "QUEUEBIT_PROVENANCE_DATA_DIR": str(home.provenance),
                 "QUEUEBIT_PROVENANCE_TRUST_FILE": str(home.trust_file),
                 "QUEUEBIT_PROVENANCE_RECOVERED_FILE": str(home.recoveries),
+                **_given("QUEUEBIT_PROVENANCE_PASSPHRASE_FILE"),
+                **_given("QUEUEBIT_PROVENANCE_PASSPHRASE_VAULT"),
+                **_given("QUEUEBIT_PROVENANCE_PROFILE"),
             }
         case "telemetry":
             return {
