@@ -71,7 +71,7 @@ def test_after_a_change_old_receipts_stay_valid_and_new_ones_need_the_new_keys(
     assert verify(before, new.trust).signed_at < LATER
     after = receipt_by(record, new, new, LATER + timedelta(days=1))
     assert verify(after, new.trust).receipt.tenant == "acme"
-    with pytest.raises(ReceiptInvalid, match="no ed25519 signature"):
+    with pytest.raises(ReceiptInvalid, match=r"no ed25519 signature .* newer than your trust document"):
         verify(after, old.trust)
     stolen = receipt_by(record, old, old, LATER + timedelta(days=1))
     with pytest.raises(ReceiptInvalid, match="was replaced at") as caught:

@@ -51,10 +51,11 @@ def open_envelope(envelope: bytes, trust: TrustRoot) -> Opened:
     payload, signatures = _split(envelope)
     message = _pae(payload)
     generation = trust.generation_of(Purpose.STATEMENT, lambda key: key.key_id in signatures)
+    trusted = any(key.key_id in signatures for key in generation.keys)
     signers = []
     for algorithm in generation.required(Purpose.STATEMENT):
         keys = generation.keys_for(Purpose.STATEMENT, algorithm)
-        signers.append(_signed_by(algorithm, signatures, message, trust.origin, keys))
+        signers.append(_signed_by(algorithm, signatures, message, trust.origin, keys, trusted=trusted))
     return Opened(payload, tuple(signers))
 
 
@@ -69,13 +70,19 @@ def entry_of(content: bytes) -> bytes:
 
 
 def _signed_by(
-    algorithm: Algorithm, signatures: dict[str, bytes], message: bytes, origin: str, known: Sequence[TrustKey]
+    algorithm: Algorithm,
+    signatures: dict[str, bytes],
+    message: bytes,
+    origin: str,
+    known: Sequence[TrustKey],
+    *,
+    trusted: bool,
 ) -> TrustKey:
     keys = [key for key in known if key.key_id in signatures]
     if not keys:
-        raise EnvelopeInvalid(
-            f"the statement has no {algorithm} signature by a key of {origin}; one signature alone is not enough"
-        )
+        unknown = "its keys may be newer than your trust document, or of another operator"
+        why = "one signature alone is not enough" if trusted else unknown
+        raise EnvelopeInvalid(f"the statement has no {algorithm} signature by a key of {origin}; {why}")
     for key in keys:
         if not is_signed(algorithm, key.public, signatures[key.key_id], _framed(algorithm, message)):
             raise EnvelopeInvalid(f"the {algorithm} signature does not match: the statement was altered after signing")
