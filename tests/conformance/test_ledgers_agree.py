@@ -109,6 +109,9 @@ class _NoProofs:
     def seal(self, tenant: str, job: str, seal: Seal | SealV1) -> str | None:
         raise NotImplementedError
 
+    def rotation(self, *_: object) -> str | None:
+        raise NotImplementedError
+
     def head(self, checkpoint: str) -> Root | str:
         raise NotImplementedError
 

@@ -118,6 +118,9 @@ class _NoProofs:
     def seal(self, *_: object) -> str | None:
         raise NotImplementedError
 
+    def rotation(self, *_: object) -> str | None:
+        raise NotImplementedError
+
     def head(self, checkpoint: str) -> Root | str:
         raise NotImplementedError
 
