@@ -45,6 +45,7 @@ WITHOUT_LAWS = {
     "SharesDevice": "what a plugin may add to Backend; one implementation, and no fake",
     "Sealing": "one implementation, and no fake",
     "Snapshots": "one implementation, the store of payloads, which has laws of its own",
+    "Signer": "its signatures are verified by programs of others; no device is shipped",
     "Slots": "a part of Endpoints",
     "Snapshotted": "one law for both states: a snapshot and the rest are the whole (test_snapshots.py)",
     "Facts": "one implementation, and no fake",

@@ -26,7 +26,7 @@ class Profile(StrEnum):
 
     DEFAULT = "default"
     CNSA2 = "cnsa2"
-    """Category 5 of FIPS 204 (CNSA 2.0): ML-DSA-87 wherever something is signed."""
+    """Category 5 of FIPS 204 (CNSA 2.0): all that is signed is signed with ML-DSA-87."""
 
 
 PROFILES: Final[Mapping[Profile, Mapping[Purpose, tuple[Algorithm, ...]]]] = {
