@@ -185,8 +185,8 @@ def test_spot_jobs_have_prices_of_their_own() -> None:
 
 
 def test_a_price_of_spot_jobs_is_not_above_the_other_one() -> None:
-    dear = row("spot", "aer", 'spot = true\nper_task = "1"\nper_shot = "0.1"')
-    (problem,) = problems(HEAD + row("usual", "aer") + dear)
+    higher = row("spot", "aer", 'spot = true\nper_task = "1"\nper_shot = "0.1"')
+    (problem,) = problems(HEAD + row("usual", "aer") + higher)
     assert "shot is above that of 'usual': spot jobs cost no more" in problem
     assert problems(
         HEAD + row("s", "aer", "spot = true\nper_task = '1'") + row("t", "aer", "spot = true\nper_task = '1'")

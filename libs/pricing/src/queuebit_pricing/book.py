@@ -179,7 +179,7 @@ def _usable(document: Mapping[str, object], table: str, model: type[_Row]) -> It
 def _conflicts(listings: _Numbered[Listing], agreements: _Numbered[Agreement]) -> list[Problem]:
     return (
         _clashes(listings)
-        + _dear(listings)
+        + _above_usual(listings)
         + _disputes(agreements)
         + _unmet(listings, agreements)
         + _above_list(listings, agreements)
@@ -209,7 +209,7 @@ def _clashes(listings: _Numbered[Listing]) -> list[Problem]:
     return problems
 
 
-def _dear(listings: _Numbered[Listing]) -> list[Problem]:
+def _above_usual(listings: _Numbered[Listing]) -> list[Problem]:
     """Return the prices of spot jobs that are above the other price of the same backends in a component."""
     return [
         Problem(
