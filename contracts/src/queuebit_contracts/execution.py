@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from queuebit_contracts.admission import Terms
 from queuebit_contracts.fallback import Fallback
 from queuebit_contracts.quality import Quality
-from queuebit_contracts.sharing import Group, SharedRun
+from queuebit_contracts.sharing import ANYONE, TENANT, SharedRun
 from queuebit_contracts.uncertainty import Uncertainty
 from queuebit_contracts.usage import Usage
-from queuebit_contracts.wire import Digest, Moment, Name, Payload, Reason, Wire
+from queuebit_contracts.wire import Digest, Moment, Name, Payload, Reason, Wire, open_text
 
 __all__ = [
     "Cancellation",
@@ -89,8 +91,8 @@ class Placement(Wire):
     """Set if the job had another place before, and gave way to a job that goes before it; absent otherwise."""
     term: int | None = Field(default=None, ge=1)
     """The term of the scheduler that decided, of `qb.leader.scheduler.elected`; earlier versions have none."""
-    group: Group | None = None
-    """The jobs that may run on the device at the same time as this one; absent: it runs alone."""
+    shared_device: Annotated[str, open_text(TENANT, ANYONE)] | None = None
+    """With whose circuits its executor may run it at once, as the acceptance says; absent: it runs alone."""
 
 
 class Start(Wire):

@@ -48,7 +48,7 @@ from queuebit_contracts.execution import (
 from queuebit_contracts.fallback import Fallback
 from queuebit_contracts.lifecycle import TERMINAL
 from queuebit_contracts.limits import JobLimits
-from queuebit_contracts.sharing import Group, SharedRun
+from queuebit_contracts.sharing import SharedRun
 from queuebit_contracts.usage import Measure, Usage
 from queuebit_contracts.wire import Event
 
@@ -74,7 +74,6 @@ __all__ = [
     "Fallback",
     "FallbackTerms",
     "GateShots",
-    "Group",
     "ItemSummary",
     "JobAccepted",
     "JobCancelled",

@@ -1,4 +1,4 @@
-"""Several jobs on one device at once: the consent of a project, the group of a placement, and the run."""
+"""Several jobs on one device at once: the consent of a project, and the run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field
 
 from queuebit_contracts.wire import Name, Wire
 
-__all__ = ["ANYONE", "MOST_TOGETHER", "NEVER", "TENANT", "Group", "SharedDevice", "SharedRun", "may_share"]
+__all__ = ["ANYONE", "MOST_TOGETHER", "NEVER", "TENANT", "SharedDevice", "SharedRun", "may_share"]
 
 NEVER: Final = "never"
 """A device runs the circuits of the project one at a time."""
@@ -21,7 +21,7 @@ SharedDevice = Literal["never", "tenant", "anyone"]
 """With whose circuits those of a project may be on a device at the same time."""
 
 MOST_TOGETHER: Final = 8
-"""The most jobs of a group."""
+"""The most jobs of a run."""
 
 
 def may_share(one: tuple[str, str | None], other: tuple[str, str | None]) -> bool:
@@ -33,19 +33,6 @@ def may_share(one: tuple[str, str | None], other: tuple[str, str | None]) -> boo
     if tenant == other_tenant:
         return {consent, other_consent} <= {TENANT, ANYONE}
     return consent == other_consent == ANYONE
-
-
-class Group(Wire):
-    """Jobs that one decision gave to the same device, and that may run there at once.
-
-    Each is a job of its own in every other respect. A member that is missing when the first one runs, for example
-    because it was cancelled, is not waited for.
-    """
-
-    id: Name
-    """The same for all members. It says nothing of them."""
-    jobs: int = Field(ge=2, le=MOST_TOGETHER)
-    """How many they are, this one included."""
 
 
 class SharedRun(Wire):

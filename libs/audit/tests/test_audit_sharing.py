@@ -15,7 +15,6 @@ from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import (
     Compilation,
     Completion,
-    Group,
     JobCompleted,
     JobPlaced,
     Placement,
@@ -29,7 +28,6 @@ from queuebit_kernel import digest
 from queuebit_runtime.log import Stored
 from queuebit_testing.build import NOON, accepted, submitted
 
-GROUP = "5f0c5b0e-3d55-5a9e-9a4e-0a4b2c1d7e3f"
 RUN = "0d9f7c52-8f0a-4a6b-9d4c-6f1f5f2b8a10"
 TARGET = digest(b"target")
 
@@ -39,14 +37,15 @@ class Member:
     """A job that was on a device with others, as the log has it."""
 
     tenant: str
+    stated: str | None = "anyone"
+    """What its placement says."""
     consent: str | None = "anyone"
+    """What its acceptance says."""
     said: str | None = "anyone"
     """What its project says."""
     alone: bool | None = None
-    backend: str = "torino"
     ran_on: str = "torino"
     shots: int = 1000
-    jobs: int = 3
     circuits: int = 3
     region: tuple[int, ...] = ()
     qpu_us: int = 400_000
@@ -58,11 +57,13 @@ class Log:
     members: list[Member]
     events: list[AnyEvent] = field(default_factory=list)
 
-    def history(self) -> History:
+    def history(self, *, ends: bool = True) -> History:
         for number, it in enumerate(self.members):
             self._add(number, it)
         history = History()
         for sequence, event in enumerate(self.events, start=1):
+            if isinstance(event, JobCompleted) and not ends:
+                continue
             at = NOON + timedelta(milliseconds=sequence)
             history.evolve(fact_of(Stored(event, subject_of(event), sequence, at), _NoProofs()))
         return history
@@ -80,7 +81,7 @@ class Log:
         common = {"tenant": it.tenant, "job": job, "submitted_at": NOON, "accepted_at": NOON}
         placement = Placement(
             project="main",
-            backend=it.backend,
+            backend=it.ran_on,
             shots=it.shots,
             circuit=TARGET,
             seed=7,
@@ -88,7 +89,7 @@ class Log:
             policy="p",
             snapshot=TARGET,
             scores=(),
-            group=Group(id=GROUP, jobs=it.jobs),
+            shared_device=it.stated,
             **common,
         )
         end = Completion(
@@ -146,7 +147,7 @@ def test_a_good_record_holds() -> None:
 
 
 def test_circuits_of_one_tenant_need_no_more_than_its_own_consent() -> None:
-    assert walls([replace(it, tenant="acme", consent="tenant", said="tenant") for it in GOOD]) == []
+    assert walls([replace(it, tenant="acme", consent="tenant", stated="tenant", said="tenant") for it in GOOD]) == []
 
 
 @pytest.mark.parametrize(
@@ -157,11 +158,10 @@ def test_circuits_of_one_tenant_need_no_more_than_its_own_consent() -> None:
         pytest.param(changed(said=None), "which its project never gave", id="the project did not say so"),
         pytest.param(changed(said="tenant"), "which its project never gave", id="the project said less"),
         pytest.param(changed(alone=True), "says that it runs alone", id="the job was to be alone"),
-        pytest.param(changed(backend="kyiv"), "different devices or shots", id="a group on two devices"),
+        pytest.param(changed(stated="tenant"), "placed with the consent tenant", id="another placement"),
         pytest.param(changed(ran_on="kyiv"), "different devices or shots", id="a run on two devices"),
         pytest.param(changed(shots=999), "different devices or shots", id="other shots"),
         pytest.param(changed(region=(0, 7)), "the same qubit", id="regions that overlap"),
-        pytest.param(changed(jobs=2), "its group has 3 jobs, and says 2", id="a group with more jobs than it says"),
         pytest.param(changed(circuits=2), "their ends say [2, 3]", id="ends that contradict each other"),
     ],
 )
@@ -169,9 +169,14 @@ def test_what_breaks_the_walls_is_found(members: list[Member], text: str) -> Non
     assert any(text in it for it in walls(members)), walls(members)
 
 
-def test_more_than_eight_in_a_group_are_found() -> None:
-    members = [Member("acme", jobs=8, circuits=8) for _ in range(9)]
-    assert any("at most 8" in it for it in walls(members))
+def test_more_than_eight_on_a_device_are_found() -> None:
+    assert any("ran at once" in it for it in walls([Member("acme", circuits=8) for _ in range(9)]))
+
+
+def test_a_job_that_was_placed_to_share_against_its_word_is_found_before_it_runs() -> None:
+    log = Log([Member("acme", alone=True)])
+    history = log.history(ends=False)
+    assert any("says that it runs alone" in it for _, it in history.sharing.faults_of_walls(knows_projects=True))
 
 
 @pytest.mark.parametrize(

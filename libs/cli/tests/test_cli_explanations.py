@@ -83,10 +83,10 @@ def test_a_job_of_a_session_says_whether_it_ran_first_for_it() -> None:
     assert own_turn.endswith("acme was next: its (usage + cost) / share was the least.")
 
 
-def test_a_job_of_a_group_says_how_many_may_be_on_the_device_at_once() -> None:
-    lines = explanation_lines({**ROW, "together": 3}, Output(as_json=True))
-    assert lines[2].endswith("It may run at the same time as 2 other jobs of this decision.")
-    assert "1 other job of this" in explanation_lines({**ROW, "together": 2}, Output(as_json=True))[2]
+def test_a_job_that_may_share_its_device_says_with_whose_circuits() -> None:
+    for word, whose in (("tenant", "projects of its tenant."), ("anyone", "projects of any tenant that agreed.")):
+        text = " ".join(explanation_lines({**ROW, "shared_device": word}, Output(as_json=True)))
+        assert f"it may run at the same time as small circuits of {whose}" in text
 
 
 def test_a_placement_that_cannot_be_explained_says_why() -> None:

@@ -1,8 +1,9 @@
-"""Circuits of a group on one device: apart from each other, for a share of the time, and never worse off for it."""
+"""Several circuits on one device: apart from each other, for a share of the time, and never worse off for it."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -14,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from queuebit_contracts.job import Compilation
+from queuebit_contracts.sharing import MOST_TOGETHER, may_share
 from queuebit_executor.answers import Ran, Refused
 from queuebit_executor.errors import Orphaned
+from queuebit_executor.policy import Sharing, companions
 from queuebit_executor.ports import CircuitWork
 from queuebit_executor.shared_circuits import SharedCircuits
 from queuebit_executor.single_runs import SingleRuns
@@ -108,14 +111,18 @@ class Bench:
         await asyncio.sleep(0)
         return [(number * 10, number * 10 + 1) if number < self.room else None for number in range(len(sizes))]
 
-    async def one(self, seed: int, tenant: str = "acme", group: str = "g", quoted_us: int = 1_250_000) -> Ran | Refused:
-        work = CircuitWork(BELL.encode(), SHOTS, seed, quoted_us, f"token-{seed}", group=group, qubits=2)
+    async def one(
+        self, seed: int, tenant: str = "acme", consent: str | None = "anyone", shots: int = SHOTS
+    ) -> Ran | Refused:
+        work = CircuitWork(BELL.encode(), shots, seed, 1_250_000, f"token-{seed}", shared_device=consent, qubits=2)
         async with self.runs.turn(tenant, work, _Busy()) as turn:
             return await turn.answer()
 
-    async def queued(self, *members: tuple[int, str], group: str = "g") -> list[asyncio.Task[Ran | Refused]]:
+    async def queued(
+        self, *members: tuple[int, str], consent: str | None = "anyone", shots: int = SHOTS
+    ) -> list[asyncio.Task[Ran | Refused]]:
         """Let circuits wait while another has the device."""
-        tasks = [asyncio.ensure_future(self.one(seed, tenant, group)) for seed, tenant in members]
+        tasks = [asyncio.ensure_future(self.one(seed, tenant, consent, shots)) for seed, tenant in members]
         for _ in range(3):
             await asyncio.sleep(0)
         return tasks
@@ -174,12 +181,52 @@ async def test_the_first_waits_for_no_member_that_is_missing(bench: Bench) -> No
     assert [it.regions for it in bench.device.requests] == [[None], [None]]
 
 
-@pytest.mark.parametrize("group", ["", "h"])
-async def test_others_than_those_of_the_group_are_not_taken_along(bench: Bench, group: str) -> None:
+@pytest.mark.parametrize(
+    ("tenant", "consent", "shots"),
+    [
+        pytest.param("acme", None, SHOTS, id="its project allows none"),
+        pytest.param("acme", "friends", SHOTS, id="a word of a later version"),
+        pytest.param("globex", "tenant", SHOTS, id="it allows its own tenant only"),
+        pytest.param("acme", "anyone", SHOTS + 1, id="it has other shots"),
+    ],
+)
+async def test_those_that_may_not_be_together_are_not(
+    bench: Bench, tenant: str, consent: str | None, shots: int
+) -> None:
     async with bench.device.free:
-        waiting = [*await bench.queued((1, "acme")), *await bench.queued((2, "acme"), group=group)]
+        waiting = [*await bench.queued((1, "acme")), *await bench.queued((2, tenant), consent=consent, shots=shots)]
     assert not any(map(is_shared, await asyncio.gather(*waiting)))
     assert [it.seeds for it in bench.device.requests] == [[1], [2]]
+
+
+async def test_each_tenant_that_waits_has_its_turn_in_a_run(bench: Bench) -> None:
+    """One with many circuits does not take all places."""
+    members = [*((seed, "acme") for seed in range(20)), (20, "globex"), (21, "initech")]
+    async with bench.device.free:
+        waiting = await bench.queued(*members)
+    await asyncio.gather(*waiting)
+    assert [(it.owner, len(it.seeds)) for it in bench.device.requests[:3]] == [
+        ("acme", 6),
+        ("globex", 1),
+        ("initech", 1),
+    ]
+
+
+CONSENTS = st.sampled_from([None, "tenant", "anyone", "friends"])
+SHARING = st.builds(Sharing, st.tuples(st.sampled_from(["a", "b"]), CONSENTS), st.sampled_from([100, 200]))
+
+
+@given(SHARING, st.lists(SHARING, max_size=30))
+def test_each_pair_on_a_device_agreed_to_be_together(first: Sharing, waiting: list[Sharing]) -> None:
+    found = companions(first, waiting)
+    assert found == sorted({*found})
+    together = [first, *(waiting[it] for it in found)]
+    assert len(together) <= MOST_TOGETHER
+    assert {it.shots for it in together} == {first.shots}
+    assert all(may_share(one.owner, other.owner) for one, other in itertools.combinations(together, 2))
+    left = [it for place, it in enumerate(waiting) if place not in found and it.shots == first.shots]
+    if len(together) < MOST_TOGETHER:
+        assert not any(all(may_share(it.owner, other.owner) for other in together) for it in left)
 
 
 async def test_those_without_room_run_after_the_others_and_may_share_among_themselves(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""A job of a group: how it asks for its turn, and what its end says of the run that it shared."""
+"""A job that may share its device: how it asks for its turn, and what its end says of the run that it shared."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from queuebit_contracts.job import Group, JobCompleted, JobPlaced, JobStarted, SharedRun
+from queuebit_contracts.job import JobCompleted, JobPlaced, JobStarted, SharedRun
 from queuebit_contracts.usage import QPU_TIME, SHOTS, quantities
 from queuebit_executor.answers import Ran, Refused
 from queuebit_executor.events import started
@@ -20,12 +20,11 @@ from queuebit_runtime.payloads import describe
 
 from .conftest import LOST, ME, FakeCircuits, FakeTurn, World, carrying, placed
 
-GROUP = Group(id="5f0c5b0e-3d55-5a9e-9a4e-0a4b2c1d7e3f", jobs=3)
 SHARED = SharedRun(run="0d9f7c52-8f0a-4a6b-9d4c-6f1f5f2b8a10", circuits=3, region=(57, 58))
 
 
 class SharingCircuits(FakeCircuits):
-    """Runs circuits of a group beside others, for a share of 400 µs."""
+    """Runs circuits beside others, for a share of 400 µs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +34,7 @@ class SharingCircuits(FakeCircuits):
     async def turn(self, backend: str, tenant: str, work: CircuitWork, busy: RunTimer) -> AsyncIterator[FakeTurn]:
         self.works.append(work)
         async with super().turn(backend, tenant, work, busy) as turn:
-            yield _Sharing(turn) if work.group else turn
+            yield _Sharing(turn) if work.shared_device else turn
 
 
 class _Sharing(FakeTurn):
@@ -62,7 +61,7 @@ def run(world: World, circuits: SharingCircuits) -> RunPlacement:
 async def place(world: World) -> tuple[JobPlaced, int]:
     await world.log.append(world.accepted(await world.log.append(world.submitted())))
     event = carrying(placed(), describe(world.bell.encode(), "text/x-openqasm"))
-    event = event.model_copy(update={"data": event.data.model_copy(update={"group": GROUP})})
+    event = event.model_copy(update={"data": event.data.model_copy(update={"shared_device": "tenant"})})
     return event, await world.log.append(event)
 
 
@@ -71,7 +70,7 @@ async def test_the_end_states_the_region_the_number_and_the_share(
 ) -> None:
     await run(*await place(world))
     (work,) = circuits.works
-    assert (work.group, work.qubits) == (GROUP.id, 2)
+    assert (work.shared_device, work.qubits) == ("tenant", 2)
     (end,) = world.log.events(JobCompleted)
     assert end.data.shared == SHARED
     assert {it: int(quantities(end.data.usage)[it]) for it in (SHOTS, QPU_TIME)} == {SHOTS: 1_000, QPU_TIME: 400}
@@ -84,7 +83,7 @@ async def test_an_attempt_after_a_lost_one_runs_alone(
     event, sequence = await place(world)
     await world.log.append(started(LOST, event, 1, event.time))
     await run(event, sequence, redelivered=True)
-    assert [it.group for it in circuits.works] == [""]
+    assert [it.shared_device for it in circuits.works] == [None]
     assert [it.data.attempt for it in world.log.events(JobStarted)] == [1, 2]
     (end,) = world.log.events(JobCompleted)
     assert end.data.shared is None

@@ -684,7 +684,7 @@ async def test_circuits_of_two_tenants_are_on_a_device_at_once_and_in_one_proces
         quoted_us = quoted(estimate, offer, 500, Allowance(1024, 30)).qpu_us
 
         async def one(seed: int, tenant: str) -> Ran | Refused:
-            work = CircuitWork(world.bell.encode(), 500, seed, quoted_us, event_id(), group="g", qubits=2)
+            work = CircuitWork(world.bell.encode(), 500, seed, quoted_us, event_id(), shared_device="anyone", qubits=2)
             async with circuits.turn(device, tenant, work, busy=Stopwatch(SystemClock())) as turn:
                 return await turn.answer()
 

@@ -57,4 +57,4 @@ async def _row(operator: Transport, placed: JobPlaced) -> dict[str, JsonValue]:
         found = explain_stored(content, (data.tenant, data.job), data.backend).document()
     except (NotFound, Unexplained) as error:
         return {**about, "unexplained": str(error)}
-    return found if data.group is None else {**found, "together": data.group.jobs}
+    return found if data.shared_device is None else {**found, "shared_device": data.shared_device}

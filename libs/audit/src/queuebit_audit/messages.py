@@ -254,8 +254,7 @@ def _placed(event: JobPlaced, at: _Place) -> Placed:
     start_by_us = None if data.start_by is None else micros(data.start_by)
     slot, it = (data.reservation, start_by_us), data.preempted
     preempted = None if it is None else (it.by, it.rule, it.gained_ms)
-    group = None if data.group is None else (data.group.id, data.group.jobs)
-    about = data.session, label(data.fallback), *slot, preempted, group, data.shots
+    about = data.session, label(data.fallback), *slot, preempted, data.shared_device
     return Placed(data.backend, data.policy, data.snapshot, scores, content, *about)
 
 

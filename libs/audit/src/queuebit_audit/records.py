@@ -137,9 +137,8 @@ class Placed(NamedTuple):
     """The last moment at which it may start."""
     preempted: tuple[str | None, str, int] | None = None
     """The job that it gave way to, the rule, and the milliseconds that this one gained."""
-    group: tuple[str, int] | None = None
-    """The id and the size of the group that it is in."""
-    shots: int = 0
+    shared_device: str | None = None
+    """With whose circuits its executor may run it at once."""
 
 
 class SharedRan(NamedTuple):

@@ -25,7 +25,8 @@ class SharingFacts:
     """By tenant and project: the consents that it ever gave. One may be taken back while a job with it waits."""
     alone: set[int] = field(default_factory=set)
     """Sequences of the submissions whose jobs are to be alone."""
-    groups: dict[str, list[tuple[Job, Placed]]] = field(default_factory=dict)
+    placed_to_share: list[tuple[Job, str]] = field(default_factory=list)
+    """With the consent that their placements state."""
     runs: dict[str, list[tuple[Job, SharedRan]]] = field(default_factory=dict)
 
     def defined(self, event: object) -> None:
@@ -34,9 +35,9 @@ class SharingFacts:
             self.said.setdefault((event.data.tenant, event.data.project), set()).add(event.data.shared_device)
 
     def placed(self, job: Job, placed: Placed) -> None:
-        """Note a placement in a group."""
-        if placed.group is not None:
-            self.groups.setdefault(placed.group[0], []).append((job, placed))
+        """Note a placement that may share its device."""
+        if placed.shared_device is not None:
+            self.placed_to_share.append((job, placed.shared_device))
 
     def ran(self, job: Job, shared: SharedRan | None) -> None:
         """Note a job that was on a device with others."""
@@ -45,12 +46,12 @@ class SharingFacts:
 
     def faults_of_walls(self, *, knows_projects: bool) -> _Found:
         """Who was on a device, or could have been, with whom that did not agree."""
-        for members in self.groups.values():
-            yield from self._about_group(members)
         for run in self.runs.values():
             yield from self._about_run(run)
-        for job in {it.subject: it for it, _ in chain(*self.groups.values(), *self.runs.values())}.values():
-            yield from self._about_consent(job, knows_projects=knows_projects)
+        ran = ((job, None) for run in self.runs.values() for job, _ in run)
+        consents = {(job.subject, said): job for job, said in chain(self.placed_to_share, ran)}
+        for (_, said), job in consents.items():
+            yield from self._about_consent(job, said, knows_projects=knows_projects)
 
     def faults_of_shares(self) -> _Found:
         """What a job paid for that was not its share, computed again from what its hold pays for."""
@@ -67,15 +68,6 @@ class SharingFacts:
                         f"its share of a run is {it.qpu_us} µs of {whole} µs, which is not {own} of {total}",
                     )
 
-    def _about_group(self, members: Sequence[tuple[Job, Placed]]) -> _Found:
-        jobs = {job.subject: job for job, _ in members}
-        first, most = members[0][0].subject, min(it.group[1] for _, it in members if it.group)
-        if len(jobs) > min(most, MOST_TOGETHER):
-            yield first, f"its group has {len(jobs)} jobs, and says {most} of at most {MOST_TOGETHER}"
-        if len({(it.backend, it.shots) for _, it in members}) > 1:
-            yield first, "the jobs of its group have different devices or shots"
-        yield from _about_pairs([*jobs.values()])
-
     def _about_run(self, run: Sequence[tuple[Job, SharedRan]]) -> _Found:
         first, circuits = run[0][0].subject, {it.circuits for _, it in run}
         if len(circuits) > 1 or len(run) > min(circuits) or max(circuits) > MOST_TOGETHER:
@@ -87,14 +79,17 @@ class SharingFacts:
             yield first, "two circuits of its run had the same qubit"
         yield from _about_pairs([job for job, _ in run])
 
-    def _about_consent(self, job: Job, *, knows_projects: bool) -> _Found:
+    def _about_consent(self, job: Job, stated: str | None, *, knows_projects: bool) -> _Found:
+        """Whether a job that shared a device, or could have, was to; `stated` is what its placement says of that."""
         known = job.authorised
         if known is None or known.owner is None:
             return
         if job.accepted_submission in self.alone:
             yield job.subject, "it shared a device, or could have, and its submission says that it runs alone"
+        if stated is not None and stated != known.shared_device:
+            yield job.subject, f"it was placed with the consent {stated}, and accepted with {known.shared_device}"
         said = self.said.get((job.tenant, known.owner[0]), set())
-        if knows_projects and known.shared_device not in said:
+        if knows_projects and known.shared_device is not None and known.shared_device not in said:
             yield job.subject, f"it was accepted with the consent {known.shared_device}, which its project never gave"
 
 
@@ -103,7 +98,7 @@ def _about_pairs(jobs: Sequence[Job]) -> _Found:
     for (one, mine), (other, theirs) in combinations(said, 2):
         if not may_share(mine, theirs):
             needed = ANYONE if one.tenant != other.tenant else TENANT
-            yield one.subject, f"it shared a device, or could have, with {other.subject}, and not both say {needed!r}"
+            yield one.subject, f"it shared a device with {other.subject}, and not both say {needed!r}"
 
 
 def _quoted_us(job: Job, backend: str) -> int:

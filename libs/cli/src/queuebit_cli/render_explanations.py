@@ -9,6 +9,7 @@ from queuebit.text import visible
 from queuebit_cli.output import Output
 from queuebit_cli.render_tables import moment, share, took
 from queuebit_cli.tables import wrapped
+from queuebit_contracts.sharing import ANYONE
 
 __all__ = ["explanation_lines"]
 
@@ -26,7 +27,7 @@ def explanation_lines(row: _Row, out: Output) -> list[str]:
         for sentence in (_gave_way(row), f"{row['backend']}: {row['decided']}."):
             lines += wrapped(visible(sentence), out.room, "  ")
         return [*lines, "", *_indented(out, _backends(row["backends"]))]
-    decided = f"{_moved(row)}{_fallback(row)}{_objective(row)}{row['backend']}: {row['decided']}.{_together(row)}"
+    decided = f"{_moved(row)}{_fallback(row)}{_objective(row)}{row['backend']}: {row['decided']}.{_sharing(row)}"
     for sentence in (_turn(row), decided):
         lines += wrapped(visible(sentence), out.room, "  ")
     return [*lines, "", *_indented(out, _backends(row["backends"])), "", *_indented(out, _tenants(row["tenants"]))]
@@ -57,12 +58,12 @@ def _fallback(row: _Row) -> str:
     return f"It fell back: {' and '.join(row['instead_of'])} out of service since {moment(row['out_since'])}. "
 
 
-def _together(row: _Row) -> str:
-    """How many may be on the device at the same time, as a sentence; empty if the job runs alone."""
-    if "together" not in row:
+def _sharing(row: _Row) -> str:
+    """With whose circuits it may be on the device, as a sentence; empty if it runs alone."""
+    if "shared_device" not in row:
         return ""
-    others = row["together"] - 1
-    return f" It may run at the same time as {others} other {'job' if others == 1 else 'jobs'} of this decision."
+    whose = "projects of any tenant that agreed" if row["shared_device"] == ANYONE else "projects of its tenant"
+    return f" If others wait there with the same shots, it may run at the same time as small circuits of {whose}."
 
 
 def _objective(row: _Row) -> str:

@@ -161,9 +161,7 @@ def _run(event: JobPlaced | JobStarted | JobCompleted | JobFailed) -> str:
             return f"on {start.backend}, attempt {start.attempt}"
         case JobPlaced() | JobStarted():
             label = fallback_of(event.data.fallback) if isinstance(event, JobPlaced) else None
-            group = event.data.group if isinstance(event, JobPlaced) else None
-            beside = f", perhaps at the same time as {group.jobs - 1} others" if group else ""
-            return f"on {event.data.backend}{f', {label.text}' if label else ''}{beside}"
+            return f"on {event.data.backend}{f', {label.text}' if label else ''}"
         case JobFailed():
             return event.data.reason.code
         case JobCompleted():

@@ -132,8 +132,8 @@ class RunPlacement:
         """Wait for a worker; yields how it runs the work. An attempt after the first shares no device."""
         job, token, all_cores = placed.data, f"{placed.data.job}-{placed.id}", uses_all_cores(placed.data)
         circuit = CircuitWork(work, job.shots, job.seed, job.qpu_us, token) if isinstance(work, bytes) else None
-        if circuit is not None and job.group is not None and job.terms is not None and not alone:
-            circuit = replace(circuit, group=job.group.id, qubits=job.terms.qubits)
+        if circuit is not None and job.terms is not None and not alone:
+            circuit = replace(circuit, shared_device=job.shared_device, qubits=job.terms.qubits)
         if circuit is not None and not all_cores:
             async with self._circuits.turn(job.backend, job.tenant, circuit, busy) as turn:
                 yield turn.answer

@@ -46,11 +46,14 @@ class JointRun:
 
     def __init__(self, members: Sequence[Member]) -> None:
         self.members = members
-
-    @property
-    def tenants(self) -> list[str]:
+        self.tenants = [*dict.fromkeys(it.tenant for it in members)]
         """Each once, in the order of the members."""
-        return [*dict.fromkeys(it.tenant for it in self.members)]
+        self._left = {*self.tenants}
+
+    def done(self, tenant: str) -> bool:
+        """Note that the circuits of a tenant ran; return whether those of all did."""
+        self._left.discard(tenant)
+        return not self._left
 
     def of(self, tenant: str) -> list[Member]:
         """The circuits of one tenant."""

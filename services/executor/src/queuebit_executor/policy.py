@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from queuebit_contracts.job import MOST_GATES, GateShots, Placement
 from queuebit_contracts.query import BackendEstimate
+from queuebit_contracts.sharing import MOST_TOGETHER, may_share
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_executor.answers import Described, Estimate
 from queuebit_executor.state import Mark, Past
@@ -25,7 +26,9 @@ __all__ = [
     "Leave",
     "Load",
     "Resume",
+    "Sharing",
     "capacity_of",
+    "companions",
     "demand_of",
     "kept_of",
     "memory_for_state",
@@ -63,6 +66,15 @@ class Load:
     quoted_us: int
     alone: bool = False
     """Whether it must not share one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """A circuit that may share a device."""
+
+    owner: tuple[str, str | None]
+    """Its tenant and consent."""
+    shots: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +197,21 @@ def together(waiting: Iterable[Load], share: int) -> int:
         if large:
             break
     return count
+
+
+def companions(first: Sharing, waiting: Sequence[Sharing]) -> list[int]:
+    """Which of the circuits that wait are on the device with the first, by their places: each pair of them agreed.
+
+    They have the same shots, so that none waits for the shots of another. Circuits are taken in their order.
+    """
+    found: list[int] = []
+    for place, it in enumerate(waiting):
+        others = (first, *(waiting[at] for at in found))
+        if it.shots == first.shots and all(may_share(it.owner, other.owner) for other in others):
+            found.append(place)
+        if len(found) == MOST_TOGETHER - 1:
+            break
+    return found
 
 
 def memory_for_state(offer: Described, memory_mb: int) -> int | None:

@@ -39,10 +39,10 @@ class CircuitWork:
     budget_us: int
     token: str
     """Names the run: see `queuebit_quantum.Backend.submit`."""
-    group: str = ""
-    """The circuits that may be on the device at the same time have the same; empty: it runs alone."""
+    shared_device: str | None = None
+    """With whose circuits it may be on the device at the same time; None: it runs alone."""
     qubits: int = 0
-    """That it touches, if it is in a group."""
+    """That it touches, if it may share the device."""
     region: Region | None = None
     """The qubits of the device that it runs on, while others run there too; None: any."""
 
@@ -131,8 +131,9 @@ class Circuits(Protocol):
         Small circuits of one tenant that wait for a simulator may run in one request, one after another. Each keeps its
         own seed, result, usage, limit and failure. `busy` counts its own run only.
 
-        Circuits of one group that wait for a device may be on it at the same time. Each has its own result, and a share
-        of the time. One that fails there runs again alone, so none fails because of another.
+        Circuits that wait for a device, agreed to it and have the same shots may be on it at the same time. Each has
+        its own result, and a share of the time. One that fails there runs again alone, so none fails because of
+        another.
         """
         ...
 

@@ -1,6 +1,6 @@
 """Runs single circuits on the children of one backend.
 
-Small ones of one tenant that wait for a simulator share requests; those of one group share a device.
+Small ones of one tenant that wait for a simulator share requests; those whose projects agreed share a device.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from operator import itemgetter
 from typing import Any
 
-from queuebit_contracts.sharing import MOST_TOGETHER
 from queuebit_executor.answers import Described, Ran, Refused
 from queuebit_executor.child_answers import read_ran
 from queuebit_executor.child_worker import run_request
 from queuebit_executor.joint_runs import JointRun, Member
-from queuebit_executor.policy import together
+from queuebit_executor.policy import Sharing, companions, together
 from queuebit_executor.ports import CircuitWork, RunTimer
 from queuebit_executor.shared_circuits import Place, SharedCircuits
 from queuebit_executor.turn import Turn
@@ -41,6 +40,13 @@ class _Queue:
     waiting: deque[Turn] = field(default_factory=deque)
     called: bool = False
     """Whether a child is on its way to them."""
+    joint: deque[JointRun] = field(default_factory=deque)
+    """Runs on a device in which circuits of this tenant wait for a child of it; they come before those that wait."""
+
+    @property
+    def needs_child(self) -> bool:
+        """Whether anything is left to run."""
+        return bool(self.waiting or self.joint)
 
 
 class SingleRuns:
@@ -85,14 +91,14 @@ class SingleRuns:
     def _call(self, tenant: str) -> None:
         """Ask for one more child, unless one is on its way."""
         queue = self._queues[tenant]
-        if queue.waiting and not queue.called:
+        if queue.needs_child and not queue.called:
             queue.called = True
             self._tasks.spawn(self._serve(tenant), "single runs")
         self._forget(tenant)
 
     def _forget(self, tenant: str) -> None:
         queue = self._queues[tenant]
-        if not queue.waiting and not queue.called:
+        if not queue.needs_child and not queue.called:
             del self._queues[tenant]
 
     async def _serve(self, tenant: str) -> None:
@@ -100,14 +106,16 @@ class SingleRuns:
         turns: list[Turn] = []
         try:
             async with self._pool.borrow(tenant) as child:
-                turns = self._next(tenant)
-                if (joint := await self._joint(tenant, turns)) is not None:
+                joint = self._next_joint(tenant)
+                turns = self._next(tenant) if joint is None else []
+                joint = joint or await self._joint(tenant, turns)
+                if joint is not None:
                     turns = [it.turn for it in joint.members]
                     await self._run_members(joint, tenant, child)
                 elif turns:
                     await self._run(tenant, child, turns)
             if joint is not None:
-                await self._run_others(joint, tenant)
+                self._go_on(joint, tenant)
         except Unavailable as fault:
             for turn in turns or self._next(tenant):
                 turn.fail(fault)
@@ -123,43 +131,46 @@ class SingleRuns:
         return turns
 
     async def _joint(self, tenant: str, turns: Sequence[Turn]) -> JointRun | None:
-        """The run that the first circuit shares with those of its group that wait now; None if it runs alone.
+        """The run that the first circuit shares with those that wait now and may be with it; None if it runs alone.
 
         Those without room on the device stay in their queues.
         """
         first = turns[0] if turns else None
         if first is None or not first.may_share or not self._offer().shares or self._regions is None:
             return None
-        others = self._of_group(first)
-        if not others:
+        all_of_them = [(tenant, first), *self._companions(tenant, first)]
+        if len(all_of_them) < 2:
             return None
-        chosen = await self._regions([it.work.qubits for it in (first, *(turn for _, turn in others))])
-        here = {id(turn) for _, turn in self._of_group(first)}  # some may have left meanwhile
+        chosen = await self._regions([turn.work.qubits for _, turn in all_of_them])
+        here = {id(turn) for _, turn in self._waiting()} | {id(first)}  # some may have left meanwhile
         members = [
             Member(owner, turn, region)
-            for (owner, turn), region in zip([(tenant, first), *others], chosen, strict=True)
-            if region is not None and (turn is first or id(turn) in here)
+            for (owner, turn), region in zip(all_of_them, chosen, strict=True)
+            if region is not None and id(turn) in here and turn.wanted
         ]
-        if len(members) < 2 or members[0].turn is not first or not first.wanted:
+        if len(members) < 2 or members[0].turn is not first:
             return None
         for it in members[1:]:
             self._leave(it.tenant, it.turn)
-        for it in members:
-            it.turn.take([member.turn for member in members], asyncio.current_task())
         return JointRun(members)
 
-    def _of_group(self, first: Turn) -> list[tuple[str, Turn]]:
-        """The circuits that wait and may be on the device with this one."""
-        found = (
-            (tenant, turn)
-            for tenant, queue in self._queues.items()
-            for turn in queue.waiting
-            if turn.may_share and (turn.work.group, turn.work.shots) == (first.work.group, first.work.shots)
+    def _companions(self, tenant: str, first: Turn) -> list[tuple[str, Turn]]:
+        """The circuits that wait and are on the device with this one."""
+        waiting = [(owner, turn) for owner, turn in self._waiting() if turn.may_share]
+        chosen = companions(_sharing(tenant, first), [_sharing(*it) for it in waiting])
+        return [waiting[it] for it in chosen]
+
+    def _waiting(self) -> list[tuple[str, Turn]]:
+        """All circuits that wait, with their tenants: the first of each tenant, then the second of each, and so on."""
+        placed = (
+            (place, owner, turn) for owner, queue in self._queues.items() for place, turn in enumerate(queue.waiting)
         )
-        return [*islice(found, MOST_TOGETHER - 1)]
+        return [(owner, turn) for _, owner, turn in sorted(placed, key=itemgetter(0))]
 
     async def _run_members(self, joint: JointRun, tenant: str, child: Borrowed) -> None:
         """Have a child of a tenant run its circuits on their regions, one after another."""
+        for it in joint.members:
+            it.turn.take([member.turn for member in joint.members], asyncio.current_task())
         offer, left = self._offer(), deque(it for it in joint.of(tenant) if it.turn.wanted)
         if not left:
             return
@@ -175,15 +186,26 @@ class SingleRuns:
         limit_s = run_limit_s(offer.kind, left[0].work.budget_us, self._most_s)
         await child.ask_each({**_about(offer, tenant), **head}, read_ran, body, take, len(left), limit_s)
 
-    async def _run_others(self, joint: JointRun, first: str) -> None:
-        """Run the circuits of the other tenants, each by a child of its own; then give all of them their answers."""
-        for tenant in joint.tenants:
-            if tenant != first:
-                async with self._pool.borrow(tenant) as child:
-                    await self._run_members(joint, tenant, child)
+    def _next_joint(self, tenant: str) -> JointRun | None:
+        """The run in which circuits of a tenant wait for a child; call another one for the rest."""
+        queue = self._queues[tenant]
+        if not queue.joint:
+            return None
+        queue.called, joint = False, queue.joint.popleft()
+        self._call(tenant)
+        return joint
+
+    def _go_on(self, joint: JointRun, tenant: str) -> None:
+        """After the circuits of a tenant, those of the others need children; the last one ends the run."""
+        if tenant == joint.tenants[0]:
+            for other in joint.tenants[1:]:
+                self._queues[other].joint.append(joint)
+                self._call(other)
+        if not joint.done(tenant):
+            return
         again = joint.finish(self._offer())
-        for tenant in joint.tenants:
-            self._again(tenant, [it.turn for it in again if it.tenant == tenant])
+        for owner in joint.tenants:
+            self._again(owner, [it.turn for it in again if it.tenant == owner])
 
     async def _run(self, tenant: str, child: Borrowed, turns: list[Turn]) -> None:
         offer, left = self._offer(), deque(turns)
@@ -230,3 +252,7 @@ class SingleRuns:
 
 def _about(offer: Described, tenant: str) -> dict[str, Any]:  # plain JSON
     return {"backend": offer.backend, "target": offer.target, "without": offer.without, "owner": tenant}
+
+
+def _sharing(tenant: str, turn: Turn) -> Sharing:
+    return Sharing((tenant, turn.work.shared_device), turn.work.shots)

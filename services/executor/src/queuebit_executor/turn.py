@@ -64,8 +64,8 @@ class Turn:
 
     @property
     def may_share(self) -> bool:
-        """Whether others of its group may be on the device at the same time."""
-        return bool(self.work.group) and not self.alone and self.wanted
+        """Whether others may be on the device at the same time."""
+        return self.work.shared_device is not None and not self.alone and self.wanted
 
     @property
     def wanted(self) -> bool:

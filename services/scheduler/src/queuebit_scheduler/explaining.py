@@ -52,7 +52,7 @@ class ExplainJob:
             found = explain_stored(content, (data.tenant, data.job), data.backend).document(data.tenant)
         except (Missing, Unexplained) as error:
             return {**about, "unexplained": str(error)}
-        return found if data.group is None else {**found, "together": data.group.jobs}
+        return found if data.shared_device is None else {**found, "shared_device": data.shared_device}
 
 
 def _no(code: str, text: str) -> Answer:

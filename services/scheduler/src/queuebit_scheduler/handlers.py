@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from queuebit_contracts.job import Ended, Group, JobPlaced
+from queuebit_contracts.job import Ended, JobPlaced
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_contracts.wire import Payload
@@ -17,7 +17,6 @@ from queuebit_planning.constraints import probability
 from queuebit_runtime.log import EventLog, Guarded
 from queuebit_runtime.tracing import OpenSpan, Tracing, whose
 from queuebit_scheduler.cycle_gate import CycleGate
-from queuebit_scheduler.grouping import grouped
 from queuebit_scheduler.jobs import AcceptedJob
 from queuebit_scheduler.placements import placement
 from queuebit_scheduler.ports import DecisionStore
@@ -68,8 +67,7 @@ class _Cycle(NamedTuple):
     term: int
 
 
-_Decided = tuple[AcceptedJob, Place, Group | None]
-"""A job, its place, and the group in which it runs there."""
+_Decided = tuple[AcceptedJob, Place]
 
 
 def _together(decided: Iterable[_Decided]) -> Iterator[Sequence[_Decided]]:
@@ -202,8 +200,7 @@ class PlaceJobs:
         except Unavailable as error:
             _log.warning("%d jobs wait on, because the decision about them cannot be kept: %s", len(places), error)
             return [False] * len(places)
-        groups = grouped(zip(cycle.jobs, places, strict=True), self._state.kind, decision.digest)
-        decided = [(job, place, groups.get(job.key)) for job, place in zip(cycle.jobs, places, strict=True)]
+        decided = [*zip(cycle.jobs, places, strict=True)]
         if len(places) >= _ROUND and await self._append_batch(decided, decision, cycle.term):
             return [True] * len(places)
         each = (self._append_together(it, decision, cycle.term) for it in _together(decided))
@@ -215,10 +212,10 @@ class PlaceJobs:
         A backend starts jobs in the order of their placements, so these are one batch. If one of the jobs that give way
         has started meanwhile, or ended, all of them keep their places.
         """
-        (job, place, group), *others = decided
+        (job, place), *others = decided
         if others and await self._append_batch(decided, decision, term):
             return [True] * len(decided)
-        return [await self._append(job, place, decision, term, group), *(False for _ in others)]
+        return [await self._append(job, place, decision, term), *(False for _ in others)]
 
     async def _append_batch(self, decided: Sequence[_Decided], decision: Payload, term: int) -> bool:
         """Append placements in one batch; return whether it was stored.
@@ -228,9 +225,9 @@ class PlaceJobs:
         """
         facts = []
         with ExitStack() as spans:
-            for job, place, group in decided:
+            for job, place in decided:
                 spans.enter_context(self._span(job))
-                placed = placement(job, place, self._state.policy.name, decision, term, group)
+                placed = placement(job, place, self._state.policy.name, decision, term)
                 facts.append(Guarded(placed, job.after, job_aggregate(*job.key).everything))
             if self._term() != term:
                 return False
@@ -244,12 +241,12 @@ class PlaceJobs:
     def _span(self, job: AcceptedJob) -> OpenSpan:
         return self._tracing.span("scheduler place", job.traceparent, whose(*job.key))
 
-    async def _append(self, job: AcceptedJob, place: Place, decision: Payload, term: int, group: Group | None) -> bool:
+    async def _append(self, job: AcceptedJob, place: Place, decision: Payload, term: int) -> bool:
         """Append one placement; return whether the view will show the result."""
         tenant, name = job.key
         with self._span(job):
             try:
-                await self._place(job, placement(job, place, self._state.policy.name, decision, term, group))
+                await self._place(job, placement(job, place, self._state.policy.name, decision, term))
             except Superseded as moved:
                 _log.info("%s", moved)
             except Malformed as error:

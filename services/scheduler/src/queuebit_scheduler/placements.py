@@ -6,7 +6,7 @@ from functools import cache
 
 from pydantic import TypeAdapter
 
-from queuebit_contracts.job import Fallback, Group, JobPlaced, Placement, Preempted, Score
+from queuebit_contracts.job import Fallback, JobPlaced, Placement, Preempted, Score
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import event_id
 from queuebit_runtime.trace_context import current_traceparent
@@ -16,11 +16,14 @@ from queuebit_scheduling import FellBack, GaveWay, Place, moment_of
 __all__ = ["placement"]
 
 
-def placement(
-    accepted: AcceptedJob, place: Place, policy: str, decision: Payload, term: int, group: Group | None = None
-) -> JobPlaced:
-    """A decision about an accepted job; its trace is the current one. In a group, it may share the device."""
+def placement(accepted: AcceptedJob, place: Place, policy: str, decision: Payload, term: int) -> JobPlaced:
+    """A decision about an accepted job; its trace is the current one.
+
+    A job in a reservation pays for the whole device, and one with the priority of a session waits for no other: both
+    are alone there.
+    """
     tenant, job = accepted.key
+    alone = place.session is not None or place.reservation is not None
     return JobPlaced(
         # the same decision after the same history is the same event, however often it is tried
         id=event_id("placed", tenant, job, place.backend, str(accepted.after)),
@@ -50,7 +53,7 @@ def placement(
             workload_class=accepted.workload_class,
             fallback=accepted.fallback if place.fallback is None else _fallback(place.fallback),
             term=term,
-            group=group,
+            shared_device=None if alone else accepted.shared_device,
             preempted=None if place.gave_way is None else _preempted(place.gave_way, tenant),
             reservation=place.reservation,
             start_by=None if place.start_by_us is None else moment_of(place.start_by_us),

@@ -87,10 +87,6 @@ class State:
         self._run_times = RunTimes()
         self._with_deadline: set[Key] = set()
 
-    def kind(self, backend: str) -> str:
-        """The kind of a backend; empty before its registration."""
-        return self._backends.kind(backend)
-
     @property
     def waiting(self) -> int:
         """Jobs without a place."""
