@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from itertools import product
 from math import sqrt
+from random import Random
 
 import pytest
 
 from queuebit_templates import Item, Measured, Program, find
-from queuebit_templates.key_rates import secret_fraction
+from queuebit_templates.key_rates import secret_fraction, secret_length
 from queuebit_templates.randomness import _monobit, _runs
+from queuebit_templates.reconciliation import cascade
 
 from .runs import by_shots, driven, exact
 
@@ -46,6 +48,64 @@ def test_each_signal_is_one_shot_of_its_circuit_and_noise_is_counted() -> None:
 
     reading, _ = driven("bb84", run, signals=4000)
     assert number(reading.values["error_rate"]) == pytest.approx(0.5, abs=0.08)
+
+
+def test_a_partial_eavesdropper_costs_bits_and_the_key_stays_equal() -> None:
+    """Of one qubit in ten that Eve measures, a quarter differ: they are corrected, and what she knows is hashed away."""
+    alone, _ = driven("bb84", by_shots, signals=12_000)
+    watched, _ = driven("bb84", by_shots, signals=12_000, eavesdropper=True, intercept=0.1)
+    compared = number(watched.values["compared"])
+    assert number(watched.values["error_rate"]) == pytest.approx(0.025, abs=5 * sqrt(0.025 * 0.975 / compared))
+    assert watched.values["alice_key"] != watched.values["bob_key"]
+    assert 40 < number(watched.values["corrected"]) < 120
+    for reading in (alone, watched):
+        assert reading.values["verified"] is True
+        assert reading.values["alice_secret"] == reading.values["bob_secret"] != ""
+        assert len(str(reading.values["alice_secret"])) == reading.values["secret_bits"]
+    assert 500 < number(watched.values["secret_bits"]) < number(alone.values["secret_bits"]) - 500
+    assert "privacy amplification leaves a key of" in watched.summary
+
+
+def test_few_signals_give_no_secret_key() -> None:
+    reading, _ = driven("bb84", by_shots, signals=500)
+    assert (reading.values["accepted"], reading.values["secret_bits"]) == (True, 0)
+    assert "too few for a secret key: send more signals" in reading.summary
+    watched, _ = driven("bb84", by_shots, signals=500, eavesdropper=True)
+    assert (watched.values["verified"], watched.values["leaked"], watched.values["alice_secret"]) == (False, 0, "")
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.01, 0.03, 0.06, 0.1])
+def test_error_correction_finds_all_errors_and_leaks_little(rate: float) -> None:
+    """Ten keys of 4,000 bits: at most one still differs; what is said in public is near the limit n h(e)."""
+    left, leaked = 0, list[float]()
+    for seed in range(10):
+        draw = Random(seed)
+        alice = [draw.getrandbits(1) for _ in range(4_000)]
+        bob = [it ^ (draw.random() < rate) for it in alice]
+        found = cascade(alice, bob, max(rate, 0.001), draw)
+        differ = sum(one != other for one, other in zip(found.key, alice, strict=True))
+        left += differ > 0
+        leaked.append(found.leaked)
+        assert found.corrected >= sum(one != other for one, other in zip(alice, bob, strict=True)) - differ
+    limit = 4_000 * (1 - secret_fraction(rate)) / 2
+    assert left <= 1
+    assert limit <= sum(leaked) / 10 <= 1.3 * limit + 20
+
+
+def test_error_correction_of_short_keys() -> None:
+    assert cascade([], [], 0.1, Random(1)).key == []
+    assert cascade([1], [0], 0.1, Random(1)).key == [1]
+
+
+def test_the_length_of_a_secret_key_falls_with_errors_leaks_and_few_compared_bits() -> None:
+    assert secret_length(10_000, 10_000, 0.0, 0) == pytest.approx(10_000 * (1 - 0.304), rel=0.01), "margin 5.4 %"
+    assert secret_length(10**9, 10**9, 0.02, 0) == pytest.approx(10**9 * (1 - 0.1414), rel=0.01), "1 - h(e) of many"
+    lengths = [
+        secret_length(5_000, compared, 0.02, leaked) for compared, leaked in ((5_000, 0), (5_000, 700), (500, 0))
+    ]
+    assert lengths[0] == lengths[1] + 700
+    assert lengths[2] < lengths[0]
+    assert secret_length(5_000, 5_000, 0.11, 3_000) == secret_length(0, 5, 0.0, 0) == secret_length(5, 0, 0.0, 0) == 0
 
 
 @pytest.mark.parametrize(("eve", "wanted"), [(False, 2 * sqrt(2)), (True, sqrt(2))])

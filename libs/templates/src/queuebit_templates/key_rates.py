@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from math import log2
+from math import floor, log, log2, sqrt
 from typing import TypeVar
 
 from queuebit_templates.definition import Item, Measured, Program
 
-__all__ = ["LIMIT", "outcomes", "secret_fraction", "signals_program"]
+__all__ = ["CHECK_BITS", "LIMIT", "outcomes", "secret_fraction", "secret_length", "signals_program"]
 
 LIMIT = 0.11
 """The error rate from which no secret key remains (Shor and Preskill 2000, quant-ph/0003004)."""
+
+CHECK_BITS = 20
+"""Bits of the hash that is compared after error correction: different keys pass with a probability of 2^-20."""
+
+_SECRECY = 1e-6
+"""How far the key may be from one that is uniform and unknown to an eavesdropper."""
 
 _C = TypeVar("_C", bound=Hashable)
 
@@ -37,9 +43,32 @@ def outcomes(signals: Sequence[_C], sources: Mapping[_C, str], results: Sequence
     return (next(shots[it]) for it in signals)
 
 
+def secret_length(kept: int, compared: int, error_rate: float, leaked: int) -> int:
+    """Bits that privacy amplification leaves, for keys of this finite length; 0 if none.
+
+    n (1 - h(e + m)) - leaked - log2(2 / s^2), where the margin m of the error rate e follows from how few bits were
+    compared, and s is 10^-6 (Tomamichel, Lim, Gisin and Renner 2012, arXiv:1103.4130).
+
+    Args:
+        kept: bits of the corrected key.
+        compared: bits that were made public.
+        error_rate: the share of those that differ.
+        leaked: bits that error correction and its check said in public.
+    """
+    if not kept or not compared:
+        return 0
+    spread = (kept + compared) / (kept * compared) * (compared + 1) / compared
+    unknown = kept * (1 - _entropy(error_rate + sqrt(spread * log(2 / _SECRECY))))
+    return max(0, floor(unknown - leaked - log2(2 / _SECRECY**2)))
+
+
 def secret_fraction(error_rate: float) -> float:
     """Secret bits per sifted bit, from 0 to 1: 1 - 2 h(e), with the binary entropy h (Shor and Preskill 2000)."""
-    if not 0 < error_rate < 0.5:
-        return 1.0 if error_rate <= 0 else 0.0
-    entropy = -error_rate * log2(error_rate) - (1 - error_rate) * log2(1 - error_rate)
-    return max(0.0, 1 - 2 * entropy)
+    return max(0.0, 1 - 2 * _entropy(error_rate))
+
+
+def _entropy(share: float) -> float:
+    """The binary entropy; 1 from 1/2 on, since an error rate above it is no better."""
+    if not 0 < share < 0.5:
+        return 0.0 if share <= 0 else 1.0
+    return -share * log2(share) - (1 - share) * log2(1 - share)
