@@ -51,7 +51,7 @@ def test_each_signal_is_one_shot_of_its_circuit_and_noise_is_counted() -> None:
 
 
 def test_a_partial_eavesdropper_costs_bits_and_the_key_stays_equal() -> None:
-    """Of one qubit in ten that Eve measures, a quarter differ: they are corrected, and what she knows is hashed away."""
+    """Of one qubit in ten that Eve measures, a quarter differ: corrected, and what she knows is hashed away."""
     alone, _ = driven("bb84", by_shots, signals=12_000)
     watched, _ = driven("bb84", by_shots, signals=12_000, eavesdropper=True, intercept=0.1)
     compared = number(watched.values["compared"])
