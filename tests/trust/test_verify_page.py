@@ -9,12 +9,13 @@ import shlex
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.trust.published import Published
+from tests.trust.published import BEGIN, ORIGIN, Published, publish, statement_of
 
-from queuebit_proof import b64
+from queuebit_proof import Profile, TileLog, b64, issue, rotate_keys, seal, sign_checkpoint
 
 PAGE = (Path(__file__).parents[2] / "docs" / "verify.md").read_text()
 PYTHON = "\n".join(re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE))
@@ -79,6 +80,32 @@ def test_the_page_verifies_the_result_and_the_checkpoint(auditor: Path) -> None:
     done = by_shell(auditor)
     assert done.returncode == 0, done.stderr
     assert "Signature Verified Successfully" in done.stdout
+
+
+@pytest.mark.parametrize("profile", list(Profile))
+def test_the_page_verifies_a_receipt_of_keys_that_were_replaced_and_of_the_new_ones(
+    tmp_path: Path, profile: Profile
+) -> None:
+    publish(tmp_path, jobs=60, then=50)
+    new = rotate_keys(tmp_path / "private", BEGIN + timedelta(days=1), profile=profile)
+    (tmp_path / "trust.json").write_bytes(new.trust.to_bytes())
+    assert by_python(tmp_path).returncode == 0, "issued by the old keys"
+    log, statement = TileLog.open(tmp_path / "log", new.trust), statement_of(41)
+    head = sign_checkpoint(log.head(ORIGIN), new, BEGIN + timedelta(days=2))
+    later = issue(seal(statement, new), leaf_index=41, inclusion=log.inclusion(41), checkpoint=head)
+    (tmp_path / "job.receipt.json").write_bytes(later)
+    done = by_python(tmp_path)
+    assert done.returncode == 0, done.stderr
+    if not NEEDED:
+        assert by_shell(tmp_path).returncode == 0
+
+
+def test_the_page_refuses_keys_after_their_end(tmp_path: Path) -> None:
+    old = publish(tmp_path, jobs=60, then=50).ring
+    new = rotate_keys(tmp_path / "private", BEGIN + timedelta(seconds=30))
+    (tmp_path / "trust.json").write_bytes(new.trust.to_bytes())
+    assert old.begin < new.begin
+    assert by_python(tmp_path).returncode != 0
 
 
 def _other_tenant(document: dict[str, str]) -> None:
