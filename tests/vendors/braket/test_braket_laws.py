@@ -24,6 +24,7 @@ class _BraketLaws(VendorLaws):
 class TestGarnet(_BraketLaws):
     """Native gates in a verbatim box; circuits with equal shots are one quantum task."""
 
+    excludes = True
     queue = VendorQueue(jobs=4_003)
 
     @pytest.fixture

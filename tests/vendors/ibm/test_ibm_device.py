@@ -268,15 +268,3 @@ def test_a_job_that_begins_to_run_while_its_usage_is_read_is_not_free(
 
     monkeypatch.setattr(vendor, "_metrics", moved_on)
     assert [(it.quantity, it.final) for it in backend.usage(handle)] == [("0", False)]
-
-
-def test_circuits_are_compiled_without_elements_that_are_not_used(backend: IbmDevice) -> None:
-    bell = parse('OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c;')
-    whole, used = backend.describe(), tuple(sorted(backend.compile(bell, 1).physical_qubits))
-    backend.exclude(frozenset({used}))
-    assert tuple(sorted(backend.compile(bell, 1).physical_qubits)) != used
-    backend.calibrate()
-    assert tuple(sorted(backend.compile(bell, 1).physical_qubits)) != used
-    assert backend.describe().status == "active"
-    backend.exclude(frozenset())
-    assert backend.describe() == whole

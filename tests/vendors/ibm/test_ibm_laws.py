@@ -9,4 +9,5 @@ from queuebit_testing.vendor_laws import VendorLaws
 class TestIbmQuantum(VendorLaws):
     """IBM Quantum."""
 
+    excludes = True
     queue = VendorQueue(jobs=5_000)

@@ -24,6 +24,7 @@ from queuebit_quantum import (
     parse,
     total_variation,
 )
+from queuebit_quantum.exclusion import Excluding
 from queuebit_quantum.vendor_faults import VendorCredentials, VendorFailed
 from queuebit_quantum.vendor_queue import Queueing, VendorQueue
 from queuebit_testing.backend_laws import collected
@@ -81,6 +82,27 @@ class VendorLaws(VendorFailureLaws):
     def test_the_queue_is_what_the_vendor_states(self, backend: Backend, vendor: StubVendor) -> None:
         vendor.queue = 5_000
         assert (backend.queue() if isinstance(backend, Queueing) else None) == self.queue
+
+    excludes: ClassVar[bool] = False
+    """Whether circuits can be compiled without some elements of the device."""
+
+    def test_circuits_are_compiled_without_elements_that_are_not_used(self, backend: Backend) -> None:
+        whole, bell = backend.describe(), parse(HEAD + "qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c;")
+        assert isinstance(backend, Excluding) or not self.excludes
+        if not isinstance(backend, Excluding):
+            return
+        used = tuple(sorted(backend.compile(bell, 1).physical_qubits))
+        backend.exclude(frozenset({used}))
+        if not self.excludes:
+            assert backend.describe() == whole, "its vendor chooses the qubits"
+            return
+        for _ in range(2):
+            assert tuple(sorted(backend.compile(bell, 1).physical_qubits)) != used
+            assert backend.describe().target_digest != whole.target_digest
+            backend.calibrate()
+        backend.exclude(frozenset())
+        assert backend.describe() == whole
+        assert tuple(sorted(backend.compile(bell, 1).physical_qubits)) == used
 
     # What a run returns
 

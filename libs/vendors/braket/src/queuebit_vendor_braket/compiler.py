@@ -18,6 +18,7 @@ from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 from queuebit_planning.fidelity import count_operations, esp
 from queuebit_planning.timing import Rates, statevector
 from queuebit_quantum import Calibration, Circuit, Compiled, Description, DoesNotFit, require_fit
+from queuebit_quantum.backends import Elements
 from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.layout import compile_on_named_qubits, require_working, working
 from queuebit_quantum.physical import (
@@ -53,14 +54,20 @@ _REMOTE: Final = Rates(
 class Compiler:
     """Compiles for one device as of one calibration."""
 
-    def __init__(self, about: Description, able: Capabilities, calibration: Calibration | None) -> None:
+    def __init__(
+        self,
+        about: Description,
+        able: Capabilities,
+        calibration: Calibration | None,
+        without: Elements = frozenset(),
+    ) -> None:
         self._about = about
         self._able = able
         self._calibration = calibration
         self._cache = CompileCache(_COMPILER)
         self._passes = lru_cache(maxsize=8)(self._build)
-        self._numbered = None if able.target is None else working(able.target)
-        self._dense = None if able.target is None else working(_dense(able.target, able.labels))
+        self._numbered = None if able.target is None else working(able.target, without)
+        self._dense = None if self._numbered is None else _dense(self._numbered, able.labels)
 
     def compile(self, circuit: Circuit, seed: int) -> Compiled:
         """As `Backend.compile`."""

@@ -24,7 +24,9 @@ from queuebit_quantum import (
     WorkResult,
     require_fit,
 )
+from queuebit_quantum.backends import Elements
 from queuebit_quantum.calibration import read_calibration
+from queuebit_quantum.exclusion import without_elements
 from queuebit_quantum.vendor_faults import VendorFailed
 from queuebit_quantum.vendor_queue import VendorQueue
 from queuebit_vendor_braket.capabilities import Capabilities, read
@@ -51,6 +53,8 @@ class BraketDevice:
         self._arn = arn
         self._service = Service(arn.split(":")[3] or os.environ.get("AWS_REGION") or "us-east-1")
         self._submissions = Submissions(self._service, arn)
+        self.without: Elements = frozenset()
+        """Qubits and couplers that circuits are not compiled for; see `exclude`."""
         self.calibrate()
 
     def __repr__(self) -> str:
@@ -66,9 +70,21 @@ class BraketDevice:
             provider = str(answer["providerName"])
         target, updated_at = self._able.target, self._able.updated_at
         calibration = None if target is None else read_calibration(updated_at, target)
-        self._description = _described(self._id, provider, self._able, calibration)
-        self._compiler = Compiler(self._description, self._able, calibration)
+        self._calibration = calibration
+        self._whole = _described(self._id, provider, self._able, calibration)
+        self._use()
         return calibration
+
+    def exclude(self, without: Elements) -> None:
+        """Compile without these qubits and couplers from now on, unless Amazon itself places circuits on the device."""
+        wanted = without if self._able.verbatim else frozenset()
+        if wanted != self.without:
+            self.without = wanted
+            self._use()
+
+    def _use(self) -> None:
+        self._description = without_elements(self._whole, self.without)
+        self._compiler = Compiler(self._description, self._able, self._calibration, self.without)
 
     def compile(self, circuit: Circuit, seed: int) -> Compiled:
         return self._compiler.compile(circuit, seed)

@@ -17,6 +17,7 @@ from iqm.station_control.client.qon import ObservationFinder
 from iqm.station_control.interface.models import DynamicQuantumArchitecture
 from iqm.station_control.interface.models.jobs_new import JobData, JobStatus
 from iqm.station_control.interface.models.observation_set import CalibrationSet
+from qiskit.transpiler import Target
 
 from queuebit_quantum import (
     Calibration,
@@ -33,9 +34,11 @@ from queuebit_quantum import (
     WorkResult,
     require_fit,
 )
+from queuebit_quantum.backends import Elements
 from queuebit_quantum.calibration import read_calibration
 from queuebit_quantum.compiling import COMPILER, CompileCache
 from queuebit_quantum.device_compiler import DeviceCompiler
+from queuebit_quantum.exclusion import without_elements
 from queuebit_quantum.vendor_faults import VendorFailed, VendorFault, VendorRefused, vendor_text
 from queuebit_vendor_iqm.architecture import calibrated, target_of
 from queuebit_vendor_iqm.calls import VENDOR, IqmCalls, Missing, NotTaken
@@ -66,6 +69,9 @@ class _Calibrated:
     calibration: Calibration
     description: Description
     compiler: DeviceCompiler
+    target: Target
+    whole: Description
+    """The computer with all of its elements."""
 
 
 class IqmDevice:
@@ -82,6 +88,8 @@ class IqmDevice:
         self._calls = IqmCalls(alias)
         self._cache = CompileCache(COMPILER)
         self._pulses: tuple[UUID, CalibrationSet] | None = None
+        self.without: Elements = frozenset()
+        """Qubits and couplers that circuits are not compiled for; see `exclude`."""
         self._now = self._read()
 
     def __repr__(self) -> str:
@@ -93,6 +101,13 @@ class IqmDevice:
     def calibrate(self) -> Calibration:
         self._now = self._read()
         return self._now.calibration
+
+    def exclude(self, without: Elements) -> None:
+        """Compile without these qubits and couplers from now on, and with all others."""
+        if without != self.without:
+            self.without = without
+            now = self._now
+            self._now = self._used(now.qubits, now.architecture, now.calibration, now.target, now.whole)
 
     def compile(self, circuit: Circuit, seed: int) -> Compiled:
         now = self._now
@@ -249,8 +264,19 @@ class IqmDevice:
             overhead_s=_OVERHEAD_S,
             remote=True,
         )
-        compiler = DeviceCompiler(target, calibration, description)
-        return _Calibrated(qubits, architecture, calibration, description, compiler)
+        return self._used(qubits, architecture, calibration, target, description)
+
+    def _used(
+        self,
+        qubits: tuple[str, ...],
+        architecture: DynamicQuantumArchitecture,
+        calibration: Calibration,
+        target: Target,
+        whole: Description,
+    ) -> _Calibrated:
+        description = without_elements(whole, self.without)
+        compiler = DeviceCompiler(target, calibration, description, without=self.without)
+        return _Calibrated(qubits, architecture, calibration, description, compiler, target, whole)
 
 
 def _compiled(now: _Calibrated, circuit: Circuit, seed: int) -> Compiled:
