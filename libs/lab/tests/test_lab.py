@@ -156,6 +156,20 @@ def test_placed_jobs_that_give_way_let_interactive_ones_start_sooner() -> None:
     assert ours.utilisation > 0.98
 
 
+def test_a_reserved_slot_is_kept_free_for_its_holder_and_short_jobs_run_before_it() -> None:
+    it = scenario("reserved", hours=2)
+    others, ours = (
+        measure(simulate(it, create)).reserved
+        for create in (partial(Immediate, "least busy", least_busy), partial(Platform, POLICY, None, it))
+    )
+    assert ours is not None
+    assert others is not None
+    assert (ours.slots, ours.disturbed) == (1, 0)
+    assert others.disturbed > 0.3
+    assert ours.used > 0.4
+    assert ours.wait_p95_s < others.wait_p95_s / 5
+
+
 def test_with_the_places_of_the_scheduler_bursts_are_placed_as_without_a_limit() -> None:
     few, many = (
         measure(simulate(it, partial(Platform, POLICY, "balanced", it)))
@@ -185,6 +199,13 @@ def test_nsga_places_every_job_and_the_same_seed_decides_alike() -> None:
     found = compare(it, ("nsga2",))
     assert found.measures[0].placed == found.measures[0].jobs > 1
     assert found.document() == compare(it, ("nsga2",)).document()
+
+
+def test_nsga_as_qonductor_publishes_it_places_every_job_and_searches_longer() -> None:
+    it = scenario("bursty", hours=1, per_hour=10)
+    short, long = compare(it, ("nsga2", "qonductor")).outcomes
+    assert len(short.runs) == len(long.runs) == len(long.works) > 1
+    assert long.decide_s > short.decide_s
 
 
 def test_plots_are_files_and_a_comparison_of_fairness_has_its_own(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ def lab_commands(lab: Group) -> None:
         "--scenario",
         default="poisson",
         metavar="S",
-        help="poisson, bursty, monopolist, classes or production: how jobs arrive (poisson)",
+        help="poisson, bursty, monopolist, classes, production or reserved: how jobs arrive (poisson)",
     )
     schedule.add_argument("--fleet", default="traced", metavar="F", help="traced (12 machines) or all (65) (traced)")
-    schedule.add_argument("--policies", type=names, metavar="LIST", help="only these (all): names between commas")
+    schedule.add_argument("--policies", type=names, metavar="LIST", help="only these (all but qonductor)")
     schedule.add_argument("--hours", type=number(1, 120), default=24, metavar="N", help="how long jobs arrive (24)")
     schedule.add_argument("--rate", type=number(1, 10_000), default=60, metavar="N", help="jobs in an hour (60)")
     schedule.add_argument(

@@ -17,7 +17,7 @@ from queuebit_lab.scenario import Scenario, jobs
 from queuebit_lab.simulation import Outcome, simulate
 from queuebit_scheduling import POLICY
 
-__all__ = ["POLICIES", "Comparison", "compare"]
+__all__ = ["POLICIES", "USUAL", "Comparison", "compare"]
 
 _Create = Callable[[Scenario, Estimate], Placer]
 
@@ -28,18 +28,28 @@ def _nsga(it: Scenario, estimate: Estimate) -> Placer:
     return Nsga(estimate, it.seed)
 
 
+def _qonductor(it: Scenario, estimate: Estimate) -> Placer:
+    from queuebit_lab.nsga import QONDUCTOR, Nsga
+
+    return Nsga(estimate, it.seed, name="NSGA-II of Qonductor", effort=QONDUCTOR)
+
+
 POLICIES: Mapping[str, _Create] = {
     "fifo": lambda _, estimate: Immediate("FIFO", fifo(), estimate),
     "least-busy": lambda _, estimate: Immediate("least busy", least_busy, estimate),
     "best-fidelity": lambda _, estimate: Immediate("best fidelity", best_fidelity, estimate),
     "qos": lambda _, estimate: Immediate("QOS", qos(), estimate),
     "nsga2": _nsga,
+    "qonductor": _qonductor,
     "ours": partial(Platform, POLICY, None),
     "ours-time": partial(Platform, POLICY, "time"),
     "ours-balanced": partial(Platform, POLICY, "balanced"),
     "ours-fidelity": partial(Platform, POLICY, "fidelity"),
 }
 """By the word that names a policy on the command line."""
+
+USUAL = tuple(name for name in POLICIES if name != "qonductor")
+"""The policies without the one that takes most of an hour for a day of jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,7 @@ class Comparison:
             "hours": (it.ends_us - it.begins_us) // 3_600_000_000,
             "seed": it.seed,
             "places": it.places,
+            "slots": [asdict(slot) for slot in it.slots],
             "policies": [found.document() for found in self.measures],
             "front": {"forecast": [asdict(it) for it in self.reachable], "known": [asdict(it) for it in self.limit]},
         }
@@ -80,6 +91,7 @@ class Comparison:
         heading = ["policy", "completion", "p95", "fidelity", "cost", "in use", "machines", "starved", "decisions/s"]
         classes = [*self.measures[0].waits_p95_s]
         heading += [f"p95 wait of {it}" for it in classes]
+        heading += ["slots disturbed", "slots used", "p95 wait in slots"] if self.measures[0].reserved else []
         rows = [[*heading, "fairness", "worst gap"] if self.measures[0].fairness else heading]
         for it, speed in zip(self.measures, self.speeds().values(), strict=True):
             row = [
@@ -94,6 +106,8 @@ class Comparison:
                 f"{speed:,}",
                 *(f"{it.waits_p95_s[name]:,.1f} s" for name in classes),
             ]
+            if (slots := it.reserved) is not None:
+                row += [f"{slots.disturbed:.1%}", f"{slots.used:.1%}", f"{slots.wait_p95_s:,.1f} s"]
             fair = it.fairness
             rows.append([*row, f"{fair.jain:.3f}", f"{fair.worst_gap:.1%}"] if fair else row)
         return rows

@@ -10,7 +10,7 @@ from statistics import fmean
 from queuebit_lab.platform import cents
 from queuebit_lab.simulation import Outcome
 
-__all__ = ["Fairness", "Measures", "entitlements", "fairness", "jain", "measure"]
+__all__ = ["Fairness", "Measures", "Reserved", "entitlements", "fairness", "jain", "measure", "reserved"]
 
 _HOUR_US = 3_600_000_000
 _STARVED_US = 24 * _HOUR_US
@@ -30,6 +30,19 @@ class Fairness:
     shares: Mapping[str, float]
     """Of all device time, over all hours."""
     entitled: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """What became of reserved slots."""
+
+    slots: int
+    disturbed: float
+    """The part of their time in which a job of another tenant ran there."""
+    used: float
+    """The part of their time in which a job of the holder ran there."""
+    wait_p95_s: float
+    """Of the jobs of the holder that arrived in a slot: from arrival to start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,7 @@ class Measures:
     fairness: Fairness | None
     waits_p95_s: Mapping[str, float]
     """By class of jobs, if they have one: from arrival to start, of the jobs that started after the first hour."""
+    reserved: Reserved | None = None
 
     def document(self) -> dict[str, object]:
         """Return the figures as JSON, with six digits after the point."""
@@ -72,7 +86,7 @@ def measure(it: Outcome) -> Measures:
     placed = {run.work.number for run in it.runs}
     left = [max(0, it.scenario.ends_us - work.arrived_us) for work in it.works if work.number not in placed]
     waits = [*left, *(run.placed_us - run.work.arrived_us for run in it.runs)]
-    contended = it.scenario.fleet == "dedicated"
+    contended = it.scenario.fleet == "dedicated" and not it.scenario.slots
     return Measures(
         policy=it.policy,
         jobs=len(it.works),
@@ -88,7 +102,26 @@ def measure(it: Outcome) -> Measures:
         starved=sum(it > _STARVED_US for it in [*completion, *left]),
         fairness=fairness(it) if contended else None,
         waits_p95_s=_waits(it),
+        reserved=reserved(it) if it.scenario.slots else None,
     )
+
+
+def reserved(it: Outcome) -> Reserved:
+    """Measure the slots of a scenario: who ran in them, and how long their holders waited."""
+    slots, ends_us = it.scenario.slots, it.scenario.ends_us
+    time_us = sum(slot.ends_us - slot.starts_us for slot in slots)
+    by_holder, by_others = 0, 0
+    for slot in slots:
+        for run in it.runs:
+            if run.machine == slot.machine:
+                ran_us = _overlap(run.started_us, run.ended_us, slot.starts_us, slot.ends_us)
+                own = run.work.tenant == slot.tenant
+                by_holder, by_others = by_holder + ran_us * own, by_others + ran_us * (not own)
+    started = {run.work.number: run.started_us for run in it.runs}
+    holders = {slot.tenant for slot in slots}
+    waits = sorted(started.get(work.number, ends_us) - work.arrived_us for work in it.works if work.tenant in holders)
+    p95_us = waits[-(-len(waits) * 95 // 100) - 1] if waits else 0
+    return Reserved(len(slots), by_others / time_us, by_holder / time_us, p95_us / 1e6)
 
 
 def _waits(it: Outcome) -> dict[str, float]:

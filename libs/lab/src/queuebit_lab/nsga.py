@@ -7,6 +7,7 @@ nearest to the ideal point is taken, both axes scaled to the front: Qonductor's 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,21 +19,41 @@ from queuebit_lab.scenario import Work
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Nsga"]
+__all__ = ["QONDUCTOR", "SHORT", "Effort", "Nsga"]
 
-_POPULATION = 40
-_GENERATIONS = 40
 _BATCH = 100
 """The most jobs of a decision, as in Qonductor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long a decision searches."""
+
+    population: int
+    generations: int | None
+    """None: until pymoo's own test says that the front does not move any more, at most 1,000 generations."""
+
+
+SHORT = Effort(40, 40)
+QONDUCTOR = Effort(100, None)
+"""As the published code of Qonductor (SC'25): its population, and `minimize` without a termination."""
 
 
 class Nsga:
     """Decides every so often over all waiting jobs."""
 
-    name = "NSGA-II"
-
-    def __init__(self, estimate: Estimate, seed: int, every_us: int = 60_000_000) -> None:
+    def __init__(
+        self,
+        estimate: Estimate,
+        seed: int,
+        every_us: int = 60_000_000,
+        *,
+        name: str = "NSGA-II",
+        effort: Effort = SHORT,
+    ) -> None:
+        self.name = name
         self.every_us = every_us
+        self._effort = effort
         self._estimate = estimate
         self._seed = seed
         self._waiting: list[Work] = []
@@ -48,7 +69,7 @@ class Nsga:
                 batch.append((work, options))
         if not batch:
             return []
-        chosen = _assign([options for _, options in batch], len(seen), self._seed)
+        chosen = _assign([options for _, options in batch], len(seen), self._seed, self._effort)
         placed = []
         for (work, options), number in zip(batch, chosen, strict=True):
             option = options[number]
@@ -61,7 +82,7 @@ class Nsga:
         """Changes nothing: what is seen of machines has it."""
 
 
-def _assign(batch: list[list[Option]], machines: int, seed: int) -> list[int]:
+def _assign(batch: list[list[Option]], machines: int, seed: int, effort: Effort) -> list[int]:
     """Return for each job the number of the chosen option."""
     from pymoo.algorithms.moo.nsga2 import NSGA2
     from pymoo.core.problem import Problem
@@ -99,8 +120,9 @@ def _assign(batch: list[list[Option]], machines: int, seed: int) -> list[int]:
         "crossover": SBX(prob=1.0, eta=3.0, vtype=float, repair=RoundingRepair()),
         "mutation": PM(prob=1.0, eta=3.0, vtype=float, repair=RoundingRepair()),
     }
-    algorithm = NSGA2(pop_size=_POPULATION, eliminate_duplicates=True, **operators)
-    result = minimize(Assign(), algorithm, ("n_gen", _GENERATIONS), seed=seed, verbose=False)
+    algorithm = NSGA2(pop_size=effort.population, eliminate_duplicates=True, **operators)
+    termination = None if effort.generations is None else ("n_gen", effort.generations)
+    result = minimize(Assign(), algorithm, termination, seed=seed, verbose=False)
     return _nearest_to_ideal(np.atleast_2d(result.F), np.atleast_2d(result.X))
 
 

@@ -21,6 +21,7 @@ from queuebit_scheduling import (
     Served,
     Snapshot,
     Tenant,
+    Window,
     class_of,
     period_for,
     period_of,
@@ -63,6 +64,14 @@ class Platform:
         self.name = f"ours, {objective or 'cost'}"
         self._objective = objective
         self._places = it.places
+        self._windows = [
+            tuple(
+                Window(slot.starts_us, slot.ends_us, "reservation", slot.tenant, f"r{number}")
+                for number, slot in enumerate(it.slots)
+                if slot.machine == machine
+            )
+            for machine in range(len(it.machines))
+        ]
         self._policy = policy
         self._period_us = period_for(HALF_LIFE_S)
         self._estimate = estimate
@@ -135,6 +144,8 @@ class Platform:
         )
 
     def _snapshot(self, at_us: int, seen: Sequence[Seen]) -> Snapshot | None:
+        if not self._groups:
+            return None
         backends = tuple(
             BackendCapacity(
                 it.name,
@@ -143,12 +154,11 @@ class Platform:
                 it.taken,
                 it.own_us,
                 None if it.is_open else at_us,
+                windows=tuple(window for window in windows if window.end_us > at_us),
                 queue_us=it.others_us,
             )
-            for it in seen
+            for it, windows in zip(seen, self._windows, strict=True)
         )
-        if not self._groups:
-            return None
         movable = self._movable(seen)
         if not movable and not any(self._policy.free(it) for it in backends):
             return None

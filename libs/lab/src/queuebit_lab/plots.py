@@ -19,6 +19,8 @@ __all__ = ["draw"]
 _SIZE = (7.2, 4.5)
 _MARKERS = "os^Dv<>PX*"
 """Hollow and of several forms, so that policies at the same point are all seen."""
+_LONGER, _BETTER = 1.05, 1.15
+"""Of least busy: the completion and the fidelity that are asked of the policy."""
 _METADATA = {"Software": None}
 """No version of the library, so that equal plots are equal files."""
 
@@ -44,6 +46,7 @@ def _tradeoff(it: Comparison) -> Figure:
         (it.limit, "front with true waits", ":"),
     ):
         _line(axes, points, label, style)
+    _asked(axes, it)
     for found, marker in zip(it.measures, itertools.cycle(_MARKERS), strict=False):
         x, y = [found.completion_mean_s / 60], [found.fidelity_mean]
         axes.plot(x, y, marker, label=found.policy, markerfacecolor="none", markeredgewidth=1.8)
@@ -52,6 +55,16 @@ def _tradeoff(it: Comparison) -> Figure:
     figure.legend(loc="outside right center", fontsize="small")
     axes.grid(visible=True, alpha=0.3)
     return figure
+
+
+def _asked(axes: Any, it: Comparison) -> None:  # matplotlib has no types here
+    """Mark what is asked of the policy against least busy: where neither front reaches, no placement does."""
+    busy = next((found for found in it.measures if found.policy == "least busy"), None)
+    if busy is None or not it.reachable:
+        return
+    right, low = busy.completion_mean_s / 60 * _LONGER, busy.fidelity_mean * _BETTER
+    left, top = axes.get_xlim()[0], max(point.fidelity_mean for point in (*it.reachable, *it.limit))
+    axes.fill_between([left, right], low, top, color="tab:green", alpha=0.15, label="asked against least busy")
 
 
 def _line(axes: Any, points: Sequence[Point], label: str, style: str) -> None:  # matplotlib has no types here

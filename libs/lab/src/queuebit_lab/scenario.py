@@ -10,7 +10,19 @@ from queuebit_kernel import Malformed
 from queuebit_lab.devices import Device, circuit_names, devices
 from queuebit_lab.trace import DAY_US, STAND_INS, Background, backgrounds
 
-__all__ = ["FLEETS", "PLACES", "SCENARIOS", "Machine", "Scenario", "Stream", "Work", "fleet", "jobs", "scenario"]
+__all__ = [
+    "FLEETS",
+    "PLACES",
+    "SCENARIOS",
+    "Machine",
+    "Scenario",
+    "Slot",
+    "Stream",
+    "Work",
+    "fleet",
+    "jobs",
+    "scenario",
+]
 
 _HOUR_US = 3_600_000_000
 _SHOTS = (1_000, 2_000, 4_000, 8_000)
@@ -27,7 +39,10 @@ _DEDICATED = ("cairo", "hanoi", "kolkata")
 FLEETS = ("traced", "all")
 """`traced`: the machines of the trace. `all`: every snapshot. The load of those that are not in the trace is that of a
 traced machine some hours earlier, by turns."""
-SCENARIOS = ("poisson", "bursty", "monopolist", "classes", "production")
+SCENARIOS = ("poisson", "bursty", "monopolist", "classes", "production", "reserved")
+_SLOT_US = _HOUR_US // 2
+_IN_SLOTS, _BESIDE = 0.6, 1.2
+"""Of `reserved`: the demand of the holder in its slots, and that of the others, of what the machines can run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +70,18 @@ class Stream:
     workload_class: str | None = None
     shots: tuple[int, ...] | None = None
     """Of its jobs; None: as the scenario says."""
+    in_slots: bool = False
+    """Whether its jobs arrive only during the slots that are reserved for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A time that is reserved for the jobs of one tenant on a machine."""
+
+    machine: int
+    tenant: str
+    starts_us: int
+    ends_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +110,8 @@ class Scenario:
     seed: int
     places: int = PLACES
     """The most placed jobs of a machine, for the policy of the platform; the others have no limit."""
+    slots: tuple[Slot, ...] = ()
+    """Reserved times, in order. Only the policy of the platform knows them."""
 
 
 def fleet(name: str) -> tuple[Machine, ...]:
@@ -123,7 +152,8 @@ def scenario(
     machines without other users, three tenants with weights 1, 2 and 4, each with 1.3 times the work of its
     entitlement, and one of weight 1 that submits a hundred times the jobs of the first. `classes` has these machines,
     two tenants whose batch jobs ask for 1.5 times what they can run, and 60 short interactive jobs an hour of each.
-    `production` is the same with jobs of the class `production` instead of `batch`.
+    `production` is the same with jobs of the class `production` instead of `batch`. `reserved` has half an hour of one
+    machine reserved in each hour, and two tenants that ask for 1.2 times what these machines can run.
 
     Args:
         name: one of `SCENARIOS`.
@@ -138,7 +168,7 @@ def scenario(
     """
     if name not in SCENARIOS:
         raise Malformed(f"no scenario is called {name!r}: take one of {', '.join(SCENARIOS)}")
-    if name in ("monopolist", "classes", "production"):
+    if name in ("monopolist", "classes", "production", "reserved"):
         return _dedicated(name, hours, seed, places)
     streams = tuple(Stream(it, 1, per_hour / 4, name == "bursty") for it in ("acme", "beta", "chem", "dyna"))
     ends_us = DAY_US + hours * _HOUR_US
@@ -150,9 +180,27 @@ def _dedicated(name: str, hours: int, seed: int, places: int) -> Scenario:
         text = f"{name} needs at least 2 hours: the first one, in which the queue builds up, does not count"
         raise Malformed(text)
     machines = tuple(Machine(it, devices()[it], None) for it in _DEDICATED)
-    long = "batch" if name == "classes" else name
-    streams = _monopolist(_per_hour(machines)) if name == "monopolist" else _classes(_per_hour(machines), long)
-    return Scenario(name, "dedicated", machines, streams, 0, hours * _HOUR_US, _LONG_SHOTS, seed, places)
+    per_hour, slots = _per_hour(machines), tuple(_slots(hours)) if name == "reserved" else ()
+    match name:
+        case "monopolist":
+            streams = _monopolist(per_hour)
+        case "reserved":
+            streams = _reserved(per_hour)
+        case _:
+            streams = _classes(per_hour, "batch" if name == "classes" else name)
+    return Scenario(name, "dedicated", machines, streams, 0, hours * _HOUR_US, _LONG_SHOTS, seed, places, slots)
+
+
+def _slots(hours: int) -> Iterator[Slot]:
+    """The second half of each hour but the first, on the first machine."""
+    for hour in range(1, hours):
+        ends_us = (hour + 1) * _HOUR_US
+        yield Slot(0, "holder", ends_us - _SLOT_US, ends_us)
+
+
+def _reserved(per_hour: float) -> tuple[Stream, ...]:
+    holder = Stream("holder", 1, per_hour / len(_DEDICATED) * _IN_SLOTS, in_slots=True)
+    return (holder, *(Stream(tenant, 1, per_hour * _BESIDE / 2) for tenant in ("acme", "beta")))
 
 
 def _classes(per_hour: float, long: str) -> tuple[Stream, ...]:
@@ -184,6 +232,9 @@ def jobs(it: Scenario) -> list[Work]:
         kind = stream.workload_class or ""
         draw, shots = Random(f"{it.seed}/{stream.tenant}{kind}"), stream.shots or it.shots
         arrivals = _arrivals(stream, draw, it.begins_us, it.ends_us)
+        if stream.in_slots:
+            own = [slot for slot in it.slots if slot.tenant == stream.tenant]
+            arrivals = (at for at in arrivals if any(slot.starts_us <= at < slot.ends_us for slot in own))
         found += [(at, stream.tenant, draw.choice(fitting), draw.choice(shots), kind) for at in arrivals]
     rows = enumerate(sorted(found))
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -60,9 +61,11 @@ def simulate(it: Scenario, create: Callable[[Estimate], Placer], *, knows_waits:
     """
     estimate, loads, works = estimates(it), [Load(machine) for machine in it.machines], jobs(it)
     policy, runs, decide_s = create(estimate), dict[int, Run](), 0.0
+    bounds = sorted({moment for slot in it.slots for moment in (slot.starts_us, slot.ends_us)})
     arriving, waiting, now_us = 0, 0, it.begins_us
     while arriving < len(works) or waiting:
-        now_us = _next_us(policy, loads, now_us, works[arriving].arrived_us if arriving < len(works) else None, waiting)
+        arrives_us = works[arriving].arrived_us if arriving < len(works) else None
+        now_us = _next_us(policy, loads, now_us, arrives_us, waiting, bounds)
         if it.fleet == "dedicated" and now_us >= it.ends_us:
             break
         for machine, load in enumerate(loads):
@@ -88,14 +91,21 @@ def simulate(it: Scenario, create: Callable[[Estimate], Placer], *, knows_waits:
     return Outcome(policy.name, it, tuple(works), tuple(runs.values()), decide_s)
 
 
-def _next_us(policy: Placer, loads: list[Load], now_us: int, arrives_us: int | None, waiting: int) -> int:
-    """Return when the next decision is: at an arrival, when a place becomes free, or at the next beat of the policy."""
+def _next_us(
+    policy: Placer, loads: list[Load], now_us: int, arrives_us: int | None, waiting: int, bounds: list[int]
+) -> int:
+    """Return when the next decision is.
+
+    It is at an arrival, when a place becomes free, when a slot begins or ends (`bounds`), or at the next beat of the
+    policy.
+    """
     if policy.every_us:
         first = now_us + 1 if waiting or arrives_us is None else max(arrives_us, now_us + 1)
         return -(-first // policy.every_us) * policy.every_us
     moments = [] if arrives_us is None else [arrives_us]
     if waiting:
         moments += [moment for load in loads if (moment := load.next_us(now_us)) is not None]
+        moments += bounds[bisect_right(bounds, now_us) :][:1]
     if not moments:
         raise RuntimeError("jobs wait, and nothing will happen")
     return max(now_us, min(moments))

@@ -18,7 +18,7 @@ def schedule(args: Namespace, out: Output) -> Exit:
     """Compare policies; no stack is needed."""
     folder = None if args.output is None else _folder(args.output)
     try:
-        from queuebit_lab.comparison import POLICIES, compare
+        from queuebit_lab.comparison import USUAL, compare
         from queuebit_lab.plots import draw
         from queuebit_lab.scenario import scenario
 
@@ -30,7 +30,7 @@ def schedule(args: Namespace, out: Output) -> Exit:
             seed=args.seed,
             places=args.places,
         )
-        found = compare(it, args.policies or [*POLICIES], fronts=args.front)
+        found = compare(it, args.policies or USUAL, fronts=args.front)
     except ImportError as error:
         text = f"{error.name} is missing: install the extra `lab` of queuebit-cli"
         raise Stop(Exit.USAGE, text) from error
