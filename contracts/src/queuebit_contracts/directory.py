@@ -10,10 +10,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from queuebit_contracts.admission import OBJECTIVES
 from queuebit_contracts.issuers import Issuer
 from queuebit_contracts.sharing import NEVER
 from queuebit_contracts.tenant import (
     BudgetTerms,
+    ClassTerms,
     GrantTerms,
     IssuerDefined,
     IssuerDefinition,
@@ -45,6 +47,7 @@ from queuebit_contracts.tenants import (
     Tenant,
     Tenants,
     User,
+    WorkloadClass,
     damaged_keys,
 )
 from queuebit_contracts.wire import Event
@@ -146,7 +149,7 @@ class Directory:
 
 
 _LIMITS = {"share", "max_shots", "max_active_jobs"}
-_TABLES = {"budget", "grant", "regions", "quota"}
+_TABLES = {"budget", "grant", "regions", "quota", "workload_class"}
 """What a definition leaves out where it is empty."""
 
 
@@ -156,8 +159,14 @@ def _limits(data: TenantDefinition) -> dict[str, object]:
         "regions": data.regions or (),
         "budget": {name: _budget(it) for name, it in (data.budgets or {}).items()},
         "quota": {name: _quota(it) for name, it in (data.quotas or {}).items()},
+        "workload_class": {it: WorkloadClass.model_construct(**terms.model_dump()) for it, terms in _classes(data)},
         "grant": {name: Grant.model_construct(**it.model_dump()) for name, it in (data.grants or {}).items()},
     }
+
+
+def _classes(data: TenantDefinition) -> Iterator[tuple[str, ClassTerms]]:
+    """The rules of classes; one with an objective that this version does not know has none."""
+    return ((name, it) for name, it in (data.classes or {}).items() if it.objective in OBJECTIVES)
 
 
 def _budget(terms: BudgetTerms) -> Budget:
@@ -273,7 +282,9 @@ def _begun(name: str, old: Tenant | None, new: Tenant, by: str) -> Iterator[Tena
         budgets = {it: _terms(budget) for it, budget in limits.pop("budget").items()}
         grants = {it: GrantTerms(**terms) for it, terms in limits.pop("grant").items()}
         quotas = {it: _quota_terms(quota) for it, quota in limits.pop("quota").items()}
-        said = {"budgets": budgets, "grants": grants, "quotas": quotas, "regions": limits.pop("regions")}
+        classes = {it: ClassTerms(**terms) for it, terms in limits.pop("workload_class").items()}
+        said = {"budgets": budgets, "grants": grants, "quotas": quotas, "classes": classes}
+        said["regions"] = limits.pop("regions")
         given = {field: value for field, value in said.items() if value}
         definition = TenantDefinition(tenant=name, by=by, **given, **limits)
         yield TenantDefined(source=_SOURCE, data=definition)

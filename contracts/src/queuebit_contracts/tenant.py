@@ -15,6 +15,7 @@ from queuebit_contracts.wire import Amount, DecimalText, Event, Moment, Name, Wi
 __all__ = [
     "Author",
     "BudgetTerms",
+    "ClassTerms",
     "GrantTerms",
     "IssuerDefined",
     "IssuerDefinition",
@@ -63,6 +64,12 @@ class QuotaTerms(Wire):
     """Absent: a day."""
 
 
+class ClassTerms(Wire):
+    """What jobs of a class have that say nothing else; the fields are those of `queuebit_contracts.tenants`."""
+
+    objective: str
+
+
 class GrantTerms(Amount):
     """Prepaid credit of a project; the fields are those of `queuebit_contracts.tenants.Grant`."""
 
@@ -89,6 +96,8 @@ class TenantDefinition(Wire):
     quotas: dict[str, QuotaTerms] | None = None
     """How much jobs may use together, by what counts: `tenant`, or `<kind>:<name>` of a `project`, of a `user`, or of a
     `class` for each user."""
+    classes: dict[str, ClassTerms] | None = None
+    """What jobs of a class prefer, by class; absent: as their projects say."""
     by: Author
 
 

@@ -49,6 +49,7 @@ __all__ = [
     "Tenant",
     "Tenants",
     "User",
+    "WorkloadClass",
     "check_tenants",
     "damaged_keys",
     "parse_tenants",
@@ -177,6 +178,13 @@ def seconds_of(window: str) -> int:
     return int(window[:-1]) * {"h": 3_600, "d": 86_400}[window[-1]]
 
 
+class WorkloadClass(_Entry):
+    """What jobs of a class have that say nothing else."""
+
+    objective: JobObjective
+    """What a job of the class that names no objective prefers of the backends that it may run on."""
+
+
 class Grant(_Entry):
     """Prepaid credit of a project, in addition to its budget; it pays first. Once it is granted, it does not change."""
 
@@ -257,6 +265,8 @@ class Tenant(_Entry):
     """By what counts against it, such as `"user:ada"`."""
     quota: dict[QuotaName, Quota] = Field(default_factory=dict)
     """By what counts against it, in the same way."""
+    workload_class: dict[Name, WorkloadClass] = Field(default_factory=dict, max_length=16)
+    """By the class that jobs name, such as `batch`; what a class says goes before what the project says."""
     grant: dict[Name, Grant] = Field(default_factory=dict, max_length=64)
     """Prepaid credit, by a name of your own."""
     issuer: dict[Name, Issuer] = Field(default_factory=dict, max_length=64)
@@ -374,7 +384,8 @@ def tenants_toml(tenants: Tenants) -> str:
     document = tenants.model_dump(mode="json")
     blocks = [_block("", {"removed": document["removed"]})] if document["removed"] else []
     for name, tenant in document["tenant"].items():
-        tables = {word: tenant.pop(word) for word in ("budget", "grant", "issuer", "project", "quota", "user")}
+        words = "budget", "grant", "issuer", "project", "quota", "user", "workload_class"
+        tables = {word: tenant.pop(word) for word in words}
         blocks.append(_block(f"[tenant.{name}]\n", tenant))
         for word, entries in tables.items():
             blocks += [_block(f"[tenant.{name}.{word}.{_key(it)}]\n", fields) for it, fields in entries.items()]

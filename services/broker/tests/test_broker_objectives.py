@@ -9,7 +9,7 @@ import pytest
 from queuebit_broker.policy import Admit, admit
 from queuebit_broker.snapshot import Snapshot
 from queuebit_contracts.directory import Directory
-from queuebit_contracts.tenants import parse_tenants
+from queuebit_contracts.tenants import WorkloadClass, parse_tenants
 
 from .broker_office import TENANTS, Ask
 
@@ -39,6 +39,28 @@ def test_the_job_comes_before_its_project(
 ) -> None:
     changes = {} if of_job is None else {"objective": of_job}
     decision = admit(ask(**changes), with_project(snapshot, objective=of_project))
+    assert isinstance(decision, Admit), decision
+    assert decision.objective == expected
+
+
+@pytest.mark.parametrize(
+    ("of_job", "expected"),
+    [
+        pytest.param({"workload_class": "batch"}, None, id="its class comes before its project"),
+        pytest.param({"workload_class": "interactive"}, "time", id="each class has its own"),
+        pytest.param({"workload_class": "sandbox"}, "balanced", id="a class without one"),
+        pytest.param({"workload_class": "batch", "objective": "fidelity"}, "fidelity", id="its own comes first"),
+    ],
+)
+def test_a_class_has_an_objective_of_its_own(
+    ask: Ask, snapshot: Snapshot, of_job: dict[str, str], expected: str | None
+) -> None:
+    world = with_project(snapshot, objective="balanced")
+    document = world.directory.document()
+    classes = {"batch": WorkloadClass(objective="cost"), "interactive": WorkloadClass(objective="time")}
+    acme = document.tenant["acme"].model_copy(update={"workload_class": classes})
+    directory = Directory(document.model_copy(update={"tenant": {**document.tenant, "acme": acme}}))
+    decision = admit(ask(**of_job), replace(world, directory=directory))
     assert isinstance(decision, Admit), decision
     assert decision.objective == expected
 

@@ -95,6 +95,12 @@ def _money(tenant: Group) -> None:
     quota.add_argument("--window", metavar="W", help="hours or days, such as 24h or 7d, at most 31d (1d)")
     quota.add_argument("--remove", action="store_true", help="remove the quota")
 
+    text = "what jobs of a class prefer that name no objective"
+    work = tenant.command("class", "classes:set_class", text, "TENANT")
+    work.add_argument("name", metavar="CLASS", help="such as batch, as jobs name it")
+    work.add_argument("--objective", metavar="O", help="cost, time, fidelity or balanced")
+    work.add_argument("--remove", action="store_true", help="their projects say what they prefer")
+
     text = "prepaid credit that pays before the budget does; once granted, it does not change"
     grant = tenant.command("grant", "budgets:grant", text, "TENANT")
     grant.add_argument("name", metavar="NAME", help="of the grant")

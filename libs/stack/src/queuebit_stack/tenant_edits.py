@@ -199,6 +199,17 @@ class TenantEditor:
             else:
                 raise unknown("quota", name, entry.get("quota", {}), tenant)
 
+    def set_class(self, tenant: str, name: str, objective: str | None) -> None:
+        """Set what jobs of a class prefer that name no objective; None: what their projects say."""
+        with self._editing() as document:
+            entry = tenant_in(document, tenant)
+            if objective is not None:
+                entry.setdefault("workload_class", _table())[_name(name, "class")] = {"objective": objective}
+            elif name in entry.get("workload_class", {}):
+                del entry["workload_class"][name]
+            else:
+                raise unknown("class", name, entry.get("workload_class", {}), tenant)
+
     def grant(
         self,
         tenant: str,

@@ -153,10 +153,17 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     budgets = _budgets(request, snapshot, paid[0])
     if (existing := snapshot.existing_hold) is not None:
         hold, budgets = existing.amount, existing.budgets
-    objective = asked.objective or (project.objective if project and project.objective != "cost" else None)
+    objective = _objective(asked, tenant, project)
     terms = author.delegation, others, objective, stated(in_slot(limits, snapshot.slot)), _weight(project)
     shared = _shared_device(asked, project)
     return Admit(author.user, tenant.share, tuple(paid), hold, budgets, *terms, counted, shared)
+
+
+def _objective(asked: Submission, tenant: Tenant, project: Project | None) -> str | None:
+    """What a job prefers: as it says, or else its class, or else its project; None if that is the lowest cost."""
+    work = tenant.workload_class.get(asked.workload_class or "")
+    found = asked.objective or (work.objective if work else None) or (project.objective if project else None)
+    return found if asked.objective or found != "cost" else None
 
 
 def _about_funds(
