@@ -202,7 +202,7 @@ def test_nsga_places_every_job_and_the_same_seed_decides_alike() -> None:
 
 
 def test_nsga_as_qonductor_publishes_it_places_every_job_and_searches_longer() -> None:
-    it = scenario("bursty", hours=1, per_hour=10)
+    it = scenario("bursty", hours=1, per_hour=40)
     short, long = compare(it, ("nsga2", "qonductor")).outcomes
     assert len(short.runs) == len(long.runs) == len(long.works) > 1
     assert long.decide_s > short.decide_s

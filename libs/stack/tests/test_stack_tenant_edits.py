@@ -51,6 +51,13 @@ def test_a_budget_is_set_or_changed_to_the_cent(home: Home, editor: TenantEditor
     assert read_tenants(home).tenant["demo"].project["playground"].budget == budget
 
 
+def test_a_class_has_an_objective_until_it_is_removed(home: Home, editor: TenantEditor) -> None:
+    editor.set_class("demo", "batch", "time")
+    assert read_tenants(home).tenant["demo"].workload_class["batch"].objective == "time"
+    editor.set_class("demo", "batch", None)
+    assert read_tenants(home).tenant["demo"].workload_class == {}
+
+
 @pytest.mark.parametrize(
     ("edit", "code", "text"),
     [
@@ -59,6 +66,8 @@ def test_a_budget_is_set_or_changed_to_the_cent(home: Home, editor: TenantEditor
         (lambda it: it.revoke_token("demo", "me", "UX"), Exit.REFUSED, "0 tokens of me begin with UX"),
         (lambda it: it.set_limits("demo", None, {"share": 0}), Exit.USAGE, "share"),
         (lambda it: it.set_budget("demo", "user:me", None), Exit.REFUSED, "there is no budget user:me"),
+        (lambda it: it.set_class("demo", "batch", None), Exit.REFUSED, "there is no class batch"),
+        (lambda it: it.set_class("demo", "batch", "beauty"), Exit.USAGE, "objective"),
         (lambda it: it.set_role("demo", "zoe", "viewer"), Exit.REFUSED, "there is no user zoe"),
         (lambda it: it.add_project("demo", "A B", Money.zero()), Exit.USAGE, "is not a plain name"),
     ],
