@@ -35,7 +35,7 @@ from tests.bench.isolation import measure_isolation
 from tests.bench.large import measure_large
 from tests.bench.levels import measure_levels
 from tests.bench.load import device_runs, first_accepted, round_trips, sustained
-from tests.bench.packing import measure_packing
+from tests.bench.packing import measure_packing, measure_sharing
 from tests.bench.peer import measure_peer
 from tests.bench.qiskit_sampler import measure_sampler
 from tests.bench.rating import measure_rating
@@ -246,6 +246,7 @@ def main() -> int:
     if "packing" in asked.only:
         report.heading("Several circuits on one emulated device")
         measure_packing(report)
+        uvloop.run(measure_sharing(report, scale))
     if "takeover" in asked.only:
         report.heading("A standby takes over from the leading scheduler")
         uvloop.run(measure_takeover(report, scale))
