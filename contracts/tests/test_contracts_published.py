@@ -39,6 +39,7 @@ UNRELEASED = frozenset(
         "qb.account.corrected.v1",
         "qb.job.expired.v1",
         "qb.job.withdrawn.v1",
+        "qb.tenant.circuit_defined.v1",
         "qb.incident.acknowledged.v1",
         "qb.incident.joined.v1",
         "qb.incident.noted.v1",

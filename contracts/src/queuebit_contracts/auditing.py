@@ -13,6 +13,7 @@ AUDITED: Final[Mapping[str, tuple[str, ...]]] = {
     "project": ("qb.tenant.project_defined.v1", "qb.tenant.project_removed.v1"),
     "user": ("qb.tenant.user_defined.v1", "qb.tenant.user_removed.v1"),
     "issuer": ("qb.tenant.issuer_defined.v1", "qb.tenant.issuer_removed.v1"),
+    "circuit": ("qb.tenant.circuit_defined.v1",),
     "delegation": ("qb.delegation.granted.v1", "qb.delegation.revoked.v1"),
     "money": ("qb.account.funded.v1",),
     "cancellation": ("qb.job.cancelled.v1",),

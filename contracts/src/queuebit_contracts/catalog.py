@@ -111,6 +111,7 @@ from queuebit_contracts.reservation import (
 from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened
 from queuebit_contracts.subjects import parse
 from queuebit_contracts.tenant import (
+    CircuitDefined,
     IssuerDefined,
     IssuerRemoved,
     ProjectDefined,
@@ -221,6 +222,7 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(UserDefined, _TENANT + "user_defined.{user}", ("broker",)),
         Entry(UserRemoved, _TENANT + "user_removed.{user}", ("broker",)),
         Entry(IssuerDefined, _TENANT + "issuer_defined.{issuer}", ("broker",)),
+        Entry(CircuitDefined, _TENANT + "circuit_defined.{circuit}-{version}", ("broker",)),
         Entry(IssuerRemoved, _TENANT + "issuer_removed.{issuer}", ("broker",)),
         Entry(DelegationGranted, _DELEGATION + "granted", ("broker",)),
         Entry(DelegationRevoked, _DELEGATION + "revoked", ("broker",)),

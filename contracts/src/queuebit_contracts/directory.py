@@ -11,11 +11,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from queuebit_contracts.admission import OBJECTIVES
+from queuebit_contracts.circuits import CIRCUIT_STATES, CircuitEntry, circuit_faults, key_of
 from queuebit_contracts.issuers import Issuer
 from queuebit_contracts.sharing import NEVER
 from queuebit_contracts.tenant import (
     BudgetTerms,
     ClassTerms,
+    CircuitDefined,
+    CircuitDefinition,
     GrantTerms,
     IssuerDefined,
     IssuerDefinition,
@@ -61,12 +64,16 @@ TenantEvent = (
     | ProjectRemoved
     | UserDefined
     | UserRemoved
+    | CircuitDefined
     | IssuerDefined
     | IssuerRemoved
 )
 
 ROLES: tuple[Role, ...] = ("viewer", "member", "admin")
 """Each may do what those before it may. An unknown role counts as the first."""
+
+
+_Entry = Project | User | Issuer | CircuitEntry
 
 
 class Directory:
@@ -126,10 +133,12 @@ class Directory:
                 self._change(data.tenant, "user", data.user, None)
             case IssuerDefined(data=data):
                 self._change(data.tenant, "issuer", data.issuer, _issuer(data))
+            case CircuitDefined(data=data):
+                self._change(data.tenant, "circuit", key_of(data.circuit, data.version), _circuit(data))
             case IssuerRemoved(data=data):
                 self._change(data.tenant, "issuer", data.issuer, None)
 
-    def _change(self, tenant: str, table: str, name: str, entry: Project | User | Issuer | None) -> None:
+    def _change(self, tenant: str, table: str, name: str, entry: _Entry | None) -> None:
         if (known := self._tenants.get(tenant)) is None:
             return
         entries = {**getattr(known, table)}
@@ -236,6 +245,13 @@ def _user(data: UserDefinition) -> User:
     return User.model_construct(role=role, keys=data.keys)
 
 
+def _circuit(data: CircuitDefinition) -> CircuitEntry:
+    """A version in a state that this version does not know is withdrawn: no job runs it by its name."""
+    said = data.model_dump(exclude={"tenant", "circuit", "version", "by"})
+    state = data.state if data.state in CIRCUIT_STATES else "withdrawn"
+    return CircuitEntry.model_construct(**said | {"state": state})
+
+
 def _issuer(data: IssuerDefinition) -> Issuer | None:
     """None for an issuer with rules that this version does not know: it is not trusted."""
     try:
@@ -299,6 +315,11 @@ def _begun(name: str, old: Tenant | None, new: Tenant, by: str) -> Iterator[Tena
         if old is None or old.issuer.get(issuer) != trusted:
             definition_of = IssuerDefinition(tenant=name, issuer=issuer, by=by, **trusted.model_dump())
             yield IssuerDefined(source=_SOURCE, data=definition_of)
+    for key, version in new.circuit.items():
+        if old is None or old.circuit.get(key) != version:
+            circuit, _, number = key.rpartition("@")
+            named = {"tenant": name, "circuit": circuit, "version": int(number), "by": by}
+            yield CircuitDefined(source=_SOURCE, data=CircuitDefinition(**named, **version.model_dump()))
 
 
 def faults(current: Directory, desired: Tenants) -> list[str]:
@@ -317,6 +338,9 @@ def faults(current: Directory, desired: Tenants) -> list[str]:
         for name, it in (current.tenant[tenant].grant if tenant in current.tenant else {}).items()
         if name in entry.grant and entry.grant[name].model_dump() != it.model_dump()
     ]
+    for tenant, entry in desired.tenant.items():
+        if tenant in current.tenant:
+            refusals += circuit_faults(tenant, current.tenant[tenant].circuit, entry.circuit)
     return refusals + [
         f"tenant {name} is in force and the document does not name it: put it back, or to remove it for good, "
         f'add "{name}" to `removed` at the top'

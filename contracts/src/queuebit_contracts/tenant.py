@@ -10,12 +10,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from queuebit_contracts.sharing import ANYONE, TENANT
-from queuebit_contracts.wire import Amount, DecimalText, Event, Moment, Name, Wire, open_text
+from queuebit_contracts.wire import Amount, DecimalText, Digest, Event, Moment, Name, Wire, open_text
 
 __all__ = [
     "Author",
     "BudgetTerms",
     "ClassTerms",
+    "CircuitDefined",
+    "CircuitDefinition",
     "GrantTerms",
     "IssuerDefined",
     "IssuerDefinition",
@@ -198,6 +200,24 @@ class IssuerRemoval(Wire):
     by: Author
 
 
+class CircuitDefinition(Wire):
+    """A version of a named circuit, and whether it is in use.
+
+    The fields are those of `queuebit_contracts.circuits.CircuitEntry`.
+    """
+
+    tenant: Name
+    circuit: Name
+    version: int = Field(ge=1)
+    digest: Digest
+    size: int = Field(ge=1)
+    media_type: str
+    owner: Name
+    parameters: tuple[str, ...] = ()
+    state: Annotated[str, open_text("draft", "canary", "released", "withdrawn")] = "draft"
+    by: Author
+
+
 class TenantDefined(Event[TenantDefinition]):
     """The tenant exists, with these limits. Its projects and users have facts of their own."""
 
@@ -238,6 +258,12 @@ class IssuerDefined(Event[IssuerDefinition]):
     """The tenant trusts the issuer, for tokens with these claims."""
 
     type: Literal["qb.tenant.issuer_defined.v1"] = "qb.tenant.issuer_defined.v1"
+
+
+class CircuitDefined(Event[CircuitDefinition]):
+    """The tenant has this version of a circuit, in this state. Only its state changes later."""
+
+    type: Literal["qb.tenant.circuit_defined.v1"] = "qb.tenant.circuit_defined.v1"
 
 
 class IssuerRemoved(Event[IssuerRemoval]):

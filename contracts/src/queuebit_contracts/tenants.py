@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from queuebit_contracts.admission import JobObjective
+from queuebit_contracts.circuits import CIRCUIT_KEY, MOST_CIRCUITS, CircuitEntry
 from queuebit_contracts.issuers import Issuer
 from queuebit_contracts.limits import MOST_NAMES
 from queuebit_contracts.sharing import NEVER, SharedDevice
@@ -249,6 +250,10 @@ class User(_Entry):
     """Public halves of the user's tokens; several while one is being replaced."""
 
 
+CircuitKey = Annotated[str, Field(pattern=CIRCUIT_KEY)]
+"""A version of a named circuit, as `NAME@NUMBER`."""
+
+
 class Tenant(_Entry):
     """A team with walls around it."""
 
@@ -271,6 +276,8 @@ class Tenant(_Entry):
     """Prepaid credit, by a name of your own."""
     issuer: dict[Name, Issuer] = Field(default_factory=dict, max_length=64)
     """Issuers whose tokens are exchanged for delegated keys, by a name for people."""
+    circuit: dict[CircuitKey, CircuitEntry] = Field(default_factory=dict, max_length=MOST_CIRCUITS)
+    """Versions of named circuits, such as `"portfolio-qaoa@7"`."""
 
 
 class Tenants(_Entry):
@@ -379,13 +386,15 @@ def check_tenants(document: Mapping[str, object]) -> Tenants:
         raise BadTenants(f"the tenants file breaks its rules: {'; '.join(faults)}", faults) from error
 
 
+_SUBTABLES = ("budget", "circuit", "grant", "issuer", "project", "quota", "user", "workload_class")
+
+
 def tenants_toml(tenants: Tenants) -> str:
     """A document as a tenants file: every value written out, read by `parse_tenants` to the same document."""
     document = tenants.model_dump(mode="json")
     blocks = [_block("", {"removed": document["removed"]})] if document["removed"] else []
     for name, tenant in document["tenant"].items():
-        words = "budget", "grant", "issuer", "project", "quota", "user", "workload_class"
-        tables = {word: tenant.pop(word) for word in words}
+        tables = {word: tenant.pop(word) for word in _SUBTABLES}
         blocks.append(_block(f"[tenant.{name}]\n", tenant))
         for word, entries in tables.items():
             blocks += [_block(f"[tenant.{name}.{word}.{_key(it)}]\n", fields) for it, fields in entries.items()]
@@ -393,7 +402,7 @@ def tenants_toml(tenants: Tenants) -> str:
 
 
 def _key(name: str) -> str:
-    return json.dumps(name) if ":" in name else name
+    return json.dumps(name) if {":", "@"} & {*name} else name
 
 
 def _block(title: str, fields: Mapping[str, object]) -> str:
@@ -473,5 +482,7 @@ def _table_of(path: list[str]) -> type[BaseModel]:
             return Grant
         case [_, _, "issuer", *_]:
             return Issuer
+        case [_, _, "circuit", *_]:
+            return CircuitEntry
         case _:
             return Project

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["STANDARD_INPUT", "circuit_of", "is_batch", "limits_in", "processing_in", "program_in"]
+if TYPE_CHECKING:
+    from queuebit.named_circuits import NamedCircuit
+
+__all__ = ["STANDARD_INPUT", "circuit_of", "is_batch", "limits_in", "named_in", "processing_in", "program_in"]
 
 STANDARD_INPUT = "-"
 
@@ -38,7 +41,14 @@ def is_batch(file: str) -> bool:
     return file.endswith(BATCH)
 
 
-def program_in(file: str, args: Namespace) -> object:
+def named_in(files: Sequence[str]) -> list[str]:
+    """Those of the files that are no files, and named circuits such as `portfolio-qaoa@7`."""
+    from queuebit.named_circuits import NAMED
+
+    return [it for it in dict.fromkeys(files) if NAMED.fullmatch(it) and not Path(it).exists()]
+
+
+def program_in(file: str, args: Namespace, named: Mapping[str, NamedCircuit] | None = None) -> object:
     """What to run: a circuit, a batch, or a circuit with the sweep, observables and outputs of the arguments.
 
     Raises:
@@ -46,7 +56,8 @@ def program_in(file: str, args: Namespace) -> object:
     """
     from queuebit.program_files import program_of
 
-    source = Path(file) if is_batch(file) else circuit_of(file)
+    known = (named or {}).get(file)
+    source = known or (Path(file) if is_batch(file) else circuit_of(file))
     bindings = Path(args.sweep) if args.sweep else None
     return program_of(
         source,
@@ -58,7 +69,7 @@ def program_in(file: str, args: Namespace) -> object:
     )
 
 
-def _reference(source: Path | str | bytes, given: str | None) -> Mapping[str, float] | None:
+def _reference(source: Path | str | bytes | NamedCircuit, given: str | None) -> Mapping[str, float] | None:
     """The reference of `--reference`: a file, or `ideal` for the exact distribution of the circuit."""
     from queuebit.errors import InvalidInput
     from queuebit.program_files import read_reference

@@ -22,6 +22,7 @@ from queuebit_cli.grammar import (
 from queuebit_cli.parser_alerts import alert_commands, silence_commands
 from queuebit_cli.parser_canaries import canary_commands
 from queuebit_cli.parser_checkpoints import checkpoint_commands
+from queuebit_cli.parser_circuits import circuit_commands
 from queuebit_cli.parser_fleet import fleet_commands
 from queuebit_cli.parser_http import sidecar_commands, token_commands, webhook_commands
 from queuebit_cli.parser_incidents import incident_commands, readiness_commands
@@ -57,6 +58,7 @@ exit codes:  0 done, 1 a job failed or a check did not hold, 2 bad usage,
 
 _ANYWHERE = "where to run; repeated: on one of these; default: the cheapest simulator, or of the project's default kind"
 _FILE = "OpenQASM, QIR (.ll, .bc), Q# (.qs), or a batch (.json); `-` is standard input"
+_NAMED = "; or a named circuit: NAME@7, NAME@released"
 _JOB = "its id, a prefix of its id, or `latest`"
 
 
@@ -108,7 +110,7 @@ def build() -> ArgumentParser:
 
 def _submit(words: Group) -> None:
     submit = words.command("submit", "submit:submit", "submit a job for each file", client=True, json=LINES)
-    submit.add_argument("files", nargs="+", metavar="FILE", help=_FILE)
+    submit.add_argument("files", nargs="+", metavar="FILE", help=_FILE + _NAMED)
     _program(submit)
     submit.add_argument(
         "--reference",
@@ -360,6 +362,7 @@ def _reading(words: Group) -> None:
     key_commands(words.group("keys", "the keys that sign receipts: list, replace"))
     signing_commands(words)
     replay_commands(words)
+    circuit_commands(words.group("circuit", "named circuits: versions, from the draft to the release"))
 
     events = words.group("events", "what happens")
     events.command("follow", "queries:follow", "print the tenant's events as they are stored", client=True, json=LINES)

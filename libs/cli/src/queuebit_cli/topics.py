@@ -11,7 +11,7 @@ TOPICS = {
     ),
     "money": ("balances", "quota", "charges", "report", "invoice", "prices", "ledger", "reconcile"),
     "quality": ("slo", "alerts", "silence", "incident", "canary", "probe", "smoke", "gameday", "lab", "readiness"),
-    "proof": ("receipt", "checkpoint", "keys", "verify", "sign", "verify-file", "replay", "compare", "lineage"),
+    "proof": ("receipt", "checkpoint", "keys", "verify", "sign", "verify-file", "replay", "compare", "lineage", "circuit"),
     "interfaces": ("console", "token", "webhooks", "events", "sql"),
     "tenants": ("tenant", "apply", "export"),
     "the stack": ("up", "down", "status", "logs", "doctor", "backup", "recover", "warehouse", "containers", "backend"),

@@ -163,7 +163,7 @@ _OBJECTIVES: Final = {kind: Table() for kind in OPENSLO_KINDS}
 
 _A = {"price": "a price", "agreement": "an agreement"}
 
-_TENANT = Table({"issuer": Table(), "project": Table(), "user": Table(), "budget": Table()})
+_TENANT = Table({"circuit": Table(), "issuer": Table(), "project": Table(), "user": Table(), "budget": Table()})
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType({
     kind.name: kind

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from queuebit.job import AsyncJob
     from queuebit.lineage import Lineage
     from queuebit.mapping import Mapped, Progress
+    from queuebit.named_circuits import NamedCircuit
     from queuebit.programs import Batch, Item, Sweep
     from queuebit.random_bits import RandomBits
     from queuebit.records import (
@@ -95,6 +96,7 @@ _WHERE = {
     "Message": "transport",
     "Metric": "hybrid_jobs",
     "Money": "records",
+    "NamedCircuit": "named_circuits",
     "NotFound": "errors",
     "NotVerified": "errors",
     "Progress": "mapping",
@@ -158,6 +160,7 @@ __all__ = [
     "Message",
     "Metric",
     "Money",
+    "NamedCircuit",
     "NotFound",
     "NotVerified",
     "PostResult",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # event classes are imported where they are used: a query the
     from queuebit.lineage import Lineage
     from queuebit.log_client import LogClient
     from queuebit.mapping import Mapped, Progress
+    from queuebit.named_circuits import NamedCircuit, StoredCircuit
     from queuebit.payloads import Payloads
     from queuebit.random_bits import RandomBits
     from queuebit.replays import Compared, Ran
@@ -181,6 +182,7 @@ class AsyncClient:
         """
         from queuebit.data_sets import data_sets
         from queuebit.limits import limits_of, one_or_several
+        from queuebit.named_circuits import version_of
         from queuebit.programs import processing_of
         from queuebit.sending import Sender
 
@@ -207,6 +209,7 @@ class AsyncClient:
             priority=priority,
             reservation=reservation,
             inputs=data_sets(data),
+            circuit_version=version_of(circuit),
         )
 
     async def map(
@@ -582,6 +585,47 @@ class AsyncClient:
         from queuebit.replays import compared
 
         return compared(await self._ran(one), await self._ran(other), alpha, floor)
+
+    async def circuits(self, *, limit: int = 1000) -> Table:
+        """The named circuits of the tenant: each version with its digest, owner, inputs and state, the newest first.
+
+        Args:
+            limit: how many versions, up to 10,000.
+        """
+        return await self._ask("circuits", limit=whole_number("limit", limit, 1, _MOST_ROWS))
+
+    async def circuit(self, name: str) -> NamedCircuit:
+        """A named circuit of the tenant, to submit it: its receipt then says what it is called.
+
+        Args:
+            name: `NAME` for the newest version that is released, `NAME@canary` for the newest canary, or `NAME@7`.
+
+        Raises:
+            InvalidInput: it has another form.
+            NotFound: there is no such version, it was withdrawn, or its source is gone.
+        """
+        from queuebit.named_circuits import chosen, loaded
+
+        return await loaded(self._payloads(), chosen(await self.circuits(), name))
+
+    async def store_circuit(self, circuit: object) -> StoredCircuit:
+        """Keep the source of a circuit in the payload store of the tenant, such as for `qb circuit draft`.
+
+        Args:
+            circuit: as for `submit`; its inputs may be open.
+
+        Raises:
+            InvalidInput: it cannot be a circuit.
+            Refused: the user is a viewer.
+        """
+        from queuebit.named_circuits import StoredCircuit, declared_inputs
+        from queuebit.sources import read_program_source
+        from queuebit_planning.languages import media_type_of
+
+        source = read_program_source(circuit, measured=False)
+        with permitted(self.credential, "store circuits"):
+            payload = await self._payloads().store(source, media_type_of(source))
+        return StoredCircuit(payload.digest, payload.size, payload.media_type, declared_inputs(source))
 
     async def lineage(self, name: str, *, limit: int = 200) -> Lineage:
         """What a job, circuit, calibration or data set has to do with others, as the statements of jobs say it.

@@ -8,6 +8,7 @@ from typing import Any
 
 from queuebit.errors import InvalidInput
 from queuebit.inputs import plain_json
+from queuebit.named_circuits import NamedCircuit
 from queuebit.programs import Batch, Item, Sweep
 
 __all__ = ["BATCH", "program_of", "read_batch", "read_bindings", "read_reference"]
@@ -17,7 +18,7 @@ BATCH = ".json"
 
 
 def program_of(
-    circuit: Path | str | bytes,
+    circuit: Path | str | bytes | NamedCircuit,
     *,
     bindings: Path | None = None,
     observables: Sequence[str] = (),
@@ -28,7 +29,8 @@ def program_of(
     """What is to be submitted: a circuit, a sweep over its inputs, a circuit with observables, or a batch.
 
     Args:
-        circuit: a file of OpenQASM, QIR or Q#, or of a batch if its name ends with `BATCH`; or the source of a circuit.
+        circuit: a file of OpenQASM, QIR or Q#, or of a batch if its name ends with `BATCH`; or the source of a circuit;
+            or a named one.
         bindings: a file as for `read_bindings`.
         observables: Pauli strings such as `ZZ`, or sums of them as JSON: `{"XI": 0.5, "ZZ": 1}`.
         outputs: as of `Sweep`.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from queuebit.errors import InvalidInput
 from queuebit.exporting import exported
+from queuebit.named_circuits import NamedCircuit
 from queuebit.qsharp import Q_SHARP, compiled
 from queuebit_planning.languages import is_bitcode
 from queuebit_planning.limits import MAX_SOURCE_BYTES
@@ -48,6 +49,8 @@ def _read_source(circuit: object, *, bound: bool, measured: bool) -> bytes:
             return source_of(read_file(circuit), str(circuit))
         case str() if circuit.endswith(_FILES) and not {*"\n;"} & {*circuit}:
             raise InvalidInput(f"{circuit} is the name of a file, not a source: give Path({circuit!r})")
+        case NamedCircuit():
+            return source_of(circuit.source, str(circuit))
         case bytes():
             return source_of(circuit, "the circuit")
         case str():

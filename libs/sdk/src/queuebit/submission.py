@@ -11,6 +11,7 @@ from queuebit.errors import Conflict, InvalidInput, Unreachable
 from queuebit.exporting import name_of
 from queuebit.inputs import one_line, plain_name, whole_number
 from queuebit.log_client import Entry, LogClient
+from queuebit.named_circuits import NamedCircuit
 from queuebit.payloads import Payloads
 from queuebit.programs import Item, Sweep
 from queuebit.signing import UNSIGNED, proof_of
@@ -46,6 +47,8 @@ def label_of(circuit: object) -> str:
     """The default label of a job: the name of its file or circuit."""
     if isinstance(circuit, Sweep | Item):
         return label_of(circuit.circuit)
+    if isinstance(circuit, NamedCircuit):
+        return str(circuit)
     name = circuit.name if isinstance(circuit, Path) else name_of(circuit)
     return visible(" ".join(name.split()))[:_LONGEST_TEXT]
 

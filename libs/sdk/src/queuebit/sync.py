@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from queuebit.limits import Deadline, Probability
     from queuebit.lineage import Lineage
     from queuebit.mapping import Mapped, Progress
+    from queuebit.named_circuits import NamedCircuit, StoredCircuit
     from queuebit.random_bits import RandomBits
     from queuebit.replays import Compared
     from queuebit.reservation_requests import Reservation
@@ -424,6 +425,18 @@ class Client:
     def compare(self, one: str, other: str, *, alpha: float = ALPHA, floor: float = FLOOR) -> Compared:
         """Compare the results of two completed jobs."""
         return self._loop.run(self._client.compare(one, other, alpha=alpha, floor=floor))
+
+    def circuits(self, *, limit: int = 1000) -> Table:
+        """The named circuits of the tenant."""
+        return self._loop.run(self._client.circuits(limit=limit))
+
+    def circuit(self, name: str) -> NamedCircuit:
+        """A named circuit of the tenant, to submit it."""
+        return self._loop.run(self._client.circuit(name))
+
+    def store_circuit(self, circuit: object) -> StoredCircuit:
+        """Keep the source of a circuit in the payload store of the tenant."""
+        return self._loop.run(self._client.store_circuit(circuit))
 
     def lineage(self, name: str, *, limit: int = 200) -> Lineage:
         """What a job, circuit, calibration or data set has to do with others."""

@@ -7,10 +7,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from pathlib import Path
 
 import tomlkit
 
+from queuebit_contracts.circuits import CIRCUIT_STATES
 from queuebit_kernel import InvalidId, Money, require_token
 from queuebit_runtime.keys import new_seed, public_key
 from queuebit_stack.bootstrap import kept_credentials, read_tenants, write_credential
@@ -21,6 +23,10 @@ from queuebit_stack.stack import Stack
 from queuebit_stack.tenants_file import Toml, editing, project_in, tenant_in, unknown, user_in
 
 __all__ = ["Issued", "TenantEditor", "budget_of"]
+
+
+_NEXT = dict(pairwise(CIRCUIT_STATES[:3]))
+"""What a version of a circuit is promoted to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,41 @@ class TenantEditor:
         """Give a user another role; tokens stay valid, connections are opened again."""
         with self._editing() as document:
             user_in(document, tenant, user)["role"] = role
+
+    def draft_circuit(self, tenant: str, name: str, fields: Mapping[str, object]) -> int:
+        """Another version of a named circuit, as a draft; return its number.
+
+        Args:
+            tenant: whose circuit it is.
+            name: of the circuit.
+            fields: those of `queuebit_contracts.circuits.CircuitEntry`, without the state.
+        """
+        with self._editing() as document:
+            circuits = tenant_in(document, tenant).setdefault("circuit", _table())
+            numbers = [int(it.rpartition("@")[2]) for it in circuits if it.rpartition("@")[0] == name]
+            version = max(numbers, default=0) + 1
+            circuits[f"{_name(name, 'circuit')}@{version}"] = {**fields, "state": "draft"}
+            return version
+
+    def set_circuit_state(self, tenant: str, name: str, version: int, state: str | None) -> str:
+        """Give a version of a named circuit another state; return it.
+
+        Args:
+            tenant: whose circuit it is.
+            name: of the circuit.
+            version: its number.
+            state: the new one; None for the next one of its promotion.
+        """
+        with self._editing() as document:
+            circuits = tenant_in(document, tenant).get("circuit", {})
+            if (entry := circuits.get(f"{name}@{version}")) is None:
+                raise Stop(Exit.USAGE, f"{tenant} has no circuit {name}@{version}: `qb circuit list` has all")
+            if state is None:
+                state = _NEXT.get(entry["state"])
+                if state is None:
+                    raise Stop(Exit.REFUSED, f"circuit {name}@{version} is {entry['state']}: there is no next state")
+            entry["state"] = state
+            return state
 
     def add_token(self, tenant: str, user: str, file: Path | None) -> Issued:
         """Another token for a user; the older ones stay valid until they are revoked."""

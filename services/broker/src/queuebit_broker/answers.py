@@ -130,6 +130,16 @@ class Answers:
         ahead = [it for it in self._world.calendars.of(tenant) if it.is_ahead(now)]
         return Answer(rows=tuple(quota_row(it, reserved_of(it.name, ahead)) for it in found))
 
+    async def circuits(self, tenant: str, question: Question) -> Answer:
+        """Versions of named circuits, by name and with the newest first."""
+        entry = self._world.directory.tenant.get(tenant)
+        rows: list[_Row] = []
+        for key, it in entry.circuit.items() if entry else ():
+            name, _, version = key.rpartition("@")
+            rows.append({"circuit": name, "version": int(version), **it.model_dump(mode="json")})
+        rows.sort(key=lambda row: (str(row["circuit"]), -int(str(row["version"]))))
+        return Answer(rows=tuple(rows[: question.limit]))
+
     async def delegations(self, tenant: str, question: Question) -> Answer:
         """Keys that have not expired, newest first; without their subjects' tokens, which are stored nowhere."""
         now = self._clock.now()

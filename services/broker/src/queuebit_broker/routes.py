@@ -115,6 +115,11 @@ def queries(answers: Answers, *, side_by_side: int) -> NatsRouter:
         """What is used and left of the tenant's quotas."""
         return await answers.quotas(tenant, question)
 
+    @server.answers("circuits")
+    async def on_circuits(tenant: Tenant, question: Question) -> Answer:
+        """Named circuits of the tenant, with all of their versions."""
+        return await answers.circuits(tenant, question)
+
     @server.answers("delegations")
     async def on_delegations(tenant: Tenant, question: Question) -> Answer:
         """Delegated keys of the tenant that have not expired."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from queuebit.bulk import BulkSubmission, Outcome, Wanted
 from queuebit.documents import outcome_document
 from queuebit.records import ENDS
-from queuebit_cli.circuits import STANDARD_INPUT, is_batch, limits_in, processing_in, program_in
+from queuebit_cli.circuits import STANDARD_INPUT, is_batch, limits_in, named_in, processing_in, program_in
 from queuebit_cli.commands import reservations, sessions
 from queuebit_cli.connecting import ask, client_of
 from queuebit_cli.flags import Flag, read_flag
@@ -21,6 +22,10 @@ from queuebit_cli.render_results import result_lines
 from queuebit_cli.tables import Row, wrapped
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
+
+if TYPE_CHECKING:
+    from queuebit.client import AsyncClient
+    from queuebit.named_circuits import NamedCircuit
 
 __all__ = ["submit"]
 
@@ -37,7 +42,7 @@ def submit(args: Namespace, out: Output) -> Exit:
             args, out, "asking the broker", lambda client: reservations.full_id(client, args.reservation)
         )
     flag = read_flag(args, out) if args.flag else None
-    wanted = _wanted(args, flag)
+    wanted = _wanted(args, flag, _named(args, out))
     bulk = BulkSubmission(client_of(args), args.wait, args.timeout, Home(args.home).trust_file)
     try:
         outcomes = asyncio.run(_submitted(bulk, wanted, out))
@@ -64,7 +69,17 @@ def submit(args: Namespace, out: Output) -> Exit:
     return Exit.JOB_FAILED if code is Exit.DONE and args.wait and not ended else code
 
 
-def _wanted(args: Namespace, flag: Flag | None) -> list[Wanted]:
+def _named(args: Namespace, out: Output) -> dict[str, NamedCircuit]:
+    """The named circuits among the files."""
+    names = named_in(args.files)
+
+    async def found(client: AsyncClient) -> dict[str, NamedCircuit]:
+        return {it: await client.circuit(it) for it in names}
+
+    return ask(args, out, "reading its circuit", found) if names else {}
+
+
+def _wanted(args: Namespace, flag: Flag | None, named: Mapping[str, NamedCircuit]) -> list[Wanted]:
     from queuebit.amounts import money_of
 
     options = {
@@ -91,7 +106,7 @@ def _wanted(args: Namespace, flag: Flag | None) -> list[Wanted]:
     for file, key in zip(args.files, _keys(args.files, args.key), strict=True):
         label = args.label or (Path(file).name if is_batch(file) else None)
         chosen = {**options, "key": key, "label": label}
-        wanted.append(Wanted(program_in(file, args), flag.applied(chosen) if flag else chosen))
+        wanted.append(Wanted(program_in(file, args, named), flag.applied(chosen) if flag else chosen))
     return wanted
 
 
