@@ -250,7 +250,7 @@ class User(_Entry):
     """Public halves of the user's tokens; several while one is being replaced."""
 
 
-CircuitKey = Annotated[str, Field(pattern=CIRCUIT_KEY)]
+_CircuitKey = Annotated[str, Field(pattern=CIRCUIT_KEY)]
 """A version of a named circuit, as `NAME@NUMBER`."""
 
 
@@ -276,7 +276,7 @@ class Tenant(_Entry):
     """Prepaid credit, by a name of your own."""
     issuer: dict[Name, Issuer] = Field(default_factory=dict, max_length=64)
     """Issuers whose tokens are exchanged for delegated keys, by a name for people."""
-    circuit: dict[CircuitKey, CircuitEntry] = Field(default_factory=dict, max_length=MOST_CIRCUITS)
+    circuit: dict[_CircuitKey, CircuitEntry] = Field(default_factory=dict, max_length=MOST_CIRCUITS)
     """Versions of named circuits, such as `"portfolio-qaoa@7"`."""
 
 

@@ -418,7 +418,7 @@ def test_a_quota_is_set_changed_and_removed(home: Home, capsys: pytest.CaptureFi
 
 def test_every_limit_of_the_tenants_file_has_a_flag() -> None:
     money = {"budget", "currency"}  # which `qb tenant fund` and `qb tenant project add` set
-    tables = {"project", "user", "budget", "grant", "issuer", "quota"}
+    tables = {"project", "user", "budget", "grant", "issuer", "quota", "circuit"}
     assert set(OF_A_TENANT) == Tenant.model_fields.keys() - tables
     assert set(OF_A_PROJECT) == Project.model_fields.keys() - money
 
