@@ -15,7 +15,7 @@ DIGEST = "sha256:" + "a" * 64
 def document(**states: str) -> Tenants:
     """A document with versions of one circuit, by number."""
     circuits = {
-        f"ansatz@{number[1:]}": CircuitEntry(digest=DIGEST, size=9, owner="ann", parameters=("theta",), state=state)  # type: ignore[arg-type]  # a state
+        f"ansatz@{number[1:]}": CircuitEntry(digest=DIGEST, size=9, owner="ann", parameters=("theta",), state=state)
         for number, state in states.items()
     }
     return Tenants.model_validate({"tenant": {"acme": {"circuit": {k: it.model_dump() for k, it in circuits.items()}}}})

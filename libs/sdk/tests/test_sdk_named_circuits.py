@@ -69,8 +69,8 @@ def test_a_program_is_of_a_version_if_all_its_circuits_are() -> None:
         found = version_of(circuit)
         assert found is not None
         assert found.version == 2
-    for circuit in (SOURCE, Batch([Item(one), Item(other)]), Batch([Item(one), Item(SOURCE)])):
-        assert version_of(circuit) is None
+    for unnamed in (SOURCE, Batch([Item(one), Item(other)]), Batch([Item(one), Item(SOURCE)])):
+        assert version_of(unnamed) is None
 
 
 def test_inputs_are_read_from_the_source() -> None:
