@@ -16,9 +16,9 @@ from queuebit_contracts.issuers import Issuer
 from queuebit_contracts.sharing import NEVER
 from queuebit_contracts.tenant import (
     BudgetTerms,
-    ClassTerms,
     CircuitDefined,
     CircuitDefinition,
+    ClassTerms,
     GrantTerms,
     IssuerDefined,
     IssuerDefinition,
