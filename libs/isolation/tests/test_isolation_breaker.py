@@ -167,3 +167,18 @@ def test_the_table_of_a_backend_counts_or_else_the_longest_pattern() -> None:
 def test_a_document_with_a_fault_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_fleet(text)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://", "http://[::1/x", "https://h:99999/x", "https://me:secret@h/x", "https://h/x#y", "https://h/a\\nb"],
+)
+def test_a_hook_that_no_request_can_reach_is_refused_before_the_service_reads_it(url: str) -> None:
+    with pytest.raises(ValueError, match=r"recalibration\.url: write it like") as refused:
+        parse_fleet(f'[recalibration]\nurl = "{url}"\n')
+    assert "secret" not in str(refused.value)
+
+
+def test_a_document_that_nests_too_deeply_is_refused() -> None:
+    with pytest.raises(ValueError, match="nests too deeply"):
+        parse_fleet("a = " + "[" * 5_000)

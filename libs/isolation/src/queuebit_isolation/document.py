@@ -5,8 +5,10 @@ from __future__ import annotations
 import tomllib
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -21,6 +23,20 @@ __all__ = ["EXAMPLE", "FleetDocument", "Limits", "LimitsTable", "RecalibrationHo
 
 _Pattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9*?_-]{1,64}$")]
 _Error = Annotated[float, Field(gt=0, le=1)]
+
+
+def _address(url: str) -> str:
+    """A URL to which a request can be sent; otherwise the service would refuse the document when it starts."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+        known = host and port != 0 and "@" not in parts.netloc and not parts.fragment
+    except ValueError:
+        known = False
+    if not known or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        raise ValueError("write it like https://example.org/calibrate, without a user name and without a fragment")
+    return url
+
 
 EXAMPLE: Final = """\
 # When a backend gets no more jobs. Every limit has a default: this file needs to name only what differs.
@@ -118,7 +134,7 @@ class RecalibrationHook(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: str = Field(pattern=r"^https?://", max_length=2048)
+    url: Annotated[str, Field(pattern=r"^https?://", max_length=2048), AfterValidator(_address)]
     """Where the request is posted."""
     secret: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
     """A file in `secrets/fleet/` of the home with the `whsec_…` that signs; absent: the request is not signed."""
@@ -171,7 +187,10 @@ def parse_fleet(text: str) -> FleetDocument:
     Raises:
         ValueError: it is not TOML, or breaks the rules; the text has every fault with its place.
     """
-    document: dict[str, Any] = tomllib.loads(text)
+    try:
+        document: dict[str, Any] = tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("it nests too deeply") from error
     try:
         return FleetDocument.model_validate(document)
     except ValidationError as error:
