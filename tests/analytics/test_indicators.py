@@ -23,7 +23,7 @@ from queuebit_slo import BurnAlert, Objective, budget, counted, judge, query
 from .job_history import HOUR, START, Life, Stored, calibrated, registered
 from .warehouse import WRITER, Warehouse, event
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 
 SECOND = timedelta(seconds=1)
 PASSED: dict[str, Any] = {"quality": {"passed": True, "checks": []}}
@@ -391,7 +391,7 @@ def test_sums_and_rows_count_what_the_view_counts(indicators: Warehouse) -> None
     The log is filled in parts, some of them twice, and only after some of them telemetry adds what it has to the sums.
     """
     rng = random.Random(20261130)
-    for part in _parts(rng, [_drawn(rng) for _ in range(300)]):
+    for part in _parts(rng, [_drawn(rng) for _ in range(200)]):
         indicators.fill_at(part, twice=rng.random() < 0.5)
         if rng.random() < 0.5:
             indicators.sum_cases()
@@ -410,7 +410,7 @@ def test_several_windows_with_one_end_count_as_each_alone(indicators: Warehouse)
     indicators.sum_cases()
     _fill(indicators, [replace(_drawn(rng), tenant="windows") for _ in range(50)])
     indicators.keep_cases("queue-wait")
-    for id_ in rng.choices(COUNTED, k=12):
+    for id_ in rng.choices(COUNTED, k=6):
         drawn = [_window(rng) for _ in range(3)]
         until = max(end for _, end in drawn)
         starts, threshold = [start for start, _ in drawn], _threshold(id_)
@@ -444,7 +444,7 @@ def _parts(rng: random.Random, lives: list[Life]) -> Iterator[list[Stored]]:
     found += [it.metered() for it in billed] + [it.metered(correction=True) for it in billed[::3]]
     found.sort(key=lambda it: it[0])
     while found:
-        part, found = found[: (size := rng.randint(1, 300))], found[size:]
+        part, found = found[: (size := rng.randint(1, 400))], found[size:]
         yield part
 
 

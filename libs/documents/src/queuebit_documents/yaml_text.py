@@ -16,6 +16,8 @@ from queuebit_documents.parsed import MAX_DEPTH, Parsed
 
 __all__ = ["parse_yaml", "parse_yaml_all"]
 
+_DEEPEST: Final = 10 * MAX_DEPTH
+"""Nodes that nest deeper are not made: each level takes a frame of the parser's stack."""
 _TAG: Final = "tag:yaml.org,2002:"
 _SCALARS = {
     "bool": (r"true|false", "tf"),
@@ -25,16 +27,8 @@ _SCALARS = {
 }
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}  # type: ignore[misc]  # stubs
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
-        if getattr(event, "anchor", None) is not None:
-            raise yaml.composer.ComposerError(
-                None, None, "anchors and aliases are not read: write the value where it is used", event.start_mark
-            )
-        return super().compose_node(parent, index)
 
 
 for _name, (_pattern, _first) in _SCALARS.items():
@@ -42,9 +36,9 @@ for _name, (_pattern, _first) in _SCALARS.items():
 
 
 class _Refused(Exception):
-    def __init__(self, node: yaml.Node, what: str) -> None:
+    def __init__(self, at: yaml.Node | yaml.Event, what: str) -> None:
         super().__init__(what)
-        self.line = node.start_mark.line + 1
+        self.line = at.start_mark.line + 1 if at.start_mark else None
 
 
 def parse_yaml(text: str, file: str) -> Parsed:
@@ -72,6 +66,7 @@ def parse_yaml_all(text: str, file: str) -> list[Parsed]:
 def _read(text: str, file: str) -> list[Parsed]:
     found: list[Parsed] = []
     try:
+        _refuse_anchors(text)
         for node in yaml.compose_all(text, Loader=_Loader):
             lines: dict[Path, int] = {}
             document = {} if node is None or _is_nothing(node) else _value(node, (), lines)
@@ -88,6 +83,17 @@ def _read(text: str, file: str) -> list[Parsed]:
     except _Refused as error:
         raise BadDocuments([Problem(file, str(error), error.line)]) from error
     return found
+
+
+def _refuse_anchors(text: str) -> None:
+    """Read the events alone, which are no deeper and no more than the text, before nodes are made of them."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if getattr(event, "anchor", None) is not None:
+            raise _Refused(event, "has anchors or aliases, which are not read: write the value where it is used")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise RecursionError
 
 
 def _is_nothing(node: yaml.Node) -> bool:
