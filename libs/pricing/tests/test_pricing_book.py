@@ -184,6 +184,29 @@ def test_spot_jobs_have_prices_of_their_own() -> None:
         book(row("spot", "aer", 'spot = true\nper_task = "0.4"')).price_for("aer", NOW)
 
 
+@pytest.mark.parametrize(
+    ("usual", "spot", "terms"),
+    [
+        ("aer", "aer*", 'per_task = "2"'),
+        ("aer*", "aer", 'per_task = "2"'),
+        ("ae*", "aer*", 'per_task = "2"'),
+        ("aer", "aer", 'per_task = "1"\nminimum = { amount = "5", rule = "floor" }'),
+    ],
+    ids=["the wider one", "the narrower one", "two patterns", "the least amount"],
+)
+def test_a_price_of_spot_jobs_is_compared_with_what_others_pay_there(usual: str, spot: str, terms: str) -> None:
+    (problem,) = problems(HEAD + row("usual", usual) + row("spot", spot, f"spot = true\n{terms}"))
+    assert "is above that of 'usual'" in problem
+
+
+def test_a_price_that_never_counts_beside_it_is_no_limit_of_that_of_spot_jobs() -> None:
+    higher = 'spot = true\nper_task = "2"'
+    exact = row("exact", "aer", 'per_task = "1"') + row("spot-exact", "aer", 'spot = true\nper_task = "1"')
+    assert book(row("usual", "aer*", 'per_task = "3"'), row("spot", "aer*", higher), exact)
+    earlier = row("usual", "cirq", until="2026-06-01") + row("later", "cirq", 'per_task = "2"', since="2026-06-01")
+    assert book(earlier, row("spot", "cirq", higher, since="2026-06-01"))
+
+
 def test_a_price_of_spot_jobs_is_not_above_the_other_one() -> None:
     higher = row("spot", "aer", 'spot = true\nper_task = "1"\nper_shot = "0.1"')
     (problem,) = problems(HEAD + row("usual", "aer") + higher)

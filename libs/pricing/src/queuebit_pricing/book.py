@@ -19,8 +19,9 @@ from queuebit_pricing.agreement_terms import Agreement
 from queuebit_pricing.errors import BadPriceBook, Problem, Unpriced
 from queuebit_pricing.exact import Unquoted
 from queuebit_pricing.explain import CLASH, explain, place
-from queuebit_pricing.listing import COUNTED, Currency, Listing
+from queuebit_pricing.listing import Currency, Listing
 from queuebit_pricing.price import Price
+from queuebit_pricing.spot_prices import above_usual
 
 __all__ = ["PriceBook", "check", "load", "parse"]
 
@@ -92,7 +93,7 @@ class PriceBook(BaseModel):
         meant = [price for price in self.prices if price.spot == spot and price.covers(backend)]
         valid = [price for price in meant if price.applies(at)]
         if valid:
-            return max(valid, key=lambda price: (not price.is_pattern, len(price.backend)))
+            return max(valid, key=lambda price: price.precedence)
         known = f" ({', '.join(f'{price.id} is valid {_span(price)}' for price in meant)})" if meant else ""
         if spot:
             raise Unpriced(f"backend {backend!r} has no price of spot jobs at {rfc3339(at)}{known}: it runs none")
@@ -179,7 +180,7 @@ def _usable(document: Mapping[str, object], table: str, model: type[_Row]) -> It
 def _conflicts(listings: _Numbered[Listing], agreements: _Numbered[Agreement]) -> list[Problem]:
     return (
         _clashes(listings)
-        + _above_usual(listings)
+        + above_usual(listings)
         + _disputes(agreements)
         + _unmet(listings, agreements)
         + _above_list(listings, agreements)
@@ -207,27 +208,6 @@ def _clashes(listings: _Numbered[Listing]) -> list[Problem]:
                 )
             )
     return problems
-
-
-def _above_usual(listings: _Numbered[Listing]) -> list[Problem]:
-    """Return the prices of spot jobs that are above the other price of the same backends in a component."""
-    return [
-        Problem(
-            place(number, one.id),
-            f"is a price of spot jobs, and {component} is above that of {other.id!r}: spot jobs cost no more",
-            ("price", number),
-        )
-        for number, one in listings
-        for _, other in listings
-        if one.spot and not other.spot and one.backend == other.backend and _at_once(one, other)
-        for component in (*COUNTED, "base")
-        if (amount := one.unit_price(component)) is not None and amount > (other.unit_price(component) or 0)
-    ]
-
-
-def _at_once(one: Listing, other: Listing) -> bool:
-    first, second = sorted((one, other), key=lambda it: it.valid_from)
-    return first.applies(second.valid_from)
 
 
 def _disputes(agreements: _Numbered[Agreement]) -> list[Problem]:

@@ -255,6 +255,11 @@ class Listing(_Term):
     def is_pattern(self) -> bool:
         return self.backend.endswith("*")
 
+    @property
+    def precedence(self) -> tuple[bool, int]:
+        """Of several prices that cover a backend, the one with the largest counts: an exact id, or else the longest."""
+        return not self.is_pattern, len(self.backend)
+
     def covers(self, backend: str) -> bool:
         """Return whether this price is for a backend, at any time."""
         return backend.startswith(self.backend[:-1]) if self.is_pattern else backend == self.backend
