@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from qiskit import QuantumCircuit
 
 from queuebit_quantum import canonical_digest, joined_digest, parse
 
@@ -35,6 +37,17 @@ def test_the_same_steps_have_one_digest(name: str) -> None:
 @pytest.mark.parametrize("name", OTHER)
 def test_other_steps_have_another(name: str) -> None:
     assert digest_of(OTHER[name]) not in (None, digest_of(BELL))
+
+
+def test_a_delay_counts_in_its_unit() -> None:
+    short = BELL.replace(b"h q[0]", b"delay[100ns] q[0]")
+    assert digest_of(short) not in (None, digest_of(short.replace(b"100ns", b"100us")))
+
+
+def test_a_matrix_has_no_form() -> None:
+    circuit = QuantumCircuit(1)
+    circuit.unitary(np.eye(2), [0])
+    assert canonical_digest(circuit) is None
 
 
 def test_conditions_and_loops_have_a_form() -> None:

@@ -8,21 +8,25 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from qiskit import QuantumCircuit
 
 from queuebit_contracts.job import Compilation
 from queuebit_contracts.sharing import MOST_TOGETHER, may_share
 from queuebit_executor.answers import Ran, Refused
+from queuebit_executor.compilation import described
 from queuebit_executor.errors import Orphaned
 from queuebit_executor.policy import Sharing, companions
 from queuebit_executor.ports import CircuitWork
 from queuebit_executor.shared_circuits import SharedCircuits
 from queuebit_executor.single_runs import SingleRuns
 from queuebit_executor.worker_pool import WorkerPool
+from queuebit_quantum import Backend, Compiled, Description
 from queuebit_quantum.regions import Region
 from queuebit_runtime.tasks import Tasks
 
@@ -167,6 +171,19 @@ async def test_no_child_has_circuits_of_two_tenants(bench: Bench) -> None:
         ("initech", [4]),
     ]
     assert sum(shares(answers)) == 1_250_000
+
+
+def test_a_circuit_has_another_digest_on_another_region() -> None:
+    backend = cast("Backend", SimpleNamespace(describe=lambda: Description("d", "v", "qpu", 4, (), 100, TARGET)))
+
+    def digest_on(qubit: int) -> str:
+        program = QuantumCircuit(4)
+        program.x(qubit)
+        compiled = Compiled(TARGET, TARGET, "qiskit", 1, 0, 1, program, (1,))
+        return str(described(backend, 1, compiled, (qubit, qubit + 1))["compilation"]["compiled"])
+
+    assert digest_on(0) != digest_on(2)
+    assert digest_on(0) == digest_on(0)
 
 
 async def test_the_device_is_busy_as_long_as_the_longest(bench: Bench) -> None:

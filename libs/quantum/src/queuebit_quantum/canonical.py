@@ -63,6 +63,8 @@ def _steps(program: QuantumCircuit) -> Iterator[list[Any]]:  # plain JSON
 def _details(operation: Instruction, places: dict[Any, int]) -> list[Any]:  # plain JSON
     from qiskit.circuit import ControlFlowOp, IfElseOp
 
+    if operation.name == "delay":  # it counts in its unit
+        return [*map(_number, operation.params), operation.unit]
     if not isinstance(operation, ControlFlowOp):
         return [_number(it) for it in operation.params]
     blocks = [[*_steps(it)] for it in operation.blocks]
@@ -114,6 +116,10 @@ def _bits(what: Any, places: dict[Any, int]) -> list[int]:  # a bit or a registe
 
 
 def _number(value: Any) -> str:  # a parameter of a gate
+    from qiskit.circuit import ParameterExpression
+
     if isinstance(value, Real):
         return repr(float(value))
-    return str(value)
+    if isinstance(value, ParameterExpression):
+        return str(value)
+    raise _NoForm  # such as a matrix

@@ -71,4 +71,5 @@ def _run(backend: Backend, it: _Ready, head: Mapping[str, Any]) -> Frame:
     counts = orjson.dumps(dict(result.counts), option=orjson.OPT_SORT_KEYS)
     if (refused := too_large(len(counts), used_us)) is not None:
         return refused
-    return {**described(backend, it.qubits, work.compiled), "qpu_us": used_us}, counts
+    region = tuple(head["region"]) if "region" in head else None
+    return {**described(backend, it.qubits, work.compiled, region), "qpu_us": used_us}, counts

@@ -46,8 +46,8 @@ __all__ = [
 
 
 _REMEMBERED = 256
-_DIGESTS: dict[tuple[str, str, str, int, str], str | None] = {}
-"""The digests of compiled circuits, by what they follow from."""
+_DIGESTS: dict[tuple[str, str, str, int, str, Region | None], str | None] = {}
+"""The digests of compiled circuits, by what they follow from; the region is that of a run with others."""
 
 
 def bound(source: bytes, head: Mapping[str, Any]) -> Circuit:
@@ -115,8 +115,17 @@ def figures(compiled: Compiled) -> dict[str, Any]:  # plain JSON
     }
 
 
-def described(backend: Backend, qubits: int, compiled: Compiled) -> dict[str, Any]:  # plain JSON
-    """What a result says of how it came about; `qubits` are those that the circuit touches."""
+def described(
+    backend: Backend, qubits: int, compiled: Compiled, region: Region | None = None
+) -> dict[str, Any]:  # plain JSON
+    """What a result says of how it came about.
+
+    Args:
+        backend: where it ran.
+        qubits: those that the circuit touches.
+        compiled: what ran.
+        region: the only qubits of the device that it was compiled for; None: all.
+    """
     it = backend.describe()
     return {
         "compilation": {
@@ -129,7 +138,7 @@ def described(backend: Backend, qubits: int, compiled: Compiled) -> dict[str, An
             "esp_ppm": None if it.kind == "simulator" else _ppm(compiled.esp),
             **({"options": dict(compiled.options)} if compiled.options else {}),
             "circuit": compiled.circuit_digest if re.fullmatch(DIGEST, compiled.circuit_digest) else None,
-            "compiled": _program_digest(compiled),
+            "compiled": _program_digest(compiled, region),
             "calibrated_at": _moment(it.calibrated_at),
         },
         "qubits": qubits,
@@ -137,10 +146,10 @@ def described(backend: Backend, qubits: int, compiled: Compiled) -> dict[str, An
     }
 
 
-def _program_digest(compiled: Compiled) -> str | None:
+def _program_digest(compiled: Compiled, region: Region | None) -> str | None:
     """Of the compiled circuit; that of a circuit that runs again and again is computed once."""
     options = json.dumps(dict(compiled.options), sort_keys=True)
-    key = compiled.circuit_digest, compiled.target_digest, compiled.compiler, compiled.seed, options
+    key = compiled.circuit_digest, compiled.target_digest, compiled.compiler, compiled.seed, options, region
     if key not in _DIGESTS:
         if len(_DIGESTS) >= _REMEMBERED:
             _DIGESTS.clear()
