@@ -37,9 +37,10 @@ def compared_lines(found: Compared, out: Output) -> list[str]:
     lines = [f"{found.one} and {found.other}: {word}", f"  {found.text}"]
     if it.items > 1:
         lines.append(f"  of {it.items} items with counts, number {it.item} differs most:")
+    limit = f"; without shot noise at most {it.at_most:.4f}" if it.at_most < 1 else ""
     lines.append(
-        f"  fidelity {it.fidelity:.4f} of {it.shots[0]:,} and {it.shots[1]:,} shots; by shot noise alone about "
-        f"{it.noise:.4f}; proven to be at most {it.at_most:.4f}"
+        f"  fidelity {it.fidelity:.4f} of {it.shots[0]:,} and {it.shots[1]:,} shots: shot noise alone gives about "
+        f"{it.noise:.4f}{limit}"
     )
     tested = f"chi-squared {it.statistic:.1f} of {it.freedom} degrees of freedom, p = {it.p_value:.2g}"
     lines.append(f"  {tested if it.freedom else 'nothing was tested: too few shots, or one outcome alone'}")

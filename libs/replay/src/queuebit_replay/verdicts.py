@@ -38,9 +38,9 @@ class Finding:
     p_value: float
     """How often equal work differs at least so much; of several items, corrected for their number (Bonferroni)."""
     fidelity: float
-    """The Hellinger fidelity of the shares that were measured, 1 for equal ones; of several items, the least."""
+    """The Hellinger fidelity of the shares that were measured, 1 for equal ones."""
     at_most: float
-    """An upper bound of the true fidelity, beyond shot noise."""
+    """An upper bound of the true fidelity, beyond shot noise; of several items, the least."""
     noise: float
     """The fidelity that equal work with so many shots shows, by shot noise alone."""
     distance: float

@@ -556,12 +556,13 @@ class AsyncClient:
         Raises:
             NotFound: the tenant has no such job, or its circuit, its result or its backend is gone.
             StillRunning: it has not ended, or the new one did not in time.
-            InvalidInput: it has no result with counts.
+            InvalidInput: it has no result with counts, or `alpha` or `floor` is not between 0 and 1.
             Refused: the new job was rejected; `reasons` holds all of them.
         """
-        from queuebit.replays import compared, replay_of
+        from queuebit.replays import compared, replay_of, require_limits
         from queuebit.sending import Sender
 
+        require_limits(alpha, floor)
         first = await self._ran(job)
         sender = Sender(self.credential, self._log_client(), self._watch, self._payloads())
         again = await replay_of(sender, first, await self.backends(), backend=backend, key=key, max_cost=max_cost)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from queuebit.records import Row, Status
     from queuebit.sending import Sender
 
-__all__ = ["Compared", "Condition", "Ran", "compared", "ran", "replay_of"]
+__all__ = ["Compared", "Condition", "Ran", "compared", "ran", "replay_of", "require_limits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +128,7 @@ def compared(one: Ran, other: Ran, alpha: float = ALPHA, floor: float = FLOOR) -
     Raises:
         InvalidInput: their results cannot be compared.
     """
-    for name, value in (("alpha", alpha), ("floor", floor)):
-        if not 0 < value < 1:
-            raise InvalidInput(f"{name} is {value:g}: give a number between 0 and 1")
+    require_limits(alpha, floor)
     pairs = [*_pairs(one, other)]
     try:
         finding = judge(pairs, alpha=alpha, floor=floor)
@@ -139,6 +137,17 @@ def compared(one: Ran, other: Ran, alpha: float = ALPHA, floor: float = FLOOR) -
     theirs = other.conditions
     conditions = tuple(Condition(name, value, theirs[name]) for name, value in one.conditions.items())
     return Compared(one.done.job, other.done.job, finding, conditions)
+
+
+def require_limits(alpha: float, floor: float) -> None:
+    """Check the limits of verdicts; asked before a replay is paid.
+
+    Raises:
+        InvalidInput: one of them is not between 0 and 1.
+    """
+    for name, value in (("alpha", alpha), ("floor", floor)):
+        if not 0 < value < 1:
+            raise InvalidInput(f"{name} is {value:g}: give a number between 0 and 1")
 
 
 def _pairs(one: Ran, other: Ran) -> Iterator[tuple[Mapping[str, int], Mapping[str, int]]]:
