@@ -6,6 +6,7 @@ from queuebit_audit.inspection import inspect, judge
 from queuebit_audit.ledgers import Booked, read_ledger
 from queuebit_audit.report import PROMISES, Finding, Verdict
 from queuebit_audit.target import Target, target_of
+from queuebit_audit.trail import follow_events, read_events
 
 __all__ = [
     "PROMISES",
@@ -16,8 +17,10 @@ __all__ = [
     "Verdict",
     "explain_job",
     "explain_to_operator",
+    "follow_events",
     "inspect",
     "judge",
+    "read_events",
     "read_ledger",
     "target_of",
 ]

@@ -20,6 +20,7 @@ from queuebit_cli.grammar import (
     whole,
 )
 from queuebit_cli.parser_alerts import alert_commands, silence_commands
+from queuebit_cli.parser_audit import audit_commands
 from queuebit_cli.parser_canaries import canary_commands
 from queuebit_cli.parser_checkpoints import checkpoint_commands
 from queuebit_cli.parser_circuits import circuit_commands
@@ -95,6 +96,7 @@ def build() -> ArgumentParser:
     price_commands(words.group("prices", "price books: check, compare, show"))
     invoice_commands(words.group("invoice", "invoices of tenants, and credits"))
     ledger_commands(words)
+    audit_commands(words)
     alert_commands(words)
     silence_commands(words.group("silence", "alerts that notify no receiver for a time"))
     canary_commands(words.group("canary", "a candidate beside what is in use, on some jobs"))

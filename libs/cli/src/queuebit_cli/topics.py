@@ -18,6 +18,7 @@ TOPICS = {
         "verify",
         "sign",
         "verify-file",
+        "audit",
         "replay",
         "compare",
         "lineage",

@@ -1,0 +1,123 @@
+"""Audit records: who did what to what, when, why, and from where."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from queuebit_audit_trail.actions import ACTIONS, VOCABULARY
+from queuebit_contracts.catalog import Decoded
+from queuebit_contracts.wire import Amount, Reason, UnknownEvent, Wire
+from queuebit_kernel import Json, rfc3339
+
+__all__ = ["Record", "Selection", "record_of"]
+
+_REASONS = ("reason", "reasons", "note", "text", "rule", "purpose")
+"""The fields of data that say why, in this order."""
+_AMOUNTS = ("amount", "charge", "settled", "delta")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One action."""
+
+    sequence: int
+    """Of its event in the log."""
+    at: str
+    """When, by the clock of its author."""
+    stored_at: str
+    """When the log stored it."""
+    tenant: str | None
+    """Whose; None for an action on the platform itself."""
+    actor: str
+    """The person by name; else the public key that signed; else the service."""
+    key: str | None
+    """The public key that signed."""
+    delegation: str | None
+    """The delegation that the key comes from."""
+    service: str
+    """From where: which process wrote the event, such as `broker`; `client` for a signed request of a user."""
+    action: str
+    about: str
+    object: str
+    outcome: str
+    """`done`, `requested`, `refused` or `failed`."""
+    reason: str | None
+    amount: str | None
+    event: str
+    """The id of the event."""
+    type: str
+    trace: str | None
+    """W3C trace context: connects the record with the requests that led to it."""
+    vocabulary: str = VOCABULARY
+
+    def document(self) -> dict[str, Json]:
+        """The record as JSON, without what it does not say."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which records are wanted; what is None is not asked for."""
+
+    tenant: str | None = None
+    """Only records of this tenant; those of the platform are not among them."""
+    since: datetime | None = None
+    actor: str | None = None
+    action: str | None = None
+    """An action such as `account.fund`, a noun such as `account`, or what it is about, such as `money`."""
+
+    def takes(self, record: Record) -> bool:
+        """Whether a record is wanted."""
+        noun = record.action.partition(".")[0]
+        return (
+            (self.tenant is None or record.tenant == self.tenant)
+            and (self.since is None or record.stored_at >= rfc3339(self.since))
+            and (self.actor is None or self.actor in (record.actor, record.key))
+            and (self.action is None or self.action in (record.action, noun, record.about))
+        )
+
+
+def record_of(event: Decoded, sequence: int, stored_at: datetime) -> Record | None:
+    """The record of an event; None if the event is no action, or of an unknown type."""
+    if isinstance(event, UnknownEvent) or (rule := ACTIONS.get(event.type)) is None:
+        return None
+    data: Wire = event.data
+    signed = getattr(data, "proof", None)
+    key = getattr(signed, "key", None)
+    service = event.source.removeprefix("qb/")
+    return Record(
+        sequence=sequence,
+        at=rfc3339(event.time),
+        stored_at=rfc3339(stored_at),
+        tenant=getattr(data, "tenant", None),
+        actor=getattr(data, rule.actor, None) or key or service,
+        key=key,
+        delegation=getattr(data, "delegation", None) or getattr(signed, "delegation", None),
+        service=service,
+        action=rule.name,
+        about=rule.about,
+        object=rule.object.format(**vars(data)),
+        outcome=rule.outcome,
+        reason=next((found for name in _REASONS if (found := _words(getattr(data, name, None)))), None),
+        amount=next((_money(found) for name in _AMOUNTS if (found := getattr(data, name, None))), None),
+        event=event.id,
+        type=event.type,
+        trace=event.traceparent,
+    )
+
+
+def _words(value: object) -> str | None:
+    """A reason as text; a code is written before its text."""
+    match value:
+        case Reason(code=code, text=text):
+            return f"{code}: {text}"
+        case tuple() if value:
+            return "; ".join(filter(None, map(_words, value)))
+        case str() if value:
+            return value
+    return None
+
+
+def _money(value: object) -> str | None:
+    return f"{value.amount} {value.currency}" if isinstance(value, Amount) else None
