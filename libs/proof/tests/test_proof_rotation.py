@@ -27,18 +27,21 @@ from queuebit_proof import (
     TileLog,
     TrustInvalid,
     TrustRoot,
+    WitnessFolder,
     accept_rotation,
     build_statement,
     entry_of,
     issue,
     open_envelope,
     read_public,
+    request_for,
     rotate_keys,
     rotations,
     seal,
     sign_checkpoint,
     verify,
     verify_checkpoint,
+    verify_head,
 )
 from queuebit_proof.algorithms import Algorithm, Signer
 from queuebit_proof.profiles import PROFILES, Purpose
@@ -77,6 +80,23 @@ def test_after_a_change_old_receipts_stay_valid_and_new_ones_need_the_new_keys(
     with pytest.raises(ReceiptInvalid, match="was replaced at") as caught:
         verify(stolen, new.trust)
     assert caught.value.check == "keys"
+
+
+def test_a_witness_signs_no_head_by_keys_that_were_replaced(tmp_path: Path) -> None:
+    old = keys_in(tmp_path)
+    log = TileLog(Path("unwritten"))
+    log.append([bytes(32)])
+    before = sign_checkpoint(log.head(ORIGIN), old, LATER - timedelta(days=1))
+    new = rotate_keys(tmp_path / "keys", LATER)
+    stolen = sign_checkpoint(log.head(ORIGIN), old, LATER + timedelta(seconds=1))
+    early = sign_checkpoint(log.head(ORIGIN), new, LATER - timedelta(seconds=1))
+    witness = WitnessFolder.open(tmp_path / "witness", "witness.example/w1")
+    for head, text in ((stolen, "was replaced at"), (early, "only valid from")):
+        with pytest.raises(CheckpointInvalid, match=text):
+            witness.cosign(str(request_for(log, 0, head)), new.trust, LATER)
+    assert witness.last(ORIGIN) is None
+    assert verify_head(before, new.trust).head.size == 1
+    assert witness.cosign(str(request_for(log, 0, before)), new.trust, LATER)
 
 
 @pytest.mark.parametrize("mixed", ["statement", "head"])

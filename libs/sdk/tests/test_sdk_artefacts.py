@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,8 @@ from securesystemslib.signer._key import Key, SSlibKey
 
 from queuebit import InvalidInput, NotVerified, sign_file, signing_keys, verify_file
 from queuebit.artefacts import PREDICATE_TYPE
-from queuebit_kernel import Json, canonical
-from queuebit_proof import KeyRing, seal
+from queuebit_kernel import Json, SystemClock, canonical
+from queuebit_proof import KeyRing, rotate_keys, seal
 
 SIGNER = "acme.example/releases"
 
@@ -102,6 +103,15 @@ def test_another_signer_is_not_trusted(wheel: Path, keys: KeyRing, tmp_path: Pat
         verify_file(wheel, sign_file(wheel, other), keys.trust.to_bytes())
 
 
+def test_keys_that_were_replaced_sign_no_later_file(wheel: Path, keys: KeyRing, tmp_path: Path) -> None:
+    before = sign_file(wheel, keys)
+    late = seal(statement(), keys)
+    changed = rotate_keys(tmp_path / "signing", SystemClock().now() + timedelta(days=1))
+    assert verify_file(wheel, before, changed.trust.to_bytes()).signer == SIGNER
+    with pytest.raises(NotVerified, match="was replaced at"):
+        verify_file(wheel, late, changed.trust.to_bytes())
+
+
 def statement(**changed: Json) -> bytes:
     base: dict[str, Json] = {
         "_type": "https://in-toto.io/Statement/v1",
@@ -118,7 +128,7 @@ def statement(**changed: Json) -> bytes:
         (statement(predicateType="https://queuebit.dev/attestations/job/v1"), "not an in-toto statement of type"),
         (statement(subject=[]), "not about one file"),
         (statement(subject=[{"name": "app", "digest": {"md5": "0"}}]), "missing or unexpected names"),
-        (statement(predicate={"signed_at": "2000-01-01T00:00:00Z"}), "before its keys were valid"),
+        (statement(predicate={"signed_at": "2000-01-01T00:00:00Z"}), "is only valid from"),
         (statement(predicate={}), "signed_at"),
         (statement(predicate=None), "no predicate"),
         (b"[]", "not a JSON object"),

@@ -43,6 +43,7 @@ def test_a_request_is_signed_and_its_id_follows_from_its_key() -> None:
         ({"length": None}, "an end or a length"),
         ({"ends_at": NOON}, "an end or a length"),
         ({"max_idle": 5}, "max_idle"),
+        ({"starts_at": NOON.replace(year=9999, month=12, day=31, hour=23)}, "after the year 9999"),
         ({"users": ["a b"]}, "user"),
     ],
 )

@@ -29,7 +29,7 @@ from queuebit_proof import (
     supersession_of,
     unb64,
     verify,
-    verify_checkpoint,
+    verify_head,
 )
 
 __all__ = ["Proofs", "proven", "walls_hold"]
@@ -92,7 +92,7 @@ class Proofs:
     def head(self, checkpoint: str) -> Root | str:
         """Verify the signatures of a head; return what it signs, or the fault."""
         try:
-            signed = verify_checkpoint(checkpoint, self.trust).head
+            signed = verify_head(checkpoint, self.trust).head
         except CheckpointInvalid as error:
             return str(error)
         return Root(signed.size, signed.root)

@@ -6,6 +6,7 @@ from queuebit_proof.checkpoint import (
     read_checkpoint,
     sign_checkpoint,
     verify_checkpoint,
+    verify_head,
 )
 from queuebit_proof.continuity import (
     HeadRequest,
@@ -45,7 +46,7 @@ from queuebit_proof.statement import (
     supersession_of,
 )
 from queuebit_proof.tiles import TileLog
-from queuebit_proof.trust import TrustKey, TrustRoot
+from queuebit_proof.trust import TrustKey, TrustRoot, require_in_time
 from queuebit_proof.verifier import CHECKS, Check, Verified, verify
 from queuebit_proof.witness import Cosignature, Witness, add_cosignatures, cosign, cosignatures, read_witnesses
 from queuebit_proof.witness_folder import WitnessFolder
@@ -112,6 +113,7 @@ __all__ = [
     "request_for",
     "require_continuation",
     "require_entries",
+    "require_in_time",
     "rotate_keys",
     "rotations",
     "seal",
@@ -123,5 +125,6 @@ __all__ = [
     "verify_checkpoint",
     "verify_consistency",
     "verify_group",
+    "verify_head",
     "verify_inclusion",
 ]

@@ -18,7 +18,7 @@ from queuebit_proof.keys import KeyRing
 from queuebit_proof.merkle import HASH_BYTES
 from queuebit_proof.note import Note, NoteSignature, note_key, note_key_id, require_key_name
 from queuebit_proof.profiles import Purpose
-from queuebit_proof.trust import TrustKey, TrustRoot
+from queuebit_proof.trust import TrustKey, TrustRoot, require_in_time
 
 __all__ = [
     "Checkpoint",
@@ -28,6 +28,7 @@ __all__ = [
     "read_checkpoint",
     "sign_checkpoint",
     "verify_checkpoint",
+    "verify_head",
 ]
 
 _LATEST = datetime.max.replace(tzinfo=UTC)
@@ -94,6 +95,20 @@ def verify_checkpoint(text: str, trust: TrustRoot) -> SignedCheckpoint:
     if len(moments) != 1:
         raise CheckpointInvalid("its signatures have different times: they are not of one checkpoint")
     return SignedCheckpoint(head, moments.pop(), tuple(key for key, _ in found))
+
+
+def verify_head(text: str, trust: TrustRoot) -> SignedCheckpoint:
+    """As `verify_checkpoint`, and check that its keys were in use when they signed: a key that leaked is replaced.
+
+    Raises:
+        CheckpointInvalid: as `verify_checkpoint`; or a key signed before its time, or after it was replaced.
+    """
+    signed = verify_checkpoint(text, trust)
+    try:
+        require_in_time(signed.keys, signed.signed_at)
+    except ValueError as error:
+        raise CheckpointInvalid(f"a key was used when it was not valid: {error}") from error
+    return signed
 
 
 def read_checkpoint(text: str) -> Checkpoint:

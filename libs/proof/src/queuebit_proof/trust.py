@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -16,7 +16,7 @@ from queuebit_proof.errors import TrustInvalid
 from queuebit_proof.note import note_key, note_key_id, require_key_name, vkey
 from queuebit_proof.profiles import PROFILES, Profile, Purpose, algorithms_for
 
-__all__ = ["Generation", "TrustKey", "TrustRoot"]
+__all__ = ["Generation", "TrustKey", "TrustRoot", "require_in_time"]
 
 _TYPE = "https://queuebit.dev/trust/v1"
 _RULE = "every listed algorithm must have signed"
@@ -198,6 +198,27 @@ class TrustRoot:
 
 _ROOT_FIELDS = frozenset({"type", "version", "origin", "policy", "keys"})
 _KEY_FIELDS = frozenset({"purpose", "algorithm", "name", "key_id", "public_key", "valid_from"})
+
+
+def require_in_time(keys: Iterable[TrustKey], at: datetime) -> None:
+    """Check that keys were valid when they signed; keys that were replaced sign nothing later.
+
+    Args:
+        keys: that signed.
+        at: when, in whole seconds, as the times of keys are.
+
+    Raises:
+        ValueError: one was not.
+    """
+    for key in keys:
+        if at < key.valid_from:
+            raise ValueError(
+                f"it was signed at {rfc3339(at)}, but key {key.key_id} is only valid from {rfc3339(key.valid_from)}"
+            )
+        if key.valid_until is not None and at > key.valid_until:
+            raise ValueError(
+                f"it was signed at {rfc3339(at)}, but key {key.key_id} was replaced at {rfc3339(key.valid_until)}"
+            )
 
 
 def _require_complete(generation: Generation) -> None:

@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from queuebit_kernel import rfc3339
 from queuebit_proof.checkpoint import SignedCheckpoint, verify_checkpoint
 from queuebit_proof.envelope import Opened, entry_of, open_envelope
 from queuebit_proof.errors import CheckpointInvalid, EnvelopeInvalid, ReceiptInvalid
 from queuebit_proof.merkle import leaf_hash, verify_inclusion
 from queuebit_proof.receipt import Receipt
 from queuebit_proof.statement import job_of, read_statement, supersession_of
-from queuebit_proof.trust import TrustRoot
+from queuebit_proof.trust import TrustRoot, require_in_time
 
 __all__ = ["CHECKS", "Check", "Verified", "verify"]
 
@@ -74,7 +73,7 @@ def verify(
     with _as_check("inclusion", "the statement is not at the position in the log that the receipt gives"):
         _require_inclusion(receipt, signed)
     with _as_check("keys", "a key was used when it was not valid"):
-        _require_keys_in_time(opened, signed)
+        require_in_time((*opened.keys, *signed.keys), signed.signed_at)
     if follows is not None:
         about += f" It is revision {follows[0]} of the receipt and supersedes statement {follows[1]}."
     sentences = _sentences(receipt, opened, about, signed, trust)
@@ -125,20 +124,6 @@ def _require_inclusion(receipt: Receipt, signed: SignedCheckpoint) -> None:
     leaf = leaf_hash(entry_of(receipt.logged))
     if not verify_inclusion(leaf, receipt.leaf_index, signed.head.size, receipt.inclusion, signed.head.root):
         raise ValueError(f"the proof for entry {receipt.leaf_index} does not lead to the signed root")
-
-
-def _require_keys_in_time(opened: Opened, signed: SignedCheckpoint) -> None:
-    for key in (*opened.keys, *signed.keys):
-        if signed.signed_at < key.valid_from:
-            raise ValueError(
-                f"the log was signed at {rfc3339(signed.signed_at)}, but key {key.key_id} is only valid from "
-                f"{rfc3339(key.valid_from)}"
-            )
-        if key.valid_until is not None and signed.signed_at > key.valid_until:
-            raise ValueError(
-                f"the log was signed at {rfc3339(signed.signed_at)}, but key {key.key_id} was replaced at "
-                f"{rfc3339(key.valid_until)}"
-            )
 
 
 def _names(signed: Opened | SignedCheckpoint) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from queuebit_proof.algorithms import SEED_BYTES, Algorithm, SigningKey
-from queuebit_proof.checkpoint import Checkpoint, read_checkpoint, verify_checkpoint
+from queuebit_proof.checkpoint import Checkpoint, read_checkpoint, verify_head
 from queuebit_proof.continuity import read_request
 from queuebit_proof.encoding import b64, exactly, parse_json, text, unb64
 from queuebit_proof.errors import KeysUnsafe
@@ -69,11 +69,12 @@ class WitnessFolder:
         """Verify a request and return the lines of both keys, after the head is stored as the last one.
 
         Raises:
-            CheckpointInvalid: the log did not sign the head, or the proof is from another size than the last head.
+            CheckpointInvalid: the log did not sign the head, or with keys that were replaced before; or the proof is
+                from another size than the last head.
             LogInconsistent: the head does not continue the last one.
         """
         asked = read_request(request)
-        head = verify_checkpoint(asked.checkpoint, trust).head
+        head = verify_head(asked.checkpoint, trust).head
         with self._locked(head.origin) as path:
             last = self._last(path)
             lines = "".join(cosign(asked, last, self.name, key, now) for key in self._keys)

@@ -126,6 +126,7 @@ def verify_file(path: Path | str, envelope: Path | str | bytes, trust: Path | st
 
 
 def _stated(opened: Opened, origin: str) -> SignedFile:
+    from queuebit_proof import require_in_time
     from queuebit_proof.encoding import exactly, parse_json, text
 
     fields = exactly(parse_json(opened.payload), _STATEMENT, "the statement")
@@ -140,8 +141,7 @@ def _stated(opened: Opened, origin: str) -> SignedFile:
     if not isinstance(predicate, Mapping):
         raise ValueError("it has no predicate")
     signed_at = datetime.fromisoformat(text(predicate.get("signed_at"), "signed_at")).astimezone(UTC)
-    if any(signed_at < key.valid_from.replace(microsecond=0) for key in opened.keys):
-        raise ValueError("it was signed before its keys were valid")
+    require_in_time(opened.keys, signed_at.replace(microsecond=0))
     source = predicate.get("source")
     return SignedFile(
         name=text(subject["name"], "name"),

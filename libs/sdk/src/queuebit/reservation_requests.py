@@ -75,6 +75,10 @@ def booking(
     for name, moment in (("starts_at", starts_at), ("ends_at", ends_at)):
         if moment is not None and moment.tzinfo is None:
             raise InvalidInput(f"{name} has no time zone: give one, such as datetime(…, tzinfo=UTC)")
+    try:
+        until = starts_at + length if length is not None else ends_at
+    except OverflowError as error:
+        raise InvalidInput("the slot ends after the year 9999: give an earlier time") from error
     draft = BookReservation(
         tenant=credential.tenant,
         project=plain_name("project", project),
@@ -83,7 +87,7 @@ def booking(
         label=one_line("name", label, 200),
         backend=plain_name("backend", str(backend).lower()),
         starts_at=starts_at,
-        ends_at=starts_at + length if length is not None else ends_at,
+        ends_at=until,
         users=None if users is None else tuple(plain_name("user", it) for it in users),
         max_idle_s=None if max_idle is None else whole_number("max_idle", max_idle, LEAST_S, MOST_S),
         dry_run=dry_run,

@@ -23,7 +23,7 @@ _MOST_BYTES = 256 * 1024
 
 def verify(args: Namespace, out: Output) -> Exit:
     """Verify every file of the log, its witnesses, and that it continues earlier heads."""
-    from queuebit_proof import ProofFault, TileLog, cosignatures, require_entries, verify_checkpoint
+    from queuebit_proof import ProofFault, TileLog, cosignatures, require_entries, verify_head
 
     trust, folder = _trust(args), _log(args)
     witnesses = _witnesses(args.witnesses) if args.witnesses else ()
@@ -31,7 +31,7 @@ def verify(args: Namespace, out: Output) -> Exit:
     text = _text(Path(args.checkpoint) if args.checkpoint else folder / "checkpoint")
     file = ""
     try:
-        signed = verify_checkpoint(text, trust)
+        signed = verify_head(text, trust)
         log = TileLog.open(folder, trust)
         require_entries(log, signed.head, trust.origin)
         lines = cosignatures(text, witnesses)
@@ -108,12 +108,12 @@ def _refused(out: Output, error: ProofFault, file: str) -> Stop:
 
 def _head_in(path: Path, trust: TrustRoot) -> Checkpoint:
     """The head in a receipt or checkpoint, verified: only what the log signed can be evidence against it."""
-    from queuebit_proof import ProofFault, Receipt, verify_checkpoint
+    from queuebit_proof import ProofFault, Receipt, verify_head
 
     text = _text(path).removesuffix("\n") if path.suffix == ".json" else _text(path)
     try:
         checkpoint = Receipt.parse(text.encode()).checkpoint if text.startswith("{") else text
-        return verify_checkpoint(checkpoint, trust).head
+        return verify_head(checkpoint, trust).head
     except ProofFault as error:
         raise Stop(Exit.USAGE, f"{path} is no receipt or checkpoint of {trust.origin}: {error}") from error
 
