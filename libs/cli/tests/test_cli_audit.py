@@ -13,6 +13,8 @@ import pytest
 
 import queuebit_audit
 from queuebit_cli.main import main
+from queuebit_proof import KeyRing
+from queuebit_stack.home import Home
 
 EXAMPLES = Path(__file__).parents[3] / "contracts" / "examples"
 BEGIN = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -87,3 +89,40 @@ def test_people_see_a_table(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_wildcard_is_no_tenant(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "--tenant", "*"]) == 2
     assert "is not a plain name" in capsys.readouterr().err
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The home of a stack with keys, as far as a bundle needs it."""
+    folder = tmp_path / "home"
+    ring = KeyRing.open(folder / "provenance" / "keys", "queuebit.example/log", BEGIN - timedelta(days=1))
+    place = Home(folder)
+    place.stack_file.write_text("")
+    place.trust_file.write_bytes(ring.trust.to_bytes())
+    return folder
+
+
+def test_a_bundle_is_written_and_verifies(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "audit.jsonl"
+    assert main(["audit", "export", str(file), "--home", str(home), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"file": str(file), "records": 4, "receipts": 0, "through": 4}
+    assert file.stat().st_mode & 0o077 == 0
+    assert main(["audit", "verify", str(file), "--home", str(home), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["verified"], found["records"], found["tenant"]) == (True, 4, None)
+
+
+def test_a_changed_bundle_does_not_verify(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "audit.jsonl"
+    assert main(["audit", "export", str(file), "--home", str(home), "--tenant", "acme"]) == 0
+    file.write_bytes(file.read_bytes().replace(b'"actor":"ada"', b'"actor":"eve"'))
+    capsys.readouterr()
+    assert main(["audit", "verify", str(file), "--home", str(home), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [(it["fault"], it["line"]) for it in found["faults"]] == [("altered", 1), ("altered", 2)]
+
+
+def test_a_bundle_needs_the_keys(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "provenance" / "keys" / "keys.json").unlink()
+    assert main(["audit", "export", str(tmp_path / "audit.jsonl"), "--home", str(home)]) == 3
+    assert "the bundle cannot be signed" in capsys.readouterr().err

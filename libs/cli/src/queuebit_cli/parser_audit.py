@@ -14,6 +14,15 @@ def audit_commands(words: Group) -> None:
     listed = words.command("audit", "audit:show", "who did what to money, keys, roles, policies and results")
     _selection(listed)
     listed.add_argument("--limit", type=number(1), default=200, metavar="N", help="the newest N (200)")
+    audit = Group(listed, required=False)
+    export = audit.command("export", "audit:export", "write a signed bundle for an auditor")
+    export.add_argument("file", metavar="FILE", help="where; only you can read it")
+    _selection(export)
+    export.add_argument("--no-receipts", dest="receipts", action="store_false", help="without receipts of sealed jobs")
+    export.add_argument("--passphrase-file", metavar="FILE", help="with the passphrase of encrypted keys")
+    verify = audit.command("verify", "audit:verify", "verify a bundle, offline")
+    verify.add_argument("file", metavar="FILE", help="a bundle of `qb audit export`")
+    verify.add_argument("--trust", metavar="FILE", help="the trust document (trust.json of the home)")
 
 
 def _selection(command: ArgumentParser) -> None:
