@@ -288,10 +288,12 @@ async def test_a_refusal_alone_is_the_answer_of_its_own_circuit_only(bench: Benc
     assert is_shared(third)
 
 
-async def test_a_run_that_takes_longer_than_all_one_by_one_is_paid_by_none(bench: Bench) -> None:
-    bench.device.run = lambda seed, shared: ran(seed, duration_ns=10**10 if shared else 0)
+@pytest.mark.parametrize("duration_ns", [1_250_000, 1_251_000, 10**10], ids=["as long", "longer", "much longer"])
+async def test_a_run_that_takes_longer_than_all_one_by_one_is_paid_by_none(bench: Bench, duration_ns: int) -> None:
+    bench.device.run = lambda seed, shared: ran(seed, duration_ns=duration_ns if shared else 0)
     answers = await bench.together((1, "acme"), (2, "evil"))
-    assert shares(answers) == [ALONE_US, ALONE_US]
+    as_long = [1_250_000, 1_250_000]  # both quotes, for 1,000 shots of 1.5 ms, and 1 s
+    assert shares(answers) == (as_long if duration_ns == 1_250_000 else [ALONE_US, ALONE_US])
 
 
 async def test_one_that_is_cancelled_while_regions_are_chosen_is_left_out(bench: Bench) -> None:
@@ -301,6 +303,14 @@ async def test_one_that_is_cancelled_while_regions_are_chosen_is_left_out(bench:
     assert is_shared(await first)
     assert is_shared(await third)
     assert [it.seeds for it in bench.device.requests] == [[1, 3]]
+
+
+async def test_if_the_first_is_cancelled_while_regions_are_chosen_it_does_not_run(bench: Bench) -> None:
+    async with bench.device.free:
+        first, second = await bench.queued((1, "acme"), (2, "globex"))
+        bench.while_choosing = first.cancel
+    assert is_shared(await second) is False
+    assert [it.seeds for it in bench.device.requests] == [[2]]
 
 
 async def test_one_that_is_cancelled_while_another_runs_is_not_run_any_more(bench: Bench) -> None:

@@ -109,6 +109,7 @@ class SingleRuns:
                 joint = self._next_joint(tenant)
                 turns = self._next(tenant) if joint is None else []
                 joint = joint or await self._joint(tenant, turns)
+                turns = [it for it in turns if it.wanted]  # some may have left meanwhile
                 if joint is not None:
                     turns = [it.turn for it in joint.members]
                     await self._run_members(joint, tenant, child)
