@@ -66,6 +66,17 @@ async def test_a_placed_job_holds_its_slot_while_it_waits_there(world: World) ->
     assert world.state.backends()["fez"].backlog_us >= HOUR_MS * 1_000
 
 
+async def test_a_job_that_gives_way_holds_as_much_as_before(world: World) -> None:
+    await begun(world, fez=HOUR_MS)
+    await world.log.append(world.accepted("j1", backends=("fez",)))
+    world.fold()
+    await world.place.cycle()
+    world.fold()
+    before = world.state.backends()["fez"].backlog_us
+    world.state.move(("acme", "j1"), "fez")
+    assert world.state.backends()["fez"].backlog_us == before
+
+
 async def test_the_time_in_the_queue_is_no_run_time(world: World) -> None:
     await begun(world, fez=HOUR_MS)
     await world.log.append(world.accepted("j1", backends=("fez",)))

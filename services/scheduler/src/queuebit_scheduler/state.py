@@ -275,15 +275,14 @@ class State:
         """Reserve a place for a waiting job, whose run counts for a session or for none."""
         accepted = self._waiting.pop(key)
         chosen = next((it for it in accepted.everywhere if it.backend == backend), None)
-        expected_us = self._expected_us(accepted.job, chosen or Candidate(backend, 1, 0, 0))
-        expected_us += self._backends[backend].queue_us  # it holds its slot while it waits in the queue of the vendor
+        expected_us = self._holds_us(accepted.job, chosen or Candidate(backend, 1, 0, 0))
         self._hold(Outstanding(accepted, backend, expected_us, accepted.after, session))
 
     def move(self, key: Key, backend: str) -> None:
         """Reserve another place for a placed job that gives way; its former place is kept until the log confirms it."""
         former = self._former[key] = self._free(key)
         accepted = former.accepted
-        expected_us = self._expected_us(accepted.job, accepted.candidate(backend))
+        expected_us = self._holds_us(accepted.job, accepted.candidate(backend))
         self._hold(Outstanding(accepted, backend, expected_us, former.after))
 
     def release(self, key: Key) -> None:
@@ -472,6 +471,10 @@ class State:
         """How long a run on a candidate takes, by what was promised and what was observed."""
         learned_us = self._run_times.known_us(candidate.backend, job.size)
         return self.policy.expected_us(candidate.qpu_us, learned_us)
+
+    def _holds_us(self, job: Job, candidate: Candidate) -> int:
+        """How long a job holds its slot: while it waits in the queue of the vendor, too."""
+        return self._expected_us(job, candidate) + self._backends[candidate.backend].queue_us
 
     def _ended(self, key: Key, at: datetime, completed: JobCompleted | None) -> None:
         self._with_deadline.discard(key)
