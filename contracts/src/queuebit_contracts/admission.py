@@ -78,7 +78,7 @@ class DataSet(Wire):
 
 
 class CircuitVersion(Wire):
-    """A version of a circuit of the tenant, by its name, as `qb.circuit.drafted` has it."""
+    """A version of a circuit of the tenant, by its name, as `qb.tenant.circuit_defined` has it."""
 
     name: Name
     version: StrictInt = Field(ge=1)

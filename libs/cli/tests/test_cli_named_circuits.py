@@ -87,6 +87,17 @@ def test_a_circuit_goes_from_draft_to_canary_to_release(
     assert rows(home)[1]["state"] == "withdrawn"
 
 
+@pytest.mark.usefixtures("local")
+def test_a_version_that_was_written_without_a_state_is_a_draft(home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "bell.qasm"
+    path.write_text(BELL)
+    assert main(["circuit", "draft", "bell", str(path)]) == 0
+    document = home.tenants_file.read_text()
+    home.tenants_file.write_text(document.replace('state = "draft"', "").replace(", }", " }"))
+    assert main(["circuit", "promote", "bell@1"]) == 0
+    assert rows(home)[0]["state"] == "canary"
+
+
 def test_a_job_names_the_version(
     home: Home, local: LocalPlatform, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

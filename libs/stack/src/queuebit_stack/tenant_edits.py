@@ -162,9 +162,9 @@ class TenantEditor:
             if (entry := circuits.get(f"{name}@{version}")) is None:
                 raise Stop(Exit.USAGE, f"{tenant} has no circuit {name}@{version}: `qb circuit list` has all")
             if state is None:
-                state = _NEXT.get(entry["state"])
+                state = _NEXT.get(was := entry.get("state", "draft"))
                 if state is None:
-                    raise Stop(Exit.REFUSED, f"circuit {name}@{version} is {entry['state']}: there is no next state")
+                    raise Stop(Exit.REFUSED, f"circuit {name}@{version} is {was}: there is no next state")
             entry["state"] = state
             return state
 
