@@ -168,6 +168,7 @@ async def test_the_same_request_again_has_the_same_answer(rich: Office) -> None:
         pytest.param({"project": "sim"}, ["backend_not_allowed"], id="a backend not allowed"),
         pytest.param({"project": "euro"}, ["currency_mismatch"], id="another currency"),
         pytest.param({"users": ("zoe",)}, ["unknown_user"], id="no user"),
+        pytest.param({"users": ()}, ["unknown_user"], id="for none"),
         pytest.param({"by": "vic"}, ["role_forbids"], id="a viewer"),
         pytest.param({"by": "eve"}, ["bad_proof"], id="a stranger"),
         pytest.param({"tenant": "other"}, ["bad_proof"], id="another tenant's id"),

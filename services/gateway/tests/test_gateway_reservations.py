@@ -118,3 +118,15 @@ async def test_reservations_and_windows_are_listed(bus: Bus) -> None:
     assert (await send(app(bus), "GET", f"/v1/reservations/{NAME}")).json()["hold"] is None
     assert (await send(app(bus), "GET", "/v1/reservations/r0")).status == 404
     assert (await send(app(bus), "GET", "/v1/windows")).json()["data"][0]["backend"] == "aer"
+
+
+@pytest.mark.parametrize(
+    ("key", "label", "text"), [("k" * 129, "", "key has 129 characters"), ("k1", "a\x1b[2Jb", "label contains")]
+)
+async def test_a_key_that_is_too_long_or_a_label_with_control_characters_is_refused(
+    bus: Bus, key: str, label: str, text: str
+) -> None:
+    body = json.dumps({"project": "main", **SLOT, "label": label}).encode()
+    done = await send(app(bus), "POST", "/v1/reservations", headers=[KEYED[0], ("idempotency-key", key)], body=body)
+    assert (done.status, bus.asked) == (422, [])
+    assert text in done.json()["detail"]

@@ -113,3 +113,15 @@ async def test_closing_is_signed_and_answers_with_the_session(bus: Bus) -> None:
     bus.answers["qb.sessions.acme.close"] = closed
     done = await send(app(bus), "POST", f"/v1/sessions/{NAME}:close")
     assert (done.status, done.json()["session"]) == (200, NAME)
+
+
+@pytest.mark.parametrize(
+    ("key", "label", "text"), [("k" * 129, "", "key has 129 characters"), ("k1", "a\x1b[2Jb", "label contains")]
+)
+async def test_a_key_that_is_too_long_or_a_label_with_control_characters_is_refused(
+    bus: Bus, key: str, label: str, text: str
+) -> None:
+    body = json.dumps({"project": "main", "label": label}).encode()
+    done = await send(app(bus), "POST", "/v1/sessions", headers=[KEYED[0], ("idempotency-key", key)], body=body)
+    assert (done.status, bus.asked) == (422, [])
+    assert text in done.json()["detail"]

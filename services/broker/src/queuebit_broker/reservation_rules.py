@@ -228,6 +228,8 @@ def _about_request(request: BookReservation, name: str, world: Booking) -> Itera
     yield from about_backend(request.backend, request.project, world.backends, project)
     if request.backend not in world.backends and not world.backends:
         yield Reason(code="unknown_backend", text=f"there is no backend {request.backend}: see `qb backends`")
+    if request.users == ():
+        yield Reason(code="unknown_user", text="the slot is for no user: name its users, or leave `users` out for all")
     if tenant is not None and (unknown := sorted({*(request.users or ())} - {*tenant.user})):
         text = f"tenant {name} has no user {', '.join(unknown)}: see `qb tenant show {name}`"
         yield Reason(code="unknown_user", text=text)

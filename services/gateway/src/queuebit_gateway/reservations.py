@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from queuebit.errors import Reason
+from queuebit.inputs import one_line
 from queuebit.records import Row
 from queuebit.reservation_requests import reservation_document
 from queuebit_contracts.job import Signature
@@ -94,9 +95,11 @@ class Reservations:
     async def _book(self, request: Request) -> Response:
         caller = await self._caller_of(request)
         require(caller, "member", "book reservations")
-        asked, key = await read(request, ReservationBody), request.headers.get("idempotency-key") or new_key()
+        asked = await read(request, ReservationBody)
+        key = one_line("key", request.headers.get("idempotency-key") or new_key(), 128)
         fields = {
             **asked.model_dump(exclude={"proof"}),
+            "label": one_line("label", asked.label, 200),
             "tenant": caller.tenant,
             "project": asked.project or paying_project(caller, self._tenants),
             "reservation": reservation_id(caller.tenant, key),

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from queuebit.errors import Reason
+from queuebit.inputs import one_line
 from queuebit.records import Row
 from queuebit.session_requests import session_document
 from queuebit_contracts.job import Signature
@@ -96,9 +97,10 @@ class Sessions:
         Raises:
             Problem: the broker refuses it, or the request is not signed.
         """
-        key = key or new_key()
+        key = one_line("key", key or new_key(), 128)
         fields = {
             **asked.model_dump(exclude={"proof"}),
+            "label": one_line("label", asked.label, 200),
             "tenant": caller.tenant,
             "project": asked.project or paying_project(caller, self._tenants),
             "session": session_id(caller.tenant, key),
