@@ -95,8 +95,29 @@ def test_it_is_given_up_after_some_tries_and_the_fact_says_why(world: World) -> 
     world.happens(calibrated(THEN, **BAD))
     (fact,) = it.look()
     assert (fact.data.outcome, fact.data.tries, fact.data.status) == ("given_up", 3, None)
-    assert fact.data.error == "connection refused"
+    assert fact.data.error == "it cannot be reached: the log of fleet says why"
     assert it.look() == []
+
+
+def test_the_fact_names_no_address_and_no_path_because_tenants_can_read_it(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unreadable() -> bytes:
+        raise PermissionError(13, "Permission denied", "/srv/secrets/fleet/hook")
+
+    async def away(_url: str, _headers: Mapping[str, str], _body: bytes) -> int:
+        raise ConnectionRefusedError("10.1.2.3 cannot be reached: Connect call failed ('10.1.2.3', 8080)")
+
+    world.happens(calibrated(THEN, **BAD))
+    other = World()
+    other.happens(calibrated(THEN, **BAD))
+    first, second = lab(world), lab(other)
+    first.asking._secret, second.asking._post = unreadable, away
+    for it, what in ((first, "/srv"), (second, "10.1.2.3")):
+        (fact,) = it.look()
+        assert fact.data.outcome == "given_up"
+        assert what not in fact.model_dump_json()
+        assert what in caplog.text
 
 
 def test_a_calibration_that_comes_between_two_tries_ends_them(world: World) -> None:

@@ -33,7 +33,6 @@ PAUSES_S: Final = (0, 5, 30, 120, 600, 1_800, 3_600)
 """The pause before each try, in seconds: seven tries in an hour and three quarters."""
 
 _LOOK_S: Final = 1.0
-_LONGEST: Final = 300
 
 Post = Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
 """Posts a body with headers to a URL, and returns the status; raises `OSError` or `ValueError`."""
@@ -42,7 +41,9 @@ Post = Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
 class _Answer(NamedTuple):
     status: int | None
     error: str
-    """Empty if the request was accepted."""
+    """For the log of this process; empty if the request was accepted."""
+    shown: str
+    """For the fact, which tenants can read: without addresses and paths of the operator."""
 
 
 class AskForCalibration:
@@ -117,12 +118,16 @@ class AskForCalibration:
         body = json.dumps(document, separators=(",", ":")).encode()
         try:
             secret = self._secret()
+        except (OSError, ValueError) as error:
+            return _Answer(None, str(error) or repr(error), "its secret cannot be read: the log of fleet says why")
+        try:
             signed = signed_headers(identifier, int(now.timestamp()), body, [] if secret is None else [secret])
             headers = {name: value for name, value in signed.items() if value}
             status = await self._post(self._hook.url, {**headers, "content-type": "application/json"}, body)
         except (OSError, ValueError) as error:
-            return _Answer(None, str(error) or repr(error))
-        return _Answer(status, "" if 200 <= status < 300 else f"it answered with {status}")
+            return _Answer(None, str(error) or repr(error), "it cannot be reached: the log of fleet says why")
+        text = "" if 200 <= status < 300 else f"it answered with {status}"
+        return _Answer(status, text, text)
 
     async def _record(self, backend: str, reason: Reason, since: datetime, tries: int, answer: _Answer) -> None:
         data = Recalibration(
@@ -133,7 +138,7 @@ class AskForCalibration:
             outcome="given_up" if answer.error else "accepted",
             tries=tries,
             status=answer.status,
-            error=answer.error[:_LONGEST] or None,
+            error=answer.shown or None,
         )
         name = event_id("recalibration", backend, reason.code, rfc3339(since), "asked")
         fact = BackendRecalibrationAsked(id=name, source="qb/fleet", data=data)
@@ -144,7 +149,8 @@ class AskForCalibration:
             _log.warning("that the calibration of %s was asked for is not stored: %s", backend, fault)
         else:
             self._done[backend] = _cause(reason, since)
-            _log.warning("the calibration of %s was asked for: %s, %s", backend, data.outcome, reason.text)
+            why = answer.error or reason.text
+            _log.warning("the calibration of %s was asked for: %s, %s", backend, data.outcome, why)
 
 
 def _cause(reason: Reason, since: datetime) -> tuple[str, datetime]:
