@@ -25,7 +25,7 @@ from queuebit_testing.snapshots import NOW_US, QUICK, grouped, snapshots
 
 MINUTE_US = 60_000_000
 GOOD = BackendCapacity("good", 1, 4, taken=4, backlog_us=2 * MINUTE_US)
-POOR = BackendCapacity("poor", 1, 100)
+POOR = BackendCapacity("poor", 100, 100)
 BOTH = (Candidate("good", MINUTE_US, 900_000), Candidate("poor", 2 * MINUTE_US, 800_000))
 
 
@@ -85,6 +85,20 @@ def test_so_many_wait_as_it_is_worth_behind_the_others_and_the_rest_is_placed() 
 def test_not_more_wait_than_a_cycle_allows() -> None:
     jobs = [job(f"j{n:02}", n, "fidelity") for n in range(AWAITED_JOBS + 3)]
     assert placed(snapshot(*jobs)) == [(f"j{n:02}", "poor") for n in range(AWAITED_JOBS, AWAITED_JOBS + 3)]
+
+
+@pytest.mark.parametrize(("objective", "placed_on"), [("time", []), ("cost", ["poor"]), (None, ["poor"])])
+def test_a_backend_with_places_is_waited_for_if_it_has_enough_run_time(
+    objective: str | None, placed_on: list[str]
+) -> None:
+    good = replace(GOOD, queue_depth=16, taken=2, backlog_us=MINUTE_US // 2)
+    given_ = snapshot(job(objective=objective), good=good)
+    assert [backend for _, backend in placed(given_)] == placed_on
+    later = snapshot(job(objective=objective, accepted_us=NOW_US - AWAIT_US), good=good)
+    found = explain(POLICY, later, ("acme", "j1"))
+    assert found is not None
+    waited = ", and the job did not wait for it any longer" if objective == "time" else ""
+    assert found.considered[1].reason == f"30 s of run time for each slot were placed there already{waited}"
 
 
 def test_a_backend_that_is_isolated_or_silent_is_not_waited_for() -> None:

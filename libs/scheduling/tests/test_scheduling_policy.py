@@ -9,6 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from queuebit_scheduling import (
+    POLICIES,
     POLICY,
     Account,
     BackendCapacity,
@@ -26,7 +27,7 @@ from queuebit_scheduling import (
     waiting,
 )
 from queuebit_scheduling.objectives import AWAITING
-from queuebit_scheduling.policy import SNAPSHOT_JOBS
+from queuebit_scheduling.policy import AHEAD_JOBS, AHEAD_US, SNAPSHOT_JOBS
 from queuebit_scheduling.shares import Head, Shares
 from queuebit_testing.snapshots import NOW_US, QUICK, crowded, grouped, snapshots
 
@@ -134,10 +135,46 @@ def test_the_backend_with_the_earliest_completion_is_chosen(
 
 
 @pytest.mark.parametrize(
+    ("taken", "backlog_us", "free"),
+    [
+        pytest.param(4, 2 * AHEAD_US, 0, id="two jobs and twenty seconds for each slot"),
+        pytest.param(4, 2 * AHEAD_US - 1, 12, id="less run time"),
+        pytest.param(3, 10**12, 13, id="fewer jobs, so that no slot is idle between two"),
+        pytest.param(15, 15_000, 1, id="short jobs take all places"),
+        pytest.param(16, 15_000, 0, id="no more than all places"),
+    ],
+)
+def test_long_jobs_are_not_placed_far_ahead(taken: int, backlog_us: int, free: int) -> None:
+    aer = backend("aer", slots=2, places=16, taken=taken, backlog_us=backlog_us)
+    assert POLICY.free(aer) == free
+    assert POLICIES["fair-share/7"].free(aer) == 16 - taken
+
+
+def test_so_many_short_jobs_are_placed_and_so_few_long_ones() -> None:
+    def count(seconds: int) -> int:
+        jobs = [job("acme", f"j{n}", n, on("aer", seconds * 10**6)) for n in range(30)]
+        return len(placed(snapshot([backend("aer", places=16)], [tenant("acme")], jobs)))
+
+    assert {seconds: count(seconds) for seconds in (1, 2, 6, 20, 600)} == {1: 16, 2: 10, 6: 4, 20: 2, 600: 2}
+
+
+@QUICK
+@given(st.integers(1, 4), st.integers(0, 20), st.integers(0, 20), st.integers(0, 10**8), st.sampled_from([0, 10**7]))
+def test_a_backend_never_takes_more_than_before_and_never_has_an_idle_slot(
+    slots: int, places: int, taken: int, backlog_us: int, queue_us: int
+) -> None:
+    here = replace(backend("aer", slots=slots, places=places, taken=taken, backlog_us=backlog_us), queue_us=queue_us)
+    free, before = POLICY.free(here), POLICIES["fair-share/7"].free(here)
+    assert free in (0, before)
+    if before and not free:
+        assert taken >= AHEAD_JOBS * slots, "one job runs and one waits for each slot"
+
+
+@pytest.mark.parametrize(
     ("cheap", "chosen"),
     [
         pytest.param(backend("cheap", backlog_us=10**9), "cheap", id="however long its queue"),
-        pytest.param(backend("cheap", taken=8), "fast", id="unless it is full"),
+        pytest.param(backend("cheap", taken=8), "fast", id="unless all its places are taken"),
     ],
 )
 def test_a_job_goes_to_the_cheapest_backend_that_has_a_free_place(cheap: BackendCapacity, chosen: str) -> None:
@@ -162,6 +199,12 @@ def test_scores_tell_the_expected_completion_everywhere_soonest_first() -> None:
             [backend("aer", taken=8), backend("cirq", places=4, taken=4)],
             [on("aer"), on("cirq")],
             "all 8 places on aer and all 4 places on cirq are taken",
+        ),
+        (
+            [backend("aer", slots=2, taken=4, backlog_us=91_000_000), backend("cirq", places=4, taken=4)],
+            [on("aer"), on("cirq")],
+            "all 4 places on cirq are taken; "
+            "jobs of 45 s for each slot are placed on aer: it takes the next when less is left",
         ),
         ([], [on("aer")], "aer has not registered yet: see in `qb status` whether its executor runs"),
         ([], [on("a"), on("b")], "none of a, b has registered yet: see in `qb status` whether its executor runs"),
@@ -255,6 +298,36 @@ def test_no_job_waits_while_it_could_be_placed(given_: Snapshot) -> None:
     assume(left)
     full = _full_after(given_, decided)
     assert all({it.backend for it in jobs[job.job].candidates} <= full for job in left)
+
+
+def _longer(given_: Snapshot, times: int) -> Snapshot:
+    """The same snapshot with jobs and load that take so many times as long."""
+
+    def scaled(it: Job) -> Job:
+        return replace(it, candidates=tuple(replace(here, qpu_us=times * here.qpu_us) for here in it.candidates))
+
+    return replace(
+        given_,
+        backends=tuple(replace(it, queue_depth=16, backlog_us=times * it.backlog_us) for it in given_.backends),
+        groups=tuple(replace(it, jobs=tuple(map(scaled, it.jobs))) for it in given_.groups),
+    )
+
+
+@QUICK
+@given(crowded(), st.sampled_from([10**4, 10**5]))
+def test_no_long_job_waits_while_it_could_be_placed(given_: Snapshot, times: int) -> None:
+    """Jobs of up to 100 seconds, and places for all of them: only run time makes them wait."""
+    long = _longer(given_, times)
+    decided = plan(POLICY, long)
+    jobs = {it.key: it for group in long.groups for it in group.jobs}
+    after = {it.name: it for it in long.backends}
+    for place in decided.places:
+        after[place.backend] = after[place.backend].with_jobs(1, place.expected_us)
+    full = {it.name for it in after.values() if not POLICY.free(it)}
+    assert all(after[name].taken >= AHEAD_JOBS for name in full), "one job runs, and one waits"
+    for it in (jobs[it.job] for it in waiting(decided)):
+        if it.objective not in AWAITING and not class_of(it.workload_class).late:
+            assert {here.backend for here in it.candidates} & {*after} <= full
 
 
 def _full_after(given_: Snapshot, decided: Cycle) -> set[str]:

@@ -230,11 +230,28 @@ def test_both_placements_are_explained() -> None:
     assert (second.position, second.contenders, second.considered[0].reason) == (3, (), "")
 
 
+@pytest.mark.parametrize(
+    ("running_s", "in_front", "expected"),
+    [
+        pytest.param(60, 0, ["urgent", "v"], id="one job runs"),
+        pytest.param(60, 1, [], id="another one waits in front of those that give way"),
+        pytest.param(10, 1, ["urgent", "v"], id="both of them end soon"),
+    ],
+)
+def test_a_backend_full_of_time_takes_a_job_that_it_would_take_without_those_that_give_way(
+    running_s: int, in_front: int, expected: list[str]
+) -> None:
+    aer = BackendCapacity("aer", 1, 16, 2 + in_front, (running_s + in_front + 30) * S)
+    assert POLICY.free(aer) == 0
+    found = snapshot(urgent(), placed=line(job("v", 1, 30)), backends=(aer,))
+    assert [it.job[1] for it in places(found)] == expected
+
+
 def test_a_place_on_a_full_backend_is_explained() -> None:
     found = snapshot(urgent(), placed=line(job("v", 1)), backends=(BackendCapacity("aer", 1, 2, 2, 15 * S),))
     first = explain(POLICY, found, ("acme", "urgent"))
     assert first is not None
-    assert first.decided == "its places were taken, and placed jobs that have not started gave way"
+    assert first.decided == "it was full, and placed jobs that have not started gave way"
 
 
 _WAITING = st.sampled_from(("interactive", "interactive", "production", "batch"))

@@ -59,7 +59,7 @@ def test_jobs_of_a_session_take_the_turn_of_their_tenant_while_the_backend_owes_
 def test_what_a_session_receives_in_a_cycle_counts_in_the_same_cycle() -> None:
     jobs = [job("ses", f"s{n}", n, "S", us=BURST_US) for n in range(4)]
     waiting = (job("acme", "a1", 9), *jobs)
-    assert order(snapshot(*waiting, backend=replace(AER, sessions=0)))[:3] == ["s0", "s1", "a1"]
+    assert order(snapshot(*waiting, backend=replace(AER, sessions=0, queue_us=9 * BURST_US)))[:3] == ["s0", "s1", "a1"]
     assert order(snapshot(*waiting)) == ["s0", "s1"], "two jobs, and more run time than other jobs wait behind"
 
 

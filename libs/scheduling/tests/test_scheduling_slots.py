@@ -50,7 +50,7 @@ def places(given: Snapshot) -> list[Place]:
 
 def test_short_jobs_run_before_a_reservation_and_a_long_one_does_not_block_them() -> None:
     jobs = [job("other", "long", 1, 90), job("other", "short", 2, 30), job("other", "next", 3, 30)]
-    found = places(snapshot(backend(SLOT), *jobs))
+    found = places(snapshot(backend(SLOT, taken=0), *jobs))
     assert [it.job[1] for it in found] == ["short", "next"]
     assert [it.start_by_us for it in found] == [SLOT.start_us - 30 * S - 30 * S // 4] * 2
     assert {it.reservation for it in found} == {None}
@@ -91,9 +91,9 @@ def test_why_a_long_job_waits_is_the_reservation() -> None:
 
 
 def test_placed_jobs_count_so_that_a_queue_does_not_reach_into_a_window() -> None:
-    jobs = [job("other", f"j{number}", number, 20) for number in range(8)]
-    found = places(snapshot(backend(SLOT), *jobs))
-    assert len(found) == 4, "4 x 20 s and a quarter more are 100 s"
+    jobs = [job("other", f"j{number}", number, 2) for number in range(8)]
+    found = places(snapshot(backend(replace(SLOT, start_us=NOW_US + 10 * S)), *jobs))
+    assert len(found) == 4, "4 x 2 s and a quarter more are 10 s"
 
 
 def test_a_placement_of_one_tenant_takes_the_time_before_a_window_from_others() -> None:

@@ -141,10 +141,13 @@ class CycleState:
         return self._policy.movers(job, target.capacity, target.expected_us, placed, self._at_us)
 
     def _makes_room(self, job: Job, target: Target) -> bool:
-        """Whether a full candidate takes a job because others give way to it."""
-        if not self._movers(job, target) or target.capacity is None:
+        """Whether a full candidate takes a job because others give way to it: one more than its places for each slot,
+        and only if it had a place without those others."""
+        moved, capacity = self._movers(job, target), target.capacity
+        if not moved or capacity is None or not has_room(job, capacity, target.expected_us, self._at_us):
             return False
-        return has_room(job, target.capacity, target.expected_us, self._at_us)
+        without = capacity.with_jobs(-len(moved), -sum(it.expected_us for it in moved))
+        return self._policy.free(without, tenant=job.tenant) > 0
 
     def _lift(self, moved: Sequence[Movable], chosen: Target, targets: Sequence[Target]) -> tuple[Target, list[Target]]:
         """Take jobs that give way from their backend; return the targets of the other job as they are without them."""

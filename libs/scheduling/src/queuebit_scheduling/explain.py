@@ -9,13 +9,14 @@ from math import inf
 from pydantic import JsonValue
 
 from queuebit_kernel import Fault, Malformed, rfc3339
+from queuebit_scheduling.classes import is_late
 from queuebit_scheduling.codec import decode
 from queuebit_scheduling.objectives import AWAITED_FOR, AWAITING, BALANCE_US, OBJECTIVES
 from queuebit_scheduling.plan import Choice, FellBack, GaveWay, Policy, Step, Target, Turn
-from queuebit_scheduling.reasons import in_words, unavailable
+from queuebit_scheduling.reasons import in_words, seconds_ahead, unavailable
 from queuebit_scheduling.registry import POLICIES
 from queuebit_scheduling.shares import LINE
-from queuebit_scheduling.snapshot import Job, Key, Snapshot
+from queuebit_scheduling.snapshot import BackendCapacity, Job, Key, Snapshot
 from queuebit_scheduling.usage import moment_of
 from queuebit_scheduling.windows import Window, obstacle
 
@@ -33,7 +34,7 @@ _WHY_CHOSEN = {
     "success": "it had the highest estimated success probability, among candidates with equal cost and completion",
     "name": "its name is first in alphabetical order, among candidates that are otherwise equal",
 }
-_MADE_ROOM = "its places were taken, and placed jobs that have not started gave way"
+_MADE_ROOM = "it was full, and placed jobs that have not started gave way"
 _WHY_CHOSEN_BY = {
     "time": {
         "completion": "it was expected to complete the job first, among its candidates with a free place",
@@ -267,7 +268,7 @@ def _explanation(policy: Policy, snapshot: Snapshot, step: Step, position: int) 
     def why_not(other: Target) -> str:
         if other.free and other.completion_us > latest_us:
             return _WHY_NOT["completion"]
-        return _why_not(choice, chosen, other, _obstacle(job, other, snapshot.at_us))
+        return _why_not(choice, chosen, other, _obstacle(job, other, snapshot.at_us), late=is_late(job))
 
     return Explanation(
         tenant=job.tenant,
@@ -330,21 +331,26 @@ def _obstacle(job: Job, target: Target, at_us: int) -> Window | None:
     return None if known is None else obstacle(job, known, target.expected_us, at_us)
 
 
-def _why_not(choice: Choice, chosen: Target, other: Target, window: Window | None) -> str:
+def _why_not(choice: Choice, chosen: Target, other: Target, window: Window | None, *, late: bool) -> str:
     if other.capacity is None:
         return f"{other.candidate.backend} had not registered"
     if not other.capacity.takes_jobs:
         return unavailable(other.capacity)
     if window is not None:
         return in_words(other.candidate.backend, window)
-    if not other.free and other.capacity.taken < other.capacity.queue_depth:
+    places = other.capacity.taken < other.capacity.queue_depth
+    if not other.free and places and (late or other.capacity.sessions):
         why = "a session has it" if other.capacity.sessions else "by the class of the job"
         return f"jobs are placed on {other.candidate.backend} shortly before they run: {why}"
     if not other.free:
-        taken = f"all {other.capacity.queue_depth} places were taken"
+        taken = _enough(other.capacity) if places else f"all {other.capacity.queue_depth} places were taken"
         return f"{taken}, and the job did not wait for it any longer" if _was_better(choice, chosen, other) else taken
     rule = _rule(choice, chosen, other)
     return _WHY_NOT.get(rule, f"the rule {rule!r} prefers the other")
+
+
+def _enough(backend: BackendCapacity) -> str:
+    return f"{seconds_ahead(backend)} s of run time for each slot were placed there already"
 
 
 def _was_better(choice: Choice, chosen: Target, other: Target) -> bool:

@@ -14,7 +14,7 @@ from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Key
 from queuebit_scheduling.usage import moment_of
 from queuebit_scheduling.windows import Window, obstacle
 
-__all__ = ["Waiting", "in_words", "unavailable", "waiting", "why_placed", "why_waiting"]
+__all__ = ["Waiting", "in_words", "seconds_ahead", "unavailable", "waiting", "why_placed", "why_waiting"]
 
 
 _SEE_STATUS = "see in `qb status` whether its executor is up"
@@ -130,8 +130,19 @@ def _why_not_on(names: Sequence[str], backends: Mapping[str, BackendCapacity]) -
     if not full:
         isolated = all(it.silent_since_us is None for it in registered)
         return f"{' and '.join(silent)}: {'see why in `qb backends`' if isolated else _SEE_STATUS}"
-    taken = [f"all {backend.queue_depth} places on {backend.name}" for backend in full]
-    return "; ".join((f"{' and '.join(taken)} are taken", *silent))
+    taken = [f"all {it.queue_depth} places on {it.name}" for it in full if it.taken >= it.queue_depth]
+    reasons = [f"{' and '.join(taken)} are taken"] if taken else []
+    enough = [it for it in full if it.taken < it.queue_depth]
+    reasons += [
+        f"jobs of {seconds_ahead(it)} s for each slot are placed on {it.name}: it takes the next when less is left"
+        for it in enough
+    ]
+    return "; ".join((*reasons, *silent))
+
+
+def seconds_ahead(backend: BackendCapacity) -> int:
+    """Return the placed run time of a backend for each of its slots, in seconds."""
+    return backend.backlog_us // (max(1, backend.slots) * 1_000_000)
 
 
 def why_placed(backend: BackendCapacity, ahead: int, *, confirmed: bool, started: bool, moves: int = 0) -> str | None:

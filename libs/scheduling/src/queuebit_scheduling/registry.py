@@ -24,9 +24,13 @@ def by_name(policies: Iterable[Policy]) -> Mapping[str, Policy]:
 
 
 class _Version7(FairShare):
-    """The policy before preemption: no placed job gives way."""
+    """The policy before preemption: no placed job gives way, and a backend with places takes jobs however long they
+    run."""
 
     name = "fair-share/7"
+
+    def has_enough(self, backend: BackendCapacity) -> bool:
+        return False
 
     def goes_before(self, job: Job, placed: Job) -> str | None:
         return None
