@@ -149,10 +149,10 @@ def test_interactive_jobs_start_soon_while_batch_has_all_machines() -> None:
     assert fifo_.waits_p95_s["interactive"] > 600
 
 
-def test_placed_jobs_that_give_way_let_interactive_ones_start_sooner() -> None:
+def test_interactive_jobs_start_soon_while_production_work_has_all_machines() -> None:
     it = scenario("production", hours=2)
     before, ours = measure(simulate(it, partial(Platform, POLICIES["fair-share/7"], None, it))), measure(_ours(it))
-    assert ours.waits_p95_s["interactive"] < 0.75 * before.waits_p95_s["interactive"]
+    assert ours.waits_p95_s["interactive"] < 30 < before.waits_p95_s["interactive"]
     assert ours.waits_p95_s["production"] < 1.05 * before.waits_p95_s["production"]
     assert ours.utilisation > 0.98
 

@@ -98,7 +98,7 @@ def test_a_backend_with_places_is_waited_for_if_it_has_enough_run_time(
     found = explain(POLICY, later, ("acme", "j1"))
     assert found is not None
     waited = ", and the job did not wait for it any longer" if objective == "time" else ""
-    assert found.considered[1].reason == f"30 s of run time for each slot were placed there already{waited}"
+    assert found.considered[1].reason == f"jobs of 30 s were placed there already{waited}"
 
 
 def test_a_backend_that_is_isolated_or_silent_is_not_waited_for() -> None:

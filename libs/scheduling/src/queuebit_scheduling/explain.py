@@ -350,7 +350,7 @@ def _why_not(choice: Choice, chosen: Target, other: Target, window: Window | Non
 
 
 def _enough(backend: BackendCapacity) -> str:
-    return f"{seconds_ahead(backend)} s of run time for each slot were placed there already"
+    return f"jobs of {seconds_ahead(backend)} s were placed there already"
 
 
 def _was_better(choice: Choice, chosen: Target, other: Target) -> bool:

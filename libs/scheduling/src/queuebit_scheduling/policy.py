@@ -51,8 +51,8 @@ LATE_JOBS = 1
 """Per slot: jobs of a class that binds late are placed while fewer jobs are, or less run time."""
 
 AHEAD_JOBS, AHEAD_US = 2, 20_000_000
-"""Per slot of a backend without sessions: jobs are placed while fewer jobs are, or less run time. So short jobs take
-all places, which keeps an executor busy; of long ones, one waits there for each that runs. A job that arrives later and
+"""On a backend that runs one job at a time: jobs are placed while fewer jobs are, or less run time. So short jobs take
+all places, which keeps an executor busy; of long ones, one waits there while another runs. A job that arrives later and
 is next then waits for little that was placed before it."""
 
 
@@ -75,10 +75,11 @@ class FairShare:
     5. It is placed on the first free candidate by its objective (`objectives`): by default the cheapest, then the
        soonest. Its candidates are those that it asked for. While all of these are out of service, and have been for as
        long as its project allows, they are those of its fallback that answer, in their order. Jobs of the classes
-       `batch` and `sandbox` are placed shortly before they run. A backend with two jobs and 20 seconds of run time for
-       each slot is full, even if it has places. In front of a queue of others, it has free places while the placed run
-       time is less than that queue. A job with the objective `time`, `fidelity` or `balanced` waits for a full backend,
-       for ten minutes at most, if that is the better choice also behind the jobs that already wait for it.
+       `batch` and `sandbox` are placed shortly before they run. A backend that runs one job at a time is full with two
+       jobs and 20 seconds of run time, even if it has places. In front of a queue of others, a backend has free places
+       while the placed run time is less than that queue. A job with the objective `time`, `fidelity` or `balanced`
+       waits for a full backend, for ten minutes at most, if that is the better choice also behind the jobs that already
+       wait for it.
        It is placed only where it is expected to end before the next window that is not its own, and in a reservation
        of its holder, before the end of that (`windows`); a job that does not fit does not block shorter ones.
     6. Placed jobs of its tenant that have not started give way to it where it is placed, if its class goes before
@@ -113,9 +114,10 @@ class FairShare:
     def has_enough(self, backend: BackendCapacity) -> bool:
         """Whether a backend takes no more jobs, even if it has places, because of the run time that is placed there.
 
-        A backend with sessions has a rule of its own.
+        Where several jobs run at the same time, a short one does not wait for all that are long: the executor decides
+        which run side by side. A backend with sessions has a rule of its own.
         """
-        return not backend.sessions and _is_near_full(backend, AHEAD_JOBS, AHEAD_US)
+        return backend.slots == 1 and not backend.sessions and _is_near_full(backend, AHEAD_JOBS, AHEAD_US)
 
     def precedes(self, backend: BackendCapacity) -> bool:
         """Whether jobs of sessions go first on a backend."""

@@ -134,15 +134,15 @@ def _why_not_on(names: Sequence[str], backends: Mapping[str, BackendCapacity]) -
     reasons = [f"{' and '.join(taken)} are taken"] if taken else []
     enough = [it for it in full if it.taken < it.queue_depth]
     reasons += [
-        f"jobs of {seconds_ahead(it)} s for each slot are placed on {it.name}: it takes the next when less is left"
+        f"jobs of {seconds_ahead(it)} s are placed on {it.name}, which takes the next when less is left"
         for it in enough
     ]
     return "; ".join((*reasons, *silent))
 
 
 def seconds_ahead(backend: BackendCapacity) -> int:
-    """Return the placed run time of a backend for each of its slots, in seconds."""
-    return backend.backlog_us // (max(1, backend.slots) * 1_000_000)
+    """Return the placed run time of a backend, in seconds."""
+    return backend.backlog_us // 1_000_000
 
 
 def why_placed(backend: BackendCapacity, ahead: int, *, confirmed: bool, started: bool, moves: int = 0) -> str | None:

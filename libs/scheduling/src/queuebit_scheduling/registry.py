@@ -24,8 +24,8 @@ def by_name(policies: Iterable[Policy]) -> Mapping[str, Policy]:
 
 
 class _Version7(FairShare):
-    """The policy before preemption: no placed job gives way, and a backend with places takes jobs however long they
-    run."""
+    """The policy before preemption: no placed job gives way, and a backend that has places takes jobs however
+    long they run."""
 
     name = "fair-share/7"
 

@@ -26,7 +26,8 @@ class Settings(BaseSettings):
     places_per_slot: int = Field(default=16, ge=1, le=1024)
     """The most placed jobs of a backend that have not ended, per slot.
 
-    Few bind late: new jobs are served soon. Too few leave a backend idle while the bus carries the next job.
+    They are for short jobs: long ones are placed while less run time is ahead of them (`FairShare.has_enough`). Too few
+    leave a backend idle while the bus carries the next job.
     """
     half_life_s: float = Field(default=HALF_LIFE_S, ge=1, le=30 * 86400)
     """After how long service received counts half in fair share. It is in the snapshot of each decision. With another
