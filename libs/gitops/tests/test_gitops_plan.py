@@ -225,7 +225,7 @@ def test_a_text_with_any_end_of_a_line_is_read_as_it_was(form: tuple[Any, Any], 
     assert load(write(document)) == document
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.tuples(_TENANTS, _BACKENDS, st.booleans()), max_size=3),
     st.sampled_from(((to_toml, "toml"), (to_yaml, "yaml"))),
