@@ -407,7 +407,7 @@ def test_a_quota_is_set_changed_and_removed(home: Home, capsys: pytest.CaptureFi
     assert main([*quota, "--window", "32d"]) == 2
     assert 'write hours or days such as "24h"' in capsys.readouterr().err
     assert main(["tenant", "quota", "demo", "ann", "--shots", "5"]) == 2
-    assert 'use "tenant", "project:NAME" or "user:NAME"' in capsys.readouterr().err
+    assert 'use "tenant", "project:NAME", "user:NAME" or "class:NAME"' in capsys.readouterr().err
     assert main([*quota, "--remove"]) == 0
     assert read_tenants(home).tenant["demo"].quota == {}
     assert main([*quota, "--remove"]) == 3
@@ -418,7 +418,7 @@ def test_a_quota_is_set_changed_and_removed(home: Home, capsys: pytest.CaptureFi
 
 def test_every_limit_of_the_tenants_file_has_a_flag() -> None:
     money = {"budget", "currency"}  # which `qb tenant fund` and `qb tenant project add` set
-    tables = {"project", "user", "budget", "grant", "issuer", "quota", "circuit"}
+    tables = {"project", "user", "budget", "grant", "issuer", "quota", "circuit", "workload_class"}
     assert set(OF_A_TENANT) == Tenant.model_fields.keys() - tables
     assert set(OF_A_PROJECT) == Project.model_fields.keys() - money
 
