@@ -35,6 +35,8 @@ def test_the_words_for_an_action_fit_its_event(type_: str) -> None:
     fields = data.model_fields.keys()
     assert {name for _, name, _, _ in Formatter().parse(action.object) if name} <= fields
     assert action.actor == "by" or action.actor in fields
+    assert action.why == ("reason",) or {*action.why} <= fields
+    assert not {"reason", "reasons", "note"} & fields - {*action.why}, "a reason that is given must be in the record"
     assert action.about in ABOUT
     assert action.outcome in {"done", "requested", "refused", "failed"}
     assert "by" not in fields or action.actor == "by", "who is named must be in the record"
@@ -73,6 +75,10 @@ def test_a_refusal_has_its_reasons() -> None:
     assert found.outcome == "refused"
     assert found.reason is not None
     assert ": " in found.reason
+
+
+def test_a_seal_gives_no_statement_as_its_reason() -> None:
+    assert example("qb.job.sealed.v2").reason is None
 
 
 def test_money_has_its_amount() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from inspect import isawaitable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,11 +33,18 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
             body = sorted((EXAMPLES / type_).glob("*.json"))[0].read_bytes()
             if sequence > after:
                 at = BEGIN + timedelta(hours=sequence)
-                take(SimpleNamespace(body=body, subject="", sequence=sequence, stored_at=at))
+                waiting = take(SimpleNamespace(body=body, subject="", sequence=sequence, stored_at=at))
+                if isawaitable(waiting):
+                    await waiting
         return len(LOG)
 
+    async def last(_: object) -> int:
+        return len(LOG)
+
+    target = SimpleNamespace(trust=SimpleNamespace(origin="queuebit.example/log"))
     monkeypatch.setattr(queuebit_audit, "read_events", read)
-    monkeypatch.setattr(queuebit_audit, "target_of", lambda home: home)
+    monkeypatch.setattr(queuebit_audit, "last_sequence", last)
+    monkeypatch.setattr(queuebit_audit, "target_of", lambda home: target)
     return asked
 
 
@@ -126,3 +134,53 @@ def test_a_bundle_needs_the_keys(home: Path, tmp_path: Path, capsys: pytest.Capt
     (home / "provenance" / "keys" / "keys.json").unlink()
     assert main(["audit", "export", str(tmp_path / "audit.jsonl"), "--home", str(home)]) == 3
     assert "the bundle cannot be signed" in capsys.readouterr().err
+
+
+def forward(home: Path, *arguments: str) -> int:
+    return main(["audit", "forward", "--once", "--json", "--home", str(home), *arguments])
+
+
+def test_records_are_delivered_once_and_the_cursor_says_how_far(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "siem.jsonl"
+    assert [forward(home, "--to", f"jsonl:{file}") for _ in range(2)] == [0, 0]
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["delivered"], second["delivered"]) == (4, 0)
+    assert [json.loads(it)["sequence"] for it in file.read_text().splitlines()] == [1, 2, 3, 4]
+    assert json.loads((home / "audit-jsonl.cursor").read_text())["sequence"] == 4
+
+
+def test_a_cursor_beyond_the_end_is_of_another_log(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    to = f"jsonl:{tmp_path / 'siem.jsonl'}"
+    place = {"log": "queuebit.example/log", "receiver": to, "sequence": 9}
+    (home / "audit-jsonl.cursor").write_text(json.dumps(place))
+    assert forward(home, "--to", to) == 3
+    assert "it is of another log" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("to", ["jsonl:", "syslog:host", "syslog:host:0", "syslog::514", "kafka:x", ""])
+def test_a_receiver_has_one_of_three_forms(to: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert forward(home, "--to", to) == 2
+    assert "--to is jsonl:FILE, syslog:HOST:PORT or hec:URL" in capsys.readouterr().err
+
+
+def test_a_token_is_sent_to_no_other_machine_in_plain_text(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("s3cret")
+    assert forward(home, "--to", "hec:http://siem.example:8088", "--token-file", str(token)) == 2
+    assert "must begin with https://" in capsys.readouterr().err
+
+
+def test_a_token_that_others_can_read_is_not_used(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("s3cret")
+    token.chmod(0o644)
+    assert forward(home, "--to", "hec:https://siem.example:8088", "--token-file", str(token)) == 2
+    assert "can be read by others" in (text := capsys.readouterr().err) or "cannot be read" in text

@@ -6,7 +6,7 @@ from queuebit_audit.inspection import inspect, judge
 from queuebit_audit.ledgers import Booked, read_ledger
 from queuebit_audit.report import PROMISES, Finding, Verdict
 from queuebit_audit.target import Target, target_of
-from queuebit_audit.trail import follow_events, read_events
+from queuebit_audit.trail import follow_events, last_sequence, read_events
 
 __all__ = [
     "PROMISES",
@@ -20,6 +20,7 @@ __all__ = [
     "follow_events",
     "inspect",
     "judge",
+    "last_sequence",
     "read_events",
     "read_ledger",
     "target_of",

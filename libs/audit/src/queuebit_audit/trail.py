@@ -9,7 +9,17 @@ from queuebit_audit.inspection import as_operator, following
 from queuebit_audit.target import Target
 from queuebit_runtime.view import Fold, View
 
-__all__ = ["follow_events", "read_events"]
+__all__ = ["follow_events", "last_sequence", "read_events"]
+
+
+async def last_sequence(target: Target) -> int:
+    """The present end of the log.
+
+    Raises:
+        Unavailable: the bus does not answer.
+    """
+    async with as_operator(target) as bus:
+        return await bus.last_sequence()
 
 
 async def read_events(target: Target, subjects: Sequence[str], take: Fold, *, after: int = 0) -> int:

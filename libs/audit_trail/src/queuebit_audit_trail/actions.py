@@ -35,6 +35,8 @@ class Action:
     """`done`, `requested`, `refused` or `failed`."""
     actor: str = "by"
     """The field of the data that names the person, if the data have it."""
+    why: tuple[str, ...] = ("reason",)
+    """The fields of the data that say why; the first that says something counts."""
 
 
 _JOB, _HYBRID = "job {job}", "hybrid {hybrid}"
@@ -45,9 +47,9 @@ _BACKEND, _WINDOW = "backend {backend}", "window {window} of backend {backend}"
 _INCIDENT, _CANARY = "incident {incident}", "canary {canary}"
 
 ACTIONS: Final[Mapping[str, Action]] = {
-    "qb.job.submitted.v1": Action("job.submit", "work", _JOB, "requested"),
+    "qb.job.submitted.v1": Action("job.submit", "work", _JOB, "requested", why=("purpose",)),
     "qb.job.accepted.v1": Action("job.admit", "work", _JOB, actor="user"),
-    "qb.job.rejected.v1": Action("job.admit", "work", _JOB, "refused", actor="user"),
+    "qb.job.rejected.v1": Action("job.admit", "work", _JOB, "refused", actor="user", why=("reasons",)),
     "qb.job.cancel.v1": Action("job.cancel", "work", _JOB, "requested"),
     "qb.job.cancelled.v1": Action("job.cancel", "work", _JOB),
     "qb.job.expired.v1": Action("job.expire", "work", _JOB),
@@ -58,10 +60,10 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "qb.job.metered.v1": Action("charge.compute", "money", _JOB),
     "qb.job.corrected.v1": Action("charge.correct", "money", _JOB),
     "qb.job.usage_reported.v1": Action("usage.report", "money", _JOB),
-    "qb.account.funded.v1": Action("account.fund", "money", _ACCOUNT),
+    "qb.account.funded.v1": Action("account.fund", "money", _ACCOUNT, why=("note",)),
     "qb.account.granted.v1": Action("account.grant", "money", _ACCOUNT),
     "qb.account.expired.v1": Action("account.expire", "money", _ACCOUNT),
-    "qb.account.held.v1": Action("account.hold", "money", _ACCOUNT),
+    "qb.account.held.v1": Action("account.hold", "money", _ACCOUNT, why=("purpose",)),
     "qb.account.settled.v1": Action("account.settle", "money", _ACCOUNT),
     "qb.account.released.v1": Action("account.release", "money", _ACCOUNT),
     "qb.account.corrected.v1": Action("account.correct", "money", _ACCOUNT),
@@ -83,9 +85,9 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "qb.reservation.cancelled.v1": Action("reservation.cancel", "work", _RESERVATION),
     "qb.reservation.returned.v1": Action("reservation.return", "work", _RESERVATION),
     "qb.reservation.metered.v1": Action("charge.compute", "money", _RESERVATION),
-    "qb.hybrid.submitted.v1": Action("hybrid.submit", "work", _HYBRID, "requested"),
-    "qb.hybrid.accepted.v1": Action("hybrid.admit", "work", _HYBRID, actor="user"),
-    "qb.hybrid.rejected.v1": Action("hybrid.admit", "work", _HYBRID, "refused"),
+    "qb.hybrid.submitted.v1": Action("hybrid.submit", "work", _HYBRID, "requested", why=("purpose",)),
+    "qb.hybrid.accepted.v1": Action("hybrid.admit", "work", _HYBRID, actor="user", why=("purpose",)),
+    "qb.hybrid.rejected.v1": Action("hybrid.admit", "work", _HYBRID, "refused", why=("reasons",)),
     "qb.hybrid.stop_requested.v1": Action("hybrid.cancel", "work", _HYBRID, "requested"),
     "qb.hybrid.cancelled.v1": Action("hybrid.cancel", "work", _HYBRID),
     "qb.hybrid.completed.v1": Action("result.publish", "results", _HYBRID),
@@ -97,7 +99,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "qb.bill.read.v1": Action("bill.read", "money", _BILL),
     "qb.config.applied.v1": Action("configuration.apply", "configuration", "plan {plan}"),
     "qb.backend.registered.v1": Action("backend.register", "configuration", _BACKEND),
-    "qb.backend.window_planned.v1": Action("window.plan", "operation", _WINDOW),
+    "qb.backend.window_planned.v1": Action("window.plan", "operation", _WINDOW, why=("note",)),
     "qb.backend.window_cancelled.v1": Action("window.cancel", "operation", _WINDOW),
     "qb.backend.isolated.v1": Action("backend.isolate", "operation", _BACKEND),
     "qb.backend.readmitted.v1": Action("backend.readmit", "operation", _BACKEND),
@@ -108,9 +110,9 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "qb.silence.ended.v1": Action("silence.end", "operation", "silence {silence}"),
     "qb.incident.opened.v1": Action("incident.open", "operation", _INCIDENT),
     "qb.incident.acknowledged.v1": Action("incident.acknowledge", "operation", _INCIDENT),
-    "qb.incident.noted.v1": Action("incident.note", "operation", _INCIDENT),
-    "qb.incident.resolved.v1": Action("incident.resolve", "operation", _INCIDENT),
-    "qb.incident.reopened.v1": Action("incident.reopen", "operation", _INCIDENT),
+    "qb.incident.noted.v1": Action("incident.note", "operation", _INCIDENT, why=("text",)),
+    "qb.incident.resolved.v1": Action("incident.resolve", "operation", _INCIDENT, why=("text", "rule")),
+    "qb.incident.reopened.v1": Action("incident.reopen", "operation", _INCIDENT, why=("text",)),
     "qb.canary.drafted.v1": Action("canary.draft", "policies", _CANARY),
     "qb.canary.started.v1": Action("canary.start", "policies", _CANARY),
     "qb.canary.promoted.v1": Action("canary.promote", "policies", _CANARY),

@@ -12,8 +12,6 @@ from queuebit_kernel import Json, rfc3339
 
 __all__ = ["Record", "Selection", "record_of"]
 
-_REASONS = ("reason", "reasons", "note", "text", "rule", "purpose")
-"""The fields of data that say why, in this order."""
 _AMOUNTS = ("amount", "charge", "settled", "delta")
 
 
@@ -69,12 +67,15 @@ class Selection:
 
     def takes(self, record: Record) -> bool:
         """Whether a record is wanted."""
-        noun = record.action.partition(".")[0]
         return (
             (self.tenant is None or record.tenant == self.tenant)
             and (self.since is None or record.stored_at >= rfc3339(self.since))
             and (self.actor is None or self.actor in (record.actor, record.key))
-            and (self.action is None or self.action in (record.action, noun, record.about))
+            and (
+                self.action is None
+                or self.action in (record.action, record.about)
+                or record.action.startswith(f"{self.action}.")
+            )
         )
 
 
@@ -99,7 +100,7 @@ def record_of(event: Decoded, sequence: int, stored_at: datetime) -> Record | No
         about=rule.about,
         object=rule.object.format(**vars(data)),
         outcome=rule.outcome,
-        reason=next((found for name in _REASONS if (found := _words(getattr(data, name, None)))), None),
+        reason=next((found for name in rule.why if (found := _words(getattr(data, name, None)))), None),
         amount=next((_money(found) for name in _AMOUNTS if (found := getattr(data, name, None))), None),
         event=event.id,
         type=event.type,

@@ -23,6 +23,13 @@ def audit_commands(words: Group) -> None:
     verify = audit.command("verify", "audit:verify", "verify a bundle, offline")
     verify.add_argument("file", metavar="FILE", help="a bundle of `qb audit export`")
     verify.add_argument("--trust", metavar="FILE", help="the trust document (trust.json of the home)")
+    forward = audit.command("forward", "audit_forward:forward", "deliver records to a SIEM; Ctrl-C ends it")
+    forward.add_argument("--to", required=True, metavar="WHERE", help="jsonl:FILE, syslog:HOST:PORT or hec:URL")
+    forward.add_argument("--tenant", metavar="T", help="of this tenant; without it of all, and of the platform itself")
+    forward.add_argument("--cursor", metavar="FILE", help="of what was delivered (audit-KIND.cursor, in the home)")
+    forward.add_argument("--token-file", metavar="FILE", help="with the token of an event collector")
+    forward.add_argument("--ca-file", metavar="FILE", help="with the authority of its certificate")
+    forward.add_argument("--once", action="store_true", help="end when everything up to now is delivered")
 
 
 def _selection(command: ArgumentParser) -> None:
