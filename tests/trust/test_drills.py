@@ -104,6 +104,22 @@ def test_an_altered_log_is_found_and_named(
     assert f"| {name} | `{kind}` |" in PAGE
 
 
+def test_each_key_of_a_witness_must_have_cosigned(auditor: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log, trust = ["--log", str(auditor / "log")], ["--trust", str(auditor / "trust.json")]
+    request, answer, cosigned = (str(auditor / it) for it in ("request", "answer", "cosigned"))
+    folder = auditor / "w1"
+    assert main(["checkpoint", "request", *log, *trust, "--output", request]) == 0
+    asked = [request, *trust, "--witness", str(folder), "--name", "witness.example.org/w1", "--output", answer]
+    assert main(["checkpoint", "cosign", *asked]) == 0
+    keys = ["--witnesses", str(folder / "vkeys")]
+    lines = Path(answer).read_text().splitlines(keepends=True)
+    for count, code in ((1, 1), (2, 0)):
+        Path(answer).write_text("".join(lines[:count]))
+        assert main(["checkpoint", "add", request, answer, *trust, *keys, "--output", cosigned]) == 0
+        assert main(["checkpoint", "verify", *log, *trust, *keys, "--checkpoint", cosigned]) == code
+    assert "witness.example.org/w1 (ml-dsa-44) did not cosign this head" in capsys.readouterr().err
+
+
 def within(field: str, change: Callable[[Any], Any]) -> Callable[[bytes, Published], bytes]:
     def drill(receipt: bytes, published: Published) -> bytes:
         document = json.loads(receipt)

@@ -39,18 +39,19 @@ def verify(args: Namespace, out: Output) -> Exit:
             require_entries(log, head, trust.origin)
     except ProofFault as error:
         raise _refused(out, error, file) from error
-    missing = {it.name for it in witnesses} - {it.witness.name for it in lines}
+    signed_by = {it.witness for it in lines}
+    missing = [f"{it.name} ({it.algorithm})" for it in witnesses if it not in signed_by]
     seen = [{"name": it.witness.name, "algorithm": str(it.witness.algorithm), "at": rfc3339(it.at)} for it in lines]
     place = {"log": trust.origin, "entries": log.size, "root": signed.head.root.hex()}
     document = {**place, "signed_at": rfc3339(signed.signed_at), "witnesses": seen, "continues": [*args.earlier]}
     out.document({"verified": not missing, **document})
-    out.say(f"the log {trust.origin} has {log.size} entries; all of its files are what both of its keys signed")
+    out.say(f"the log {trust.origin} has {log.size} entries; all of its files are what its keys signed")
     for file, head in earlier:
         out.say(f"it continues {file}, of {head.size} entries")
     for it in lines:
         out.say(f"{it.witness.name} cosigned the head at {rfc3339(it.at)} ({it.witness.algorithm})")
     if missing:
-        raise Stop(Exit.JOB_FAILED, f"not verified: {', '.join(sorted(missing))} did not cosign this head")
+        raise Stop(Exit.JOB_FAILED, f"not verified: {', '.join(missing)} did not cosign this head")
     return Exit.DONE
 
 
