@@ -158,7 +158,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Movable:
-    """A placed job that has not started, of a tenant with a waiting job that goes before it."""
+    """A placed job that has not started, and a waiting job goes before it: of its tenant, or of any if it is spot."""
 
     job: Job
     backend: str
@@ -245,7 +245,7 @@ class Snapshot:
     accounts: tuple[Account, ...] = ()
     placed: tuple[PlacedCount, ...] = ()
     movable: tuple[Movable, ...] = ()
-    """Placed jobs that may give way to jobs of their tenant."""
+    """Placed jobs that may give way: to jobs of their tenant, and spot jobs to those of all."""
 
     def __post_init__(self) -> None:
         groups = [CandidateGroup(_sorted(it.jobs, _by_sequence), it.waiting) for it in self.groups]
