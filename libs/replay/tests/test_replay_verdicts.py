@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, chi2_contingency
 
-from queuebit_replay import homogeneity, judge
+from queuebit_replay import compare_runs, homogeneity, judge
 
 BELL = {"00": 0.5, "11": 0.5}
 NOISY = {"00": 0.49, "01": 0.01, "10": 0.01, "11": 0.49}
@@ -64,6 +64,12 @@ def test_what_is_far_below_the_floor_is_different() -> None:
     assert set(found) <= {"different", "drifted"}
 
 
+def test_a_low_fidelity_that_few_shots_do_not_prove_is_not_different() -> None:
+    found = judge([({"0": 10, "1": 10}, {"0": 18, "1": 2})])
+    assert found.fidelity < 0.9 <= found.at_most
+    assert found.verdict in ("consistent", "drifted")
+
+
 def test_equal_counts_are_reproduced() -> None:
     found = judge([({"00": 400, "11": 600}, {"11": 600, "00": 400, "01": 0})])
     assert (found.verdict, found.p_value, found.distance) == ("reproduced", 1.0, 0.0)
@@ -80,6 +86,12 @@ def test_the_worst_item_is_named() -> None:
     same = {"0": 500, "1": 500}
     found = judge([(same, same), (same, {"0": 700, "1": 300}), (same, same)])
     assert (found.verdict, found.item, found.items) == ("drifted", 1, 3)
+
+
+def test_the_bound_of_the_fidelity_is_corrected_for_the_number_of_items() -> None:
+    same, other = {"0": 500, "1": 500}, {"0": 900, "1": 100}
+    alone, among = judge([(same, other)]), judge([(same, other), *[(same, same)] * 99])
+    assert alone.at_most < among.at_most == compare_runs(same, other, 1e-8).at_most < 1
 
 
 def test_noise_is_what_equal_work_shows() -> None:

@@ -89,6 +89,19 @@ def test_a_slot_that_is_given_back_ends_what_waits_and_not_what_was_placed(world
     assert {it[1] for it in executor.runs} == {"r1"}
 
 
+def test_what_was_placed_in_a_slot_that_is_given_back_may_still_start(world: World, executor: Executor) -> None:
+    world.happens(bound("j1", 20))
+    while not world.cycle():
+        asyncio.run(keeper(world).round())
+        world.fold()
+        world.clock.advance(1)
+    world.fold()
+    world.happens(returned(world.clock.now()))
+    assert expire(world) == []
+    assert world.state.outstanding == 1
+    del executor
+
+
 def test_a_placement_that_did_not_start_is_not_placed_outside_of_the_slot(world: World, executor: Executor) -> None:
     world.happens(bound("j1", 40))
     while not world.cycle():
