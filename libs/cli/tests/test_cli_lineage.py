@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -18,23 +17,13 @@ from queuebit_cli.main import main
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.job import JobCompleted, JobSealed, Seal
 from queuebit_kernel import digest
-from queuebit_proof import (
-    SALT_BYTES,
-    JobRecord,
-    KeyRing,
-    TileLog,
-    build_statement,
-    entry_of,
-    issue,
-    seal,
-    sign_checkpoint,
-)
+from queuebit_proof import SALT_BYTES, JobRecord, build_statement
 from queuebit_testing.local_platform import LocalPlatform, local_credential
+from queuebit_testing.receipts import NOW, issued_for, new_ring
 
 pytestmark = pytest.mark.timeout(180)
 """The first job of a process loads a quantum SDK, which takes long on a busy machine."""
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BELL = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
 CIRCUIT, CALIBRATION = digest(BELL.encode()), digest(b"calibration")
 
@@ -53,9 +42,9 @@ def record(job: str, result: str, **known: object) -> JobRecord:
         backend="aer",
         shots=100,
         software="queuebit",
-        submitted_at=NOON,
-        started_at=NOON,
-        finished_at=NOON,
+        submitted_at=NOW,
+        started_at=NOW,
+        finished_at=NOW,
         **known,  # type: ignore[arg-type]  # what differs
     )
 
@@ -134,12 +123,9 @@ def test_what_cannot_be_shown_is_said(
 
 
 def test_a_receipt_has_its_lineage_offline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ring, log = KeyRing.open(tmp_path / "keys", "queuebit.example/log", NOON), TileLog(tmp_path / "log")
-    statement = build_statement(record("j1", digest(b"result")), salt=bytes(SALT_BYTES))
-    index = log.append([entry_of(statement)])
-    head = sign_checkpoint(log.head(ring.origin), ring, NOON)
+    ring = new_ring(tmp_path)
     receipt, trust = tmp_path / "receipt.json", tmp_path / "trust.json"
-    receipt.write_bytes(issue(seal(statement, ring), leaf_index=index, inclusion=log.inclusion(index), checkpoint=head))
+    receipt.write_bytes(issued_for(ring, record("j1", digest(b"result")))["j1"])
     trust.write_bytes(ring.trust.to_bytes())
     words = ["lineage", str(receipt), "--trust", str(trust)]
     assert main([*words, "--format", "ro-crate", "--output", str(tmp_path / "crate")]) == 0

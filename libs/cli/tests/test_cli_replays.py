@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,23 +13,13 @@ from queuebit_cli import connecting
 from queuebit_cli.main import main
 from queuebit_contracts.job import JobCompleted
 from queuebit_kernel import digest
-from queuebit_proof import (
-    SALT_BYTES,
-    JobRecord,
-    KeyRing,
-    TileLog,
-    build_statement,
-    entry_of,
-    issue,
-    seal,
-    sign_checkpoint,
-)
+from queuebit_proof import JobRecord
 from queuebit_testing.local_platform import LocalPlatform, local_credential
+from queuebit_testing.receipts import NOW, issued_for, new_ring
 
 pytestmark = pytest.mark.timeout(180)
 """The first job of a process loads a quantum SDK, which takes long on a busy machine."""
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BELL = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
 FLAT = BELL.replace("cx q[0], q[1]", "h q[1]")
 
@@ -97,7 +86,7 @@ def result_of(local: LocalPlatform) -> str:
 
 
 def written(folder: Path, job: str, result: str | None) -> list[str]:
-    ring, log = KeyRing.open(folder / "keys", "queuebit.example/log", NOON), TileLog(folder / "log")
+    ring = new_ring(folder)
     record = JobRecord(
         tenant="acme",
         project="p",
@@ -106,14 +95,11 @@ def written(folder: Path, job: str, result: str | None) -> list[str]:
         request_digest=digest(b"request"),
         result_digest=result,
         software="queuebit",
-        submitted_at=NOON,
-        finished_at=NOON,
+        submitted_at=NOW,
+        finished_at=NOW,
     )
-    statement = build_statement(record, salt=bytes(SALT_BYTES))
-    index = log.append([entry_of(statement)])
-    head = sign_checkpoint(log.head(ring.origin), ring, NOON)
     path, trust = folder / "receipt.json", folder / "trust.json"
-    path.write_bytes(issue(seal(statement, ring), leaf_index=index, inclusion=log.inclusion(index), checkpoint=head))
+    path.write_bytes(issued_for(ring, record)[job])
     trust.write_bytes(ring.trust.to_bytes())
     return ["replay", str(path), "--trust", str(trust), "--json"]
 

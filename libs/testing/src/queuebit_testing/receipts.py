@@ -20,7 +20,7 @@ from queuebit_proof import (
     sign_checkpoint,
 )
 
-__all__ = ["NOW", "issued", "new_ring"]
+__all__ = ["NOW", "issued", "issued_for", "new_ring"]
 
 NOW: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -32,13 +32,18 @@ def new_ring(folder: Path) -> KeyRing:
 
 def issued(ring: KeyRing, *jobs: str, tenant: str = "acme", amount: str = "0.10") -> dict[str, bytes]:
     """Receipts of completed jobs of one tenant, in one log, by job; each cost the amount in USD."""
+    return issued_for(ring, *(_record(it, tenant, amount) for it in jobs))
+
+
+def issued_for(ring: KeyRing, *records: JobRecord) -> dict[str, bytes]:
+    """Receipts of records, in one log, by job."""
     log = TileLog(Path("unwritten"))
-    statements = [build_statement(_record(it, tenant, amount), salt=bytes(SALT_BYTES)) for it in jobs]
+    statements = [build_statement(it, salt=bytes(SALT_BYTES)) for it in records]
     log.append([entry_of(it) for it in statements])
     checkpoint = sign_checkpoint(log.head(ring.origin), ring, NOW)
     return {
-        job: issue(seal(it, ring), leaf_index=n, inclusion=log.inclusion(n), checkpoint=checkpoint)
-        for n, (job, it) in enumerate(zip(jobs, statements, strict=True))
+        record.job: issue(seal(it, ring), leaf_index=n, inclusion=log.inclusion(n), checkpoint=checkpoint)
+        for n, (record, it) in enumerate(zip(records, statements, strict=True))
     }
 
 
