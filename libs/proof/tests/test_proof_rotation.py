@@ -17,6 +17,7 @@ from securesystemslib.signer._key import Key, SSlibKey
 
 from queuebit_kernel import canonical
 from queuebit_proof import (
+    SALT_BYTES,
     CheckpointInvalid,
     EnvelopeInvalid,
     JobRecord,
@@ -45,6 +46,7 @@ from queuebit_proof import (
 )
 from queuebit_proof.algorithms import Algorithm, Signer
 from queuebit_proof.profiles import PROFILES, Purpose
+from queuebit_proof.rotation import rotation_statement
 
 from .conftest import BEGIN, ORIGIN
 
@@ -156,6 +158,25 @@ def test_a_document_that_differs_from_the_signed_one_is_not_accepted(
     new = rotate_keys(tmp_path / "keys", LATER).trust
     with pytest.raises(TrustInvalid, match="not about this trust document"):
         accept_rotation(rotations(tmp_path / "keys")[2], old, change(new))
+
+
+@pytest.mark.parametrize("change", [_without_old_keys, _with_old_keys_in_use])
+def test_a_signed_document_that_does_not_keep_and_end_the_old_keys_is_not_accepted(
+    tmp_path: Path, change: Callable[[TrustRoot], TrustRoot]
+) -> None:
+    old = keys_in(tmp_path)
+    new = change(rotate_keys(tmp_path / "keys", LATER).trust)
+    signed = seal(rotation_statement(old.trust, new, salt=bytes(SALT_BYTES)), old)
+    with pytest.raises(TrustInvalid, match="does not keep all earlier keys and end them"):
+        accept_rotation(signed, old.trust, new)
+
+
+def test_keys_that_were_replaced_change_no_keys(tmp_path: Path) -> None:
+    first = keys_in(tmp_path)
+    second, third = (rotate_keys(tmp_path / "keys", LATER + timedelta(days=it)).trust for it in (0, 1))
+    signed = seal(rotation_statement(second, third, salt=bytes(SALT_BYTES)), first)
+    with pytest.raises(TrustInvalid, match="keys that were replaced before"):
+        accept_rotation(signed, second, third)
 
 
 def test_a_change_is_refused_while_the_clock_is_before_the_last_one(tmp_path: Path) -> None:
