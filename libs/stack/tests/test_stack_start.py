@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from queuebit_stack.home import Home
@@ -35,3 +38,24 @@ def test_a_process_that_is_not_ready_or_was_restarted_is_explained() -> None:
         "fleet: does not answer; restarted because it ended with 1: no licence",
         "fleet: ended with 1: no licence",
     ]
+
+
+def test_the_background_keeps_no_file_open_that_its_caller_had(tmp_path: Path) -> None:
+    program = """
+import os, sys
+from queuebit_stack.start import close_inherited
+own = os.open(os.devnull, os.O_RDONLY)
+close_inherited()
+os.fstat(own)
+try:
+    os.fstat(int(sys.argv[1]))
+except OSError:
+    print("closed", flush=True)
+"""
+    with (tmp_path / "lock").open("w") as lock:
+        number = str(lock.fileno())
+        done = subprocess.run(
+            [sys.executable, "-c", program, number], pass_fds=[int(number)], capture_output=True, text=True, check=True
+        )
+        os.fstat(lock.fileno())
+    assert done.stdout == "closed\n"

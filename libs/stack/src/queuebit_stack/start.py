@@ -25,7 +25,7 @@ from queuebit_stack.startup import START_S, last_words
 if TYPE_CHECKING:  # supervision is imported where it begins: other commands of `qb` need none of it
     from queuebit_stack.supervisor import Supervisor
 
-__all__ = ["Background", "advances", "announce", "append_to", "in_background", "supervise"]
+__all__ = ["Background", "advances", "announce", "append_to", "close_inherited", "in_background", "supervise"]
 
 _Rows = list[dict[str, object]]
 
@@ -189,6 +189,7 @@ def _detached(home: Home, ports: dict[str, int], log: int) -> int:
     null = os.open(os.devnull, os.O_RDONLY)
     for number, target in ((0, null), (1, log), (2, log)):
         os.dup2(target, number)
+    close_inherited()
     try:
         supervise(home, ports, lambda text: print(visible(text), flush=True))
     except (Stop, OSError) as error:
@@ -197,6 +198,17 @@ def _detached(home: Home, ports: dict[str, int], log: int) -> int:
             Stack("down", ports, {}).save(home)
         return int(error.code if isinstance(error, Stop) else Exit.UNREACHABLE)
     return int(Exit.DONE)
+
+
+def close_inherited() -> None:
+    """Close what the caller of the program left open: a lock of it would be held as long as the stack runs.
+
+    Files that Python opened itself are not inheritable, and stay open.
+    """
+    for number in map(int, os.listdir("/dev/fd")):
+        with suppress(OSError):  # the listing itself had one
+            if number > 2 and os.get_inheritable(number):
+                os.close(number)
 
 
 def _progress(rows: _Rows, ready: Sequence[str]) -> str:
