@@ -38,7 +38,7 @@ def test_exit_codes_are_those_of_a_step(
 ) -> None:
     keys, trust = ["--keys", str(tmp_path / "keys")], ["--trust", str(tmp_path / "keys" / "trust.json")]
     assert main(["sign", files[0], *keys]) == 2, "there are no keys, and no signer is named"
-    assert "there are no keys" in capsys.readouterr().err
+    assert "name the signer, and they are made" in capsys.readouterr().err
     assert main(["sign", files[0], *keys, "--signer", SIGNER]) == 0
     assert main(["sign", files[0], *keys]) == 0, "the keys are there now"
     capsys.readouterr()

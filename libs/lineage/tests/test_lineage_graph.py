@@ -78,7 +78,7 @@ def test_the_newest_statement_of_a_job_counts() -> None:
 
 def test_a_tree_shows_each_thing_once() -> None:
     lines = tree(GRAPH.around("job:j1"), "job:j1")
-    assert lines[0].startswith("job j1: completed, ground state of H2, 1000")
+    assert lines[0].startswith("job j1: completed, ground state of H2, 1000 shots, seed 7")
     text = "\n".join(lines)
     assert "by user ann" in text
     assert "is version ansatz v7" in text

@@ -17,7 +17,10 @@ _BACKWARD: Final = {
     "used": "used by", "generated": "gave", "derived": "compiled to", "associated": "did", "behalf": "has",
     "informed": "repeated by", "specialises": "source",
 }  # fmt: skip
-_SHOWN: Final = ("state", "purpose", "shots", "simulator_seed", "calibrated_at", "compiler", "backend", "digest")
+_SHOWN: Final = {
+    "state": "{}", "purpose": "{}", "shots": "{} shots", "simulator_seed": "seed {}", "calibrated_at": "{}",
+    "compiler": "{}", "backend": "{}", "digest": "{}",
+}  # fmt: skip
 _DEEP: Final = 4
 
 
@@ -33,8 +36,8 @@ def tree(graph: Graph, root: str) -> list[str]:
 
 def described(node: Node) -> str:
     """A node in one line."""
-    shown = (node.facts.get(it, "") for it in _SHOWN)
-    kept = [it for it in shown if it and node.label not in it.removeprefix("sha256:")]
+    shown = ((node.facts.get(name, ""), words) for name, words in _SHOWN.items())
+    kept = [words.format(it) for it, words in shown if it and node.label not in it.removeprefix("sha256:")]
     return f"{node.kind} {node.label}{': ' if kept else ''}{', '.join(kept)}"
 
 

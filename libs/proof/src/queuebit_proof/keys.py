@@ -145,7 +145,7 @@ def _file(folder: Path) -> KeyFile:
         require_private(path)
         return KeyFile.parse(path.read_bytes())
     except FileNotFoundError as error:
-        raise KeysUnsafe(f"there are no keys in {folder}: open it with the log's name to generate them") from error
+        raise KeysUnsafe(f"there are no keys in {folder}: name the signer, and they are made") from error
     except (ValueError, TrustInvalid) as error:
         raise _damaged(path, error) from error
 
