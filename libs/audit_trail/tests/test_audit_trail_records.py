@@ -81,10 +81,17 @@ def test_a_seal_gives_no_statement_as_its_reason() -> None:
     assert example("qb.job.sealed.v2").reason is None
 
 
-def test_money_has_its_amount() -> None:
-    amount = example("qb.account.funded.v1").amount
+@pytest.mark.parametrize(
+    "type_",
+    [
+        *("qb.account.funded.v1", "qb.account.settled.v1", "qb.account.corrected.v1", "qb.job.metered.v1"),
+        *("qb.job.corrected.v1", "qb.reservation.metered.v1", "qb.invoice.issued.v1", "qb.invoice.credited.v1"),
+    ],
+)
+def test_money_has_its_amount(type_: str) -> None:
+    amount = example(type_).amount
     assert amount is not None
-    assert amount.endswith(" USD")
+    assert amount.endswith((" USD", " EUR"))
 
 
 def test_an_unknown_type_is_no_action() -> None:

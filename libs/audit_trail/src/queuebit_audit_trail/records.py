@@ -6,13 +6,15 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from queuebit_audit_trail.actions import ACTIONS, VOCABULARY
+from queuebit_contracts.billing import Charge
 from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.wire import Amount, Reason, UnknownEvent, Wire
 from queuebit_kernel import Json, rfc3339
 
 __all__ = ["Record", "Selection", "record_of"]
 
-_AMOUNTS = ("amount", "charge", "settled", "delta")
+_AMOUNTS = ("amount", "delta", "charge", "settled", "totals")
+"""The fields of data with an amount of money, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +123,9 @@ def _words(value: object) -> str | None:
 
 
 def _money(value: object) -> str | None:
-    return f"{value.amount} {value.currency}" if isinstance(value, Amount) else None
+    match value:
+        case Amount() | Charge():
+            return f"{value.amount} {value.currency}"
+        case tuple():
+            return " + ".join(filter(None, map(_money, value))) or None
+    return None

@@ -95,11 +95,15 @@ def verify(args: Namespace, out: Output) -> Exit:
     out.say(
         f"ok  {len(found.records):,} records: none is changed, dropped, inserted or moved; each follows from its event"
     )
-    out.say(f"ok  {len(found.receipts):,} receipts of sealed jobs verify")
+    out.say(f"ok  {_receipts_text(len(found.receipts))} of sealed jobs")
     wanted = [f"{name} {stated[name]}" for name in ("tenant", "since", "actor", "action") if stated[name] is not None]
     asked = f"asked for: {', '.join(wanted)}" if wanted else "asked for: everything"
     out.say(f"{asked}; the log was read up to sequence {stated['through']}")
     return Exit.DONE
+
+
+def _receipts_text(count: int) -> str:
+    return "1 receipt" if count == 1 else f"{count:,} receipts"
 
 
 def _keys(args: Namespace, home: Home) -> KeyRing:
