@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from inspect import isawaitable
@@ -92,6 +93,13 @@ def test_people_see_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     head, row = capsys.readouterr().out.splitlines()
     assert head.split() == ["sequence", "stored_at", "tenant", "actor", "action", "object", "outcome"]
     assert row.split() == ["2", "2026-11-30T14:00:00", "acme", "ada", "user.define", "user", "ann", "done"]
+
+
+def test_people_see_the_beginning_of_a_key(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(globals(), "LOG", ("qb.job.submitted.v1",))
+    assert main(["audit", "--action", "job.submit"]) == 0
+    *_, row = capsys.readouterr().out.splitlines()
+    assert re.search(r" key U[A-Z2-7]{7}… ", row)
 
 
 def test_a_wildcard_is_no_tenant(capsys: pytest.CaptureFixture[str]) -> None:

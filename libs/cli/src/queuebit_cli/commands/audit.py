@@ -191,7 +191,11 @@ def _selection(args: Namespace) -> Selection:
 
 
 def _shown(rows: Sequence[Row]) -> Sequence[Row]:
-    """For people: the columns in which there is something, without fractions of a second."""
+    """For people: the columns in which there is something, without fractions of a second and the rest of keys."""
     shown = [{it: str(row.get(it) or "") for it in _COLUMNS} for row in rows]
     used = [it for it in _COLUMNS if any(row[it] for row in shown)]
-    return [{it: row[it][:19] if it == "stored_at" else row[it] for it in used} for row in shown]
+    for row, whole in zip(shown, rows, strict=True):
+        row["stored_at"] = row["stored_at"][:19]
+        if row["actor"] and row["actor"] == whole.get("key"):
+            row["actor"] = f"key {row['actor'][:8]}…"
+    return [{it: row[it] for it in used} for row in shown]
