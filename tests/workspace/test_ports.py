@@ -15,6 +15,7 @@ WITHOUT_LAWS = {
     "Follows": "one method of a view, which has tests of its own",
     "Keeps": "one implementation, a file; what is lost is taken again (test_alerting_watching.py)",
     "Liveness": "one implementation, tested with what the scheduler writes; its fake says what a test wants",
+    "Receiver": "each receiver of audit records has its own form, tested with a file and with servers",
     "Rows": "one implementation, the warehouse; its fake counts what a test says",
     "Secrets": "one implementation, files; tested with files that are missing and malformed",
     "SignalSource": "each source has its own rules and tests",
