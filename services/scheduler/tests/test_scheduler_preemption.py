@@ -36,8 +36,8 @@ def accepted(job: str, kind: str, seconds: int = 10, tenant: str = "acme", **cha
 def saturated(*long: str, slots: int = 1, places_per_slot: int = 8) -> World:
     """A world whose backend runs a job, and has these jobs of the class `production` before an interactive one."""
     world = World(places_per_slot)
-    first = accepted("running", "production")
-    world.happens(world.registered("aer", slots), first, *(accepted(it, "production") for it in long))
+    first = accepted("running", "production", 6)
+    world.happens(world.registered("aer", slots), first, *(accepted(it, "production", 6) for it in long))
     world.cycle()
     world.fold()
     world.happens(world.started("running"))
@@ -81,11 +81,11 @@ def test_the_job_and_those_that_give_way_are_placed_in_one_batch() -> None:
     placed = cycle(world)
     assert batches == [3]
     assert order(placed) == [("urgent", False), ("a", True), ("b", True)]
-    assert placed[1].data.preempted == Preempted(by="urgent", rule="class", gained_ms=20_000)
+    assert placed[1].data.preempted == Preempted(by="urgent", rule="class", gained_ms=12_000)
     assert placed[1].data.terms is not None
-    assert load(world) == (4, 31 * 10**6)
+    assert load(world) == (4, 19 * 10**6)
     world.fold()
-    assert load(world) == (4, 31 * 10**6)
+    assert load(world) == (4, 19 * 10**6)
     assert (world.state.waiting, world.state.outstanding) == (0, 4)
     assert contents(replayed(world)) == contents(world.state)
 
@@ -116,7 +116,7 @@ def test_a_job_that_started_or_ended_meanwhile_is_left_alone(what: str) -> None:
     assert order(placed) == [("urgent", False)]
     world.fold()
     assert world.state.outstanding == (4 if what == "started" else 3)
-    assert load(world) == ((4, 31 * 10**6) if what == "started" else (3, 21 * 10**6))
+    assert load(world) == ((4, 19 * 10**6) if what == "started" else (3, 13 * 10**6))
     assert contents(replayed(world)) == contents(world.state)
 
 
@@ -137,7 +137,7 @@ def test_while_the_log_does_not_answer_all_keep_their_places(monkeypatch: pytest
         patch.setattr(MemoryLog, "append_all", down)
         assert cycle(world) == []
     assert (world.state.waiting, world.state.outstanding) == (1, 3)
-    assert load(world) == (3, 30 * 10**6)
+    assert load(world) == (3, 18 * 10**6)
     assert order(cycle(world)) == [("urgent", False), ("a", True), ("b", True)]
 
 
@@ -154,7 +154,7 @@ def test_a_batch_that_is_stored_without_a_confirmation_is_one(monkeypatch: pytes
     monkeypatch.setattr(MemoryLog, "append_all", unconfirmed)
     assert order(cycle(world)) == [("urgent", False), ("a", True), ("b", True)]
     world.fold()
-    assert load(world) == (4, 31 * 10**6)
+    assert load(world) == (4, 19 * 10**6)
     assert contents(replayed(world)) == contents(world.state)
 
 
@@ -182,7 +182,7 @@ def test_a_snapshot_of_the_state_has_the_places_that_the_log_has() -> None:
     assert contents(world.state) == before
     world.state.move(("acme", "a"), "aer")
     world.state.forget(("acme", "a"))
-    assert load(world) == (2, 20 * 10**6)
+    assert load(world) == (2, 12 * 10**6)
 
 
 def test_a_job_that_gave_way_counts_after_a_restart() -> None:
@@ -247,7 +247,7 @@ async def test_the_answers_say_who_gave_way() -> None:
     reasons = {row["job"]: row["reason"] for row in answer.rows}
     assert str(reasons["a"]).endswith("; it gave way once to a job that goes before it")
     explained = await ExplainJob(world.log, world.decisions)("acme", Question(job="a"))
-    assert explained.rows[-1]["gave_way"] == {"to": "urgent", "rule": "class", "gained_ms": 10_000}
+    assert explained.rows[-1]["gave_way"] == {"to": "urgent", "rule": "class", "gained_ms": 6_000}
 
 
 def test_a_spot_job_waits_for_the_others_and_gives_way_to_any_tenant() -> None:
