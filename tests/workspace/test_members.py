@@ -140,3 +140,7 @@ def test_the_line_that_installs_the_client_names_all_that_it_needs() -> None:
         needed |= open_
         open_ = {it for name in open_ for it in declared(by_name[name]) if it in by_name} - needed
     assert {str(project(path)["name"]) for path in named} == needed
+
+
+def test_no_tests_of_a_member_are_a_package_that_hides_the_folder_tests() -> None:
+    assert [it for member in MEMBERS if (it := member / "tests" / "__init__.py").exists()] == []
