@@ -29,7 +29,7 @@ WORDS = {
     "invoice": ("poison", "2099-01", "1"),
     "backend": ("aer", "poison"),
     "reservation": ("poison", "rpoison"),
-    "proof": ("main",),
+    "proof": ("main", "1"),
 }
 """The values of the wildcards of a subject, by its noun; a placement has one value per backend."""
 ANY_NOUN = ("poison", "1")

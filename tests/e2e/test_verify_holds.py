@@ -42,6 +42,7 @@ per_measurement = "0.001"
 minimum = { amount = "5", rule = "base" }
 credits = { unit = "HQC", price = "0.01" }
 """
+SPOT = BY_GATES.replace('"by-gates"', '"by-gates-spot"\nspot = true')
 ROWS = """
 SELECT seq, event_id, type, subject, tenant, job, toString(charge) AS charge, cityHash64(data) AS hash
 FROM events ORDER BY seq
@@ -103,7 +104,7 @@ def test_sessions_that_close_while_broker_and_metering_are_killed_close_once(own
 def test_a_job_that_is_charged_by_the_gate_and_in_credits_is_verified(own: EmbeddedStack) -> None:
     """The bell state has one gate on two qubits, and prepares and measures two: 5 + 100 x (0.002 + 4 x 0.001) HQC."""
     book = own.home / "pricebook.toml"
-    book.write_text(book.read_text() + BY_GATES)
+    book.write_text(book.read_text() + BY_GATES + SPOT)
     for name in ("broker", "metering"):
         own.kill(name)
     own.until(ready=True)

@@ -21,7 +21,8 @@ def above_usual(listings: Sequence[tuple[int, Listing]]) -> list[Problem]:
     return [
         Problem(
             place(number, one.id),
-            f"is a price of spot jobs, and {component} is above that of {other.id!r}: spot jobs cost no more",
+            f"is a price of spot jobs, and {component} is above that of {other.id!r}: spot jobs cost no more; "
+            f"lower it, or give {other.backend} a price of spot jobs of its own",
             ("price", number),
         )
         for number, one in spot
