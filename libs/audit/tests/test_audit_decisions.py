@@ -13,7 +13,6 @@ import pytest
 
 from queuebit_audit.decisions import Sample, decisions_recompute
 from queuebit_audit.messages import fact_of
-from queuebit_audit.records import Root
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History
 from queuebit_contracts.backend import BackendInterrupted, Interruption
@@ -46,20 +45,9 @@ from queuebit_scheduling import (
 from queuebit_testing.build import NOON, accepted
 from queuebit_testing.snapshots import grouped
 
+from .without_proofs import NoProofs
+
 Document = dict[str, Any]  # JSON
-
-
-class _NoProofs:
-    """These records have none."""
-
-    def seal(self, *_: object) -> str | None:
-        raise NotImplementedError
-
-    def rotation(self, *_: object) -> str | None:
-        raise NotImplementedError
-
-    def head(self, checkpoint: str) -> Root | str:
-        raise NotImplementedError
 
 
 class Record:
@@ -148,7 +136,7 @@ class Record:
         history = History()
         for sequence, event in enumerate(self.events, start=1):
             moment = NOON + timedelta(milliseconds=sequence)
-            history.evolve(fact_of(Stored(event, subject_of(event), sequence, moment), _NoProofs()))
+            history.evolve(fact_of(Stored(event, subject_of(event), sequence, moment), NoProofs()))
         return asyncio.run(decisions_recompute(history, self, sample, policies))
 
     async def get(self, tenant: str, payload: Payload, *, limit: int = 0) -> bytes:

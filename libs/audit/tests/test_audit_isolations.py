@@ -8,7 +8,6 @@ import pytest
 
 from queuebit_audit.isolations import isolation_holds
 from queuebit_audit.messages import fact_of
-from queuebit_audit.records import Root
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History
 from queuebit_contracts.catalog import AnyEvent
@@ -19,6 +18,8 @@ from queuebit_contracts.wire import Payload, Reason
 from queuebit_kernel import digest
 from queuebit_runtime.log import Stored
 from queuebit_testing.build import NOON
+
+from .without_proofs import NoProofs
 
 WHY = Reason(code="elements", text="too little is left")
 
@@ -61,24 +62,11 @@ GOOD: list[AnyEvent] = [
 ]
 
 
-class _NoProofs:
-    """These records have none."""
-
-    def seal(self, *_: object) -> str | None:
-        raise NotImplementedError
-
-    def rotation(self, *_: object) -> str | None:
-        raise NotImplementedError
-
-    def head(self, checkpoint: str) -> Root | str:
-        raise NotImplementedError
-
-
 def verdict(events: list[AnyEvent]) -> Verdict:
     history = History()
     for sequence, event in enumerate(events, start=1):
         at = NOON + timedelta(milliseconds=sequence)
-        history.evolve(fact_of(Stored(event, subject_of(event), sequence, at), _NoProofs()))
+        history.evolve(fact_of(Stored(event, subject_of(event), sequence, at), NoProofs()))
     return isolation_holds(history)
 
 

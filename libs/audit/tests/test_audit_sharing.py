@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 
 from queuebit_audit.messages import fact_of
-from queuebit_audit.records import Root
 from queuebit_audit.state import History
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import (
@@ -27,6 +26,8 @@ from queuebit_contracts.wire import Payload
 from queuebit_kernel import digest
 from queuebit_runtime.log import Stored
 from queuebit_testing.build import NOON, accepted, submitted
+
+from .without_proofs import NoProofs
 
 RUN = "0d9f7c52-8f0a-4a6b-9d4c-6f1f5f2b8a10"
 TARGET = digest(b"target")
@@ -65,7 +66,7 @@ class Log:
             if isinstance(event, JobCompleted) and not ends:
                 continue
             at = NOON + timedelta(milliseconds=sequence)
-            history.evolve(fact_of(Stored(event, subject_of(event), sequence, at), _NoProofs()))
+            history.evolve(fact_of(Stored(event, subject_of(event), sequence, at), NoProofs()))
         return history
 
     def _add(self, number: int, it: Member) -> None:
@@ -111,19 +112,6 @@ class Log:
             JobPlaced(source="qb/scheduler", data=placement),
             JobCompleted(source="qb/executor", data=end),
         ]
-
-
-class _NoProofs:
-    """These records have none."""
-
-    def seal(self, *_: object) -> str | None:
-        raise NotImplementedError
-
-    def rotation(self, *_: object) -> str | None:
-        raise NotImplementedError
-
-    def head(self, checkpoint: str) -> Root | str:
-        raise NotImplementedError
 
 
 GOOD = [Member("acme"), Member("globex"), Member("initech")]
