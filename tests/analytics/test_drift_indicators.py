@@ -137,9 +137,8 @@ def test_variance_of_a_day_is_against_the_days_before(devices: Warehouse) -> Non
 
 
 def test_runs_of_today_that_vary_are_a_ticket_of_their_backend(devices: Warehouse) -> None:
-    draw, now = Random(5), datetime.now(UTC).replace(microsecond=0)
-    before = [_run("v5", now - 3 * DAY + it * HOUR / 4, _counts(draw, 0.95)) for it in range(8)]
-    today = now.replace(hour=0, minute=0, second=0)
+    draw, today = Random(5), datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    before = [_run("v5", today - 3 * DAY + it * HOUR / 4, _counts(draw, 0.95)) for it in range(8)]
     moving = [_run("v5", today + it * timedelta(seconds=1), _counts(draw, 0.95 - 0.3 * (it % 2))) for it in range(8)]
     _fill(devices, [*before, *moving])
     (row,) = (it for it in devices.ask(VARIANCES, {"days": "31"}) if it["tenant"] == "v5")
