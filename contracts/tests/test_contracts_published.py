@@ -24,6 +24,7 @@ RELEASED = sorted((ROOT / "released").glob("*/*.json"))
 
 UNRELEASED = frozenset(
     {
+        "qb.backend.calibration_unplanned.v1",
         "qb.backend.freed.v1",
         "qb.backend.recalibration_asked.v1",
         "qb.backend.reserved.v1",

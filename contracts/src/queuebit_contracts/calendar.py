@@ -3,7 +3,8 @@
 All are facts of the backend, `qb.backend.<backend>.>`, and each is appended with the newest of them expected. So a
 window and a reservation that overlap cannot both be stored. They name no tenant, and every tenant may follow them.
 
-The operator plans and cancels windows on `subjects.WINDOWS_REQUEST`.
+The operator plans and cancels windows on `subjects.WINDOWS_REQUEST`. So does the service `fleet`, for calibrations that
+follow from a rule.
 """
 
 from __future__ import annotations
@@ -47,6 +48,12 @@ class PlannedWindow(Wire):
     ends_at: Moment
     """The window ends before this moment."""
     note: str = Field(default="", max_length=200)
+    by: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """`fleet` if it was planned by rule; absent: the operator."""
+    rule: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """The rule for people; absent if it follows from none."""
+    due_at: Moment | None = None
+    """When the calibration is due by the rule: the window is moved where that time is taken."""
 
 
 class WindowCancellation(Wire):
@@ -55,6 +62,8 @@ class WindowCancellation(Wire):
     backend: Name
     window: Name
     cancelled_at: Moment
+    by: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """`fleet` if its rule asks for another one; absent: the operator."""
 
 
 class ReservedSlot(Wire):
@@ -105,6 +114,8 @@ class WindowsRequest(Wire):
     planned: tuple[PlannedWindow, ...] = Field(default=(), max_length=MOST_WINDOWS)
     cancelled: Name | None = None
     """The window to cancel."""
+    by: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Who cancels it: `fleet`; absent: the operator."""
     displace: bool = False
     """Cancel reservations that a window overlaps. Without it, the window is refused."""
 

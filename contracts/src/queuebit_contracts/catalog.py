@@ -59,7 +59,13 @@ from queuebit_contracts.canaries import (
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.config import ConfigApplied
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
-from queuebit_contracts.fleet import BackendDegraded, BackendIsolated, BackendReadmitted, BackendRecalibrationAsked
+from queuebit_contracts.fleet import (
+    BackendCalibrationUnplanned,
+    BackendDegraded,
+    BackendIsolated,
+    BackendReadmitted,
+    BackendRecalibrationAsked,
+)
 from queuebit_contracts.hybrid import (
     HybridAccepted,
     HybridCancelled,
@@ -262,6 +268,7 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(BackendReadmitted, "qb.backend.{backend}.readmitted", ("scheduler",)),
         Entry(BackendDegraded, "qb.backend.{backend}.degraded", ("fleet",)),
         Entry(BackendRecalibrationAsked, "qb.backend.{backend}.recalibration_asked", ("fleet",)),
+        Entry(BackendCalibrationUnplanned, "qb.backend.{backend}.calibration_unplanned", ("fleet",)),
         Entry(AlertFired, "qb.slo.{alert}.fired.{number}", ("alerting",)),
         Entry(AlertResolved, "qb.slo.{alert}.resolved.{number}", ("alerting",)),
         Entry(AlertNotified, "qb.slo.{group}.notified.{number}", ("alerting",)),

@@ -1,7 +1,7 @@
 """Backends that the circuit-breaker takes out of service, whole or in part (ADR 0096).
 
 qb.backend.<backend>.isolated   qb.backend.<backend>.readmitted   qb.backend.<backend>.degraded
-qb.backend.<backend>.recalibration_asked
+qb.backend.<backend>.recalibration_asked   qb.backend.<backend>.calibration_unplanned
 
 The service `fleet` decides. The scheduler appends `isolated` and `readmitted`, because it appends placements, too: one
 writer makes their order exact. Fleet asks it on `subjects.ISOLATION_REQUEST`, and appends the others itself. The
@@ -20,6 +20,7 @@ __all__ = [
     "CAUSES",
     "MOST_EVIDENCE",
     "PROBES",
+    "BackendCalibrationUnplanned",
     "BackendDegraded",
     "BackendIsolated",
     "BackendReadmitted",
@@ -35,6 +36,7 @@ __all__ = [
     "Observation",
     "Readmission",
     "Recalibration",
+    "UnplannedCalibration",
 ]
 
 PROBES: Final = "probes"
@@ -128,9 +130,9 @@ class Recalibration(Wire):
 
     backend: Name
     reason: Reason
-    """Its code is `elements`, `overdue` or `drift`."""
+    """Its code is `elements`, `overdue` or `drift`; or `window`: a planned window for a calibration began."""
     since: Moment
-    """Since when this is so: `since` of the isolation, or when the calibration became overdue."""
+    """Since when this is so: `since` of the isolation, when its calibration was overdue, or when the window began."""
     at: Moment
     """When the last try ended."""
     outcome: Annotated[str, open_text("accepted", "given_up")]
@@ -139,6 +141,17 @@ class Recalibration(Wire):
     """Of the last answer; absent if there was none."""
     error: Sentence | None = None
     """Why the last try failed."""
+
+
+class UnplannedCalibration(Wire):
+    """A calibration is due by rule, and the calendar of its backend has no place for its window."""
+
+    backend: Name
+    at: Moment
+    due_at: Moment
+    rule: Annotated[str, Field(min_length=1, max_length=200)]
+    reason: Reason
+    """Its code is `no_place`."""
 
 
 class BackendIsolated(Event[Isolation]):
@@ -163,6 +176,12 @@ class BackendRecalibrationAsked(Event[Recalibration]):
     """The operator's own system was asked to calibrate the backend; a calibration follows, or none."""
 
     type: Literal["qb.backend.recalibration_asked.v1"] = "qb.backend.recalibration_asked.v1"
+
+
+class BackendCalibrationUnplanned(Event[UnplannedCalibration]):
+    """A calibration got no window; the next one that is planned for a calibration ends this, and a calibration does."""
+
+    type: Literal["qb.backend.calibration_unplanned.v1"] = "qb.backend.calibration_unplanned.v1"
 
 
 class IsolationRequest(Wire):

@@ -142,6 +142,19 @@ def test_windows_are_planned_at_a_distance(monkeypatch: pytest.MonkeyPatch, caps
         main(["backend", "window", "add", "aer", "--from", "+1h", "--for", "1h", "--times", "2"])
 
 
+def test_the_rule_of_a_window_is_in_the_table(answer: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    times = {"starts_at": ROW["starts_at"], "ends_at": ROW["ends_at"]}
+    row = {"backend": "aer", "kind": "calibration", "now": False, **times}
+    answer.append([
+        {**row, "window": "rule-1", "by": "fleet", "rule": "every 24 h for 20 min"},
+        {**row, "window": "w1", "by": "operator", "rule": None},
+    ])  # fmt: skip
+    assert main(["backend", "window", "list"]) == 0
+    out = capsys.readouterr().out
+    assert "PLANNED BY" in out.upper()
+    assert "every 24 h for 20 min" in out
+
+
 def test_when_backends_are_taken_is_a_table(answer: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     row = {"backend": "aer", "kind": "reservation", "window": None, "now": False}
     answer.append([{**row, "starts_at": ROW["starts_at"], "ends_at": ROW["ends_at"]}])

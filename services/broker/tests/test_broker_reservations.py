@@ -24,6 +24,7 @@ from queuebit_contracts.backend import BackendCalibrated
 from queuebit_contracts.calendar import (
     BackendFreed,
     BackendReserved,
+    BackendWindowCancelled,
     BackendWindowPlanned,
     PlannedWindow,
     WindowsRequest,
@@ -423,6 +424,17 @@ def test_a_window_to_the_end_of_time_is_folded() -> None:
     calendars = Calendars()
     calendars.take(BackendWindowPlanned(source="t", time=NOW, data=forever), 1)
     assert [it.window for it in calendars.windows("torino", NOW)] == ["w1"]
+
+
+async def test_the_calendar_says_which_rule_planned_a_window_and_who_cancelled_it(rich: Office) -> None:
+    ruled = window("w1", 3, 4).model_copy(update={"by": "fleet", "rule": "every 24 h", "due_at": NOW})
+    await plan(rich, ruled, window("w2", 5, 6))
+    answers = Answers(rich.world, Profiles(rich.executors, rich.world), rich.tariff, rich.clock, 1000)
+    rows = (await answers.windows("other", Question())).rows
+    assert [(it["by"], it["rule"]) for it in rows] == [("fleet", "every 24 h"), ("operator", None)]
+    await plan(rich, backend="torino", cancelled="w1", by="fleet")
+    await plan(rich, backend="torino", cancelled="w2")
+    assert [it.data.by for it in rich.log.events(BackendWindowCancelled)] == ["fleet", None]
 
 
 async def test_a_window_is_cancelled_once(rich: Office) -> None:

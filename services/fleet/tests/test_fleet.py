@@ -11,6 +11,13 @@ import pytest
 
 from queuebit_contracts.alerts import AlertFired, AlertResolved, Firing, Resolution
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered, Calibration, Registration
+from queuebit_contracts.calendar import (
+    BackendWindowCancelled,
+    BackendWindowPlanned,
+    WindowCancellation,
+    WindowsAnswer,
+    WindowsRequest,
+)
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.fleet import (
     BackendDegraded,
@@ -25,6 +32,7 @@ from queuebit_contracts.job import Failure, JobFailed, Usage
 from queuebit_contracts.probe import ProbeFinding, ProbeJudged
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_fleet.handlers import ObeyOperator, WatchFleet
+from queuebit_fleet.planning import PlanCalibrations
 from queuebit_fleet.policy import row
 from queuebit_fleet.state import Fleet
 from queuebit_isolation import FleetDocument
@@ -40,12 +48,14 @@ A1 = "a" * 16
 class World:
     """A log, the state folded from it, and a scheduler that appends what it is asked for."""
 
-    def __init__(self, document: FleetDocument | None = None) -> None:
+    def __init__(self, document: FleetDocument | None = None, log: MemoryLog | None = None) -> None:
         self.clock = FixedClock(THEN)
-        self.log = MemoryLog()
+        self.log = log or MemoryLog()
         self.fleet = Fleet(document or FleetDocument())
         self.down = False
-        self.watch = WatchFleet(self.fleet, self.log, self, self, self.clock, 1)
+        self.calls: list[WindowsRequest] = []
+        plan = PlanCalibrations(self.log, self, self.clock)
+        self.watch = WatchFleet(self.fleet, self.log, self, self, plan, self.clock, 1)
         self.order = ObeyOperator(self.fleet, self, self.clock)
         self._folded = 0
 
@@ -59,6 +69,24 @@ class World:
             assert request.readmit is not None
             event = BackendReadmitted(source="qb/scheduler", data=request.readmit)
         return IsolationAnswer(sequence=await self.log.append(event))
+
+    async def plan(self, request: WindowsRequest) -> WindowsAnswer:
+        """A broker whose rules are those of `test_broker_reservations`: only its facts are here."""
+        if self.down:
+            raise Unavailable("no answer")
+        self.calls.append(request)
+        calendar, source = self.fleet.of(request.backend).calendar, "qb/broker"
+        for it in request.planned:
+            if any(one.overlaps(it.starts_at, it.ends_at) for one in calendar.taken()):
+                return WindowsAnswer(errors=(Reason(code="window_over_reservation", text="it overlaps"),))
+            await self.log.append(BackendWindowPlanned(source=source, data=it))
+        if request.cancelled is not None:
+            now = self.clock.now()
+            data = WindowCancellation(
+                backend=request.backend, window=request.cancelled, cancelled_at=now, by=request.by
+            )
+            await self.log.append(BackendWindowCancelled(source=source, data=data))
+        return WindowsAnswer()
 
     async def get(self, tenant: str, payload: Payload, *, limit: int = 0) -> bytes:
         assert payload.inline is not None
@@ -268,9 +296,7 @@ def test_nothing_is_changed_by_rule_where_the_document_says_so() -> None:
 
 def test_a_process_that_starts_later_finds_the_same(world: World) -> None:
     world.happens(calibrated(THEN, cx_0_1=1.0), calibrated(THEN + timedelta(days=1)))
-    again = World()
-    again.log = world.log
-    again.watch = WatchFleet(again.fleet, again.log, again, again, again.clock, 1)
+    again = World(log=world.log)
     again.happens()
     assert again.fleet.of("perth").elements == world.fleet.of("perth").elements
     assert len(world.log.events(BackendDegraded)) == 1, "nothing is said again"

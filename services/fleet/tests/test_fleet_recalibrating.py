@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from queuebit_contracts.fleet import BackendIsolated, BackendRecalibrationAsked,
 from queuebit_fleet.adapters import secret_in
 from queuebit_fleet.recalibrating import AskForCalibration
 from queuebit_isolation import FleetDocument, parse_fleet
+from queuebit_kernel import Stale, Unavailable
 
 from .test_fleet import THEN, World, calibrated, failed
 
@@ -193,3 +195,20 @@ def test_a_secret_is_read_for_each_try_and_says_what_is_wrong(tmp_path: Path) ->
 def test_a_hook_that_cannot_be_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="recalibration"):
         parse_fleet(f"[recalibration]\n{text}\n")
+
+
+def test_a_log_that_is_away_does_not_make_it_ask_again(world: World) -> None:
+    it = lab(world, 202)
+    it.asking._store_pauses = (0,)
+    world.happens(calibrated(THEN, **BAD))
+    original, faults = world.log.append, [Unavailable("no answer"), Stale("moved"), Unavailable("no answer")]
+
+    async def append(*args: Any, **more: Any) -> int:
+        if faults:
+            raise faults.pop()
+        return await original(*args, **more)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(world.log, "append", append)
+        (fact,) = it.look()
+    assert (fact.data.outcome, len(it.requests), faults) == ("accepted", 1, [])

@@ -134,6 +134,7 @@ NO_ACTIONS: Final[Mapping[str, str]] = {
     "qb.reservation.ended.v1": _PROGRESS,
     "qb.backend.reserved.v1": _CALENDAR,
     "qb.backend.freed.v1": _CALENDAR,
+    "qb.backend.calibration_unplanned.v1": _MEASURED,
     "qb.budget.reached.v1": _MEASURED,
     "qb.backend.calibrated.v1": _MEASURED,
     "qb.backend.calibration_failed.v1": _MEASURED,

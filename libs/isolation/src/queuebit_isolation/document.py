@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -19,9 +20,12 @@ from pydantic import (
     model_validator,
 )
 
+from queuebit_isolation.calibration import CalibrationRule
+
 __all__ = ["EXAMPLE", "FleetDocument", "Limits", "LimitsTable", "RecalibrationHook", "parse_fleet"]
 
 _Pattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9*?_-]{1,64}$")]
+_Table = TypeVar("_Table")
 _Error = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -51,6 +55,12 @@ probe = "if_any"             # a passed probe readmits it: "if_any" probes run t
 
 # [backend."emulated-*"]     # a name, or a pattern: the name counts, or else the longest pattern that fits
 # overdue_h = 8760
+
+# [calibration."lab-*"]      # windows for calibrations, planned by rule; without a table, none is planned
+# every_h = 24               # after the last calibration
+# minutes = 20
+# at = "04:00"               # a wished time of the day, in UTC
+# within_h = 6               # how far it is moved at most, so that no reservation is in it
 """
 """A document to begin with; it states defaults."""
 
@@ -147,7 +157,7 @@ class RecalibrationHook(BaseModel):
 
 
 class FleetDocument(BaseModel):
-    """The limits of all backends."""
+    """The limits of all backends, and when they are calibrated."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -155,6 +165,8 @@ class FleetDocument(BaseModel):
     """Of every backend."""
     backend: dict[_Pattern, LimitsTable] = Field(default_factory=dict)
     """By name, or by pattern such as `emulated-*`: what differs there."""
+    calibration: dict[_Pattern, CalibrationRule] = Field(default_factory=dict)
+    """By name, or by pattern: when windows for calibrations are planned; of a backend that none fits, none is."""
     recalibration: RecalibrationHook | None = None
     """What is asked when a device should be calibrated; absent: nothing is."""
 
@@ -171,14 +183,23 @@ class FleetDocument(BaseModel):
 
     def of(self, backend: str) -> Limits:
         """The limits of one backend: one table counts, that of its name, or else the one with the longest pattern."""
-        if backend in self.backend:
-            return self._limits(self.backend[backend])
-        fitting = sorted((it for it in self.backend if fnmatchcase(backend, it)), key=lambda it: (len(it), it))
-        return self._limits(self.backend[fitting[-1]] if fitting else None)
+        return self._limits(_of(self.backend, backend))
+
+    def calibration_of(self, backend: str) -> CalibrationRule | None:
+        """The rule by which windows for its calibrations are planned, found as its limits are; None: by no rule."""
+        return _of(self.calibration, backend)
 
     def _limits(self, table: LimitsTable | None) -> Limits:
         own = {} if table is None else table.model_dump()
         return Limits.model_validate({**self.limits.model_dump(), **own})
+
+
+def _of(tables: Mapping[str, _Table], backend: str) -> _Table | None:
+    """The table of a backend: that of its name, or else the one with the longest pattern that fits."""
+    if backend in tables:
+        return tables[backend]
+    fitting = sorted((it for it in tables if fnmatchcase(backend, it)), key=lambda it: (len(it), it))
+    return tables[fitting[-1]] if fitting else None
 
 
 def parse_fleet(text: str) -> FleetDocument:

@@ -143,11 +143,11 @@ def window_planned(it: PlannedWindow, at: datetime) -> BackendWindowPlanned:
     )
 
 
-def window_cancelled(it: PlannedWindow, at: datetime) -> BackendWindowCancelled:
+def window_cancelled(it: PlannedWindow, by: str | None, at: datetime) -> BackendWindowCancelled:
     """A window is cancelled."""
     return BackendWindowCancelled(
         id=event_id("window-cancelled", it.backend, it.window, rfc3339(at)),
         source=_SOURCE,
         time=at,
-        data=WindowCancellation(backend=it.backend, window=it.window, cancelled_at=at),
+        data=WindowCancellation(backend=it.backend, window=it.window, cancelled_at=at, by=by),
     )

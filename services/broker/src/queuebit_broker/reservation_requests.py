@@ -212,7 +212,8 @@ class PlanWindows:
             if not isinstance(decided, Planned):
                 return WindowsAnswer(errors=decided)
             facts: list[AnyEvent] = [events.window_planned(it, now) for it in decided.new]
-            facts += [events.window_cancelled(known[request.cancelled], now)] if request.cancelled else []
+            if request.cancelled is not None:
+                facts.append(events.window_cancelled(known[request.cancelled], request.by, now))
             if not facts:
                 return self._calendar(request.backend, displaced)
             batch = [Guarded(facts[0], after, calendar.everything), *(Guarded(it) for it in facts[1:])]

@@ -54,5 +54,7 @@ def taken_row(backend: str, taken: Taken, now: datetime) -> dict[str, JsonValue]
         "window": taken.name if taken.kind != "reservation" else None,
         "starts_at": rfc3339(taken.starts_at),
         "ends_at": rfc3339(taken.ends_at),
+        "by": None if taken.kind == "reservation" else taken.by or "operator",
+        "rule": taken.rule,
         "now": taken.starts_at <= now,
     }

@@ -39,6 +39,10 @@ class Taken:
     """`reservation`, or the kind of a window."""
     name: str
     """The id of the window or the reservation."""
+    by: str | None = None
+    """Who planned the window; None for the operator, and for a reservation."""
+    rule: str | None = None
+    """The rule by which the window was planned."""
 
     def overlaps(self, starts_at: datetime, ends_at: datetime) -> bool:
         """Whether it has a moment in common with another time."""
@@ -124,7 +128,9 @@ class Calendars:
 
     def taken(self, backend: str, now: datetime) -> list[Taken]:
         """Every time from now on in which a backend cannot be reserved."""
-        windows = (Taken(it.starts_at, it.ends_at, it.kind, it.window) for it in self.windows(backend, now))
+        windows = (
+            Taken(it.starts_at, it.ends_at, it.kind, it.window, it.by, it.rule) for it in self.windows(backend, now)
+        )
         slots = (
             Taken(it.reservation.starts_at, it.until, "reservation", it.reservation.reservation)
             for it in self.reserved(backend, now)

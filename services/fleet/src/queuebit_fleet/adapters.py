@@ -1,4 +1,4 @@
-"""The scheduler over the bus, and the operator's system over HTTP."""
+"""The scheduler and the broker over the bus, and the operator's system over HTTP."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from queuebit_contracts.calendar import WindowsAnswer, WindowsRequest
 from queuebit_contracts.fleet import IsolationAnswer, IsolationRequest
-from queuebit_contracts.subjects import ISOLATION_REQUEST
+from queuebit_contracts.subjects import ISOLATION_REQUEST, WINDOWS_REQUEST
 from queuebit_fleet.recalibrating import Post
 from queuebit_isolation import RecalibrationHook
 from queuebit_kernel import Unavailable
@@ -20,17 +21,19 @@ from queuebit_runtime.addresses import Rules
 from queuebit_runtime.outbound import Outbound
 from queuebit_runtime.secrets import read_secret
 
-__all__ = ["SchedulerOverBus", "posts_to", "secret_in"]
+__all__ = ["BrokerOverBus", "SchedulerOverBus", "posts_to", "secret_in"]
 
 _ANSWER_S: Final = 2.0
 _WHOLE_S: Final = 10.0
 """How long one request to the operator's system may take."""
 
+_Request = Callable[[str, bytes, float], Awaitable[bytes]]
+
 
 class SchedulerOverBus:
     """Asks the scheduler to isolate a backend, or to readmit it."""
 
-    def __init__(self, request: Callable[[str, bytes, float], Awaitable[bytes]]) -> None:
+    def __init__(self, request: _Request) -> None:
         self._request = request
 
     async def ask(self, request: IsolationRequest) -> IsolationAnswer:
@@ -41,6 +44,22 @@ class SchedulerOverBus:
             return IsolationAnswer.model_validate_json(reply)
         except ValidationError as error:
             raise Unavailable(f"the scheduler answers with something else: {error}") from error
+
+
+class BrokerOverBus:
+    """Asks a broker to plan windows of a backend, or to cancel one."""
+
+    def __init__(self, request: _Request) -> None:
+        self._request = request
+
+    async def plan(self, request: WindowsRequest) -> WindowsAnswer:
+        """Raises `Unavailable` as its port says."""
+        body = request.model_dump_json(exclude_none=True).encode()
+        reply = await self._request(WINDOWS_REQUEST, body, _ANSWER_S)
+        try:
+            return WindowsAnswer.model_validate_json(reply)
+        except ValidationError as error:
+            raise Unavailable(f"a broker answers with something else: {error}") from error
 
 
 def posts_to(hook: RecalibrationHook) -> Post:

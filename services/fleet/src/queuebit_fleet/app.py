@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from queuebit_fleet.adapters import SchedulerOverBus, posts_to, secret_in
+from queuebit_fleet.adapters import BrokerOverBus, SchedulerOverBus, posts_to, secret_in
 from queuebit_fleet.handlers import ObeyOperator, WatchFleet
+from queuebit_fleet.planning import PlanCalibrations
 from queuebit_fleet.policy import row
 from queuebit_fleet.recalibrating import AskForCalibration
 from queuebit_fleet.routes import ends, orders
@@ -31,7 +32,8 @@ def create_app() -> Service:
     fleet = Fleet(document)
     scheduler = SchedulerOverBus(service.bus.request)
     payloads = KeyValuePayloads(service.bus)
-    watch = WatchFleet(fleet, service.log, payloads, scheduler, clock, settings.every_s)
+    plan = PlanCalibrations(service.log, BrokerOverBus(service.bus.request), clock)
+    watch = WatchFleet(fleet, service.log, payloads, scheduler, plan, clock, settings.every_s)
 
     def fold(stored: Stored) -> None:
         fleet.take(stored)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 import orjson
 
@@ -40,12 +41,20 @@ class WatchFleet:
     """One look after another: when a fact about a backend comes, and in between, since time alone changes states."""
 
     def __init__(
-        self, fleet: Fleet, log: EventLog, payloads: PayloadStore, scheduler: Scheduler, clock: Clock, every_s: float
+        self,
+        fleet: Fleet,
+        log: EventLog,
+        payloads: PayloadStore,
+        scheduler: Scheduler,
+        plan: Callable[[KnownBackend], Awaitable[None]],
+        clock: Clock,
+        every_s: float,
     ) -> None:
         self._fleet = fleet
         self._log = log
         self._payloads = payloads
         self._scheduler = scheduler
+        self._plan = plan
         self._clock = clock
         self._every_s = every_s
         self._wake = asyncio.Event()
@@ -80,6 +89,7 @@ class WatchFleet:
                 await self._ask(known, due)
             if (fact := degradation(known, self._clock.now())) is not None:
                 await self._degrade(fact)
+            await self._plan(known)
         except (Unavailable, Stale) as fault:
             _log.warning("%s is looked at again: %s: %s", known.backend, fault.code, fault)
             return f"{known.backend}: {fault}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from queuebit_contracts.fleet import (
@@ -17,7 +17,8 @@ from queuebit_contracts.fleet import (
     Recalibration,
 )
 from queuebit_contracts.wire import Reason
-from queuebit_fleet.state import SERVICE, KnownBackend, Shown, micros
+from queuebit_fleet.calendar import SERVICE
+from queuebit_fleet.state import KnownBackend, Shown, micros
 from queuebit_isolation import Change, Element, Finding, decide, least_qubits, overdue_after_us
 from queuebit_kernel import event_id
 
@@ -90,23 +91,27 @@ def change(known: KnownBackend, now: datetime) -> IsolationRequest | None:
 
 
 def calibration_wanted(known: KnownBackend, now: datetime) -> tuple[Reason, datetime] | None:
-    """Why a backend should be calibrated, and since when; None if nothing speaks for it, or if it was asked for it.
+    """Why a backend should be calibrated, and since when; None if nothing speaks for it, or if it was asked for it."""
+    causes = ((reason, since) for reason, since in _causes(known, now) if known.asked.get(reason.code) != since)
+    return next(causes, None)
 
-    It is isolated by rule for what a calibration may end; or it is overdue, and nothing is isolated by rule there.
+
+def _causes(known: KnownBackend, now: datetime) -> Iterator[tuple[Reason, datetime]]:
+    """It is isolated by rule for what a calibration may end; or it is overdue, and nothing is isolated by rule there.
+
+    Or a window for its calibration began, in which none came yet.
     """
     it = known.isolation
     if it is not None and it.by == SERVICE and it.reason.code in _CALIBRATES:
-        wanted = it.reason, it.since
-    elif known.breaker.limits.isolate:
-        return None
-    else:
-        overdue = next((it for it in findings(known, micros(now)) if it.cause == "overdue"), None)
-        if overdue is None:
-            return None
-        wanted = Reason(code=overdue.cause, text=overdue.text), _EPOCH + timedelta(microseconds=overdue.at_us)
-    asked = known.recalibration
-    same = asked is not None and (asked.reason.code, asked.since) == (wanted[0].code, wanted[1])
-    return None if same else wanted
+        yield it.reason, it.since
+    elif not known.breaker.limits.isolate:
+        for found in findings(known, micros(now)):
+            if found.cause == "overdue":
+                yield Reason(code=found.cause, text=found.text), _EPOCH + timedelta(microseconds=found.at_us)
+    window = known.calendar.calibrating(now)
+    if window is not None and not known.calibrated_since(window.starts_at):
+        text = f"the window {window.window} for a calibration of {known.backend} began"
+        yield Reason(code="window", text=text), window.starts_at
 
 
 def _asked(known: KnownBackend) -> Recalibration | None:

@@ -1,12 +1,14 @@
 """Asks the operator's own system to calibrate backends: by a signed webhook, once for each cause, with pauses.
 
 The request is repeated until it is accepted, until it is given up, or until a calibration came. What became of it is a
-fact. A process that ends before it appended the fact asks again, under the same `webhook-id`.
+fact. While the log does not take the fact, the fact is tried again, and not the request. A process that ends before it
+appended the fact asks again, under the same `webhook-id`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import random
@@ -34,6 +36,9 @@ PAUSES_S: Final = (0, 5, 30, 120, 600, 1_800, 3_600)
 
 _LOOK_S: Final = 1.0
 
+_STORE_S: Final = (0.5, 1, 2, 5, 10, 30)
+"""The pause after each time that the log did not take a fact; the last one repeats."""
+
 Post = Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
 """Posts a body with headers to a URL, and returns the status; raises `OSError` or `ValueError`."""
 
@@ -58,6 +63,7 @@ class AskForCalibration:
         secret: Callable[[], bytes | None],
         clock: Clock,
         pauses: Sequence[float] = PAUSES_S,
+        store_pauses: Sequence[float] = _STORE_S,
     ) -> None:
         """Prepare; `secret` reads what signs, or raises `OSError` or `ValueError`."""
         self._fleet = fleet
@@ -67,8 +73,9 @@ class AskForCalibration:
         self._secret = secret
         self._clock = clock
         self._pauses = pauses
-        self._done: dict[str, tuple[str, datetime]] = {}
-        """By backend: the newest cause whose fact was appended; the view may not have shown it yet."""
+        self._store_pauses = store_pauses
+        self._done: set[tuple[str, str, datetime]] = set()
+        """The causes, by backend, whose fact was appended; the view may not have shown it yet."""
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -103,13 +110,15 @@ class AskForCalibration:
             await asyncio.sleep(pause)
             again = self._wanted(known)
             if again is None or _cause(*again) != _cause(*wanted):
-                return  # a calibration came
+                if wanted[0].code == "window" and not known.calibrated_since(wanted[1]):
+                    await self._record(known.backend, *wanted, tries, answer)
+                return  # a calibration came, or the window is over
 
     def _wanted(self, known: KnownBackend) -> tuple[Reason, datetime] | None:
         if not self._hook.calibrates(known.backend):
             return None
         wanted = calibration_wanted(known, self._clock.now())
-        return None if wanted is None or self._done.get(known.backend) == _cause(*wanted) else wanted
+        return None if wanted is None or (known.backend, *_cause(*wanted)) in self._done else wanted
 
     async def _try(self, backend: str, reason: Reason, since: datetime) -> _Answer:
         now, identifier = self._clock.now(), event_id("recalibration", backend, reason.code, rfc3339(since))
@@ -142,15 +151,19 @@ class AskForCalibration:
         )
         name = event_id("recalibration", backend, reason.code, rfc3339(since), "asked")
         fact = BackendRecalibrationAsked(id=name, source="qb/fleet", data=data)
-        try:
-            newest = await self._log.last(backend_history(backend).event("recalibration_asked"))
-            await self._log.append(fact, after=newest.sequence if newest else 0)
-        except (Stale, Unavailable) as fault:  # another process was first, or the next look asks under the same id
-            _log.warning("that the calibration of %s was asked for is not stored: %s", backend, fault)
-        else:
-            self._done[backend] = _cause(reason, since)
-            why = answer.error or reason.text
-            _log.warning("the calibration of %s was asked for: %s, %s", backend, data.outcome, why)
+        for number in itertools.count():
+            try:
+                newest = await self._log.last(backend_history(backend).event("recalibration_asked"))
+                if newest is not None and newest.event.id == fact.id:
+                    break  # another process, or a try whose answer was lost
+                await self._log.append(fact, after=newest.sequence if newest else 0)
+                break
+            except (Stale, Unavailable) as fault:
+                _log.warning("that the calibration of %s was asked for is not stored yet: %s", backend, fault)
+                await asyncio.sleep(self._store_pauses[min(number, len(self._store_pauses) - 1)])
+        self._done.add((backend, *_cause(reason, since)))
+        why = answer.error or reason.text
+        _log.warning("the calibration of %s was asked for: %s, %s", backend, data.outcome, why)
 
 
 def _cause(reason: Reason, since: datetime) -> tuple[str, datetime]:

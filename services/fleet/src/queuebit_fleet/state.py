@@ -21,14 +21,13 @@ from queuebit_contracts.fleet import (
 )
 from queuebit_contracts.job import JobCompleted, JobFailed
 from queuebit_contracts.probe import ProbeJudged
+from queuebit_contracts.subjects import parse
 from queuebit_contracts.wire import Payload
-from queuebit_isolation import Breaker, Elements, Failures, Figures, FleetDocument, Outcome, Proof
+from queuebit_fleet.calendar import SERVICE, Calendar
+from queuebit_isolation import Breaker, CalibrationRule, Elements, Failures, Figures, FleetDocument, Outcome, Proof
 from queuebit_runtime.stored import Stored
 
-__all__ = ["FAULTS", "SERVICE", "Calibrated", "Fleet", "KnownBackend", "Shown", "micros"]
-
-SERVICE: Final = "fleet"
-"""Who decides by rule, as facts name it."""
+__all__ = ["FAULTS", "Calibrated", "Fleet", "KnownBackend", "Shown", "micros"]
 
 FAULTS: Final = frozenset({"backend_error", "not_reachable", "vendor_credentials", "vendor_failed", "vendor_quota"})
 """Codes of failures that are the backend's fault, or that of its vendor. Others may come from the job."""
@@ -72,6 +71,9 @@ class KnownBackend:
     failures: Failures
     calibrated: deque[Calibrated]
     """The newest calibrations, the oldest first."""
+    calendar: Calendar
+    rule: CalibrationRule | None
+    """By which windows for its calibrations are planned."""
     elements: Elements = field(default_factory=Elements)
     """What the newest calibration says, once it was read."""
     figures: deque[Figures] = field(default_factory=deque)
@@ -83,6 +85,8 @@ class KnownBackend:
     readmission: Readmission | None = None
     recalibration: Recalibration | None = None
     """The newest time that the operator's system was asked to calibrate it."""
+    asked: dict[str, datetime] = field(default_factory=dict)
+    """By cause: since when it was, as the newest request for it says."""
     proof: Proof | None = None
     proof_event: str = ""
     bad_runs: dict[str, int] = field(default_factory=dict)
@@ -97,6 +101,10 @@ class KnownBackend:
     """That its vendor says that it is not active."""
     failing: Shown | None = None
     """That too many jobs fail."""
+
+    def calibrated_since(self, moment: datetime) -> bool:
+        """Whether its newest calibration is not older than a moment."""
+        return bool(self.calibrated) and self.calibrated[-1].at_us >= micros(moment)
 
     def forget_failures(self) -> None:
         """Begin again after a change of its state."""
@@ -121,12 +129,16 @@ class Fleet:
                 Breaker(limits),
                 Failures(limits),
                 deque(maxlen=limits.history + 1),
+                Calendar(backend),
+                self._document.calibration_of(backend),
                 figures=deque(maxlen=limits.history),
             )
         return self.backends[backend]
 
     def take(self, stored: Stored) -> None:
         """Fold a fact."""
+        if (about := parse(stored.subject)).noun == "backend":
+            self.of(about.id).calendar.take(stored.event, stored.stored_at)
         match stored.event:
             case BackendRegistered(data=registration, id=event):
                 known = self.of(registration.backend)
@@ -144,7 +156,9 @@ class Fleet:
             case BackendIsolated() | BackendReadmitted() | BackendDegraded():
                 self._changed(stored.event)
             case BackendRecalibrationAsked(data=asked):
-                self.of(asked.backend).recalibration = asked
+                known = self.of(asked.backend)
+                known.recalibration = asked
+                known.asked[asked.reason.code] = asked.since
             case ProbeJudged():
                 self._probed(stored.event, stored.stored_at)
             case AlertFired(data=alert, id=event):

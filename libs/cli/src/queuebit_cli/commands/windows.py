@@ -78,6 +78,7 @@ def _name(kind: str, starts_at: datetime) -> str:
 
 
 def _shown(rows: Sequence[Row]) -> list[Row]:
+    ruled = any(row.get("rule") for row in rows)
     return [
         {
             "backend": row["backend"],
@@ -85,6 +86,7 @@ def _shown(rows: Sequence[Row]) -> list[Row]:
             "window": row["window"],
             "from": day_and_time(row["starts_at"]),
             "to": day_and_time(row["ends_at"]),
+            **({"planned by": row.get("by"), "rule": row.get("rule")} if ruled else {}),
         }
         for row in rows
     ]
