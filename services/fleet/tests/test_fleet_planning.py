@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import pytest
@@ -149,8 +150,8 @@ def test_a_rule_that_changed_replaces_its_window(
     world: World, document: FleetDocument, expected: list[datetime]
 ) -> None:
     world.happens(calibrated(THEN))
-    changed = World(document)
-    changed.happens(*(it.event for it in world.log.stored))  # type: ignore[arg-type] - all types are known
+    changed = World(document, world.log)
+    changed.happens()
     assert planned(changed) == expected
 
 
@@ -182,9 +183,9 @@ def test_a_hook_that_fails_until_the_window_is_over_is_given_up() -> None:
     world.later(hours=24)
     original = it.post
 
-    async def post(*request: object) -> int:
+    async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
         world.clock.advance(LENGTH.total_seconds())
-        return await original(*request)  # type: ignore[arg-type] - as it was called
+        return await original(url, headers, body)
 
     it.asking._post = post
     (fact,) = it.look()

@@ -98,7 +98,8 @@ class Calendar:
 
     def taken(self) -> list[Period]:
         """Every window and every reservation that is kept."""
-        return [Period(it.starts_at, it.ends_at) for it in (*self.windows.values(), *self.reserved.values())]
+        windows = [Period(it.starts_at, it.ends_at) for it in self.windows.values()]
+        return windows + [Period(it.starts_at, it.ends_at) for it in self.reserved.values()]
 
     def _calibrations(self) -> Iterator[PlannedWindow]:
         return (it for it in self.windows.values() if it.kind == _CALIBRATION)

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from queuebit_contracts.fleet import BackendRecalibrationAsked, Recalibration
 from queuebit_contracts.subjects import backend as backend_history
 from queuebit_contracts.webhook import signed_headers
-from queuebit_contracts.wire import Reason
+from queuebit_contracts.wire import Event, Reason
 from queuebit_fleet.policy import calibration_wanted
 from queuebit_fleet.state import Fleet, KnownBackend
 from queuebit_isolation import RecalibrationHook
@@ -154,7 +154,7 @@ class AskForCalibration:
         for number in itertools.count():
             try:
                 newest = await self._log.last(backend_history(backend).event("recalibration_asked"))
-                if newest is not None and newest.event.id == fact.id:
+                if newest is not None and isinstance(newest.event, Event) and newest.event.id == fact.id:
                     break  # another process, or a try whose answer was lost
                 await self._log.append(fact, after=newest.sequence if newest else 0)
                 break
