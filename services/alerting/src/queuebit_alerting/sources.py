@@ -16,6 +16,7 @@ from queuebit_alerting.bus_log import BusLogFile
 from queuebit_alerting.calibrating import Calibrations
 from queuebit_alerting.completeness import Completeness
 from queuebit_alerting.drift_adapters import StateFile, StoredSnapshots
+from queuebit_alerting.fleet import FleetTickets
 from queuebit_alerting.isolated import BackendsIsolated
 from queuebit_alerting.objectives import Objectives
 from queuebit_alerting.pacing import OnChange, Paced
@@ -62,8 +63,9 @@ class Sources:
         self._book = book
         scheduler = Scheduler(bus.request)
         self.backends = BackendsDown(scheduler, clock, self._firing)
-        self._probes, self._budgets, self._isolated = ProbesFailing(), BudgetsSpent(), BackendsIsolated()
-        self.all: list[SignalSource] = [self.backends, self._isolated, self._probes, self._budgets]
+        self._probes, self._budgets = ProbesFailing(), BudgetsSpent()
+        self._isolated, self._fleet = BackendsIsolated(), FleetTickets()
+        self.all: list[SignalSource] = [self.backends, self._isolated, self._fleet, self._probes, self._budgets]
         """In the order in which they are asked."""
         if settings.bus_log is not None:
             self.all.append(WallsTried(BusLogFile(settings.bus_log).lines))
@@ -109,6 +111,7 @@ class Sources:
             case "backend":
                 self.backends.take(stored)
                 self._isolated.take(stored)
+                self._fleet.take(stored)
             case "probe":
                 self._probes.take(stored)
             case "budget" | "tenant":
