@@ -29,7 +29,7 @@ KEY, TOKEN, OTHER = (public_key(new_seed()) for _ in range(3))
 GITHUB = f"""
 [tenant.acme]
 [tenant.acme.user.ci]
-role = "member"
+role = "submitter"
 [tenant.acme.user.ann]
 role = "admin"
 keys = ["{KEY}"]
@@ -114,7 +114,7 @@ _SHARED = '{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}'
         ({"claims": {"sub": "{user}"}}, "give the user once"),
         ({"user": ""}, "give the user once"),
         ({"user": "Ada L"}, "not a plain name"),
-        ({"scope": "root"}, "'read', 'submit' or 'admin'"),
+        ({"scope": "root"}, "'finance', 'read', 'submit'"),
         ({"max_lifetime_s": 43_201}, "43200"),
     ],
 )
@@ -172,7 +172,7 @@ def test_a_key_acts_for_its_user_until_it_expires() -> None:
     delegations.take(granted())
     grant = delegations.find("acme", "d1")
     last = NOON + timedelta(hours=1) - timedelta(microseconds=1)
-    assert authority_of(grant, directory, KEY, last) == Authority("ci", "member", "d1", "chem")
+    assert authority_of(grant, directory, KEY, last) == Authority("ci", "submitter", "d1", "chem")
     assert _code(authority_of(grant, directory, KEY, NOON + timedelta(hours=1))) == "delegation_expired"
     assert _code(authority_of(grant, directory, OTHER, NOON)) == "unknown_delegation"
     assert _code(authority_of(delegations.find("evil", "d1"), directory, KEY, NOON)) == "unknown_delegation"
@@ -182,9 +182,9 @@ def test_a_key_acts_for_its_user_until_it_expires() -> None:
     ("scope", "user", "role"),
     [
         ("read", "ann", "viewer"),
-        ("submit", "ann", "member"),
+        ("submit", "ann", "submitter"),
         ("admin", "ann", "admin"),
-        ("admin", "ci", "member"),
+        ("admin", "ci", "submitter"),
         ("of a later version", "ann", "viewer"),
     ],
 )

@@ -37,7 +37,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "tenants.md"
         ('[tenant.acme.project.p]\nbudget = "-1"', "budget is wrong: a budget cannot be negative"),
         ('[tenant.acme.project.p]\nbudget = "1e3"', 'budget is not an amount: write it like "250" or "12.50"'),
         ('[tenant.acme.project.p]\ncurrency = "usd"', "currency is not a currency: write three capital letters"),
-        ('[tenant.acme.user.ann]\nrole = "boss"', "role must be 'viewer', 'member' or 'admin'"),
+        ('[tenant.acme.user.ann]\nrole = "boss"', "role must be 'finance', 'viewer', 'submitter'"),
         ('[tenant.acme.user.ann]\nkeys = ["x"]', "keys.0 is not the public half of a token"),
         ('[tenant.acme.budget."user"]\namount = "1"', 'is not the name of a budget: use "tenant", "project:NAME"'),
         ('[tenant.acme.grant.g]\nproject = "p"\namount = "1"', "and there is no such project"),

@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[2]
 SEEDS = {user: new_seed() for user in ("ann", "bob", "vic")}
 TENANTS = "[tenant.acme.project.chem]\n" + "".join(
     f'[tenant.acme.user.{user}]\nrole = "{role}"\nkeys = ["{public_key(SEEDS[user])}"]\n'
-    for user, role in (("ann", "admin"), ("bob", "member"), ("vic", "viewer"))
+    for user, role in (("ann", "admin"), ("bob", "submitter"), ("vic", "viewer"))
 )
 
 
@@ -94,10 +94,10 @@ def platform() -> Platform:
 @pytest.mark.parametrize(
     ("user", "asked", "role"),
     [
-        ("ann", {}, "member"),
+        ("ann", {}, "submitter"),
         ("ann", {"scope": "admin"}, "admin"),
         ("ann", {"widest": "admin"}, "admin"),
-        ("bob", {"widest": "admin"}, "member"),
+        ("bob", {"widest": "admin"}, "submitter"),
         ("bob", {"scope": "read", "project": "chem", "lifetime_s": 60}, "viewer"),
         ("vic", {}, "viewer"),
     ],
@@ -117,7 +117,7 @@ async def test_what_the_client_gets_is_what_the_gateway_grants(
 
 
 async def test_a_member_cannot_give_what_it_has_not(platform: Platform) -> None:
-    with pytest.raises(Refused, match="bob is a member"):
+    with pytest.raises(Refused, match="bob has the role submitter"):
         await delegate(platform.client("bob"), scope="admin")
     with pytest.raises(Refused, match="no project nowhere"):
         await delegate(platform.client("bob"), project="nowhere")

@@ -198,7 +198,7 @@ def test_plan_admission_and_run_agree(case: Case) -> None:
     world.take(executors.registered(), 1)
     key = submission().proof.key
     tenant = Tenant(
-        max_shots=10**6, project={"main": Project(budget="10")}, user={"ann": User(role="member", keys=(key,))}
+        max_shots=10**6, project={"main": Project(budget="10")}, user={"ann": User(role="submitter", keys=(key,))}
     )
     world.directory = Directory(Tenants(tenant={"acme": tenant}))
     assert plan_says_it_fits(world, executors, tariff) == case.runs

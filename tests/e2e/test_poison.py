@@ -79,7 +79,7 @@ def test_malformed_messages_on_every_subject_stop_no_service(
 def test_a_letter_is_settled_once_its_cause_is_gone(second: EmbeddedStack) -> None:
     """A member may not stop another's job; made an admin, the very same request is replayed and counts."""
     second.qb("tenant", "add", "team", "--budget", "100")
-    second.qb("tenant", "user", "add", "team", "bob", "--role", "member")
+    second.qb("tenant", "user", "add", "team", "bob", "--role", "submitter")
     with _halted(second, "executor-cirq"):
         job = asyncio.run(_ask_to_stop_what_is_anothers(second))
         (letter,) = _letters_about(second, f"qb.command.team.{job}.cancel")

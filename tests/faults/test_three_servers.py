@@ -36,7 +36,7 @@ TENANTS = """
 budget = "1000"
 currency = "USD"
 [tenant.acme.user.ann]
-role = "member"
+role = "submitter"
 keys = ["{key}"]
 """
 
@@ -119,7 +119,7 @@ async def provision_again(cluster: NatsCluster) -> None:
 
 
 async def test_no_good_job_is_refused_and_none_is_a_dead_letter_where_a_follower_stalls(tmp_path: Path) -> None:
-    cluster = NatsCluster(tmp_path, clients=(("acme", "ann", "member"),))
+    cluster = NatsCluster(tmp_path, clients=(("acme", "ann", "submitter"),))
     async with cluster.running(), services(cluster):
         credential = Credential(cluster.url, "acme", "ann", cluster.seeds["acme/ann"], "main")
         stalls: list[str] = []

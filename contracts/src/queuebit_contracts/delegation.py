@@ -10,17 +10,15 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from queuebit_contracts.admission import Signature
+from queuebit_contracts.roles import ROLE_OF, SCOPES, Scope
 from queuebit_contracts.tenant import Author
 from queuebit_contracts.wire import Digest, Event, Moment, Name, Reason, Sentence, Wire, open_text
 from queuebit_kernel import InvalidId, Malformed, from_base64url, require_token, to_base64url
-
-if TYPE_CHECKING:
-    from queuebit_contracts.tenants import Role
 
 __all__ = [
     "DEFAULT_LIFETIME_S",
@@ -42,17 +40,8 @@ __all__ = [
     "tenant_in",
 ]
 
-Scope = Literal["read", "submit", "admin"]
-"""What a delegated key may do: what a viewer, a member or an admin may."""
-
 MAX_LIFETIME_S = 43_200
 """The longest life of a delegated key: twelve hours."""
-
-ROLE_OF: Final[dict[str, Role]] = {"read": "viewer", "submit": "member", "admin": "admin"}
-"""The role that a scope is worth; the user's own role limits it too. A scope that is not here is worth `viewer`."""
-
-SCOPES: Final = tuple(ROLE_OF)
-"""All scopes; each includes those before it."""
 
 DEFAULT_LIFETIME_S = 3600
 """The life of a delegated key for which no other is asked."""
@@ -76,7 +65,7 @@ class Delegation(Wire):
     """The public half of the key."""
     user: Name
     """The user in whose name it acts; it may never do what this user may not."""
-    scope: Annotated[str, open_text("read", "submit", "admin")]
+    scope: Annotated[str, open_text(*SCOPES)]
     project: Name | None = None
     """The only project whose jobs it may submit and cancel; absent for any."""
     issuer: Name | None = None
@@ -119,7 +108,7 @@ class DelegateRequest(Wire):
     """The public half of a new key."""
     proof: str = Field(min_length=1, max_length=16_384)
     """The JWT."""
-    scope: Annotated[str, open_text("read", "submit", "admin")] | None = None
+    scope: Annotated[str, open_text(*SCOPES)] | None = None
     """Absent: the widest that the proof and the user's role give."""
     project: Name | None = None
     """The only project whose jobs it may submit; absent: as the proof says."""

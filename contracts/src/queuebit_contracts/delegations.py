@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from queuebit_contracts.delegation import ROLE_OF, Delegation, DelegationGranted, DelegationRevoked
-from queuebit_contracts.directory import ROLES, Directory
+from queuebit_contracts.delegation import Delegation, DelegationGranted, DelegationRevoked
+from queuebit_contracts.directory import Directory
+from queuebit_contracts.roles import ROLE_OF, Role, Verb, common_role, may
 from queuebit_contracts.tenant import IssuerRemoved, TenantRemoved, UserDefined, UserRemoved
-from queuebit_contracts.tenants import Role
 from queuebit_contracts.wire import Event, Reason
 from queuebit_kernel import rfc3339
 
@@ -35,6 +35,10 @@ class Authority:
     """None if the key is the user's own."""
     project: str | None = None
     """The only project whose jobs it may submit and cancel; None for any."""
+
+    def may(self, verb: Verb) -> bool:
+        """Whether it may do this."""
+        return may(self.role, verb)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,9 @@ def authority_of(grant: Grant | None, directory: Directory, key: str, at: dateti
     tenant = directory.tenant.get(it.tenant)
     if tenant is None or (user := tenant.user.get(it.user)) is None:
         return _no("delegation_revoked", f"user {it.user} of tenant {it.tenant} does not exist")
-    role = min(user.role, ROLE_OF.get(it.scope, ROLES[0]), key=ROLES.index)
+    worth = next((role for scope, role in ROLE_OF.items() if scope == it.scope), "viewer")
+    if (role := common_role(user.role, worth)) is None:
+        return _no("scope_forbids", f"{it.user} is {user.role}, of which the scope {it.scope} permits nothing")
     return Authority(it.user, role, it.delegation, it.project)
 
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from queuebit_contracts.admission import OBJECTIVES
 from queuebit_contracts.circuits import CIRCUIT_STATES, CircuitEntry, circuit_faults, key_of
 from queuebit_contracts.issuers import Issuer
+from queuebit_contracts.roles import Role, common_role, role_named
 from queuebit_contracts.sharing import NEVER
 from queuebit_contracts.tenant import (
     BudgetTerms,
@@ -46,7 +47,6 @@ from queuebit_contracts.tenants import (
     Grant,
     Project,
     Quota,
-    Role,
     Tenant,
     Tenants,
     User,
@@ -55,7 +55,7 @@ from queuebit_contracts.tenants import (
 )
 from queuebit_contracts.wire import Event
 
-__all__ = ["ROLES", "Directory", "TenantEvent", "changes", "faults", "narrowed"]
+__all__ = ["Directory", "TenantEvent", "changes", "faults", "narrowed"]
 
 TenantEvent = (
     TenantDefined
@@ -68,10 +68,6 @@ TenantEvent = (
     | IssuerDefined
     | IssuerRemoved
 )
-
-ROLES: tuple[Role, ...] = ("viewer", "member", "admin")
-"""Each may do what those before it may. An unknown role counts as the first."""
-
 
 _Entry = Project | User | Issuer | CircuitEntry
 
@@ -102,7 +98,7 @@ class Directory:
 
     def user(self, tenant: str, key: str) -> tuple[str, Role] | None:
         """Name and role of the user of this tenant whose token has this public half."""
-        owner, name, role = self._owners.get(key, ("", "", ROLES[0]))
+        owner, name, role = self._owners.get(key, ("", "", "viewer"))
         return (name, role) if owner == tenant else None
 
     def owner(self, key: str) -> tuple[str, str, Role] | None:
@@ -241,8 +237,7 @@ def _definition(tenant: str, name: str, work: Project, by: str) -> ProjectDefini
 
 
 def _user(data: UserDefinition) -> User:
-    role = next((it for it in ROLES if it == data.role), ROLES[0])
-    return User.model_construct(role=role, keys=data.keys)
+    return User.model_construct(role=role_named(data.role), keys=data.keys)
 
 
 def _circuit(data: CircuitDefinition) -> CircuitEntry:
@@ -349,11 +344,12 @@ def faults(current: Directory, desired: Tenants) -> list[str]:
 
 
 def narrowed(old: Tenants, new: Tenants) -> Tenants:
-    """The permissions that both documents grant: keys in both, each with the lower of its two roles."""
+    """The permissions that both documents grant: keys in both, each with what both of its roles permit."""
 
     def common(before: User, after: User) -> User:
-        role = min(before.role, after.role, key=ROLES.index)
-        return User(role=role, keys=tuple(key for key in before.keys if key in after.keys))
+        role = common_role(before.role, after.role)
+        keys = tuple(key for key in before.keys if key in after.keys)
+        return User() if role is None else User(role=role, keys=keys)
 
     def users(before: Tenant, after: Tenant) -> dict[str, User]:
         return {name: common(before.user[name], it) for name, it in after.user.items() if name in before.user}

@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from queuebit_contracts.delegation import MAX_LIFETIME_S, Scope
+from queuebit_contracts.delegation import MAX_LIFETIME_S
+from queuebit_contracts.roles import Scope
 from queuebit_contracts.wire import NAME
 
 __all__ = ["LOOPBACK", "Issuer", "match_claims"]

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from queuebit_contracts.roles import FORMER_ROLES, ROLES, SCOPES
 from queuebit_contracts.sharing import ANYONE, TENANT
 from queuebit_contracts.wire import Amount, DecimalText, Digest, Event, Moment, Name, Wire, open_text
 
@@ -158,7 +159,8 @@ class UserDefinition(Wire):
 
     tenant: Name
     user: Name
-    role: Annotated[str, open_text("viewer", "member", "admin")] = "member"
+    role: Annotated[str, open_text(*ROLES, *FORMER_ROLES)] = "member"
+    """`member` is the former name of submitter."""
     keys: tuple[str, ...] = ()
     """Public halves of the user's tokens. One that is not listed is revoked."""
     by: Author
@@ -187,7 +189,7 @@ class IssuerDefinition(Wire):
     claims: dict[str, str]
     user: str = ""
     project: str = ""
-    scope: Annotated[str, open_text("read", "submit", "admin")] = "read"
+    scope: Annotated[str, open_text(*SCOPES)] = "read"
     max_lifetime_s: int = Field(default=3600, ge=1)
     by: Author
 

@@ -18,12 +18,13 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from queuebit_contracts.admission import JobObjective
 from queuebit_contracts.circuits import CIRCUIT_KEY, MOST_CIRCUITS, CircuitEntry
 from queuebit_contracts.issuers import Issuer
 from queuebit_contracts.limits import MOST_NAMES
+from queuebit_contracts.roles import FORMER_ROLES, Role
 from queuebit_contracts.sharing import NEVER, SharedDevice
 from queuebit_contracts.topology import COMPILED, DECISIONS, PLATFORM
 from queuebit_contracts.wire import NAME, DecimalText, Moment, Name
@@ -58,9 +59,6 @@ __all__ = [
     "tenants_toml",
     "vendor_name",
 ]
-
-Role = Literal["viewer", "member", "admin"]
-"""viewer follows and reads · member also submits and cancels its own jobs · admin also cancels any job."""
 
 Kind = Literal["simulator", "emulated", "qpu"]
 """The kinds of backend that a project may prefer. Backends may be of further kinds, which jobs have to name."""
@@ -242,10 +240,16 @@ class Project(_Entry):
         return self
 
 
+def _current_role(role: object) -> object:
+    """A role under its present name; an unknown one is left to be refused."""
+    return FORMER_ROLES.get(role, role) if isinstance(role, str) else role
+
+
 class User(_Entry):
     """A person or a program."""
 
-    role: Role = "member"
+    role: Annotated[Role, BeforeValidator(_current_role)] = "submitter"
+    """What it may do; `member` is a former name of submitter."""
     keys: tuple[_Key, ...] = ()
     """Public halves of the user's tokens; several while one is being replaced."""
 

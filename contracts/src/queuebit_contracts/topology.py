@@ -10,10 +10,11 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from queuebit_contracts.roles import ROLES, VERBS, VERBS_OF, Role, role_named
 from queuebit_contracts.subjects import dead, replay, trace
 from queuebit_contracts.wildcards import appended_by, named
 
@@ -34,6 +35,7 @@ __all__ = [
     "Stream",
     "Topology",
     "inbox_of",
+    "inbox_of_key",
     "read_topology",
     "topology",
     "view_consumers",
@@ -154,7 +156,21 @@ class Topology(_Entry):
     durable: dict[str, Durable]
     service: dict[str, Party]
     operator: Party
-    role: dict[str, Party]
+    verb: dict[str, Party]
+    """What a verb of a role needs on the bus; one that is not here needs nothing there."""
+
+    @property
+    def role(self) -> dict[Role, Party]:
+        """What each role needs in its tenant."""
+        return {role: self._joined(role, platform=False) for role in ROLES}
+
+    def _joined(self, role: Role, *, platform: bool) -> Party:
+        """What the verbs of a role need together: those in its tenant, or those on the platform."""
+        names = {name for name, it in VERBS.items() if it.platform is platform}
+        parts = [self.verb[it] for it in self.verb if it in names and it in VERBS_OF[role]]
+        lists = {name: tuple(_unique(getattr(it, name) for it in parts)) for name in _LISTS}
+        payloads = next((it for it in ("write", "read") if it in {part.payloads for part in parts}), "none")
+        return Party.model_validate({**lists, "payloads": payloads, "submits": any(it.submits for it in parts)})
 
     def durables_of(self, service: str) -> dict[str, Durable]:
         """The durable consumers of one service."""
@@ -223,19 +239,62 @@ class Topology(_Entry):
 
     def client_permissions(self, role: str, tenant: str, user: str) -> Permissions:
         """Return the permissions of a tenant's user: only subjects of the tenant."""
-        party = self.role[role]
+        return self._in_tenant(role, tenant, inbox_of(user, tenant))
+
+    def key_permissions(self, role: str, tenant: str, key: str) -> Permissions:
+        """Return the permissions of a connection with a delegated key: of its user, and with an inbox of its own."""
+        return self._in_tenant(role, tenant, inbox_of_key(tenant, key))
+
+    def staff_permissions(self, role: str, tenant: str, key: str) -> Permissions:
+        """Return what a role permits on the platform, for the operator's own people: over all tenants.
+
+        A view is read by consumers: a subscription to all subjects would also get requests, in which there are proofs.
+        """
+        party = self._joined(role_named(role), platform=True)
+        publish = [*party.asks, *(f"$JS.API.DIRECT.GET.{LOG}.{it}" for it in party.follows)]
+        if party.reads:
+            publish += [f"$JS.API.{call}.{it}" for it in party.reads for call in ("DIRECT.GET", "STREAM.MSG.GET")]
+            publish += ["$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.INFO.*.*", f"$JS.API.CONSUMER.LIST.{LOG}"]
+        if party.view:
+            publish += [*_view_calls("staff"), "$JS.API.STREAM.INFO.*", f"$JS.API.DIRECT.GET.{LOG}"]
+        subscribe = (*party.follows, f"{inbox_of_key(tenant, key)}.>")
+        return Permissions(publish=tuple(dict.fromkeys(publish)), subscribe=subscribe)
+
+    def tenant_walls(self, tenant: str) -> Permissions:
+        """Return all that the users of a tenant may use together, whatever their roles: what its account imports."""
+        every = [self._in_tenant(role, tenant, inbox_of("", tenant)) for role in ROLES]
+        questions = f"qb.query.{tenant}."
+        publish = (f"{questions}*" if it.startswith(questions) else it for one in every for it in one.publish)
+        subscribe = (it for one in every for it in one.subscribe if not it.startswith("_INBOX."))
+        return Permissions(publish=tuple(dict.fromkeys(publish)), subscribe=tuple(dict.fromkeys(subscribe)))
+
+    def _in_tenant(self, role: str, tenant: str, inbox: str) -> Permissions:
+        party = self._joined(role_named(role), platform=False)
         own = [subject.replace("{tenant}", tenant) for subject in party.follows]
         live = [subject.replace("{tenant}", tenant) for subject in party.live]
         publish = [subject.replace("{tenant}", tenant) for subject in (*party.appends, *party.asks)]
         publish += [f"$JS.API.DIRECT.GET.LOG.{subject}" for subject in own]
         publish += _payload_calls(party, tenant)
         publish += _payload_calls(Party(payloads="read"), PLATFORM)
-        return Permissions(publish=tuple(publish), subscribe=(*own, *live, f"{inbox_of(user, tenant)}.>"))
+        return Permissions(publish=tuple(publish), subscribe=(*own, *live, f"{inbox}.>"))
+
+
+_LISTS: Final = ("appends", "follows", "live", "view", "asks", "reads")
+"""What a verb may say of subjects and streams."""
 
 
 def inbox_of(name: str, tenant: str | None = None) -> str:
     """The inbox prefix that belongs to one user alone."""
     return f"_INBOX.{name}" if tenant is None else f"_INBOX.t.{tenant}.{name}"
+
+
+def inbox_of_key(tenant: str, key: str) -> str:
+    """The inbox prefix of connections with a delegated key, by the id of its delegation."""
+    return f"_INBOX.k.{tenant}.{key}"
+
+
+def _unique(several: Iterable[Iterable[str]]) -> Iterable[str]:
+    return dict.fromkeys(it for one in several for it in one)
 
 
 def view_consumers(name: str) -> Sequence[str]:
@@ -277,13 +336,24 @@ def read_topology(text: str) -> Topology:
         ValueError: as `topology`.
     """
     document = tomllib.loads(text)
-    parties = [*document.get("service", {}).values(), *document.get("role", {}).values(), document.get("operator", {})]
+    verbs = document.get("verb", {})
+    parties = [*document.get("service", {}).values(), *verbs.values(), document.get("operator", {})]
     for entry in (*document.get("durable", {}).values(), *parties):
         for key in {"filters", "view", "follows"} & entry.keys():
             entry[key] = [subject for it in entry[key] for subject in named(it)]
     for name, party in document.get("service", {}).items():
         party["appends"] = [*appended_by(name.split("-")[0]), *party.get("appends", ())]
-    for party in document.get("role", {}).values():
+    for party in verbs.values():
         if party.get("submits"):
             party["appends"] = [*appended_by("client", tenant="{tenant}"), *party.get("appends", ())]
+    if "read" in verbs:
+        verbs["read"]["asks"] = [*verbs["read"].get("asks", ()), *_further_questions(document)]
     return Topology.model_validate(document)
+
+
+def _further_questions(document: dict[str, Any]) -> Iterable[str]:  # as the file has it
+    """What services answer to a tenant and no verb names."""
+    named_by_verbs = {it for verb in document["verb"].values() for it in verb.get("asks", ())}
+    answers = (it for party in document.get("service", {}).values() for it in party.get("answers", ()))
+    asked = (it.replace(".*.", ".{tenant}.") for it in answers if it.startswith("qb.query.*."))
+    return [it for it in dict.fromkeys(asked) if it not in named_by_verbs]

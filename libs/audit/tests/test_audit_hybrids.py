@@ -28,8 +28,9 @@ from queuebit_contracts.hybrid import (
     HybridUsage,
     hybrid_id,
 )
+from queuebit_contracts.roles import Role
 from queuebit_contracts.session import budget_of
-from queuebit_contracts.tenants import Role, Tenant, Tenants, User
+from queuebit_contracts.tenants import Tenant, Tenants, User
 from queuebit_contracts.wire import Amount
 from queuebit_pricing import CLASSICAL, PriceBook, plain, rate_time
 from queuebit_runtime.keys import new_seed, public_key
@@ -188,7 +189,7 @@ def test_what_a_consumer_still_has_is_no_fault(
     assert findings(recording, "I1") + findings(recording, "I2") == []
 
 
-@pytest.mark.parametrize(("role", "faults"), [("member", 0), ("viewer", 1)])
+@pytest.mark.parametrize(("role", "faults"), [("submitter", 0), ("viewer", 1)])
 def test_what_no_member_has_signed_must_not_be_accepted(recording: Recording, role: Role, faults: int) -> None:
     owners = {"acme": Tenant(user={"ann": User(role=role, keys=(KEY,))})}
     recording.events[:0] = changes(Directory(), Tenants.model_construct(tenant=owners), "ops")

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.server
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    one = NatsServer(tmp_path, clients=(("acme", "ann", "member"), ("beta", "bob", "member")))
+    one = NatsServer(tmp_path, clients=(("acme", "ann", "submitter"), ("beta", "bob", "submitter")))
     async with one.running():
         yield one
 

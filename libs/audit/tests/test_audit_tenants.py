@@ -40,20 +40,20 @@ def _facts(recording: Recording, role: str, revoked_after: int | None = None) ->
 
 
 def test_jobs_of_members_hold(recording: Recording) -> None:
-    _facts(recording, "member")
+    _facts(recording, "submitter")
     assert recording.judged()["I3"].holds
 
 
 def test_a_key_that_is_revoked_after_the_submission_was_good_for_it(recording: Recording) -> None:
-    _facts(recording, "member", revoked_after=recording.find(JobAccepted))
+    _facts(recording, "submitter", revoked_after=recording.find(JobAccepted))
     unauthorised = {subject for subject, _ in recording.history().unauthorised}
     assert f"qb.job.acme.{job_id('acme', 'k1')}.accepted" not in unauthorised
     assert f"qb.job.acme.{job_id('acme', 'k2')}.accepted" in unauthorised, "it was submitted later"
 
 
-@pytest.mark.parametrize("role", ["viewer", "member"])
+@pytest.mark.parametrize("role", ["viewer", "submitter"])
 def test_a_job_of_a_viewer_or_of_a_revoked_key_must_not_be_accepted(recording: Recording, role: str) -> None:
-    _facts(recording, role, revoked_after=0 if role == "member" else None)
+    _facts(recording, role, revoked_after=0 if role == "submitter" else None)
     verdict = recording.judged()["I3"]
     assert not verdict.holds
     accepted = sum(isinstance(it, JobAccepted) for it in recording.events)
@@ -73,7 +73,7 @@ def test_a_log_without_facts_about_tenants_is_of_version_01_and_not_judged_by_th
 def test_a_job_of_a_delegated_key_is_judged_by_its_delegation(
     recording: Recording, changes_to_it: dict[str, Any], holds: bool
 ) -> None:
-    _facts(recording, "member")
+    _facts(recording, "submitter")
     key = "U" + "C" * 55
     for at, it in enumerate(recording.events):
         if isinstance(it, JobSubmitted):

@@ -340,10 +340,10 @@ def test_limits_are_set_by_a_command_and_shown(home: Home, capsys: pytest.Captur
 def test_a_viewer_becomes_a_member_and_keeps_the_token(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     main(["tenant", "user", "add", "demo", "bob", "--role", "viewer"])
     token = find(home.root, "demo", "bob")
-    assert main(["tenant", "user", "role", "demo", "bob", "member"]) == 0
+    assert main(["tenant", "user", "role", "demo", "bob", "submitter"]) == 0
     bob = read_tenants(home).tenant["demo"].user["bob"]
-    assert (bob.role, bob.keys) == ("member", (public_key(token.seed),))
-    assert main(["tenant", "user", "role", "demo", "zoe", "member"]) == 3
+    assert (bob.role, bob.keys) == ("submitter", (public_key(token.seed),))
+    assert main(["tenant", "user", "role", "demo", "zoe", "submitter"]) == 3
     assert "there is no user zoe: `qb tenant show demo` shows what there is" in capsys.readouterr().err
 
 

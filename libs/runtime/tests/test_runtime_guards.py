@@ -59,7 +59,7 @@ async def next_delivery(client: Client) -> Delivered:
 
 @pytest.mark.server
 async def test_the_server_stores_the_proof_only_with_a_first_message(tmp_path: Path) -> None:
-    async with NatsServer(tmp_path, (("acme", "ann", "member"),)).running() as server:
+    async with NatsServer(tmp_path, (("acme", "ann", "submitter"),)).running() as server:
         ann, broker = await server.connect("acme/ann"), await server.connect("broker")
         event = submitted("k1")
         forged = {**expecting(5, "qb.job.acme.other.>"), "Nats-Batch-Id": "b", "Nats-Batch-Sequence": "1"}

@@ -59,7 +59,7 @@ async def test_a_consumer_receives_it(acme_server: NatsServer, status: str) -> N
 
 @pytest.fixture
 async def acme_server(tmp_path):  # type: ignore[no-untyped-def]  # an async generator fixture
-    async with NatsServer(tmp_path, (("acme", "ann", "member"),)).running() as server:
+    async with NatsServer(tmp_path, (("acme", "ann", "submitter"),)).running() as server:
         yield server
 
 

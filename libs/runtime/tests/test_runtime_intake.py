@@ -103,7 +103,9 @@ def test_a_subject_on_which_no_tenant_writes_is_refused() -> None:
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    one = NatsServer(tmp_path, (("acme", "ann", "member"), ("acme", "bob", "member"), ("evil", "eve", "member")))
+    one = NatsServer(
+        tmp_path, (("acme", "ann", "submitter"), ("acme", "bob", "submitter"), ("evil", "eve", "submitter"))
+    )
     async with one.running():
         yield one
 
@@ -150,7 +152,7 @@ async def test_a_payload_is_written_once_and_by_its_digest(server: NatsServer) -
 
 @pytest.mark.server
 async def test_a_flood_of_one_member_leaves_the_log_to_the_others(tmp_path: Path) -> None:
-    server, tasks = NatsServer(tmp_path, (("acme", "ann", "member"), ("evil", "eve", "member"))), Tasks()
+    server, tasks = NatsServer(tmp_path, (("acme", "ann", "submitter"), ("evil", "eve", "submitter"))), Tasks()
     await server.start()
     try:
         broker, ann, eve = [await server.connect(name) for name in ("broker", "acme/ann", "evil/eve")]

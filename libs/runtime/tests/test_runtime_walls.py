@@ -41,7 +41,7 @@ async def answering(server: NatsServer) -> Client:
 @pytest.mark.parametrize("asked", [READ_BACK, "$KV.PAYLOADS.acme.other.0", "qb.query.acme.backends"])
 @pytest.mark.parametrize("fact", [FACT, "qb.job.globex.j1.accepted", "qb.backend.aer.registered"])
 async def test_no_answer_becomes_a_fact(tmp_path: Path, asked: str, fact: str) -> None:
-    async with NatsServer(tmp_path, (("acme", "ann", "member"),)).running() as server:
+    async with NatsServer(tmp_path, (("acme", "ann", "submitter"),)).running() as server:
         ann, operator, executor, broker = (
             await server.connect("acme/ann"),
             await server.connect("operator"),
@@ -61,7 +61,7 @@ async def test_no_answer_becomes_a_fact(tmp_path: Path, asked: str, fact: str) -
 
 
 async def test_a_tenant_asks_reads_writes_and_follows_across_accounts(tmp_path: Path) -> None:
-    async with NatsServer(tmp_path, (("acme", "ann", "member"), ("acme", "vic", "viewer"))).running() as server:
+    async with NatsServer(tmp_path, (("acme", "ann", "submitter"), ("acme", "vic", "viewer"))).running() as server:
         ann, vic, broker = await server.connect("acme/ann"), await server.connect("acme/vic"), await answering(server)
         followed = await vic.subscribe("qb.job.acme.>")
         await vic.flush()
@@ -81,7 +81,7 @@ async def test_a_tenant_asks_reads_writes_and_follows_across_accounts(tmp_path: 
 
 
 async def test_a_follower_cannot_confirm_for_the_log(tmp_path: Path) -> None:
-    async with NatsServer(tmp_path, (("acme", "ann", "member"), ("acme", "eve", "viewer"))).running() as server:
+    async with NatsServer(tmp_path, (("acme", "ann", "submitter"), ("acme", "eve", "viewer"))).running() as server:
         ann, eve = await server.connect("acme/ann"), await server.connect("acme/eve")
         received = await eve.subscribe("qb.job.acme.>")
         inbox = ann.new_inbox()
@@ -101,7 +101,7 @@ async def test_a_follower_cannot_confirm_for_the_log(tmp_path: Path) -> None:
 
 
 async def test_a_member_reads_the_calibrations_that_its_receipts_name_and_writes_none(tmp_path: Path) -> None:
-    async with NatsServer(tmp_path, (("acme", "ann", "member"),)).running() as server:
+    async with NatsServer(tmp_path, (("acme", "ann", "submitter"),)).running() as server:
         ann, executor = await server.connect("acme/ann"), await server.connect("executor-aer")
         await executor.request("$KV.PAYLOADS.queuebit.cafe.0", b"T1 and T2", timeout=20)
         there = "$KV.PAYLOADS.queuebit.cafe.0"

@@ -36,7 +36,9 @@ class As:
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    it = NatsServer(tmp_path, clients=(("acme", "ann", "member"), ("acme", "vic", "viewer"), ("evil", "eve", "member")))
+    it = NatsServer(
+        tmp_path, clients=(("acme", "ann", "submitter"), ("acme", "vic", "viewer"), ("evil", "eve", "submitter"))
+    )
     async with it.running():
         yield it
 
@@ -133,7 +135,9 @@ async def test_a_large_circuit_comes_back_as_it_went(server: NatsServer) -> None
 
 async def test_what_a_user_may_not_do_is_refused_at_once(server: NatsServer) -> None:
     async with client(server, "acme/vic") as vic:
-        with pytest.raises(Refused, match="vic is a viewer of acme and may not submit jobs: ask an operator") as caught:
+        with pytest.raises(
+            Refused, match="the role of vic in acme does not permit to submit jobs: ask an operator"
+        ) as caught:
             await vic.submit(BELL)
         assert caught.value.reasons[0].code == "forbidden"
     async with client(server, "evil/eve") as eve, client(server) as ann:

@@ -86,7 +86,7 @@ class TestFakeBus(TransportLaws):
 class TestNatsTransport(TransportLaws):
     @pytest.fixture
     async def transport(self, tmp_path: Path) -> AsyncIterator[Transport]:
-        server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),))
+        server = NatsServer(tmp_path, clients=(("acme", "ann", "submitter"),))
         async with server.running(), server.intake():
             transport = NatsTransport(server.url, server.seeds["acme/ann"], inbox_of("ann", "acme"))
             yield transport

@@ -102,7 +102,7 @@ async def stack(
 ) -> AsyncIterator[Stack]:
     (tmp_path / "tenants.toml").write_text(tenants_text.replace("max_active_jobs = 2\n", ""))
     (tmp_path / "prices.toml").write_text(book_text)
-    server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),))
+    server = NatsServer(tmp_path, clients=(("acme", "ann", "submitter"),))
     async with server.running():
         stack = Stack(server, tmp_path, office.executors, monkeypatch)
         await stack.open(backends)

@@ -74,7 +74,7 @@ def snapshot(office: Office, book_text: str) -> HybridSnapshot:
     return HybridSnapshot(
         directory=office.world.directory,
         tariff=Tariff(parse(book_text + PRICE)),
-        author=Authority("ann", "member"),
+        author=Authority("ann", "submitter"),
         key=key,
         available=Money.of(10),
         budgets=Budgets({"tenant": Money.of(5)}),
@@ -120,8 +120,8 @@ def test_a_refusal_has_a_reason(snapshot: HybridSnapshot, changes: dict[str, Any
     [
         pytest.param({"author": Authority("ann", "viewer")}, ["role_forbids"], id="a viewer"),
         pytest.param({"author": Authority("ann", "viewer", "d2")}, ["scope_forbids"], id="a key that reads"),
-        pytest.param({"author": Authority("ann", "member", "d2", "sim")}, ["scope_forbids"], id="of a project"),
-        pytest.param({"author": Authority("bob", "member")}, ["bad_delegation"], id="a key of another user"),
+        pytest.param({"author": Authority("ann", "submitter", "d2", "sim")}, ["scope_forbids"], id="of a project"),
+        pytest.param({"author": Authority("bob", "submitter")}, ["bad_delegation"], id="a key of another user"),
         pytest.param({"author": Reason(code="bad_proof", text="no")}, ["bad_proof"], id="an unknown key"),
         pytest.param({"key": Reason(code="bad_delegation", text="no")}, ["bad_delegation"], id="no key for its jobs"),
         pytest.param({"available": Money.of("0.99")}, ["budget_exceeded"], id="too little money"),

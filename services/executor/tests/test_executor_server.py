@@ -68,7 +68,7 @@ async def until(feed: Subscription, kind: type[_Event], job: str) -> _Event:
 
 
 async def test_a_job_survives_its_executor(tmp_path: Path, world: World) -> None:
-    server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),))
+    server = NatsServer(tmp_path, clients=(("acme", "ann", "submitter"),))
     async with server.running():
         ann, scheduler, broker, operator = [
             await server.connect(name) for name in ("acme/ann", "scheduler", "broker", "operator")
@@ -132,7 +132,7 @@ HALF_A_MINUTE = (
 
 
 async def test_cancelling_a_running_job_frees_the_only_slot_for_the_next(tmp_path: Path, world: World) -> None:
-    server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),))
+    server = NatsServer(tmp_path, clients=(("acme", "ann", "submitter"),))
     async with server.running(), asyncio.timeout(100):
         ann, scheduler, broker = [await server.connect(name) for name in ("acme/ann", "scheduler", "broker")]
         feed = await ann.subscribe("qb.job.acme.>")

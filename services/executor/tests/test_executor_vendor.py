@@ -113,7 +113,7 @@ async def until(condition: Callable[[], bool]) -> None:
 async def test_a_vendor_runs_each_job_once_after_any_kill_of_the_executor(tmp_path: Path, world: World) -> None:
     vendor, site = VendorFile(tmp_path / "vendor.sqlite"), tmp_path / "site"
     install(site)
-    server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),), stacks={"vendor": (BACKEND,)})
+    server = NatsServer(tmp_path, clients=(("acme", "ann", "submitter"),), stacks={"vendor": (BACKEND,)})
     async with server.running():
         ann, scheduler, broker = [await server.connect(name) for name in ("acme/ann", "scheduler", "broker")]
         asked, plans, ends = [JetStreamLog(Link(client)) for client in (ann, scheduler, broker)]

@@ -28,7 +28,7 @@ from queuebit_testing.memory import MemoryLog
 if TYPE_CHECKING:
     from .webhook_world import World
 
-ANN = Caller("acme", "ann", "member")
+ANN = Caller("acme", "ann", "submitter")
 
 
 @dataclass

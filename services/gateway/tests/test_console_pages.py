@@ -190,7 +190,7 @@ def test_an_admin_ends_a_key_and_filters_the_audit(page: Page, log: list[str]) -
     assert log == []
 
 
-@pytest.mark.parametrize("role", ["viewer", "member"])
+@pytest.mark.parametrize("role", ["viewer", "submitter"])
 def test_who_may_not_see_them_asks_for_no_dead_letters_and_no_audit(page: Page, log: list[str], role: str) -> None:
     asked: list[str] = []
     page.route("**/v1/me", lambda it: it.fulfill(json={"tenant": "acme", "user": "ann", "role": role}))

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from queuebit_contracts.backend import BackendRegistered, Registration
 from queuebit_contracts.delegation import RevokeRequest
 from queuebit_contracts.job import Signature
-from queuebit_contracts.tenants import Role
+from queuebit_contracts.roles import Role
 from queuebit_gateway.calibrations import drift
 from queuebit_gateway.callers import Caller
 from queuebit_gateway.dead_letters import DeadLetter
@@ -54,7 +54,7 @@ async def test_an_admin_sees_the_dead_letters_of_the_own_tenant_only(bus: Bus) -
 
 
 @pytest.mark.parametrize("path", ["/v1/dead-letters", "/v1/audit"])
-@pytest.mark.parametrize("role", ["viewer", "member"])
+@pytest.mark.parametrize("role", ["viewer", "submitter"])
 async def test_others_are_refused(bus: Bus, role: Role, path: str) -> None:
     answer = await send(seen_by(role, bus), "GET", path)
     assert (answer.status, answer.json()["code"]) == (403, "forbidden")
@@ -124,7 +124,7 @@ async def test_each_calibration_has_its_medians_and_the_drift_since_the_one_befo
 async def test_users_see_their_own_delegated_keys_and_admins_all(bus: Bus) -> None:
     keys = [{"delegation": "d1", "user": "ann"}, {"delegation": "d2", "user": "ci"}]
     bus.answers["qb.query.acme.delegations"] = lambda _: {"rows": keys}
-    expected: dict[Role, list[str]] = {"viewer": ["d1"], "member": ["d1"], "admin": ["d1", "d2"]}
+    expected: dict[Role, list[str]] = {"viewer": ["d1"], "submitter": ["d1"], "admin": ["d1", "d2"]}
     for role, seen in expected.items():
         found = (await send(seen_by(role, bus), "GET", "/v1/delegations")).json()["data"]
         assert [it["delegation"] for it in found] == seen
@@ -154,5 +154,5 @@ async def test_the_end_of_a_key_is_signed_by_its_caller_and_decided_by_the_broke
 )
 async def test_a_refusal_of_the_broker_has_its_status(bus: Bus, code: str, status: int) -> None:
     bus.answers["qb.identity.acme.revoke"] = lambda _: {"errors": [{"code": code, "text": "no"}]}
-    answer = await send(seen_by("member", bus, signs=True), "POST", "/v1/delegations/d1:revoke")
+    answer = await send(seen_by("submitter", bus, signs=True), "POST", "/v1/delegations/d1:revoke")
     assert (answer.status, answer.json()["code"]) == (status, code)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from starlette.types import ASGIApp
 
-from queuebit_contracts.tenants import Project, Role, Tenant, User
+from queuebit_contracts.roles import Role
+from queuebit_contracts.tenants import Project, Tenant, User
 from queuebit_gateway.callers import Caller
 from queuebit_gateway.settings import Settings
 from queuebit_runtime.keys import new_seed, public_key
@@ -27,7 +28,7 @@ def seen_by(role: Role, settings: Settings | None = None) -> ASGIApp:
     return app_for(of, Caller("acme", "ann", role), tenants={"acme": ACME, "evil": Tenant()}, settings=settings)
 
 
-@pytest.mark.parametrize("role", ["viewer", "member", "admin"])
+@pytest.mark.parametrize("role", ["viewer", "submitter", "admin"])
 async def test_users_and_keys_are_shown_to_admins_only(role: Role) -> None:
     app = seen_by(role)
     assert (await send(app, "GET", "/v1/me")).json() == {

@@ -173,7 +173,7 @@ async def test_a_tenant_that_asks_too_often_waits_alone() -> None:
     names = iter(["acme"] * 9 + ["other"])
 
     async def next_caller(_: Request) -> Caller:
-        return Caller(next(names), "ann", "member")
+        return Caller(next(names), "ann", "admin")
 
     limited, request = Limited(next_caller, 4, 100), Request({"type": "http"})
     for _ in range(8):
@@ -189,7 +189,7 @@ async def test_a_tenant_with_too_many_open_streams_or_waits_is_refused_alone() -
     let_go = asyncio.Event()
 
     async def named(request: Request) -> Caller:
-        return Caller(request.headers["tenant"], "ann", "member")
+        return Caller(request.headers["tenant"], "ann", "admin")
 
     async def waits(scope: Scope, receive: Receive, send: Send) -> None:
         await limited(Request(scope))

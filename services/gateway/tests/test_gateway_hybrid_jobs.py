@@ -26,8 +26,8 @@ from queuebit_contracts.hybrid import (
     hybrid_id,
 )
 from queuebit_contracts.job import Signature
+from queuebit_contracts.roles import Role
 from queuebit_contracts.subjects import output, parse
-from queuebit_contracts.tenants import Role
 from queuebit_contracts.wire import Amount
 from queuebit_gateway.callers import Caller
 from queuebit_gateway.hub import Filter, Hub
@@ -69,7 +69,7 @@ def bus() -> Writing:
     return Writing()
 
 
-def app(log: MemoryLog, bus: Bus, user: str = "ann", role: Role = "member") -> ASGIApp:
+def app(log: MemoryLog, bus: Bus, user: str = "ann", role: Role = "submitter") -> ASGIApp:
     def signer(content: Json) -> Signature:
         return Signature(key="UANN", signature="s", delegation="d9")
 
@@ -192,6 +192,6 @@ async def never(_: Request) -> Caller:
 async def test_a_stream_of_one_that_the_tenant_does_not_have_is_refused(
     log: MemoryLog, bus: Writing, hub: Hub, reader: MemoryReader
 ) -> None:
-    of = app_for(platform(log, bus), Caller("acme", "ann", "member"), Streaming(hub, reader))
+    of = app_for(platform(log, bus), Caller("acme", "ann", "submitter"), Streaming(hub, reader))
     answer = await send(of, "GET", f"{ONE}/events")
     assert (answer.status, answer.json()["code"]) == (404, "unknown_job")

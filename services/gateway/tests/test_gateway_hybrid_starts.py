@@ -165,7 +165,7 @@ async def test_a_request_whose_twin_was_faster_has_the_answer_of_that(app: ASGIA
 @pytest.mark.parametrize(
     ("caller", "status", "code"),
     [
-        (Caller("acme", "ann", "member", signer), 403, "delegated"),
+        (Caller("acme", "ann", "submitter", signer), 403, "delegated"),
         (Caller("acme", "ann", "viewer"), 403, "forbidden"),
         (ANN, 422, "unsigned"),
     ],

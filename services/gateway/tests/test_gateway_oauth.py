@@ -122,7 +122,7 @@ async def test_a_pipeline_exchanges_its_token_and_uses_the_key(front: Front) -> 
     assert asked["proof"] == PROOF
     assert AccessToken.read(issued["access_token"]).seed not in json.dumps(asked), "the secret half stays here"
     tenant, user, role, proof = (await front.use(issued["access_token"])).json()
-    assert (tenant, user, role, proof["delegation"], proof["key"]) == ("acme", "ci", "member", "d1", asked["key"])
+    assert (tenant, user, role, proof["delegation"], proof["key"]) == ("acme", "ci", "submitter", "d1", asked["key"])
     assert verify(proof["key"], {"some": "content"}, proof["signature"])
 
 

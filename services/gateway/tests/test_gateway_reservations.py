@@ -17,7 +17,7 @@ from queuebit_contracts.reservation import (
     reservation_id,
     signed_part,
 )
-from queuebit_contracts.tenants import Role
+from queuebit_contracts.roles import Role
 from queuebit_contracts.wire import Amount
 from queuebit_gateway.callers import Caller
 from queuebit_kernel import Json
@@ -34,7 +34,7 @@ SLOT = {"backend": "aer", "starts_at": "2026-01-02T10:00:00+01:00", "ends_at": "
 BODY = json.dumps({"project": "main", **SLOT}).encode()
 
 
-def app(bus: Bus, role: Role = "member", *, signs: bool = True) -> ASGIApp:
+def app(bus: Bus, role: Role = "submitter", *, signs: bool = True) -> ASGIApp:
     def signer(content: Json) -> Signature:
         return Signature(key=public_key(SEED), signature=sign(SEED, content), delegation="d9")
 

@@ -9,8 +9,8 @@ import pytest
 from starlette.types import ASGIApp
 
 from queuebit_contracts.job import Signature
+from queuebit_contracts.roles import Role
 from queuebit_contracts.session import CloseSession, OpenSession, Session, session_id, signed_part
-from queuebit_contracts.tenants import Role
 from queuebit_contracts.wire import Amount
 from queuebit_gateway.callers import Caller
 from queuebit_kernel import Json
@@ -34,7 +34,7 @@ ROW = {
 }
 
 
-def app(bus: Bus, role: Role = "member", *, signs: bool = True) -> ASGIApp:
+def app(bus: Bus, role: Role = "submitter", *, signs: bool = True) -> ASGIApp:
     def signer(content: Json) -> Signature:
         return Signature(key=public_key(SEED), signature=sign(SEED, content), delegation="d9")
 

@@ -200,7 +200,7 @@ async def test_a_test_event_is_sent_at_once(world: World, bus: Bus) -> None:
         first.cancel()
 
 
-@pytest.mark.parametrize("role", ["viewer", "member"])
+@pytest.mark.parametrize("role", ["viewer", "submitter"])
 async def test_only_admins_see_webhooks(world: World, bus: Bus, role: str) -> None:
     made = await added(world)
     async with door(world, bus, role) as api:

@@ -50,7 +50,7 @@ class Connected:
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    async with NatsServer(tmp_path, clients=(("acme", "ann", "member"),)).running() as running:
+    async with NatsServer(tmp_path, clients=(("acme", "ann", "submitter"),)).running() as running:
         yield running
 
 

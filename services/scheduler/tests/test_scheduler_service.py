@@ -25,7 +25,7 @@ pytestmark = pytest.mark.server
 
 
 async def test_it_places_answers_and_goes_on_after_a_crash(tmp_path: Path, world_of: type[World]) -> None:
-    server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),))
+    server = NatsServer(tmp_path, clients=(("acme", "ann", "submitter"),))
     async with server.running(), asyncio.timeout(100):
         await say(server, "executor-aer", world_of.registered("aer"))
         await say(server, "broker", *(world_of.accepted(f"j{n}") for n in range(3)))
@@ -64,7 +64,7 @@ async def test_it_places_answers_and_goes_on_after_a_crash(tmp_path: Path, world
 async def test_a_decision_about_several_tenants_lies_where_only_the_operator_reads_it(
     tmp_path: Path, world_of: type[World]
 ) -> None:
-    server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),))
+    server = NatsServer(tmp_path, clients=(("acme", "ann", "submitter"),))
     async with server.running(), asyncio.timeout(100):
         both = world_of.accepted("j0"), world_of.accepted("secret", "rival")
         await say(server, "broker", *both)

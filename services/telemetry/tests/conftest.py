@@ -139,7 +139,9 @@ async def clickhouse(warehouse: Warehouse) -> AsyncIterator[ClickHouse]:
 
 @pytest.fixture
 async def nats_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    async with NatsServer(tmp_path, clients=(("acme", "ann", "member"), ("evil", "eve", "member"))).running() as server:
+    async with NatsServer(
+        tmp_path, clients=(("acme", "ann", "submitter"), ("evil", "eve", "submitter"))
+    ).running() as server:
         yield server
 
 

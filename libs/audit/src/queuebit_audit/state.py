@@ -38,6 +38,7 @@ from queuebit_contracts.fallback import Fallback
 from queuebit_contracts.fleet import PROBES
 from queuebit_contracts.invoice import InvoiceCredited, InvoiceIssued
 from queuebit_contracts.reservation import Reservation, ReservationBooked
+from queuebit_contracts.roles import may
 from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened
 from queuebit_contracts.subjects import parse
 from queuebit_contracts.tenant import TenantDefined
@@ -204,7 +205,7 @@ class History:
 
     def _may_submit(self, tenant: str, key: str) -> bool:
         user = self.directory.user(tenant, key)
-        return user is not None and user[1] != "viewer"
+        return user is not None and may(user[1], "submit")
 
     def _delegated(self, key: str, asked: Delegated | None) -> bool:
         """Whether a delegated key that was good then signed a submission."""
@@ -212,7 +213,7 @@ class History:
             return False
         known = self.delegations.find(asked.tenant, asked.delegation)
         found = authority_of(known, self.directory, key, asked.stored_at)
-        return isinstance(found, Authority) and found.role != "viewer" and found.project in (None, asked.project)
+        return isinstance(found, Authority) and found.may("submit") and found.project in (None, asked.project)
 
     def _require_permitted(self, fact: Fact, permitted: bool) -> None:
         """Note an acceptance unless a user who may submit signed what is accepted."""

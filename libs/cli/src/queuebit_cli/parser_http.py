@@ -5,10 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser
 
 from queuebit_cli.grammar import LINES, Group, lifetime, names, number, overlap
+from queuebit_contracts.roles import SCOPES
 
 __all__ = ["sidecar_commands", "token_commands", "webhook_commands"]
-
-_SCOPES = ("read", "submit", "admin")
 
 
 def webhook_commands(webhooks: Group) -> None:
@@ -69,7 +68,7 @@ def token_commands(words: Group) -> None:
         "--for", type=lifetime, dest="lifetime", metavar="TIME", help="its life, such as 90s, 15m or 12h (1h)"
     )
     token.add_argument(
-        "--scope", choices=_SCOPES, metavar="SCOPE", help=f"{', '.join(_SCOPES)} (what your role allows, up to submit)"
+        "--scope", choices=SCOPES, metavar="SCOPE", help=f"{', '.join(SCOPES)} (what your role allows, up to submit)"
     )
     token.add_argument("--project", metavar="P", help="it submits to this project only")
     console = words.command("console", "tokens:console", "open the web console, logged in", client=True, anywhere=False)
@@ -77,7 +76,7 @@ def token_commands(words: Group) -> None:
         "--for", type=lifetime, dest="lifetime", metavar="TIME", help="how long it stays logged in (8h)"
     )
     console.add_argument(
-        "--scope", choices=_SCOPES, metavar="SCOPE", help=f"{', '.join(_SCOPES)} (what your role allows)"
+        "--scope", choices=SCOPES, metavar="SCOPE", help=f"{', '.join(SCOPES)} (what your role allows)"
     )
     console.add_argument("--url", dest="gateway", metavar="URL", help="of the gateway (that of the home's stack)")
     console.add_argument("--no-open", action="store_true", help="only print the address")
@@ -91,4 +90,4 @@ def sidecar_commands(words: Group) -> None:
     sidecar.add_argument(
         "--key", metavar="K", help="makes keys for jobs that have none: an equal request is the same job"
     )
-    sidecar.add_argument("--scope", choices=_SCOPES, default="submit", metavar="SCOPE", help="what it may do (submit)")
+    sidecar.add_argument("--scope", choices=SCOPES, default="submit", metavar="SCOPE", help="what it may do (submit)")

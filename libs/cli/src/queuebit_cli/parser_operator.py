@@ -5,10 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser, BooleanOptionalAction
 
 from queuebit_cli.grammar import LINES, Group, moment, names, none_or, number, seconds, whole
+from queuebit_contracts.roles import FORMER_ROLES, ROLES
 
 __all__ = ["document_commands", "operating_commands", "price_commands", "stack_commands", "tenant_commands"]
-
-_ROLES = ("viewer", "member", "admin")
 
 
 def stack_commands(words: Group) -> None:
@@ -162,13 +161,18 @@ def _limit(tenant: Group) -> None:
     )
 
 
+def _role(text: str) -> str:
+    """A role under its present name."""
+    return FORMER_ROLES.get(text, text)
+
+
 def _people(tenant: Group) -> None:
     user = tenant.group("user", "persons and programs")
     new = user.command("add", "tenancy:add_user", "a new user with a credential", "TENANT", "USER")
-    new.add_argument("--role", choices=_ROLES, default="member")
+    new.add_argument("--role", type=_role, choices=ROLES, default="submitter")
     _output(new)
     role = user.command("role", "tenancy:set_role", "give a user another role", "TENANT", "USER")
-    role.add_argument("role", choices=_ROLES, metavar="ROLE", help=", ".join(_ROLES))
+    role.add_argument("role", type=_role, choices=ROLES, metavar="ROLE", help=", ".join(ROLES))
     user.command("remove", "tenancy:remove_user", "a user goes, with every token", "TENANT", "USER")
 
     token = tenant.group("token", "what users log in with")

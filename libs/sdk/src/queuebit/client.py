@@ -176,7 +176,7 @@ class AsyncClient:
 
         Raises:
             InvalidInput: it cannot be sent.
-            Refused: the user is a viewer.
+            Refused: the user's role does not permit it.
             Conflict: the key names a job with other content.
             Unreachable: the platform did not confirm; submit again with the same key.
         """
@@ -617,7 +617,7 @@ class AsyncClient:
 
         Raises:
             InvalidInput: it cannot be a circuit.
-            Refused: the user is a viewer.
+            Refused: the user's role does not permit it.
         """
         from queuebit.named_circuits import StoredCircuit, declared_inputs
         from queuebit.sources import read_program_source
@@ -742,7 +742,7 @@ class AsyncClient:
 
         Raises:
             InvalidInput: it cannot be sent.
-            Refused: the platform cannot read the circuit, or the user is a viewer and the circuit is large.
+            Refused: the platform cannot read the circuit, or it is large and the user may not store it.
         """
         from queuebit.limits import demands_of
         from queuebit.programs import content_of, processing_of

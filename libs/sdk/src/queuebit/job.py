@@ -105,7 +105,7 @@ class AsyncJob:
 
         Raises:
             NotFound: the tenant has no such job.
-            Refused: the user is a viewer.
+            Refused: the user's role does not permit it.
             StillRunning: the job belongs to another user, or did not end in time.
         """
         status = await self.status()
@@ -139,7 +139,7 @@ class AsyncJob:
         Raises:
             NotFound: the tenant has no such job.
             StillRunning: this job has not ended.
-            Refused: the user is a viewer.
+            Refused: the user's role does not permit it.
         """
         from queuebit.sending import Sender  # it imports this module
 

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 
 from queuebit.credentials import Credential
 from queuebit.errors import Forbidden, Reason, Refused
+from queuebit_contracts.roles import need_text
 
 __all__ = ["permitted"]
 
 
 @contextmanager
 def permitted(credential: Credential, what: str) -> Iterator[None]:
-    """Run a block that needs the role member or admin; `what` names the action.
+    """Run a block that needs the role submitter or admin; `what` names the action.
 
     Raises:
         Refused: this user may not do it; the text names the required role.
@@ -21,7 +22,7 @@ def permitted(credential: Credential, what: str) -> Iterator[None]:
     try:
         yield
     except Forbidden as error:
-        who = f"{credential.user} is a viewer of {credential.tenant}"
-        command = f"qb tenant user role {credential.tenant} {credential.user} member"
-        text = f"{who} and may not {what}: ask an operator for the role member (`{command}`)"
+        who = f"the role of {credential.user} in {credential.tenant}"
+        command = f"qb tenant user role {credential.tenant} {credential.user} submitter"
+        text = f"{who} does not permit to {what}: ask an operator for {need_text('submit')} (`{command}`)"
         raise Refused([Reason("forbidden", text)]) from error

@@ -86,7 +86,7 @@ class Job:
             timeout: seconds to wait for the end.
 
         Raises:
-            Refused: the user is a viewer.
+            Refused: the user's role does not permit it.
             StillRunning: the job belongs to another user, or did not end in time.
         """
         return self._loop.run(self._job.cancel(reason, timeout))
@@ -99,7 +99,7 @@ class Job:
 
         Raises:
             StillRunning: this job has not ended.
-            Refused: the user is a viewer.
+            Refused: the user's role does not permit it.
         """
         return Job(self._loop.run(self._job.rerun(max_cost=max_cost)), self._loop)
 

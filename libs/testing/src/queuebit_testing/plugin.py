@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["broker_bus", "client", "fresh_server", "nats_log", "nats_server", "platform", "pytest_itemcollected"]
 
-_CLIENTS = (("acme", "ann", "member"), ("acme", "vic", "viewer"), ("evil", "eve", "admin"))
+_CLIENTS = (("acme", "ann", "submitter"), ("acme", "vic", "viewer"), ("evil", "eve", "admin"))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -12,6 +12,7 @@ from queuebit_contracts import subjects
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.delegations import Authority
 from queuebit_contracts.job import TERMINAL, JobAccepted, JobSubmitted
+from queuebit_contracts.roles import need_text
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Stale, Superseded, Unavailable
 from queuebit_runtime.keys import ALGORITHMS, ED25519
@@ -53,7 +54,7 @@ class CancelJobs:
                 raise Unavailable(f"{aggregate.prefix} is read from a replica that lags behind its submission")
             if submitted is None or any(subjects.parse(it.subject).event in TERMINAL for it in history):
                 raise Superseded(f"job {job} of tenant {tenant} does not exist, or has ended")
-            if author.role != "admin" and author.user != self._owner(history, tenant, submitted):
+            if not author.may("manage") and author.user != self._owner(history, tenant, submitted):
                 raise Forbidden(f"job {job} is not {author.user}'s: ask its owner, or an admin of tenant {tenant}")
             if author.project not in (None, submitted.data.project):
                 raise Forbidden(
@@ -96,6 +97,8 @@ def authority_for(world: World, event: CancelJob, tenant: str, job: str, body: b
         raise Forbidden(author.text)
     known = world.directory.user(tenant, proof.key)
     author = author or (Authority(*known) if known else None)
-    if author is None or author.role == "viewer":
-        raise Forbidden(f"key {proof.key[:8]}… is no member's of tenant {tenant}: ask an admin for the role")
+    if author is None or not author.may("submit"):
+        raise Forbidden(
+            f"key {proof.key[:8]}… may not cancel in tenant {tenant}: ask an operator for {need_text('submit')}"
+        )
     return author

@@ -123,7 +123,7 @@ class DelegateKeys:
         if isinstance(author, Reason):
             return author
         own = known is not None and author is not None and author.user == known.delegation.user
-        if author is None or not (author.role == "admin" or (own and author.delegation is None)):
+        if author is None or not (author.may("manage") or (own and author.delegation is None)):
             text = "users end their own keys, and admins all of their tenant: ask an admin"
             return Reason(code="role_forbids", text=text)
         return author.user

@@ -11,15 +11,14 @@ from queuebit_broker.proofs import Proof, nkey_as_jwk, signed_with
 from queuebit_contracts.delegation import (
     DEFAULT_LIFETIME_S,
     MAX_LIFETIME_S,
-    ROLE_OF,
-    SCOPES,
     DelegateRequest,
     Delegation,
     audience_of,
     delegation_id,
 )
-from queuebit_contracts.directory import ROLES, Directory
+from queuebit_contracts.directory import Directory
 from queuebit_contracts.issuers import Issuer, match_claims
+from queuebit_contracts.roles import ROLE_OF, SCOPES, VERBS_OF, Scope, scopes_within
 from queuebit_contracts.tenants import Tenant
 from queuebit_contracts.wire import Reason
 
@@ -203,12 +202,11 @@ def _about_terms(
         )
     if scope not in SCOPES:
         yield _no("unknown_scope", f"there is no scope {scope:.40}: ask for one of {', '.join(SCOPES)}")
-    elif terms.scope not in SCOPES or SCOPES.index(scope) > SCOPES.index(terms.scope):
+    elif scope not in _scopes_of(terms):
         yield _no("scope_too_wide", f"the proof gives the scope {terms.scope:.40} at most, not {scope}: ask for less")
-    elif user is not None and ROLES.index(ROLE_OF[scope]) > ROLES.index(user.role):
-        yield _no(
-            "scope_too_wide", f"{terms.user} is a {user.role}, which is less than the scope {scope}: ask for less"
-        )
+    elif user is not None and scope not in (within := scopes_within(user.role)):
+        whose = f"{terms.user} has the role {user.role}"
+        yield _no("scope_too_wide", f"{whose}, which is less than the scope {scope}: ask for {' or '.join(within)}")
     if terms.project and project != terms.project:
         yield _no("wrong_project", f"the proof is for project {terms.project}, not {project}: ask for that one")
     elif project is not None and project not in tenant.project:
@@ -220,8 +218,14 @@ def _about_terms(
 def _widest(terms: _Terms, tenant: Tenant) -> str:
     """The widest scope within the proof and the role of its user."""
     user = tenant.user.get(terms.user)
-    within = [it for it in SCOPES if user is None or ROLES.index(ROLE_OF[it]) <= ROLES.index(user.role)]
-    return terms.scope if terms.scope in within or terms.scope not in SCOPES else within[-1]
+    within = [it for it in _scopes_of(terms) if user is None or it in scopes_within(user.role)]
+    return max(within, key=lambda it: len(VERBS_OF[ROLE_OF[it]]), default=terms.scope)
+
+
+def _scopes_of(terms: _Terms) -> tuple[Scope, ...]:
+    """The scopes within that of a proof; none if it is unknown."""
+    role = next((role for scope, role in ROLE_OF.items() if scope == terms.scope), None)
+    return () if role is None else scopes_within(role)
 
 
 def _moment(claims: Mapping[str, Any], name: str) -> datetime:

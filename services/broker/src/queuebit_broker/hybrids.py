@@ -168,7 +168,7 @@ class StopHybridJobs:
             accepted = next((it.event for it in past if isinstance(it.event, HybridAccepted)), None)
             if accepted is None or not _names(past).isdisjoint({*ENDS, "stop_requested"}):
                 raise Superseded(f"hybrid job {hybrid} of tenant {tenant} does not run and will not")
-            if author.role != "admin" and author.user != accepted.data.user:
+            if not author.may("manage") and author.user != accepted.data.user:
                 raise Forbidden(f"hybrid job {hybrid} is not {author.user}'s: ask its owner, or an admin of {tenant}")
             if author.project not in (None, accepted.data.terms.project):
                 raise Forbidden(f"delegation {author.delegation} is for another project: use another key")

@@ -140,8 +140,8 @@ def about_cancelling(
     """Why an author may not cancel a reservation; None if they may."""
     if isinstance(author, Reason):
         return author
-    own = author is not None and author.user == reservation.user and author.role != "viewer"
-    if author is None or not (own or author.role == "admin") or author.project not in (None, reservation.project):
+    own = author is not None and author.user == reservation.user and author.may("submit")
+    if author is None or not (own or author.may("manage")) or author.project not in (None, reservation.project):
         text = (
             f"reservation {request.reservation} is user {reservation.user}'s: its user and admins of the tenant may "
             "cancel it"

@@ -12,6 +12,7 @@ from queuebit_contracts.backend import KINDS, Kind, Registration
 from queuebit_contracts.delegations import Authority
 from queuebit_contracts.job import OBJECTIVES, Submission
 from queuebit_contracts.query import CircuitError
+from queuebit_contracts.roles import need_text
 from queuebit_contracts.tenants import Project, Tenant
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_kernel import digest, job_id
@@ -132,17 +133,17 @@ def about_proof(request: Request, author: Authority | Reason) -> Iterator[Reason
 
 def about_author(tenant: str, project: str, author: Authority) -> Iterator[Reason]:
     """Yield reasons for a role, scope or delegation that may not submit to a project."""
-    if author.role == "viewer" and author.delegation is None:
+    if not author.may("submit") and author.delegation is None:
         yield Reason(
             code="role_forbids",
-            text=f"user {author.user} is a viewer and may not submit: ask an admin of tenant {tenant} for the role "
-            "member",
+            text=f"user {author.user} has the role {author.role} in tenant {tenant} and may not submit: ask an "
+            f"operator for {need_text('submit')}",
         )
-    elif author.role == "viewer":
+    elif not author.may("submit"):
         yield Reason(
             code="scope_forbids",
             text=f"delegation {author.delegation} lets {author.user} read and not submit: ask for a key with the scope "
-            "submit, for which the user needs the role member",
+            f"submit, for which the user needs {need_text('submit')}",
         )
     if author.project not in (None, project):
         yield Reason(

@@ -136,8 +136,8 @@ def about_closing(request: CloseSession, session: Session, author: Authority | R
     """Why an author may not close a session; None if they may."""
     if isinstance(author, Reason):
         return author
-    own = author is not None and author.user == session.user and author.role != "viewer"
-    if author is None or not (own or author.role == "admin") or author.project not in (None, session.project):
+    own = author is not None and author.user == session.user and author.may("submit")
+    if author is None or not (own or author.may("manage")) or author.project not in (None, session.project):
         text = f"session {request.session} is user {session.user}'s: its user and admins of the tenant may close it"
         return Reason(code="role_forbids", text=text)
     return None

@@ -9,10 +9,10 @@ from typing import TypeAlias
 
 from starlette.requests import Request
 
-from queuebit_contracts.delegation import ROLE_OF
-from queuebit_contracts.directory import ROLES, Directory
+from queuebit_contracts.directory import Directory
 from queuebit_contracts.job import Signature
-from queuebit_contracts.tenants import Role, Tenant
+from queuebit_contracts.roles import ROLE_OF, VERBS, Role, Verb, may, need_text, roles_with
+from queuebit_contracts.tenants import Tenant
 from queuebit_gateway.problems import Problem
 from queuebit_gateway.signatures import BadSignature, SignedRequest, signer_of
 from queuebit_kernel import Clock, Json
@@ -34,7 +34,7 @@ class Caller:
     tenant: str
     user: str
     role: Role
-    """The lower of the user's role and what the delegation permits."""
+    """What the user's role and the delegation both permit."""
     signer: Signer | None = field(default=None, repr=False)
     """None: the request is signed, and so must be what it submits."""
     project: str | None = None
@@ -45,6 +45,10 @@ class Caller:
     """The id of the delegated key that the request carries; None for a signed request."""
     lasts: Callable[[], bool] = field(default=_always, repr=False, compare=False)
     """Whether the caller still has these rights: a stream ends when it has not."""
+
+    def may(self, verb: Verb) -> bool:
+        """Whether the caller may do this."""
+        return may(self.role, verb)
 
 
 CallerOf: TypeAlias = Callable[[Request], Awaitable[Caller]]
@@ -103,15 +107,16 @@ class Callers:
         return Caller(*owner, lasts=lambda: self._directory.owner(key) == owner)
 
 
-def require(caller: Caller, role: Role, what: str) -> None:
-    """Raise a problem unless the caller has at least this role."""
-    if ROLES.index(caller.role) >= ROLES.index(role):
+def require(caller: Caller, verb: Verb, what: str = "") -> None:
+    """Raise a problem unless the caller may do this; `what` names it more closely."""
+    if caller.may(verb):
         return
-    step = f"ask an operator for the role {role}: `qb tenant user role {caller.tenant} {caller.user} {role}`"
+    roles = roles_with(verb)
+    step = f"ask an operator for {need_text(verb)}: `qb tenant user role {caller.tenant} {caller.user} {roles[0]}`"
     if caller.signer is not None:
-        (scope,) = (it for it, worth in ROLE_OF.items() if worth == role)
-        step = f"use a token of the scope {scope}: `qb token --scope {scope}`. A user who may make none: {step}"
-    detail = f"{caller.user} is a {caller.role} of {caller.tenant} here and may not {what}"
+        scopes = [scope for scope, worth in ROLE_OF.items() if worth in roles]
+        step = f"use a token of the scope {scopes[0]}: `qb token --scope {scopes[0]}`. A user who may make none: {step}"
+    detail = f"{caller.user} has the role {caller.role} in {caller.tenant} here and may not {what or VERBS[verb].text}"
     raise Problem(403, "forbidden", detail, step)
 
 

@@ -31,7 +31,7 @@ class RevokeBody(Body):
 
 
 class DelegatedKeys:
-    """`GET /v1/delegations`: users see their own, admins all; `POST /v1/delegations/{delegation}:revoke`."""
+    """`GET /v1/delegations`: users see their own, auditors all; `POST /v1/delegations/{delegation}:revoke`."""
 
     def __init__(self, platform: Platform, caller_of: CallerOf) -> None:
         self._platform = platform
@@ -48,7 +48,7 @@ class DelegatedKeys:
         caller = await self._caller_of(request)
         limit = limit_of(request)
         found = await self._platform.ask(caller.tenant, "delegations", limit=10_000)
-        own = [it for it in found.rows if caller.role == "admin" or it["user"] == caller.user]
+        own = [it for it in found.rows if caller.may("audit") or it["user"] == caller.user]
         return listed(request, own[:limit], as_of=found.as_of)
 
     async def _revoke(self, request: Request) -> Response:

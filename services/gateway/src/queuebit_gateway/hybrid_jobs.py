@@ -19,7 +19,7 @@ from queuebit_contracts.hybrid import HybridAccepted, HybridCompleted
 from queuebit_contracts.subjects import command, event_name
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_gateway.answers import listed, money, object_of
-from queuebit_gateway.callers import Caller, CallerOf, require
+from queuebit_gateway.callers import Caller, CallerOf
 from queuebit_gateway.pages import limit_of, name_of
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.problems import Problem
@@ -88,10 +88,9 @@ class HybridJobs:
 
     async def _cancel(self, request: Request) -> Response:
         caller, entries = await self._read(request)
-        require(caller, "member", "cancel hybrid jobs")
         status = _status(request, entries)
         owner = next((it.event.data.user for it in entries if isinstance(it.event, HybridAccepted)), None)
-        if caller.role != "admin" and owner not in (None, caller.user):
+        if not caller.may("manage") and owner not in (None, caller.user):
             ask = f"ask {owner}, or an admin of {caller.tenant}"
             raise Problem(403, "not_yours", f"hybrid job {status.hybrid} is {owner}'s", ask)
         body = await cancellation(request, caller, status.hybrid)

@@ -9,8 +9,9 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from queuebit_gateway.callers import Caller, CallerOf
+from queuebit_gateway.callers import Caller, CallerOf, require
 from queuebit_gateway.problems import Problem
+from queuebit_gateway.verbs import verb_of
 
 __all__ = ["Limited"]
 
@@ -22,7 +23,8 @@ _TENANT: Final = "queuebit.tenant"
 
 
 class Limited:
-    """Finds callers, and refuses those of a tenant that asks too often or has too much open."""
+    """Finds callers; refuses those whose role does not permit the operation, or whose tenant asks too often or has too
+    much open."""
 
     def __init__(self, caller_of: CallerOf, per_s: int, most_open: int) -> None:
         """Let each tenant send `per_s` requests in a second, twice as many at once, and have `most_open` unanswered.
@@ -53,6 +55,7 @@ class Limited:
         self._until[caller.tenant] = until + 1 / self._per_s
         if len(self._until) > _MOST_TENANTS:
             self._until.popitem(last=False)
+        require(caller, verb_of(request))
         self._begin(request, caller.tenant)
         return caller
 

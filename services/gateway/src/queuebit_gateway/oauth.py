@@ -19,7 +19,6 @@ from queuebit.errors import Unreachable
 from queuebit_contracts import subjects
 from queuebit_contracts.delegation import (
     MAX_LIFETIME_S,
-    SCOPES,
     AccessToken,
     DelegateRequest,
     Delegation,
@@ -28,6 +27,7 @@ from queuebit_contracts.delegation import (
     tenant_in,
 )
 from queuebit_contracts.job import Signature
+from queuebit_contracts.roles import SCOPES
 from queuebit_contracts.wire import Reason
 from queuebit_gateway.answers import plain
 from queuebit_gateway.platform import Platform

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from queuebit_gateway.addresses import require_known
+from queuebit_gateway.verbs import mark_verb
 
 __all__ = ["by_path"]
 
@@ -32,5 +33,6 @@ def by_path(routes: Iterable[Route]) -> list[Route]:
 async def _by_method(path: str, methods: Mapping[str, _Endpoint], request: Request) -> Response:
     if request.url.query:
         require_known(request.method, path, request.query_params)
+    mark_verb(request, path)
     answer: Response = await methods[request.method](request)
     return answer

@@ -48,7 +48,7 @@ class Plans:
         limits = asked.limits()
         payload, content = reference_of(asked.circuit)
         if content is not None:
-            require(caller, "member", "store circuits, and this one is too large to be sent along")
+            require(caller, "submit", "store circuits, and this one is too large to be sent along")
             await self._relay.payload(caller.tenant, payload, content)
         found = await self._platform.ask(
             caller.tenant,

@@ -73,8 +73,8 @@ class Streams:
 
     async def _tenant(self, request: Request) -> Response:
         caller = await self._caller_of(request)
-        kinds = (*KINDS, *_CHANGES) if caller.role == "admin" else KINDS
-        wanted = Filter(caller.tenant, None, _types(request, kinds), caller.role == "admin")
+        kinds = (*KINDS, *_CHANGES) if caller.may("manage") else KINDS
+        wanted = Filter(caller.tenant, None, _types(request, kinds), caller.may("manage"))
         return EventStream(_while_it_lasts(caller, self._frames(wanted, _after(request))))
 
     async def _job(self, request: Request) -> Response:

@@ -23,7 +23,7 @@ from queuebit_contracts.tenants import Tenant
 from queuebit_contracts.wire import Amount, Payload
 from queuebit_gateway.answers import object_of
 from queuebit_gateway.bodies import Body, document, media_type_of, read, validated
-from queuebit_gateway.callers import Caller, CallerOf, paying_project, require
+from queuebit_gateway.callers import Caller, CallerOf, paying_project
 from queuebit_gateway.job_limits import LimitsBody
 from queuebit_gateway.jobs import Jobs
 from queuebit_gateway.pages import preference
@@ -114,7 +114,6 @@ class Submissions:
 
     async def _submit(self, request: Request) -> Response:
         caller = await self._caller_of(request)
-        require(caller, "member", "submit jobs")
         target, seconds = target_of(request), preference(request)
         event, body = await self._submission(request, caller)
         job = event.data.job
@@ -227,11 +226,10 @@ class Submissions:
     async def cancel(self, request: Request) -> Response:
         """Cancel the job in the address of a request, which may wait for its end."""
         caller = await self._caller_of(request)
-        require(caller, "member", "cancel jobs")
         job = request.path_params["job"]
         history = await self._platform.history(caller.tenant, job)
         owner = history.accepted.data.user if history.accepted else None
-        if caller.role != "admin" and owner not in (None, caller.user):
+        if not caller.may("manage") and owner not in (None, caller.user):
             raise Problem(403, "not_yours", f"job {job} is {owner}'s", f"ask {owner}, or an admin of {caller.tenant}")
         body = await cancellation(request, caller, job)
         async with signals_of(self._platform.transport, caller.tenant, job) as signals:
@@ -259,7 +257,6 @@ class Submissions:
 
     async def _store(self, request: Request) -> Response:
         caller = await self._caller_of(request)
-        require(caller, "member", "store payloads")
         content = await request.body()
         media_type = media_type_of(request) or CIRCUIT
         payload = Payload(digest=digest(content), size=len(content), media_type=media_type)

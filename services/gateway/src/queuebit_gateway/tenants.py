@@ -17,7 +17,7 @@ __all__ = ["Tenants"]
 
 
 class Tenants:
-    """`GET /v1/me` and `GET /v1/tenant`. Users and their public keys are shown to admins only."""
+    """`GET /v1/me` and `GET /v1/tenant`. Users and their public keys need the verb `audit`."""
 
     def __init__(self, tenants: Mapping[str, Tenant], caller_of: CallerOf) -> None:
         self._tenants = tenants
@@ -54,7 +54,7 @@ class Tenants:
             ],
             "users": None,
         }
-        if caller.role == "admin":
+        if caller.may("audit"):
             users = sorted(entry.user.items())
             content["users"] = [{"user": name, "role": it.role, "keys": [*it.keys]} for name, it in users]
         return object_of(content, as_of=None)

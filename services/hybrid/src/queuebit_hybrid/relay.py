@@ -75,8 +75,8 @@ class Walls:
 
 
 def walls_of(topology: Topology, tenant: str, user: str, session: str | None = None) -> Walls:
-    """The walls of a member of a tenant, without what only a person needs; and of the session with its cap, if any."""
-    allowed = topology.client_permissions("member", tenant, user)
+    """The walls of a submitter of a tenant, without what only a person needs; and of the session with its cap."""
+    allowed = topology.client_permissions("submitter", tenant, user)
     return Walls(allowed.publish, tuple(it for it in allowed.subscribe if parse(it).noun == "stored"), session)
 
 

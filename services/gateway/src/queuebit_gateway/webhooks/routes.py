@@ -191,7 +191,7 @@ class WebhookRoutes:
 
     async def _admin(self, request: Request) -> Caller:
         caller = await self._caller_of(request)
-        require(caller, "admin", "see or change webhooks")
+        require(caller, "manage", "see or change webhooks")
         return caller
 
 

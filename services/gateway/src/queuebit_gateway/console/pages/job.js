@@ -267,7 +267,7 @@ export function Job({ id, me }) {
   if (job.problem?.status === 404) return html`<div class="head"><h1>There is no job ${id}</h1></div><${Empty}>Ids are in the list of <a href="/console/jobs">jobs</a>.<//>`;
   return html`<${Loaded} of=${job}>${(it) => html`
     <div class="head"><h1>${it.label || "Job"}</h1><${State} state=${it.state} />
-      <div class="tools">${!ENDED.has(it.state) && me.role !== "viewer" && html`<${Act} label="Cancel job" busy="Cancelling…" path="/v1/jobs/${it.job}/cancel" body=${{ reason: "cancelled in the console" }} />`}
+      <div class="tools">${!ENDED.has(it.state) && ["submitter", "admin"].includes(me.role) && html`<${Act} label="Cancel job" busy="Cancelling…" path="/v1/jobs/${it.job}/cancel" body=${{ reason: "cancelled in the console" }} />`}
         <${Share} path="/v1/jobs/${it.job}" python=${`job = client.job("${it.job}")\nprint(job.status())\nprint(job.result().counts)`}
           sql=${`SELECT seq, event_time, type, data FROM events\nWHERE job = ${sqlText(it.job)} ORDER BY seq`} /></div></div>
     <${Facts} of=${[

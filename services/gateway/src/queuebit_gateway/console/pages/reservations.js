@@ -21,7 +21,7 @@ export function partsOf(it) {
 }
 
 function Slots({ rows, me, reload }) {
-  const mine = (it) => me.role === "admin" || (me.role === "member" && it.user === me.user);
+  const mine = (it) => me.role === "admin" || (me.role === "submitter" && it.user === me.user);
   return html`<${Table} caption="Reservations" rows=${rows} rowKey=${(it) => it.reservation} columns=${[
     { name: "Slot", cell: (it) => html`${it.label || it.backend}<br /><code class="quiet">${it.reservation.slice(0, 10)}</code>` },
     { name: "Backend", less: "wide-only", cell: (it) => html`<span class="nowrap">${it.backend}</span>` },
@@ -87,7 +87,7 @@ export function Reservations({ me }) {
       <${Panel} title="Reservations" hint="Ahead, or ended within a day" wide><${Loaded} of=${slots}>${({ data }) => (data.length
         ? html`<${Slots} rows=${data} me=${me} reload=${reload} />`
         : html`<${Empty} next="qb reserve book BACKEND --from +2h --for 30m">Nothing is reserved.<//>`)}<//><//>
-      ${me.role !== "viewer" && backends.data && tenant.data && html`<${Panel} title="Book a slot" hint="In it, only jobs of the project are placed" wide>
+      ${["submitter", "admin"].includes(me.role) && backends.data && tenant.data && html`<${Panel} title="Book a slot" hint="In it, only jobs of the project are placed" wide>
         <${Book} backends=${backends.data.data.map((it) => it.backend)} projects=${tenant.data.projects.map((it) => it.project)} done=${reload} /><//>`}
       <${Panel} title="When backends are taken" hint="Windows, and slots of all tenants"><${Loaded} of=${taken}>${({ data }) => (data.length
         ? html`<${Taken} rows=${data} />` : html`<${Empty}>No window is planned, and nothing is reserved.<//>`)}<//><//>

@@ -152,7 +152,7 @@ const compare = (a, b) => {
   return left < right ? -1 : left > right ? 1 : 0;
 };
 
-const WHAT = { viewer: "reads jobs, bills and receipts", member: "submits and cancels jobs, too", admin: "submits and cancels jobs, and reads users and keys" };
+const WHAT = { finance: "reads charges and invoices", viewer: "reads jobs, bills and receipts", submitter: "submits and cancels jobs, too", operator: "reads dead letters, too", auditor: "reads the audit, too", admin: "submits and cancels jobs, and reads users and keys" };
 
 const ended = (it) => it.ended || (Date.parse(it.expires_at) < Date.now() ? "expired" : "");
 
