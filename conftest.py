@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Generator
 from functools import cache
 from pathlib import Path
@@ -40,6 +41,9 @@ _LONGEST = "tests/faults/test_kill_everything.py"
 
 _MEMORY = "/dev/shm"  # noqa: S108  # pytest makes a folder of its own in it
 _ROOM_BYTES = 4 << 30
+
+os.environ.setdefault("XDG_CONFIG_HOME", str(Path(tempfile.gettempdir()) / f"queuebit-tests-{os.getuid()}"))
+# The master key of the stacks that tests start: not that of the person who runs them.
 
 # Servers wait for the disk at each write, ten times as long where the disk is busy. Tests end processes and never the
 # machine: what lies in memory survives that as well as what lies on a disk.

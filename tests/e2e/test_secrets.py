@@ -7,6 +7,7 @@ import json
 import tomllib
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from nats.aio.client import Client
 
 from queuebit_contracts.topology import topology
+from queuebit_contracts.wire import INLINE_LIMIT
 from queuebit_runtime.keys import public_key
 from queuebit_runtime.view import Raw, View
 from queuebit_testing.embedded import EmbeddedStack
@@ -92,6 +94,30 @@ def test_secrets_are_only_in_their_files_and_other_users_cannot_read_them(
         assert not mode & 0o077 or public, f"{path} has mode {mode:o}"
         assert not any(secret in content for secret in secrets), path
     assert stack.home.stat().st_mode & 0o777 == 0o700
+
+
+def test_no_file_shows_a_circuit_its_parameters_or_its_counts(
+    stack: EmbeddedStack, tenant: str, tmp_path: Path
+) -> None:
+    """Neither what rides in events nor what is too large for them, in the bus's store, the warehouse or a snapshot."""
+    small, large = tmp_path / "small.qasm", tmp_path / "large.qasm"
+    body = "qubit[2] planted_register; bit[2] c; rx(0.7391846253) planted_register[0]; c = measure planted_register;"
+    small.write_text(f'OPENQASM 3.0; include "stdgates.inc"; {body}')
+    large.write_text(small.read_text() + "\n" + "// planted_comment\n" * 2000)
+    assert large.stat().st_size > INLINE_LIMIT
+    for file in (small, large):
+        (done,) = stack.submit(str(file), "--tenant", tenant, "--shots", "87654")
+    counts = done["counts"]
+    planted = [b"planted_register", b"planted_comment", b"0.7391846253"]
+    planted += [f'"{state}": {number}'.encode() for state, number in counts.items()]
+    planted += [f'"{state}":{number}'.encode() for state, number in counts.items()]
+    assert sum(counts.values()) == 87654
+    shown = []
+    for path in stack.home.rglob("*"):
+        with suppress(FileNotFoundError):  # merged away or rotated meanwhile
+            if path.is_file() and any(it in (content := path.read_bytes()) for it in planted):
+                shown.append((path.relative_to(stack.home), [it for it in planted if it in content]))
+    assert not shown
 
 
 async def test_every_service_is_a_user_of_its_own(stack: EmbeddedStack) -> None:

@@ -19,11 +19,13 @@ from queuebit_contracts.wire import Event
 from queuebit_runtime.rows import Row, row_of
 from queuebit_runtime.secrets import read_secret
 from queuebit_stack.bootstrap import bootstrap, read_tenants, write_nats_config
+from queuebit_stack.encryption import bus_store_key
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.ports import auto
 from queuebit_stack.process_specs import NATS, WAREHOUSE, Spec, process_specs
 from queuebit_stack.recovery import finding, repair
+from queuebit_stack.recovery.block_cipher import BlockCipher
 from queuebit_stack.recovery.finding import damage, require_whole_log
 from queuebit_stack.recovery.reading import read_log
 from queuebit_stack.recovery.record import Run, lost, recoveries, runs
@@ -66,6 +68,10 @@ def test_a_row_that_no_message_makes_is_not_believed() -> None:
 
 def test_rising_sequences_are_runs() -> None:
     assert runs([1, 2, 3, 7, 9, 9, 10]) == ((1, 3), (7, 7), (9, 10))
+
+
+def cipher(home: Home) -> BlockCipher:
+    return BlockCipher(bus_store_key(home))
 
 
 class Archive:
@@ -139,7 +145,7 @@ class TestMending:
 
     def test_damaged_messages_come_back_in_their_places(self, home: Home) -> None:
         for sequence in (1, 4, 10):
-            flip_a_bit(home.nats, sequence)
+            flip_a_bit(home.nats, sequence, cipher(home))
         outcome = self.repair_log(home)
         assert (outcome.restored, outcome.lost, outcome.end) == ([1, 4, 10], [], 10)
         assert self.readable(home) == [*range(1, 11)]
@@ -148,8 +154,8 @@ class TestMending:
     def test_damage_is_named_before_it_is_mended(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(finding, "Archive", Archive)
         del Archive.held[9]
-        flip_a_bit(home.nats, 4)
-        flip_a_bit(home.nats, 9)
+        flip_a_bit(home.nats, 4, cipher(home))
+        flip_a_bit(home.nats, 9, cipher(home))
         stack = Stack("up", self.ports, {NATS: f"nats://127.0.0.1:{self.ports[NATS]}"})
         with self.server(home):
             count, found = damage(home, stack)
@@ -163,7 +169,7 @@ class TestMending:
 
     def test_a_lost_tail_comes_back_but_for_what_only_the_log_held(self, home: Home) -> None:
         del Archive.held[10]
-        tear(home.nats, 8)
+        tear(home.nats, 8, cipher(home))
         outcome = self.repair_log(home)
         assert (outcome.restored, outcome.lost) == ([8, 9], [10])
         assert lost(home) == {10}
@@ -196,7 +202,7 @@ class TestMending:
                 yield
 
         monkeypatch.setattr(repair, "running", broken)
-        flip_a_bit(home.nats, 4)
+        flip_a_bit(home.nats, 4, cipher(home))
         with pytest.raises(Stop, match="does not answer: nothing was changed") as refused:
             self.repair_log(home)
         assert f"`qb recover --give-up --home {home.root}`" in str(refused.value)
@@ -205,7 +211,7 @@ class TestMending:
         assert self.readable(home) == [1, 2, 3, *range(5, 11)]
 
     def test_a_warehouse_of_another_history_mends_nothing(self, home: Home) -> None:
-        flip_a_bit(home.nats, 4)
+        flip_a_bit(home.nats, 4, cipher(home))
         Archive.held[10] = row_of(_SUBJECT, funded("99").to_bytes(), 10, NOON)
         with pytest.raises(Stop, match="they are of different histories") as refused:
             self.repair_log(home)
@@ -215,7 +221,7 @@ class TestMending:
     def test_a_store_that_the_server_does_not_read_is_put_back(
         self, home: Home, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        flip_a_bit(home.nats, 4)
+        flip_a_bit(home.nats, 4, cipher(home))
         (block,) = home.jetstream.glob("**/streams/LOG/msgs/1.blk")
         before = block.read_bytes()
         monkeypatch.setattr("queuebit_stack.recovery.blocks._HAS_HEADERS", 0)  # as if the format had changed
@@ -229,7 +235,7 @@ class TestMending:
     def test_a_recovery_that_was_killed_between_two_folders_goes_on(
         self, home: Home, monkeypatch: pytest.MonkeyPatch, started: bool
     ) -> None:
-        flip_a_bit(home.nats, 4)
+        flip_a_bit(home.nats, 4, cipher(home))
         rename = Path.rename
 
         def killed(path: Path, target: Path) -> Path:
@@ -250,7 +256,7 @@ class TestMending:
         assert self.readable(home) == [*range(1, 11)]
 
     def test_a_store_that_was_not_read_again_is_put_back(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-        flip_a_bit(home.nats, 4)
+        flip_a_bit(home.nats, 4, cipher(home))
         (block,) = home.jetstream.glob("**/streams/LOG/msgs/1.blk")
         before, read = block.read_bytes(), repair._Servers.read
 

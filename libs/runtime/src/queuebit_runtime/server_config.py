@@ -119,6 +119,7 @@ def render(
     monitor_port: int | None = None,
     cluster: Cluster | None = None,
     tls: Tls | None = None,
+    store_key: str | None = None,
 ) -> str:
     """Write the configuration file: JetStream on disk, every write synced, a key for every user.
 
@@ -132,6 +133,7 @@ def render(
         monitor_port: port of the HTTP monitor, which has no login; only for a host without other users.
         cluster: settings in a cluster; None for a single server.
         tls: certificates; without them, connections are not encrypted.
+        store_key: the variable of the server's environment with the key that encrypts its store; None: plain files.
     """
     monitor = "" if monitor_port is None else f'http: "127.0.0.1:{monitor_port}"\n'
     return f"""\
@@ -148,7 +150,7 @@ jetstream {{
   sync_interval: always
   max_mem: 256MB
   max_file: 64GB
-}}
+{_encryption(store_key)}}}
 authorization {{ timeout: 5 }}
 {_tls(tls)}{_cluster(cluster, tls)}{"" if system_key is None else f"system_account: {_SYSTEM}"}
 accounts {{
@@ -156,6 +158,10 @@ accounts {{
 {"" if system_key is None else _system_account(system_key)}
 }}
 """
+
+
+def _encryption(store_key: str | None) -> str:
+    return "" if store_key is None else f"  cipher: aes\n  key: ${store_key}\n"
 
 
 def _tls(tls: Tls | None, settings: str = "") -> str:

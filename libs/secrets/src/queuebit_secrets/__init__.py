@@ -1,5 +1,23 @@
-"""Secrets from HashiCorp Vault."""
+"""Secrets from HashiCorp Vault, and the master key of a deployment."""
 
+from queuebit_secrets.master import (
+    VARIABLES,
+    MasterKey,
+    MasterKeyUnusable,
+    default_file,
+    make_master_key,
+    read_master_key,
+)
 from queuebit_secrets.vault import VaultAway, VaultRefuses, vault_secret
 
-__all__ = ["VaultAway", "VaultRefuses", "vault_secret"]
+__all__ = [
+    "VARIABLES",
+    "MasterKey",
+    "MasterKeyUnusable",
+    "VaultAway",
+    "VaultRefuses",
+    "default_file",
+    "make_master_key",
+    "read_master_key",
+    "vault_secret",
+]

@@ -76,7 +76,7 @@ def _fill(home: Home, copy: Home) -> None:
         _copy(home.root / name, copy.root / name)
     tenants = (home.tenants_file, home.good_tenants_file)
     documents = (home.alerts_file, home.fleet_file, home.price_book)
-    settings = (home.backends_file, home.stacks_file, home.services_file, home.invoice_file)
+    settings = (home.encryption_file, home.backends_file, home.stacks_file, home.services_file, home.invoice_file)
     for path in (*tenants, *documents, home.trust_file, home.recoveries, *settings):
         _copy(path, copy.root / path.name)
     stack = Stack.load(home)
@@ -95,7 +95,21 @@ def _copy_stream(stream: Path, there: Path) -> None:
         _copy(path, there / path.name)
     (there / "msgs").mkdir(mode=0o750)
     for block in sorted((stream / "msgs").glob("*.blk"), key=lambda it: int(it.stem)):
-        _copy(block, there / "msgs" / block.name)
+        _copy_block(block, there / "msgs" / block.name)
+
+
+def _copy_block(block: Path, there: Path) -> None:
+    """Copy a block with the key that encrypts it, which the server replaces whenever it writes a block again."""
+    key = block.with_suffix(".key")
+    content = key.read_bytes() if key.exists() else b""
+    _copy(block, there)
+    while content != (now := key.read_bytes() if key.exists() else b""):
+        content = now
+        _copy(block, there)
+    if content and there.exists():
+        copied = there.with_suffix(".key")
+        copied.write_bytes(content)
+        shutil.copymode(key, copied)
 
 
 def _copy(path: Path, there: Path) -> None:

@@ -1,4 +1,4 @@
-"""Creates what a new home needs: the keys of every service, a first tenant, a price book."""
+"""Creates what a new home needs: the master key, the keys of every service, a first tenant, a price book."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from queuebit_contracts.tenants import BadTenants, Tenants, parse_tenants, tenan
 from queuebit_kernel import Fault
 from queuebit_runtime.keys import is_seed, new_seed, public_key
 from queuebit_runtime.server_config import ClientUser, User, render, users_of
+from queuebit_stack.encryption import STORE_KEY, prepare_master_key
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import write_private
 from queuebit_stack.home import Home
@@ -64,6 +65,7 @@ keys = [{key}]
 def bootstrap(home: Home) -> None:
     """Create missing files; keep existing ones."""
     home.prepare()
+    prepare_master_key(home)
     for name in (*home_topology(home).service, "operator", "provisioner", "system"):
         _once(home.seed_file(name), new_seed)
     for password in (home.warehouse_password, home.analyst_password):
@@ -186,6 +188,7 @@ def write_nats_config(home: Home, ports: dict[str, int], tenants: Tenants) -> No
         store=home.jetstream,
         pid_file=home.nats / "nats.pid",
         system_key=key_of(home, "system"),
+        store_key=STORE_KEY,
     )
     write_private(home.nats_config, text)
 

@@ -147,7 +147,7 @@ class Child:
         if zygote is not None and self.spec.module:
             with suppress(OSError):  # then as any other process
                 return zygote.start(self.spec.module, self.spec.env, self.log, inherited)
-        return launch(self.spec.argv, self.spec.env, self.log, inherited)
+        return launch(self.spec.argv, self.spec.environment, self.log, inherited)
 
     def _keep_log_short(self) -> None:
         with suppress(OSError):  # a full disk is reported elsewhere

@@ -66,6 +66,11 @@ class Home:
         return self.root / "aside"
 
     @property
+    def encryption_file(self) -> Path:
+        """With which master key the stores are encrypted: its fingerprint, and no key."""
+        return self.root / "encryption.json"
+
+    @property
     def tenants_lock(self) -> Path:
         """Locked by the process that edits the tenants file."""
         return self.root / "tenants.lock"

@@ -6,13 +6,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from queuebit_contracts.executors import ROLE, executor_of
 from queuebit_runtime.machine_memory import machine_memory_bytes
 from queuebit_runtime.server_config import server_binary
 from queuebit_stack import log_mark
+from queuebit_stack.encryption import STORE_KEY, bus_store_key, key_variables
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.home_documents import read_services
@@ -60,7 +61,7 @@ class Inherits:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """One process. Its arguments and environment hold names of files, never secrets."""
+    """One process. Its arguments and `env` hold names of files, never secrets."""
 
     name: str
     argv: tuple[str, ...]
@@ -78,6 +79,13 @@ class Spec:
     """What it runs; a process of another version is started afresh."""
     module: str = ""
     """What it runs with this interpreter, if it may start as a copy of the zygote."""
+    secret_env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """A key that a program takes from its environment alone; only this account can read that."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """All variables that it gets."""
+        return {**self.env, **self.secret_env}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,7 @@ def process_specs(home: Home, ports: Mapping[str, int]) -> list[Spec]:
         {"GOMEMLIMIT": str(machine_memory_bytes() // 2)} | _inherited(),
         f"nats://127.0.0.1:{ports[NATS]}",
         partial(health, home.seed_file("system"), ports[NATS]),
+        secret_env={STORE_KEY: bus_store_key(home)},
     )
     warehouse = Spec(
         WAREHOUSE,
@@ -271,6 +280,7 @@ def _warehouse(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
         "QUEUEBIT_WAREHOUSE_ANALYST_PASSWORD_FILE": str(home.analyst_password),
         "QUEUEBIT_WAREHOUSE_TENANTS_FILE": str(home.logins_file),
         "QUEUEBIT_WAREHOUSE_FINANCE_FILE": str(home.finance_logins),
+        **key_variables(),
     }
 
 

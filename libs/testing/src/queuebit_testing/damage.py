@@ -6,29 +6,32 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from queuebit_stack.recovery.block_cipher import BlockCipher
+
 __all__ = ["flip_a_bit", "tear"]
 
 _CHECKSUM = 8
+_PLAIN = BlockCipher()
 
 
-def flip_a_bit(store: Path, sequence: int) -> None:
+def flip_a_bit(store: Path, sequence: int, cipher: BlockCipher = _PLAIN) -> None:
     """Change one bit in the body of a message of `LOG`."""
-    block, start, length = _find(store, sequence)
-    content = bytearray(block.read_bytes())
+    block, start, length = _find(store, sequence, cipher)
+    content = bytearray(cipher.read(block))
     content[start + length - _CHECKSUM - 40] ^= 1
-    block.write_bytes(content)
+    cipher.write(block, bytes(content))
 
 
-def tear(store: Path, sequence: int) -> None:
+def tear(store: Path, sequence: int, cipher: BlockCipher = _PLAIN) -> None:
     """Truncate the block in the middle of a message of `LOG`, and the index, as after a crash."""
-    block, start, _ = _find(store, sequence)
+    block, start, _ = _find(store, sequence, cipher)
     block.write_bytes(block.read_bytes()[: start + 60])
     (block.parent / "index.db").unlink(missing_ok=True)
 
 
-def _find(store: Path, sequence: int) -> tuple[Path, int, int]:
+def _find(store: Path, sequence: int, cipher: BlockCipher) -> tuple[Path, int, int]:
     for block in sorted(store.glob("**/streams/LOG/msgs/*.blk")):
-        for start, length, found in _records(block.read_bytes()):
+        for start, length, found in _records(cipher.read(block)):
             if found == sequence:
                 return block, start, length
     raise LookupError(f"no block in {store} contains message {sequence}")

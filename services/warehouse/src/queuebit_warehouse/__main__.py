@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import resource
 import signal
 import socket
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 
 from queuebit_kernel import Clock, SystemClock
 from queuebit_runtime.log_records import LogSettings, write_logs
+from queuebit_secrets import VARIABLES, MasterKeyUnusable, VaultAway, VaultRefuses, read_master_key
 from queuebit_warehouse.app import create_app
 from queuebit_warehouse.errors import CannotStart
 from queuebit_warehouse.logins import Login, Logins
@@ -53,7 +55,7 @@ def _serve(settings: Settings) -> None:
     clock = SystemClock()
     logins = _logins(settings, clock)
     listening = _listen(settings)
-    store = Store(settings.data_dir.resolve(), settings.max_memory_mb, clock)
+    store = Store(settings.data_dir.resolve(), settings.max_memory_mb, clock, _disk_key())
     _allow_files()
     # uvicorn raises the signal again after shutdown; ignore it, so that the process exits with 0
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -78,6 +80,18 @@ def _serve(settings: Settings) -> None:
     if not settings.is_loopback:
         _log.warning("%s is not a loopback address: passwords and rows travel unencrypted", settings.host)
     server.run(sockets=[listening])
+
+
+def _disk_key() -> bytes | None:
+    """The key of the store, if the environment says where the master key is."""
+    if not any(os.environ.get(it) for it in VARIABLES):
+        return None
+    try:
+        return read_master_key(os.environ).derive("warehouse")
+    except (MasterKeyUnusable, VaultRefuses) as error:
+        raise CannotStart(str(error), 78) from error
+    except VaultAway as error:
+        raise CannotStart(str(error), 75) from error
 
 
 def _logins(settings: Settings, clock: Clock) -> Logins:

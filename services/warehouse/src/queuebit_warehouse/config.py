@@ -13,7 +13,17 @@ from xml.sax.saxutils import escape
 
 from queuebit_contracts.tables import views
 
-__all__ = ["FREE_BYTES", "OVERLAY", "PROFILE", "TENANT_MARK", "profile", "write_config"]
+__all__ = [
+    "ENCRYPTED",
+    "FORMER",
+    "FREE_BYTES",
+    "KEY_VARIABLE",
+    "OVERLAY",
+    "PROFILE",
+    "TENANT_MARK",
+    "profile",
+    "write_config",
+]
 
 PROFILE: Final[Mapping[str, str]] = {
     "max_threads": "2",
@@ -117,14 +127,43 @@ _ENGINE_MB: Final = 512
 """Memory of the engine itself, in MB; all queries together may use twice the limit of one query."""
 
 
+KEY_VARIABLE: Final = "QUEUEBIT_WAREHOUSE_DISK_KEY"
+"""The variable from which the engine reads the key of its disk, so that no file has it."""
+
+ENCRYPTED, FORMER = "encrypted", "default"
+"""The disk for all parts of tables, and the disk of parts from before there was a key."""
+
+
+def _disks(store: Path) -> str:
+    """Disks and policy of the tables. Every table has the policy `default`, so all are encrypted.
+
+    The encrypted disk is over one of its own: in 26.9 the engine cannot sync a folder of one that is a part of another.
+    """
+    return (
+        f"<storage_configuration><disks><{FORMER}><keep_free_space_bytes>0</keep_free_space_bytes></{FORMER}>"
+        f"<files><type>local</type><path>{escape(str(store / ENCRYPTED))}/</path></files>"
+        f"<{ENCRYPTED}><type>encrypted</type><disk>files</disk><algorithm>AES_256_CTR</algorithm>"
+        f'<key_hex from_env="{KEY_VARIABLE}"/></{ENCRYPTED}></disks>'
+        f"<policies><default><volumes><main><disk>{ENCRYPTED}</disk></main><former><disk>{FORMER}</disk></former>"
+        "</volumes></default></policies></storage_configuration>"
+    )
+
+
 def profile(max_memory_mb: int) -> dict[str, str]:
     """Return the default settings of a session."""
     return {**PROFILE, "max_memory_usage": str(max_memory_mb << 20)}
 
 
-def write_config(folder: Path, max_memory_mb: int) -> Path:
-    """Write the engine's two configuration files; every start overwrites them."""
+def write_config(folder: Path, max_memory_mb: int, *, encrypted: bool = False) -> Path:
+    """Write the engine's two configuration files; every start overwrites them.
+
+    Args:
+        folder: where.
+        max_memory_mb: memory of one query.
+        encrypted: whether the environment has the key of the disk.
+    """
     users, config = folder / "users.xml", folder / "config.xml"
+    disks = _disks(folder / "store") if encrypted else ""
     everything = str((2 * max_memory_mb + _ENGINE_MB) << 20)
     fixed = "".join(f"<{name}><const/></{name}>" for name in _FIXED)
     settings = _xml(profile(max_memory_mb) | {name: value for name, value in _FIXED.items() if value})
@@ -136,7 +175,8 @@ def write_config(folder: Path, max_memory_mb: int) -> Path:
     )
     config.write_text(
         f"<clickhouse><users_config>{escape(str(users))}</users_config>"
-        f"<merge_tree>{_xml(_MERGE_TREE)}</merge_tree>{_xml(_SERVER | {'max_server_memory_usage': everything})}"
+        f"{disks}<merge_tree>{_xml(_MERGE_TREE)}</merge_tree>"
+        f"{_xml(_SERVER | {'max_server_memory_usage': everything})}"
         "</clickhouse>\n"
     )
     return config

@@ -16,13 +16,13 @@ from threading import Lock
 from typing import Final
 
 from queuebit_kernel import Clock
-from queuebit_warehouse.config import FREE_BYTES, OVERLAY, profile, write_config
+from queuebit_warehouse.config import ENCRYPTED, FORMER, FREE_BYTES, KEY_VARIABLE, OVERLAY, profile, write_config
 from queuebit_warehouse.engine import Connection, connect
 from queuebit_warehouse.errors import CannotStart
 from queuebit_warehouse.guard import Guard
 from queuebit_warehouse.handle import Handle
 from queuebit_warehouse.logins import Login
-from queuebit_warehouse.sql import literal
+from queuebit_warehouse.sql import literal, name
 
 __all__ = ["Store"]
 
@@ -37,11 +37,21 @@ _EXTERNAL_CAUSES: Final = re.compile(
 class Store:
     """An open store; `connect` returns handles until `close`."""
 
-    def __init__(self, folder: Path, max_memory_mb: int, clock: Clock) -> None:
+    def __init__(self, folder: Path, max_memory_mb: int, clock: Clock, disk_key: bytes | None = None) -> None:
+        """Open it, or create an empty one.
+
+        Args:
+            folder: only one process may use it.
+            max_memory_mb: memory of one query.
+            clock: names the folder of a store that does not open.
+            disk_key: 32 bytes, with which the tables are encrypted; None: plain files.
+        """
         self._folder = folder
         self._lock = _lock(folder)
         self._path = folder / "store"
-        self._config = write_config(folder, max_memory_mb)
+        if disk_key is not None:
+            os.environ[KEY_VARIABLE] = disk_key.hex()
+        self._config = write_config(folder, max_memory_mb, encrypted=disk_key is not None)
         self.profile = profile(max_memory_mb)
         self.spool = folder / "spool"
         shutil.rmtree(self.spool, ignore_errors=True)
@@ -51,6 +61,8 @@ class Store:
             self._control = self._open()
         except _Unreadable as broken:
             self._control = self._replace(broken.reason, clock)
+        if disk_key is not None:
+            self._encrypt()
         answer = self._control.query("SELECT version(), timezone()", "TSV").bytes().decode()
         self.version, self.timezone = answer.strip().split("\t")
         functions = self._control.query("SELECT name FROM system.table_functions", "TSV").bytes().decode()
@@ -96,6 +108,16 @@ class Store:
             except RuntimeError as error:
                 raise _Unreadable(f"{error} {captured()}".strip()) from error
         return connection
+
+    def _encrypt(self) -> None:
+        """Move parts from before there was a key: a merge with them would not be encrypted either."""
+        plain = "SELECT DISTINCT database, table, partition_id FROM system.parts WHERE active AND disk_name = "
+        rows = self._control.query(plain + literal(FORMER), "TSV").bytes().decode().splitlines()
+        for database, table, partition in (row.split("\t") for row in rows):
+            _log.warning("encrypting partition %s of %s.%s", partition, database, table)
+            whole = f"{name(database)}.{name(table)}"
+            move = f"ALTER TABLE {whole} MOVE PARTITION ID {literal(partition)} TO DISK '{ENCRYPTED}'"
+            self._control.query(move, "Null")
 
     def _replace(self, reason: str, clock: Clock) -> Connection:
         """Move the store away and open an empty one, unless the reason is outside the store."""

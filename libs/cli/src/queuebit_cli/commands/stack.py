@@ -9,6 +9,8 @@ from argparse import Namespace
 from queuebit_cli.live import Live
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
+from queuebit_secrets import default_file
+from queuebit_stack.encryption import prepare_master_key
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.overview import columns, overview, remarks
@@ -17,6 +19,10 @@ from queuebit_stack.start import append_to, in_background, supervise
 from queuebit_stack.startup import grown, own, prepare, require_alone, require_ports, turn
 
 __all__ = ["down", "status", "up"]
+
+_KEY_MADE = """\
+made the master key {}, with which all stored data are encrypted: keep a copy of it in another place
+"""
 
 
 def up(args: Namespace, out: Output) -> Exit:
@@ -33,6 +39,8 @@ def up(args: Namespace, out: Output) -> Exit:
     if (previous := own(home)) is not None:
         for warning in require_alone(home, previous):
             out.say(warning)
+    if prepare_master_key(home):
+        out.say(_KEY_MADE.format(default_file(os.environ)))
     ports = prepare(home, previous, args.ports)
     if not args.detach:
         return _in_foreground(home, ports, out)

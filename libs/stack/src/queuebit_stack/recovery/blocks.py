@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from queuebit_contracts.topology import LOG
+from queuebit_stack.recovery.block_cipher import BlockCipher
 from queuebit_stack.recovery.highway import highway_hash
 
 __all__ = ["Record", "finish", "insert", "put_back", "records"]
@@ -55,9 +56,9 @@ class Record:
         return head + subject + headers + self.body + checksum
 
 
-def records(block: Path) -> Iterator[tuple[int, bytes]]:
+def records(block: Path, cipher: BlockCipher) -> Iterator[tuple[int, bytes]]:
     """Sequence and bytes of every intact record, also after damage where the server stops reading."""
-    content, key, at = block.read_bytes(), _key(block.stem), 0
+    content, key, at = cipher.read(block), _key(block.stem), 0
     while at + _LEAST <= len(content):
         if (length := _length(content, at)) and _checksum(content, at, length, key) == content[at + length - 8 :][:8]:
             yield _HEAD.unpack_from(content, at)[1], content[at : at + length]
@@ -66,31 +67,35 @@ def records(block: Path) -> Iterator[tuple[int, bytes]]:
             at += 1
 
 
-def insert(folder: Path, missing: Iterable[Record], aside: Path) -> None:
+def insert(folder: Path, missing: Iterable[Record], aside: Path, cipher: BlockCipher) -> None:
     """Insert records by sequence, and drop damaged records from their blocks.
 
-    A new folder is written beside the old one and takes its place in one step; `put_back` undoes this.
+    A new folder is written beside the old one and takes its place in one step; `put_back` undoes this. Blocks that
+    change are written without encryption: the server encrypts them, with new keys, when it reads them next.
 
     Args:
         folder: holds the blocks of a stopped server.
         missing: a record for each unreadable sequence, ascending.
         aside: where the old folder is moved; must not exist yet.
+        cipher: decrypts the blocks.
     """
     draft = folder.with_name(_DRAFT)
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o750)
     blocks = sorted(folder.glob("*.blk"), key=lambda it: int(it.stem))
-    firsts = [_first(block) for block in blocks]
+    firsts = [_first(block, cipher) for block in blocks]
     queue = _Queue(missing)
     for number, block in enumerate(blocks):
         limit = min((it for it in firsts[number + 1 :] if it), default=None)
         if limit is None:
-            _write_last(draft / block.name, dict(records(block)), queue)
+            _write_last(draft / block.name, dict(records(block, cipher)), queue)
             break
         if mine := list(queue.until(limit)):
-            _write(draft / block.name, dict(records(block)), mine)
+            _write(draft / block.name, dict(records(block, cipher)), mine)
         else:
-            os.link(block, draft / block.name)  # the server appends to the last block only
+            for path in (block, block.with_suffix(".key")):
+                if path.exists():
+                    os.link(path, draft / path.name)  # the server appends to the last block only
     else:
         _write_last(draft / "1.blk", {}, queue)
     _sync(draft)
@@ -171,9 +176,9 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _first(block: Path) -> int | None:
+def _first(block: Path, cipher: BlockCipher) -> int | None:
     """The first sequence of an intact block."""
-    return next((_place(sequence) for sequence, _ in records(block)), None)
+    return next((_place(sequence) for sequence, _ in records(block, cipher)), None)
 
 
 def _place(sequence: int) -> int:

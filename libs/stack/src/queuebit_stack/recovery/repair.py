@@ -13,11 +13,13 @@ from queuebit_runtime.rows import Row
 from queuebit_runtime.secrets import read_secret
 from queuebit_stack import ports
 from queuebit_stack.bootstrap import bootstrap, first_tenants, write_nats_config
+from queuebit_stack.encryption import bus_store_key
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.log_mark import Mark, known
 from queuebit_stack.nats_server import log_mark
 from queuebit_stack.process_specs import NATS, WAREHOUSE, process_specs
+from queuebit_stack.recovery.block_cipher import BlockCipher
 from queuebit_stack.recovery.blocks import Record, finish, insert, put_back
 from queuebit_stack.recovery.configurations import give_back, set_aside_damaged
 from queuebit_stack.recovery.reading import Reading, read_log
@@ -101,7 +103,8 @@ def repair_log(
             report(f"restoring {len(missing)} messages")
             _require_same_history(home, reading, archive)
             aside = home.aside / now.replace(":", "") / "LOG"
-            insert(bench.blocks, _records(missing, archive, now, outcome), aside)
+            cipher = BlockCipher(bus_store_key(home))
+            insert(bench.blocks, _records(missing, archive, now, outcome), aside, cipher)
             outcome.aside = str(aside)
     if missing:
         report("reading the log again")

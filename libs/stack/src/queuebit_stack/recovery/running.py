@@ -25,7 +25,7 @@ def running(home: Home, spec: Spec) -> Iterator[None]:
     """
     log = home.log_file(spec.name)
     begin = log.stat().st_size if log.exists() else 0
-    process = launch(spec.argv, spec.env, log)
+    process = launch(spec.argv, spec.environment, log)
     try:
         deadline = time.monotonic() + _START_S
         while not spec.look().ready:

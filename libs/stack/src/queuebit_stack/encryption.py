@@ -1,0 +1,83 @@
+"""The keys with which the stores of a home are encrypted; all follow from the master key, which is outside of it."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from queuebit_secrets import (
+    VARIABLES,
+    MasterKey,
+    MasterKeyUnusable,
+    VaultAway,
+    VaultRefuses,
+    default_file,
+    make_master_key,
+    read_master_key,
+)
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.files import read_json, write_private
+from queuebit_stack.home import Home
+
+__all__ = ["STORE_KEY", "bus_store_key", "key_variables", "master_key", "prepare_master_key"]
+
+STORE_KEY = "QUEUEBIT_BUS_STORE_KEY"
+"""The variable from which nats-server takes the key of its store; it reads it in no other way."""
+
+
+def prepare_master_key(home: Home) -> bool:
+    """Make a key where there is none yet, and write down which one a home uses; return whether one was made.
+
+    Raises:
+        Stop: the key is missing, or is not the one with which this home is encrypted.
+    """
+    path = default_file(os.environ)
+    missing = not any(os.environ.get(it) for it in VARIABLES) and not path.exists()
+    if missing and home.encryption_file.exists():
+        raise Stop(
+            Exit.USAGE,
+            f"{home.root} is encrypted, and its master key {path} is missing: restore the file, or name where it is "
+            f"with one of {', '.join(VARIABLES)}; without it, nothing in this folder can be read",
+        )
+    if missing:
+        try:
+            make_master_key(path)
+        except OSError as error:
+            raise Stop(Exit.USAGE, f"no master key can be made: {error.filename or path}: {error.strerror}") from error
+    key = master_key(home)
+    if not home.encryption_file.exists():
+        write_private(home.encryption_file, json.dumps({"master_key": key.fingerprint}) + "\n")
+    return missing
+
+
+def master_key(home: Home) -> MasterKey:
+    """The master key of a home.
+
+    Raises:
+        Stop: it cannot be read, or is not the one with which this home is encrypted.
+    """
+    try:
+        key = read_master_key(os.environ)
+    except (MasterKeyUnusable, VaultRefuses) as error:
+        raise Stop(Exit.USAGE, str(error)) from error
+    except VaultAway as error:
+        raise Stop(Exit.UNREACHABLE, str(error)) from error
+    noted = (read_json(home.encryption_file) or {}).get("master_key", key.fingerprint)
+    if noted != key.fingerprint:
+        raise Stop(
+            Exit.USAGE,
+            f"{home.root} is encrypted with the master key {noted}, and this one is {key.fingerprint}: name the right "
+            f"one with one of {', '.join(VARIABLES)}",
+        )
+    return key
+
+
+def bus_store_key(home: Home) -> str:
+    """The key of nats-server's store. It begins with a letter, because the server reads digits as a number."""
+    return "k" + master_key(home).derive("bus-store").hex()
+
+
+def key_variables() -> dict[str, str]:
+    """The variables that tell a process of the stack where the master key is."""
+    given = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
+    return given or {VARIABLES[0]: str(default_file(os.environ))}
