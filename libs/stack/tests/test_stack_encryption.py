@@ -36,7 +36,7 @@ def test_the_first_start_makes_a_key_outside_of_the_home_and_later_ones_keep_it(
 def test_a_lost_key_is_not_replaced(home: Home, tmp_path: Path) -> None:
     prepare_master_key(home)
     (tmp_path / "config" / "queuebit" / "master.key").unlink()
-    with pytest.raises(Stop, match="is encrypted, and its master key .* is missing: restore the file"):
+    with pytest.raises(Stop, match=r"is encrypted, and its master key .* is missing: restore the file"):
         prepare_master_key(home)
 
 
@@ -47,7 +47,7 @@ def test_another_key_is_refused_before_the_server_starts_without_streams(
     make_master_key(tmp_path / "other.key")
     monkeypatch.setenv(VARIABLES[0], str(tmp_path / "other.key"))
     assert key_variables() == {VARIABLES[0]: str(tmp_path / "other.key")}
-    with pytest.raises(Stop, match=f"{home.root} is encrypted with the master key .* name the right one"):
+    with pytest.raises(Stop, match=rf"{home.root} is encrypted with the master key .* name the right one"):
         master_key(home)
 
 
