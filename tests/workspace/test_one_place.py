@@ -31,7 +31,8 @@ SUSPECT = re.compile(r"""qb\.|["']\.["']""")
 CUTS = frozenset({"split", "rsplit", "partition", "rpartition"})
 
 HOMES = frozenset(
-    f"contracts/src/queuebit_contracts/{it}.py" for it in ("subjects", "subjects_alerting", "catalog", "intake")
+    f"contracts/src/queuebit_contracts/{it}.py"
+    for it in ("subjects", "subjects_alerting", "catalog", "intake", "topology")
 )
 CUTTERS = frozenset(
     f"contracts/src/queuebit_contracts/{it}.py" for it in ("subjects", "patterns", "wildcards", "intake")
