@@ -15,9 +15,10 @@ from queuebit_audit.decisions import Sample, decisions_recompute
 from queuebit_audit.messages import fact_of
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History
+from queuebit_contracts.admission import FallbackTerms
 from queuebit_contracts.backend import BackendInterrupted, Interruption
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import Fallback, JobAccepted, JobPlaced, Placement, Preempted, Score
+from queuebit_contracts.job import Fallback, JobAccepted, JobLimits, JobPlaced, Placement, Preempted, Score
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.topology import DECISIONS
 from queuebit_contracts.wire import Payload, Reason
@@ -391,3 +392,25 @@ def test_the_time_of_a_label_is_that_of_the_last_interruption(
     made.alter(fallback=Fallback(instead_of=names, since=label_since))
     said = [it.text for it in made.verdict().findings if "its label says" in it.text]
     assert [text in it for it in said] == ([True] if text else [])
+
+
+@pytest.mark.parametrize("is_out", [True, False])
+def test_a_backend_with_too_little_fidelity_is_in_a_decision_only_while_a_fallback_stands_in_for_it(
+    is_out: bool,
+) -> None:
+    made, since = Record(), OUT if is_out else None
+    event = accepted("j1", backend="x")
+    (own,) = event.data.candidates
+    rule = FallbackTerms(after_s=0, candidates=(own.model_copy(update={"backend": "aer"}),))
+    changes = {"fallback": rule, "limits": JobLimits(min_esp_ppm=900_000)}
+    event = event.model_copy(update={"data": event.data.model_copy(update=changes)})
+    made.events += [_interrupted("x", OUT), event]
+    candidates = Candidate("x", 1_000_000, 800_000), Candidate("aer", 1_000_000, 1_000_000, fallback=1)
+    snapshot = made.snapshot(POLICY, [replace(_job(event, 2), candidates=candidates)])
+    x = BackendCapacity("x", 1, 16, out_since_us=since and micros(since), silent_since_us=since and micros(since))
+    made.keep(replace(snapshot, backends=(x, BackendCapacity("aer", 1, 16))), POLICY)
+    label = Fallback(instead_of=("x",), since=OUT)
+    if is_out:
+        made.alter(fallback=Fallback(instead_of=("x",), since=OUT))
+    said = [it.text for it in made.verdict().findings if "less than the fidelity" in it.text]
+    assert bool(said) is not is_out

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from queuebit_contracts.backend import BackendCalibrated, Calibration
+from queuebit_contracts.backend import BackendCalibrated, BackendInterrupted, Calibration, Interruption
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.fleet import BackendIsolated, Isolation
+from queuebit_contracts.fleet import BackendIsolated, BackendReadmitted, Isolation, Readmission
 from queuebit_contracts.job import JobAccepted, JobExpired, JobLimits, JobPlaced, JobWithdrawn
 from queuebit_contracts.leader import Leader, LeaderElected
 from queuebit_contracts.query import Question
@@ -173,6 +173,94 @@ class Withdrawing:
         asyncio.run(self.withdraw.withdraw())
         self.world.fold()
         return [it.event for it in self.world.log.stored[before:] if isinstance(it.event, JobWithdrawn)]
+
+
+def isolated(backend: str) -> BackendIsolated:
+    isolation = Isolation(backend=backend, since=THEN, reason=Reason(code="elements", text="t"), by="fleet")
+    return BackendIsolated(source="qb/scheduler", data=isolation)
+
+
+def readmitted(backend: str) -> BackendReadmitted:
+    reason = Reason(code="no_finding", text="t")
+    data = Readmission(backend=backend, isolated_since=THEN, at=THEN, reason=reason, by="fleet")
+    return BackendReadmitted(source="qb/scheduler", data=data)
+
+
+def interrupted(backend: str) -> BackendInterrupted:
+    return BackendInterrupted(
+        source="qb/scheduler", data=Interruption(backend=backend, since=THEN, reason=Reason(code="no_answer", text="t"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("below", "out", "stands_in_for"),
+    [
+        pytest.param("manila perth", isolated("manila"), ("manila",), id="below, and one of them is isolated"),
+        pytest.param("manila perth", interrupted("manila"), ("manila",), id="below, and one of them does not answer"),
+        pytest.param("perth", isolated("manila"), ("manila",), id="one is isolated, the other one is below"),
+        pytest.param("manila", isolated("manila"), None, id="the other one has what it demands"),
+        pytest.param("manila perth", isolated("aer"), None, id="the fallback itself is isolated"),
+        pytest.param("manila perth aer", isolated("manila"), None, id="the fallback has too little, too"),
+    ],
+)
+@pytest.mark.parametrize("first", ["calibration", "outage"])
+def test_a_fallback_stands_in_for_a_backend_that_is_out_while_no_other_has_what_the_job_demands(
+    world: World,
+    recalibrate: Recalibration,
+    below: str,
+    out: AnyEvent,
+    stands_in_for: tuple[str, ...] | None,
+    first: str,
+) -> None:
+    world.happens(*map(world.registered, ("manila", "perth", "aer")))
+    own = world.accepted("j1", backends=("manila", "perth"))
+    world.happens(recalibrate.accepts(demanding(with_fallback(own, "aer"), manila=990_000, perth=940_000)))
+    if first == "outage":
+        world.happens(out)
+    for backend in below.split():
+        if backend == "aer":
+            world.state.rescore(("acme", "j1"), "aer", 800_000)
+        else:
+            recalibrate(backend, cx_error=0.2)
+    if first == "calibration":
+        world.happens(out)
+    again = State(8)
+    again.restore(FrozenState.decode(world.state.freeze().encode()))
+    assert again.job(("acme", "j1")) == world.state.job(("acme", "j1"))
+    places = [(it.data.backend, it.data.fallback and it.data.fallback.instead_of) for it in world.cycle()]
+    usual = [("perth", None)] if below == "manila" else []
+    assert places == ([("aer", stands_in_for)] if stands_in_for else usual)
+
+
+def test_a_fallback_ends_when_the_backend_is_readmitted_and_still_has_too_little(
+    world: World, recalibrate: Recalibration
+) -> None:
+    world.happens(world.registered("manila"), world.registered("aer"))
+    accepted = demanding(with_fallback(world.accepted("j1", backends=("manila",)), "aer", after_s=60), manila=990_000)
+    world.happens(recalibrate.accepts(accepted))
+    recalibrate("manila", cx_error=0.2)
+    world.happens(isolated("manila"))
+    assert placed(world) == [], "its project waits for a minute"
+    world.happens(readmitted("manila"))
+    world.clock.advance(61)
+    assert placed(world) == []
+    world.happens(isolated("manila"))
+    assert placed(world) == ["aer"]
+
+
+def test_a_job_that_was_withdrawn_falls_back_when_its_backend_is_isolated(
+    world: World, recalibrate: Recalibration
+) -> None:
+    world.happens(world.registered("manila"), world.registered("aer"))
+    accepted = demanding(with_fallback(world.accepted("j1", backends=("manila",)), "aer"), manila=990_000)
+    world.happens(recalibrate.accepts(accepted))
+    assert placed(world) == ["manila"]
+    world.fold()
+    recalibrate("manila", cx_error=0.2)
+    assert len(Withdrawing(world)()) == 1
+    world.happens(isolated("manila"))
+    (place,) = world.cycle()
+    assert (place.data.backend, place.data.fallback is not None) == ("aer", True)
 
 
 @pytest.fixture

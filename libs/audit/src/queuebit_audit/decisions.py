@@ -183,7 +183,7 @@ def _faults(history: History, digest: str, job: Recorded, placed: Placed, remade
         yield "that it gave way to another job, or why, is not as its decision says"
     if placed.fallback != _fallback(history, place):
         yield "its label of a fallback is not that of its decision"
-    yield from _differs_from_acceptance(history, remade.jobs[place.job])
+    yield from _differs_from_acceptance(history, remade.jobs[place.job], place)
     authorised = history.jobs[place.job].authorised
     if authorised is not None and authorised.reservation not in (None, placed.reservation):
         yield f"it was accepted for reservation {authorised.reservation}, and was not placed in its slot"
@@ -204,8 +204,11 @@ def _fallback(history: History, place: Place) -> str | None:
     return authorised.fell_back if authorised else None
 
 
-def _differs_from_acceptance(history: History, job: Job) -> Iterator[str]:
-    """Whether the decision was made from what was accepted."""
+def _differs_from_acceptance(history: History, job: Job, place: Place) -> Iterator[str]:
+    """Whether the decision was made from what was accepted.
+
+    Of what a fallback stands in for, the decision says that it was out: it may have any fidelity.
+    """
     authorised = history.jobs[job.key].authorised
     if authorised is None:
         return
@@ -213,7 +216,8 @@ def _differs_from_acceptance(history: History, job: Job) -> Iterator[str]:
     decided = {it.backend: (it.qpu_us, it.cost_rank, it.fallback) for it in job.candidates}
     stated = authorised.sequence, authorised.accepted_us, authorised.fallback_after_us
     if (least := authorised.least_esp_ppm) is not None:
-        if any(it.esp_ppm < least for it in job.candidates):
+        out = () if place.fallback is None else place.fallback.instead_of
+        if any(it.esp_ppm < least for it in job.candidates if it.backend not in out):
             yield "it was decided with a candidate that has less than the fidelity that it demands"
         promised = {name: it for name, it in promised.items() if name in decided}  # a calibration may take some away
     if (job.sequence, job.accepted_us, job.fallback_after_us, decided) != (*stated, promised):

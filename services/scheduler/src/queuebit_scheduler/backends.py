@@ -45,6 +45,10 @@ class Backends:
         """Those that are isolated: since when, and the sequence of the fact in the log."""
         return {**self._isolated}
 
+    def out(self) -> set[str]:
+        """Those that are out of service or isolated, as the log says."""
+        return {*self._interrupted, *self._isolated}
+
     def isolate(self, backend: str, since: datetime, sequence: int) -> None:
         """Note that the log has the fact, before or when the view shows it."""
         self._isolated[backend] = since, sequence

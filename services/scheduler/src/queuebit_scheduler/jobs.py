@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -62,8 +62,8 @@ class AcceptedJob:
     below: tuple[Candidate, ...] = ()
     """Backends that it could run on, and that have less than this under the newest calibration."""
     unused_fallback: tuple[Candidate, ...] = ()
-    """Backends of its fallback, while all that it asked for have less than it demands: they stand in for backends that
-    are out of service, and not for these."""
+    """Backends of its fallback, while all that it asked for have less than it demands and are in service: they stand in
+    for backends that are out of service, and not for these."""
     reservation: str | None = None
     """The reservation in whose slot it runs, and nowhere else."""
     moves: int = 0
@@ -93,7 +93,24 @@ class AcceptedJob:
 
     def rescored(self, backend: str, esp_ppm: int) -> AcceptedJob:
         """The same job with another success probability on a backend, which is a candidate if that is enough for it."""
-        known = [replace(it, esp_ppm=esp_ppm) if it.backend == backend else it for it in self.everywhere]
+        return self._sorted([replace(it, esp_ppm=esp_ppm) if it.backend == backend else it for it in self.everywhere])
+
+    def while_out(self, out: Collection[str]) -> AcceptedJob:
+        """The same job, which waits while these backends are out of service or isolated.
+
+        If none of its own backends has what it demands, its fallback stands in for those of them that are out.
+        """
+        if self.least_esp_ppm is None:
+            return self
+        it = self._sorted(self.everywhere)
+        gone = tuple(one for one in it.below if not one.fallback and one.backend in out)
+        if not (gone and it.unused_fallback):
+            return it
+        candidates, below = (*gone, *it.unused_fallback), tuple(one for one in it.below if one not in gone)
+        return replace(it, job=replace(it.job, candidates=candidates), below=below, unused_fallback=())
+
+    def _sorted(self, known: Sequence[Candidate]) -> AcceptedJob:
+        """The same job with these backends, by whether each has what it demands."""
         least = self.least_esp_ppm or 0
         candidates = tuple(it for it in known if it.esp_ppm >= least)
         below = tuple(it for it in known if it.esp_ppm < least)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from queuebit_scheduler.calendar import Calendar
 from queuebit_scheduler.jobs import AcceptedJob
@@ -13,11 +13,16 @@ __all__ = ["SlotJobs"]
 
 
 class SlotJobs(WaitingJobs):
-    """As `WaitingJobs`; a job that names a reservation is in a group only while its slot is in force."""
+    """As `WaitingJobs`; a job that names a reservation is in a group only while its slot is in force.
 
-    def __init__(self, policy: Policy, calendar: Calendar) -> None:
+    A job of which no backend has what it demands has its fallback while one of these is out of service.
+    """
+
+    def __init__(self, policy: Policy, calendar: Calendar, out: Callable[[], Collection[str]]) -> None:
+        """Begin empty; `out` gives the backends that are out of service or isolated."""
         super().__init__(policy)
         self._calendar = calendar
+        self._out = out
         self._parked: dict[Key, AcceptedJob] = {}
 
     def __len__(self) -> int:
@@ -35,6 +40,7 @@ class SlotJobs(WaitingJobs):
 
     def add(self, accepted: AcceptedJob) -> None:
         """Put a job where it belongs in its group, or aside until its slot begins."""
+        accepted = accepted.while_out(self._out())
         name = accepted.reservation
         if name is None or self._calendar.is_in_force(accepted.job.tenant, name):
             super().add(accepted)
@@ -52,8 +58,15 @@ class SlotJobs(WaitingJobs):
 
     def arrange(self, tenant: str, reservation: str) -> None:
         """Put the jobs of a reservation where they belong, after its slot began or ended."""
-        moved = [it for it in self if it.reservation == reservation and it.job.tenant == tenant]
-        for it in moved:
+        self._add_again([it for it in self if it.reservation == reservation and it.job.tenant == tenant])
+
+    def serve(self) -> None:
+        """Give jobs their fallback, or take it from them, after a backend went out of service or came back."""
+        out = self._out()
+        self._add_again([it for it in self if it.least_esp_ppm is not None and it.while_out(out) != it])
+
+    def _add_again(self, jobs: Sequence[AcceptedJob]) -> None:
+        for it in jobs:
             self.pop(it.key)
-        for it in moved:
+        for it in jobs:
             self.add(it)

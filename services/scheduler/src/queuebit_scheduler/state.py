@@ -75,12 +75,12 @@ class State:
         self.period_us = period_us
         """After which service received decays by a tenth."""
         self.calendar = Calendar()
-        self._waiting = SlotJobs(policy, self.calendar)
+        self._backends = Backends(places_per_slot)
+        self._waiting = SlotJobs(policy, self.calendar, self._backends.out)
         self._outstanding: dict[Key, Outstanding] = {}
         self._movable = MovableJobs(policy)
         self._former: dict[Key, Outstanding] = {}
         """The places that jobs have until the log confirms others, behind jobs that go before them."""
-        self._backends = Backends(places_per_slot)
         self._tenants = Tenants(period_us)
         self._accounts = Accounts(period_us)
         self._sessions = Sessions(policy)
@@ -120,9 +120,11 @@ class State:
             case BackendRegistered() | BackendInterrupted() | BackendRestored():
                 self._backends.take(event)
                 self.calendar.serves(self._backends[event.data.backend], at)
+                self._waiting.serve()
             case BackendIsolated() | BackendReadmitted():
                 self._backends.take_isolation(event, sequence)
                 self.calendar.serves(self._backends[event.data.backend], at)
+                self._waiting.serve()
                 self._leave(at)
             case ReservationStarted() | ReservationReturned() | ReservationCancelled() | ReservationEnded():
                 self._waiting.arrange(event.data.tenant, event.data.reservation)
@@ -251,6 +253,7 @@ class State:
         The next decision must not place there, and the view may not have shown the fact yet.
         """
         self._backends.isolate(backend, since, sequence)
+        self._waiting.serve()
         self._leave(since)
 
     def take_back(self, keys: Iterable[Key]) -> bool:
@@ -303,6 +306,8 @@ class State:
         """Note another success probability of an active job's candidate; say whether that changed anything."""
         accepted = self.job(key) if self._active(key) else None
         rescored = accepted.rescored(backend, esp_ppm) if accepted else None
+        if rescored is not None and key in self._waiting:
+            rescored = rescored.while_out(self._backends.out())
         if rescored is None or rescored == accepted:
             return False
         if (outstanding := self._outstanding.get(key)) is not None:
