@@ -409,7 +409,6 @@ def test_a_backend_with_too_little_fidelity_is_in_a_decision_only_while_a_fallba
     snapshot = made.snapshot(POLICY, [replace(_job(event, 2), candidates=candidates)])
     x = BackendCapacity("x", 1, 16, out_since_us=since and micros(since), silent_since_us=since and micros(since))
     made.keep(replace(snapshot, backends=(x, BackendCapacity("aer", 1, 16))), POLICY)
-    label = Fallback(instead_of=("x",), since=OUT)
     if is_out:
         made.alter(fallback=Fallback(instead_of=("x",), since=OUT))
     said = [it.text for it in made.verdict().findings if "less than the fidelity" in it.text]
