@@ -398,7 +398,7 @@ def test_the_time_of_a_label_is_that_of_the_last_interruption(
 def test_a_backend_with_too_little_fidelity_is_in_a_decision_only_while_a_fallback_stands_in_for_it(
     is_out: bool,
 ) -> None:
-    made, since = Record(), OUT if is_out else None
+    made, since_us = Record(), micros(OUT) if is_out else None
     event = accepted("j1", backend="x")
     (own,) = event.data.candidates
     rule = FallbackTerms(after_s=0, candidates=(own.model_copy(update={"backend": "aer"}),))
@@ -407,7 +407,7 @@ def test_a_backend_with_too_little_fidelity_is_in_a_decision_only_while_a_fallba
     made.events += [_interrupted("x", OUT), event]
     candidates = Candidate("x", 1_000_000, 800_000), Candidate("aer", 1_000_000, 1_000_000, fallback=1)
     snapshot = made.snapshot(POLICY, [replace(_job(event, 2), candidates=candidates)])
-    x = BackendCapacity("x", 1, 16, out_since_us=since and micros(since), silent_since_us=since and micros(since))
+    x = BackendCapacity("x", 1, 16, out_since_us=since_us, silent_since_us=since_us)
     made.keep(replace(snapshot, backends=(x, BackendCapacity("aer", 1, 16))), POLICY)
     if is_out:
         made.alter(fallback=Fallback(instead_of=("x",), since=OUT))
