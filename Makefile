@@ -14,7 +14,7 @@ REAL := server or stack or docker
 VENDORS := $(or $(ONLY),$(notdir $(patsubst %/,%,$(wildcard libs/vendors/*/))))
 VENDOR_MEMBERS := contracts libs/kernel libs/planning libs/pricing libs/proof libs/quantum libs/runtime libs/scheduling libs/secrets services/executor
 
-.PHONY: help setup demo test check analysis docs fast format generate lock provision bench focus fsck fidelity fuzz collections notebooks jupyter drill drill-billing images kits clients vendors vendorlocks vendorstack
+.PHONY: help setup demo test check analysis docs fast format generate lock provision bench focus fsck fidelity fuzz collections notebooks jupyter drill drill-billing images kits clients release vendors vendorlocks vendorstack
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -169,6 +169,9 @@ clients: ## clients of the HTTP interface in Python and TypeScript, into CLIENTS
 	openapi-python-client generate --path contracts/openapi/openapi.json --config contracts/openapi/python-client.yml \
 	  --meta none --fail-on-warning --overwrite --output-path "$(or $(CLIENTS),build/clients)/queuebit_http"
 	openapi-typescript contracts/openapi/openapi.json --output "$(or $(CLIENTS),build/clients)/queuebit.d.ts"
+
+release: setup ## wheels, lock, bill of materials and a signature: SIGNER=acme.example/releases KEYS=folder; to try it: DRAFT=1
+	$(PY) -m deploy.release $(or $(INTO),build/release) $(if $(DRAFT),--draft,--signer $(SIGNER) --keys $(KEYS))
 
 images: ## build every container image (needs a container engine)
 	QUEUEBIT_CONTAINERS_USER=0:0 QUEUEBIT_CONTAINERS_HOME=/nowhere docker compose build
