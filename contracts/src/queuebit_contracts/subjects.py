@@ -73,6 +73,7 @@ __all__ = [
     "parse",
     "profile",
     "proof",
+    "queries",
     "query",
     "replay",
     "reservation",
@@ -299,6 +300,11 @@ def everything_of(tenant: str) -> str:
 def query(question: str, tenant: str | None = None) -> str:
     """Return the subject of a query of a tenant; without a tenant, the pattern of all tenants."""
     return _request("query", question, tenant)
+
+
+def queries(tenant: str | None = None) -> str:
+    """Return the pattern of all queries of a tenant; without a tenant, of those of all tenants."""
+    return f"qb.query.{'*' if tenant is None else require_token(tenant, 'tenant')}.*"
 
 
 def identity(verb: str, tenant: str | None = None) -> str:

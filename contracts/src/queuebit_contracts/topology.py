@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from queuebit_contracts.roles import ROLES, VERBS, VERBS_OF, Role, role_named
-from queuebit_contracts.subjects import dead, replay, trace
+from queuebit_contracts.subjects import covers, dead, queries, replay, trace
 from queuebit_contracts.wildcards import appended_by, named
 
 __all__ = [
@@ -263,8 +263,8 @@ class Topology(_Entry):
     def tenant_walls(self, tenant: str) -> Permissions:
         """Return all that the users of a tenant may use together, whatever their roles: what its account imports."""
         every = [self._in_tenant(role, tenant, inbox_of("", tenant)) for role in ROLES]
-        questions = f"qb.query.{tenant}."
-        publish = (f"{questions}*" if it.startswith(questions) else it for one in every for it in one.publish)
+        questions = queries(tenant)
+        publish = (questions if covers(questions, it) else it for one in every for it in one.publish)
         subscribe = (it for one in every for it in one.subscribe if not it.startswith("_INBOX."))
         return Permissions(publish=tuple(dict.fromkeys(publish)), subscribe=tuple(dict.fromkeys(subscribe)))
 
@@ -355,5 +355,5 @@ def _further_questions(document: dict[str, Any]) -> Iterable[str]:  # as the fil
     """What services answer to a tenant and no verb names."""
     named_by_verbs = {it for verb in document["verb"].values() for it in verb.get("asks", ())}
     answers = (it for party in document.get("service", {}).values() for it in party.get("answers", ()))
-    asked = (it.replace(".*.", ".{tenant}.") for it in answers if it.startswith("qb.query.*."))
+    asked = (it.replace(".*.", ".{tenant}.") for it in answers if covers(queries(), it))
     return [it for it in dict.fromkeys(asked) if it not in named_by_verbs]
