@@ -51,7 +51,7 @@ analysis: setup
 	$(PY) -m queuebit_contracts.generate --check
 	$(PY) -m tests.contracts.services_document --check
 	$(PY) -m queuebit_pricing.schema --check
-	$(PY) -m queuebit_gitops.fleet_schema --check
+	$(PY) -m queuebit_gitops.document_schemas --check
 	$(PY) -m queuebit_gateway.openapi --check
 	$(PY) -m queuebit_ci.schema --check
 	$(PY) -m deploy.grafana.generate --check
@@ -71,7 +71,7 @@ generate: setup ## write all generated files: schemas, AsyncAPI, OpenAPI, pages,
 	$(PY) -m queuebit_contracts.indicator_page
 	$(PY) -m tests.contracts.services_document
 	$(PY) -m queuebit_pricing.schema
-	$(PY) -m queuebit_gitops.fleet_schema
+	$(PY) -m queuebit_gitops.document_schemas
 	$(PY) -m queuebit_scheduling.schema
 	$(PY) -m queuebit_gateway.openapi
 	$(PY) -m queuebit_ci.schema

@@ -285,6 +285,8 @@ class Acceptance(Wire):
     shared_device: Annotated[str, open_text(TENANT, ANYONE)] | None = None
     """With whose circuits it may be on a device at the same time, by the consent of its project when it was accepted:
     those of its tenant, or those of any tenant that allows it, too. Absent: with none."""
+    flags: tuple[str, ...] | None = None
+    """What rules of data protection found in the submission, as `RULE:FIELD`; absent: nothing."""
 
     @property
     def everywhere(self) -> tuple[Candidate, ...]:

@@ -124,6 +124,8 @@ class HybridAcceptance(Wire):
     budgets: tuple[str, ...] | None = None
     """Names of the budgets that the hold counts against, beside the account."""
     submitted_at: Moment
+    flags: tuple[str, ...] | None = None
+    """What rules of data protection found in the submission, as `RULE:FIELD`; absent: nothing."""
 
 
 class HybridRejection(Wire):

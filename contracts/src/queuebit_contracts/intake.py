@@ -17,6 +17,7 @@ __all__ = [
     "ARRIVALS",
     "ERR_MALFORMED",
     "ERR_OTHER_CONTENT",
+    "ERR_PROTECTED",
     "ERR_TOO_FAST",
     "arrival_of",
     "author_of",
@@ -34,6 +35,10 @@ ERR_TOO_FAST: Final = 90002
 
 ERR_OTHER_CONTENT: Final = 90003
 """`err_code` of a refusal: a payload is written once, and other content is stored under this name."""
+
+ERR_PROTECTED: Final = 90004
+"""`err_code` of a refusal: a rule of data protection found something in the message; the text names the rule, and never
+what it found."""
 
 _ARRIVALS = {
     "qb.job.": "qb.intake.job.",

@@ -28,6 +28,7 @@ FRESH = {
     "alerts": {},
     "probes": {},
     "fleet": {},
+    "protection": {},
 }
 WANTED = '[tenant.demo]\nshare = 2\n[tenant.demo.project.main]\nbudget = "12.50"\n'
 

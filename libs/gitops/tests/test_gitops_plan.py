@@ -41,6 +41,7 @@ def world(sequence: int = 0, **documents: Document) -> World:
         "alerts": {},
         "probes": {},
         "fleet": {},
+        "protection": {},
     }
     return World({kind: KINDS[kind].normal({**fresh, **documents}[kind]) for kind in KINDS}, sequence)
 

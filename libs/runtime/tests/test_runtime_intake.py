@@ -11,9 +11,16 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 
-from queuebit_contracts.intake import ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_TOO_FAST, arrival_of, destination_of
+from queuebit_contracts.intake import (
+    ERR_MALFORMED,
+    ERR_OTHER_CONTENT,
+    ERR_PROTECTED,
+    ERR_TOO_FAST,
+    arrival_of,
+    destination_of,
+)
 from queuebit_kernel import Malformed, digest
-from queuebit_runtime.intake import Intake, Pace, Undecided, read_write
+from queuebit_runtime.intake import Intake, Pace, Undecided, Write, read_write
 from queuebit_runtime.payloads import CHUNK
 from queuebit_runtime.tasks import Tasks
 from queuebit_testing.build import submitted
@@ -169,6 +176,29 @@ async def test_a_flood_of_one_member_leaves_the_log_to_the_others(tmp_path: Path
         assert (confirmed["seq"], state.messages) == (1, 1)
         await tasks.close()
         for client in (broker, ann, eve):
+            await client.close()
+    finally:
+        server.kill()
+
+
+@pytest.mark.server
+async def test_what_data_protection_refuses_reaches_no_stream(tmp_path: Path) -> None:
+    server, tasks = NatsServer(tmp_path, (("acme", "ann", "member"),)), Tasks()
+    await server.start()
+
+    async def screen(tenant: str, write: Write) -> str | None:
+        return f"{tenant}: a rule finds something" if write.event is None else None
+
+    try:
+        broker, ann = [await server.connect(name) for name in ("broker", "acme/ann")]
+        await Intake("broker", tasks, Pace(50), Undecided(), screen).listen(broker)
+        await broker.flush()
+        refused = await ask(ann, f"$KV.PAYLOADS.acme.{NAMED}.0", CONTENT)
+        assert refused["error"]["err_code"] == ERR_PROTECTED
+        assert (await broker.jetstream().stream_info("KV_PAYLOADS")).state.messages == 0
+        assert (await ask(ann, f"qb.job.acme.{submitted('k').data.job}.submitted", GOOD))["seq"] == 1
+        await tasks.close()
+        for client in (broker, ann):
             await client.close()
     finally:
         server.kill()

@@ -16,6 +16,7 @@ from queuebit_broker.holding import Holding
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.requests import read_request
 from queuebit_broker.reservation_requests import KeepReservations, PlanWindows
+from queuebit_broker.screening import Screening
 from queuebit_broker.session_requests import KeepSessions
 from queuebit_broker.snapshot import Request
 from queuebit_broker.state import World
@@ -32,8 +33,9 @@ from queuebit_contracts.tenants import parse_tenants
 from queuebit_contracts.wire import Amount, Payload, Reason
 from queuebit_kernel import FixedClock, Unavailable, digest, job_id
 from queuebit_pricing import parse
+from queuebit_protection import ProtectionDocument, Rules
 from queuebit_runtime.keys import new_seed, public_key, sign, sign_bytes
-from queuebit_testing.memory import MemoryLog
+from queuebit_testing.memory import MemoryLog, MemoryPayloads
 
 BELL = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c;'
 
@@ -168,6 +170,7 @@ class Office:
     clock: FixedClock = field(default_factory=FixedClock)
     tariff: Tariff = field(default_factory=lambda: Tariff(parse(BOOK)))
     world: World = field(default_factory=World)
+    screening: Screening = field(default_factory=lambda: Screening(Rules(ProtectionDocument()), MemoryPayloads()))
 
     def __post_init__(self) -> None:
         self.follower = Follower(self.log, self.world)
@@ -192,6 +195,7 @@ class Office:
             clock=self.clock,
             max_source_bytes=1000,
             holding=holding,
+            flags=self.screening.flags,
         )
 
     def restart(self) -> None:

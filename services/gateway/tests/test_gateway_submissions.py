@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from queuebit.transport import Message
 from queuebit_contracts.catalog import decode
-from queuebit_contracts.intake import ERR_MALFORMED, ERR_TOO_FAST
+from queuebit_contracts.intake import ERR_MALFORMED, ERR_PROTECTED, ERR_TOO_FAST
 from queuebit_contracts.job import JobLimits, JobSubmitted, Signature
 from queuebit_contracts.program import PROGRAM, QIR_BITCODE, QIR_TEXT, read_program
 from queuebit_contracts.subjects import stored, subject_of
@@ -308,7 +308,12 @@ async def test_a_viewer_may_not_write(app: ASGIApp, bus: LogBus, step: str) -> N
 
 @pytest.mark.parametrize(
     ("err_code", "status", "code"),
-    [(ERR_TOO_FAST, 429, "too_fast"), (ERR_MALFORMED, 422, "malformed"), (10077, 503, "not_stored")],
+    [
+        (ERR_TOO_FAST, 429, "too_fast"),
+        (ERR_MALFORMED, 422, "malformed"),
+        (ERR_PROTECTED, 422, "protected_data"),
+        (10077, 503, "not_stored"),
+    ],
 )
 async def test_a_refusal_of_the_intake_has_a_status_of_its_own(
     app: ASGIApp, bus: LogBus, err_code: int, status: int, code: str

@@ -93,7 +93,7 @@ async def test_a_session_that_the_job_only_belongs_to_stays_open(own: bool) -> N
     it = asked.data
     session = session_id(it.tenant, cap_key(it.hybrid)) if own else "sother"
     nothing, requests = cast("Any", None), Asked()  # no bus, no files, no topology are needed to end a job
-    runs = ChildRuns(nothing, Runner(nothing, JobKeys("a secret"), nothing, nothing))
+    runs = ChildRuns(nothing, Runner(nothing, JobKeys("a secret"), nothing, nothing, nothing))
     runs._requests = cast("Any", requests)
     await runs.finish(it.model_copy(update={"session": session}))
     subjects = [subject for subject, _ in requests.sent]

@@ -48,7 +48,7 @@ _INCIDENT, _CANARY = "incident {incident}", "canary {canary}"
 
 ACTIONS: Final[Mapping[str, Action]] = {
     "qb.job.submitted.v1": Action("job.submit", "work", _JOB, "requested", why=("purpose",)),
-    "qb.job.accepted.v1": Action("job.admit", "work", _JOB, actor="user"),
+    "qb.job.accepted.v1": Action("job.admit", "work", _JOB, actor="user", why=("flags",)),
     "qb.job.rejected.v1": Action("job.admit", "work", _JOB, "refused", actor="user", why=("reasons",)),
     "qb.job.cancel.v1": Action("job.cancel", "work", _JOB, "requested"),
     "qb.job.cancelled.v1": Action("job.cancel", "work", _JOB),
@@ -86,7 +86,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "qb.reservation.returned.v1": Action("reservation.return", "work", _RESERVATION),
     "qb.reservation.metered.v1": Action("charge.compute", "money", _RESERVATION),
     "qb.hybrid.submitted.v1": Action("hybrid.submit", "work", _HYBRID, "requested", why=("purpose",)),
-    "qb.hybrid.accepted.v1": Action("hybrid.admit", "work", _HYBRID, actor="user", why=("purpose",)),
+    "qb.hybrid.accepted.v1": Action("hybrid.admit", "work", _HYBRID, actor="user", why=("flags", "purpose")),
     "qb.hybrid.rejected.v1": Action("hybrid.admit", "work", _HYBRID, "refused", why=("reasons",)),
     "qb.hybrid.stop_requested.v1": Action("hybrid.cancel", "work", _HYBRID, "requested"),
     "qb.hybrid.cancelled.v1": Action("hybrid.cancel", "work", _HYBRID),

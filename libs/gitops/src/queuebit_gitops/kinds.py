@@ -20,6 +20,7 @@ from queuebit_documents.parsed import Document, Parsed
 from queuebit_gitops.objects import Address, Fields, Objects, Table, join
 from queuebit_isolation import FleetDocument
 from queuebit_pricing import BadPriceBook, PriceBook, check
+from queuebit_protection import ProtectionDocument
 from queuebit_slo.documents import KINDS as OPENSLO_KINDS
 from queuebit_slo.documents import by_kind, to_yaml
 from queuebit_slo.documents import faults as faults_of_objectives
@@ -210,6 +211,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType({
         ),
         Kind("probes", Probes, {"probe": Table()}, restart=("prober",)),
         Kind("fleet", FleetDocument, {"backend": Table()}, restart=("fleet",)),
+        Kind("protection", ProtectionDocument, {"rule": Table()}, restart=("broker", "hybrid")),
     )
 })  # fmt: skip
 """By name, in the order of a plan."""

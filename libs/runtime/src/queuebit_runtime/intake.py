@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -26,6 +26,7 @@ from queuebit_contracts.intake import (
     ARRIVALS,
     ERR_MALFORMED,
     ERR_OTHER_CONTENT,
+    ERR_PROTECTED,
     ERR_TOO_FAST,
     author_of,
     destination_of,
@@ -45,7 +46,7 @@ from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.trace_context import traceparent_in
 
-__all__ = ["Intake", "Pace", "Undecided", "Write", "read_write"]
+__all__ = ["Intake", "Pace", "Screen", "Undecided", "Write", "read_write"]
 
 _log = logging.getLogger(__name__)
 
@@ -141,6 +142,17 @@ class Write:
     subject: str
     body: bytes
     headers: dict[str, str]
+    event: JobSubmitted | HybridSubmitted | CancelJob | None = None
+    """What it says; None: it is a chunk of a payload."""
+
+
+Screen = Callable[[str, Write], Awaitable[str | None]]
+"""Says why data protection refuses a message of a tenant, without what it found; None: it does not."""
+
+
+async def _no_screen(tenant: str, write: Write) -> str | None:
+    del tenant, write
+    return None
 
 
 def read_write(arrived: str, body: bytes, traceparent: str | None = None) -> Write:
@@ -157,22 +169,24 @@ def read_write(arrived: str, body: bytes, traceparent: str | None = None) -> Wri
     except ValueError as error:
         raise Malformed(str(error)) from error
     headers = {} if traceparent is None else {"traceparent": traceparent}
+    event: JobSubmitted | HybridSubmitted | CancelJob
     match parse(subject):
         case Address("job", tenant, job, "submitted", ()):
-            _require_sizes(_require(body, JobSubmitted))
+            _require_sizes(event := _require(body, JobSubmitted))
             headers |= expecting(0, _history(subjects.job, tenant, job).everything)
         case Address("hybrid", tenant, hybrid, "submitted", ()):
-            _require_whole(_require(body, HybridSubmitted))
+            _require_whole(event := _require(body, HybridSubmitted))
             headers |= expecting(0, _history(subjects.hybrid, tenant, hybrid).everything)
         case Address("command", tenant, job, "cancel", ()):
             _history(subjects.command, tenant, job)
-            headers["Nats-Msg-Id"] = event_id(tenant, _require(body, CancelJob).id)
+            event = _require(body, CancelJob)
+            headers["Nats-Msg-Id"] = event_id(tenant, event.id)
         case Address("") if subject.startswith(_PAYLOADS):
             _require_chunk(subject, body)
             return Write(subject, body, {**headers, **expecting(0), "Nats-Expected-Stream": "KV_PAYLOADS"})
         case _:
             raise Malformed(f"tenants may not write to {subject}")
-    return Write(subject, body, {**headers, "Nats-Expected-Stream": LOG})
+    return Write(subject, body, {**headers, "Nats-Expected-Stream": LOG}, event)
 
 
 def _require(body: bytes, kind: type[_Sent]) -> _Sent:
@@ -214,11 +228,14 @@ def _require_chunk(subject: str, chunk: bytes) -> None:
 class Intake:
     """Forwards tenants' messages. Processes of one service share the messages; each has its own rate limit."""
 
-    def __init__(self, service: str, tasks: Tasks, pace: Pace, undecided: Undecided) -> None:
+    def __init__(
+        self, service: str, tasks: Tasks, pace: Pace, undecided: Undecided, screen: Screen = _no_screen
+    ) -> None:
         self._service = service
         self._tasks = tasks
         self._pace = pace
         self._undecided = undecided
+        self._screen = screen
         self._refusals = Pace(_REFUSALS_PER_S)
 
     async def listen(self, client: Client) -> None:
@@ -242,7 +259,10 @@ class Intake:
             write = read_write(message.subject, message.data, traceparent_in(message.headers))
             if wait_s:
                 await asyncio.sleep(wait_s)
-            answer = await _written(requests, write)
+            if (why := await self._screen(author_of(message.subject), write)) is not None:
+                answer = _refusal(403, ERR_PROTECTED, why)
+            else:
+                answer = await _written(requests, write)
         except Malformed as error:
             answer = _refusal(400, ERR_MALFORMED, str(error))
         except Unavailable as error:

@@ -10,7 +10,7 @@ from typing import Any
 
 from queuebit.errors import Reason, Refused, Unanswered, Unreachable
 from queuebit.transport import Transport
-from queuebit_contracts.intake import ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_TOO_FAST
+from queuebit_contracts.intake import ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_PROTECTED, ERR_TOO_FAST
 
 __all__ = ["write"]
 
@@ -23,7 +23,7 @@ _RETRY_S = 15.0
 _PACED_S = 300.0
 """How long a message is repeated while the platform asks for a lower rate."""
 
-_REFUSED = {ERR_MALFORMED: "malformed", ERR_OTHER_CONTENT: "other_content"}
+_REFUSED = {ERR_MALFORMED: "malformed", ERR_OTHER_CONTENT: "other_content", ERR_PROTECTED: "protected_data"}
 """Refusals that repeating cannot change."""
 
 
@@ -33,7 +33,8 @@ async def write(
     """Send until a stream answers; return the answer, which may be a failed guard.
 
     Raises:
-        Refused: the message breaks its contract, or other content is stored under its name.
+        Refused: the message breaks its contract, other content is stored under its name, or a rule of data protection
+            found something in it.
         Unreachable: no confirmation in time.
     """
     loop = asyncio.get_running_loop()

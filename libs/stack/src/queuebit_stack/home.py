@@ -119,6 +119,11 @@ class Home:
         return self.root / "fleet.toml"
 
     @property
+    def protection_file(self) -> Path:
+        """What may not be in submissions, and what is masked in outputs; absent: nothing is looked at."""
+        return self.root / "protection.toml"
+
+    @property
     def probes_file(self) -> Path:
         """Which probes run where; absent: the prober does not start."""
         return self.root / "probes.toml"

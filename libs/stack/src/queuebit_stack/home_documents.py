@@ -27,7 +27,7 @@ __all__ = [
     "write_document",
 ]
 
-FILED = ("pricebook", "slos", "backends", "services", "alerts", "probes", "fleet")
+FILED = ("pricebook", "slos", "backends", "services", "alerts", "probes", "fleet", "protection")
 """The kinds that a home holds as files; tenants are facts."""
 
 _ABSENT = {
@@ -36,6 +36,7 @@ _ABSENT = {
     "alerts": "[receiver]\n",
     "probes": "[probe]\n",
     "fleet": "[limits]\n",
+    "protection": "[rule]\n",
 }
 """What a home without the file says."""
 
@@ -51,6 +52,7 @@ def file_of(home: Home, kind: str) -> Path:
         "alerts": home.alerts_file,
         "probes": home.probes_file,
         "fleet": home.fleet_file,
+        "protection": home.protection_file,
     }[kind]
 
 

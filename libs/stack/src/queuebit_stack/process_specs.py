@@ -208,6 +208,7 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
             return {
                 "QUEUEBIT_BROKER_TENANTS_FILE": str(home.good_tenants_file),
                 "QUEUEBIT_BROKER_PRICE_BOOK": str(home.price_book),
+                "QUEUEBIT_BROKER_PROTECTION": str(home.protection_file),
             }
         case "metering":
             return {
@@ -230,7 +231,11 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
                 **_objectives(home, name),
             }
         case "hybrid":
-            return {"QUEUEBIT_HYBRID_DATA_DIR": str(home.hybrid), **_given("QUEUEBIT_HYBRID_UNSAFE")}
+            return {
+                "QUEUEBIT_HYBRID_DATA_DIR": str(home.hybrid),
+                "QUEUEBIT_HYBRID_PROTECTION": str(home.protection_file),
+                **_given("QUEUEBIT_HYBRID_UNSAFE"),
+            }
         case "alerting":
             return {
                 "QUEUEBIT_ALERTING_SECRETS": str(home.alert_secrets),

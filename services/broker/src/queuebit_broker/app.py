@@ -30,6 +30,7 @@ from queuebit_broker.routes import (
     tenancy,
     windows,
 )
+from queuebit_broker.screening import Screening
 from queuebit_broker.session_requests import KeepSessions
 from queuebit_broker.settings import Settings
 from queuebit_broker.state import World
@@ -38,7 +39,9 @@ from queuebit_contracts.tenants import BadTenants, Tenants, parse_tenants
 from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
 from queuebit_pricing import load
+from queuebit_protection import ProtectionDocument, Rules, parse_protection
 from queuebit_runtime.intake import Intake, Pace, Undecided
+from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.view import View
@@ -60,6 +63,7 @@ def create_app() -> Service:
     profiles = Profiles(BusExecutors(service.bus, settings.profile_timeout_s), world)
     apply_tenants = ApplyTenants(service.log, view, world)
     holding = Holding(service.log, view, world)
+    screening = Screening(Rules(_protection(settings.protection)), KeyValuePayloads(service.bus))
     admit = AdmitJob(
         log=service.log,
         follower=view,
@@ -69,12 +73,13 @@ def create_app() -> Service:
         clock=clock,
         max_source_bytes=settings.max_source_bytes,
         holding=holding,
+        flags=screening.flags,
     )
     sessions = KeepSessions(log=service.log, follower=view, world=world, tariff=tariff, clock=clock, holding=holding)
     answers = Answers(world, profiles, tariff, clock, settings.max_source_bytes)
 
     async def forward_writes() -> None:
-        intake = Intake(service.name, service.tasks, Pace(settings.writes_per_s), undecided)
+        intake = Intake(service.name, service.tasks, Pace(settings.writes_per_s), undecided, screening.refusal)
         await intake.listen(service.bus.client)
 
     service.views.append(view)
@@ -108,8 +113,16 @@ def create_app() -> Service:
     service.work.append(AnnounceBudgets(service.log, world, clock).run)
     cancel = CancelByKind(CancelJobs(service.log, view, world), StopHybridJobs(service.log, view, world))
     service.include(routes(admit, cancel))
-    service.include(hybrid_routes(AdmitHybridJobs(service.log, view, world, tariff, clock, holding)))
+    service.include(hybrid_routes(AdmitHybridJobs(service.log, view, world, tariff, clock, holding, screening.flags)))
     return service
+
+
+def _protection(file: Path | None) -> ProtectionDocument:
+    """The rules; none if there is no such file."""
+    try:
+        return ProtectionDocument() if file is None else parse_protection(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ProtectionDocument()
 
 
 def _first_tenants(file: Path | None) -> Tenants:

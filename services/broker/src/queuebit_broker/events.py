@@ -74,6 +74,7 @@ def accepted(
             reservation=asked.reservation,
             spot=asked.spot or None,
             shared_device=admitted.shared_device,
+            flags=admitted.flags,
         ),
     )
 

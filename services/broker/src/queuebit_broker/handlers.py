@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from queuebit_broker import events
@@ -12,7 +13,7 @@ from queuebit_broker.following import follow, follow_author
 from queuebit_broker.funds import funds_of
 from queuebit_broker.holding import Holding
 from queuebit_broker.policy import Admit, Decision, HoldClosed, Refuse, Wait, admit, to_profile
-from queuebit_broker.ports import EventLog, Follower
+from queuebit_broker.ports import EventLog, Flags, Follower, no_flags
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.requests import read_request
 from queuebit_broker.reservations import KnownReservation
@@ -46,6 +47,7 @@ class AdmitJob:
         clock: Clock,
         max_source_bytes: int,
         holding: Holding,
+        flags: Flags = no_flags,
     ) -> None:
         self._log = log
         self._follower = follower
@@ -55,6 +57,7 @@ class AdmitJob:
         self._clock = clock
         self._max_source_bytes = max_source_bytes
         self._holding = holding
+        self._flags = flags
 
     async def __call__(
         self, event: JobSubmitted, *, body: bytes, subject: str, sequence: int, redelivered: bool, first: bool = False
@@ -87,7 +90,7 @@ class AdmitJob:
         else:
             tail, profiled = await asyncio.gather(self._tail(request, sequence, redelivered=redelivered), profiling)
         try:
-            await self._decide(request, event, sequence, tail, profiled)
+            await self._decide(request, event, sequence, tail, profiled, await self._flags(event))
         except BaseException:
             self._world.give_up(request.tenant, request.job)
             raise
@@ -115,12 +118,19 @@ class AdmitJob:
         return None if session is None else self._world.sessions.at(request.tenant, session, sequence)
 
     async def _decide(
-        self, request: Request, event: JobSubmitted, sequence: int, tail: int, profiled: Profiled
+        self,
+        request: Request,
+        event: JobSubmitted,
+        sequence: int,
+        tail: int,
+        profiled: Profiled,
+        flags: tuple[str, ...] | None,
     ) -> None:
         """Hold the money if the job is admitted, then append the decision."""
 
         def decide(others: Sequence[Hold]) -> Decision:
-            return admit(request, self._snapshot(request, profiled, event.time, sequence, others))
+            snapshot = self._snapshot(request, profiled, event.time, sequence, others)
+            return admit(request, replace(snapshot, flags=flags))
 
         def conclude(decision: Decision) -> Guarded | None:
             match decision:

@@ -13,7 +13,7 @@ from queuebit_broker.following import follow, follow_author
 from queuebit_broker.funds import funds_of
 from queuebit_broker.holding import ATTEMPTS, Facts, Holding
 from queuebit_broker.hybrid_policy import AdmitHybrid, HybridRequest, HybridSnapshot, admit_hybrid
-from queuebit_broker.ports import EventLog, Follower, Stored
+from queuebit_broker.ports import EventLog, Flags, Follower, Stored, no_flags
 from queuebit_broker.requests import address, signature_holds, signed_bytes
 from queuebit_broker.rules import unknown_key
 from queuebit_broker.state import World
@@ -50,7 +50,14 @@ class AdmitHybridJobs:
     """
 
     def __init__(
-        self, log: EventLog, follower: Follower, world: World, tariff: Tariff, clock: Clock, holding: Holding
+        self,
+        log: EventLog,
+        follower: Follower,
+        world: World,
+        tariff: Tariff,
+        clock: Clock,
+        holding: Holding,
+        flags: Flags = no_flags,
     ) -> None:
         self._log = log
         self._follower = follower
@@ -58,6 +65,7 @@ class AdmitHybridJobs:
         self._tariff = tariff
         self._clock = clock
         self._holding = holding
+        self._flags = flags
 
     async def __call__(self, event: HybridSubmitted, *, body: bytes, subject: str, sequence: int) -> None:
         """Decide on one submission; its time is when the log stored it.
@@ -74,6 +82,7 @@ class AdmitHybridJobs:
         if len(past) > 1:
             raise Superseded(f"hybrid job {request.hybrid} is decided")
         refused: Sequence[Reason] = ()
+        flags = await self._flags(event)
 
         def decide() -> Facts | None:
             nonlocal refused
@@ -81,7 +90,7 @@ class AdmitHybridJobs:
             if not isinstance(decision, AdmitHybrid):
                 refused = decision
                 return None
-            accepted = Guarded(_accepted(request, decision), sequence, history.everything)
+            accepted = Guarded(_accepted(request, decision, flags), sequence, history.everything)
             return Facts(_held(request, decision), [accepted])
 
         await self._holding.store(request.tenant, request.submission.project, decide, history.everything)
@@ -205,7 +214,7 @@ def _held(request: HybridRequest, admitted: AdmitHybrid) -> AccountHeld:
     return account_events.held(hold, request.provenance)
 
 
-def _accepted(request: HybridRequest, admitted: AdmitHybrid) -> HybridAccepted:
+def _accepted(request: HybridRequest, admitted: AdmitHybrid, flags: tuple[str, ...] | None) -> HybridAccepted:
     asked = request.submission
     return HybridAccepted(
         id=event_id("hybrid-accepted", request.tenant, request.hybrid),
@@ -226,6 +235,7 @@ def _accepted(request: HybridRequest, admitted: AdmitHybrid) -> HybridAccepted:
             terms=admitted.terms,
             budgets=admitted.budgets or None,
             submitted_at=request.submitted_at,
+            flags=flags,
         ),
     )
 

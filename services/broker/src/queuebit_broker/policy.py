@@ -70,6 +70,8 @@ class Admit:
     """What it counts against quotas; None if it counts against none."""
     shared_device: str | None = None
     """With whose circuits it may be on a device at the same time; None: with none."""
+    flags: tuple[str, ...] | None = None
+    """What rules of data protection found in it; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     objective = _objective(asked, tenant, project)
     terms = author.delegation, others, objective, stated(in_slot(limits, snapshot.slot)), _weight(project)
     shared = _shared_device(asked, project)
-    return Admit(author.user, tenant.share, tuple(paid), hold, budgets, *terms, counted, shared)
+    return Admit(author.user, tenant.share, tuple(paid), hold, budgets, *terms, counted, shared, snapshot.flags)
 
 
 def _objective(asked: Submission, tenant: Tenant, project: Project | None) -> str | None:

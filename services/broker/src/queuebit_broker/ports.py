@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from queuebit_contracts.hybrid import HybridSubmitted
+from queuebit_contracts.job import JobSubmitted
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest
 from queuebit_runtime.log import EventLog, Stored
 
-__all__ = ["EventLog", "Executors", "Follower", "KeySets", "Stored"]
+__all__ = ["EventLog", "Executors", "Flags", "Follower", "KeySets", "Stored", "no_flags"]
+
+Flags = Callable[[JobSubmitted | HybridSubmitted], Awaitable[tuple[str, ...] | None]]
+"""What rules of data protection find in a submission that refuse nothing; None: nothing. Raises `Unavailable`."""
+
+
+async def no_flags(event: JobSubmitted | HybridSubmitted) -> None:
+    """Without rules, nothing is found."""
+    del event
 
 
 class Executors(Protocol):

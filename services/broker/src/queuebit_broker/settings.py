@@ -35,5 +35,7 @@ class Settings(BaseSettings):
     private_issuer_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
     """Hosts of token issuers that may have private addresses, separated by commas; of others, only public addresses
     are asked for keys."""
+    protection: Path | None = None
+    """The rules of data protection, read once; absent, or without the file: none."""
     workers: int = Field(default=64, ge=1, le=64)
     """Submissions of one tenant that are decided concurrently."""

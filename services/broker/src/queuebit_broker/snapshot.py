@@ -83,6 +83,8 @@ class Snapshot:
     """Backends that are out of service, and since when."""
     submitted_at: datetime | None = None
     """When the log stored the submission; None: now. Deadlines of projects count from it."""
+    flags: tuple[str, ...] | None = None
+    """What rules of data protection found in the submission that refuse nothing; None: nothing."""
     delegated: Authority | Reason | None = None
     """What the delegated key that signed the submission may do, or why nothing; None if it names no delegation."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from queuebit.errors import QueuebitError
+from queuebit.errors import QueuebitError, Refused
 from queuebit.payloads import Payloads
 from queuebit.programs import asks_for_results
 from queuebit.transport import Transport
-from queuebit_contracts.intake import ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_TOO_FAST
+from queuebit_contracts.intake import ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_PROTECTED, ERR_TOO_FAST
 from queuebit_contracts.program import PROGRAM, Item, Program
 from queuebit_contracts.wire import INLINE_LIMIT, Payload
 from queuebit_gateway.problems import Problem
@@ -51,6 +51,9 @@ class Relay:
             raise Problem(422, "other_content", f"the content is {digest(content)}, not {payload.digest}")
         try:
             await Payloads(self._transport, tenant).keep(payload, content)
+        except Refused as error:
+            (reason,) = error.reasons
+            raise Problem(422, reason.code, reason.text) from error
         except QueuebitError as error:
             raise Problem(503, "unavailable", "the payload was not stored: send it again", retry_after_s=1) from error
 
@@ -94,4 +97,6 @@ def _refused(error: dict[str, object]) -> Problem:
             return Problem(422, "malformed", text)
         case code if code == ERR_OTHER_CONTENT:
             return Problem(409, "other_content", text)
+        case code if code == ERR_PROTECTED:
+            return Problem(422, "protected_data", text)
     return Problem(503, "not_stored", "the log did not store it", "send the same again", retry_after_s=1)

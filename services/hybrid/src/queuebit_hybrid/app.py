@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from functools import partial
+from pathlib import Path
 
 from queuebit.bus_transport import BusTransport
 from queuebit_contracts.hybrid import HybridStopRequested
@@ -21,6 +22,7 @@ from queuebit_hybrid.running import Runner
 from queuebit_hybrid.settings import Settings
 from queuebit_hybrid.usage_file import UsageFiles
 from queuebit_kernel import SystemClock
+from queuebit_protection import ProtectionDocument, Rules, parse_protection
 from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.service import Service
@@ -35,7 +37,8 @@ def create_app() -> Service:
     """Build the service from its environment."""
     settings, bus = Settings(), BusSettings()
     service = Service("hybrid", bus)
-    runner = Runner(settings, JobKeys(read_secret(bus.seed_file)), BusTransport(service.bus), service.topology)
+    keys, rules = JobKeys(read_secret(bus.seed_file)), Rules(_protection(settings.protection))
+    runner = Runner(settings, keys, BusTransport(service.bus), service.topology, rules)
     runs = ChildRuns(service.bus, runner)
     run = RunHybridJobs(
         service.log,
@@ -61,3 +64,11 @@ def create_app() -> Service:
     service.detail = lambda: {"running": run.number, "isolated": int(runner.refusal() is None and not settings.unsafe)}
     service.metrics.gauge("queuebit_hybrid_jobs_running", "Hybrid jobs that run here.", lambda: run.number)
     return service
+
+
+def _protection(file: Path | None) -> ProtectionDocument:
+    """The rules; none if there is no such file."""
+    try:
+        return ProtectionDocument() if file is None else parse_protection(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ProtectionDocument()

@@ -30,6 +30,7 @@ from queuebit_hybrid.relay import Relay, walls_of
 from queuebit_hybrid.settings import Settings
 from queuebit_hybrid.system_users import own_user
 from queuebit_hybrid.usage_file import Progress
+from queuebit_protection import Masker, Rules, mask_json
 from queuebit_runtime.sandbox import clean_environment
 
 __all__ = ["Attempt", "Runner", "installed"]
@@ -50,6 +51,8 @@ class Runner:
     keys: JobKeys
     transport: Transport
     topology: Topology
+    rules: Rules
+    """Those of data protection that mask are applied to what jobs write, before it is stored."""
 
     def refusal(self) -> Refusal | None:
         """Why no hybrid job can run here; None if they can."""
@@ -80,14 +83,16 @@ class Attempt:
         self._logs = Chunked(publish("logs"), _ENDS, before.output.logs)
         self._metrics = Chunked(publish("metrics"), b"", before.output.metrics)
         walls = walls_of(runner.topology, job.tenant, job.user, job.session)
-        self._relay = Relay(runner.transport, walls, self._metrics.write_line)
+        self._masker = Masker(runner.rules, job.tenant)
+        self._relay = Relay(runner.transport, walls, self._metric)
         self._child: Child | None = None
         self._stopped = False
 
     @property
     def result(self) -> bytes | None:
         """What it saved, JSON."""
-        return self._relay.result
+        found = self._relay.result
+        return None if found is None else mask_json(self._runner.rules, self._job.tenant, found)
 
     def progress(self) -> Progress:
         """What all attempts used and wrote so far."""
@@ -136,13 +141,17 @@ class Attempt:
                 return await child.run(self._order(source, left_s, uid, folder))
             finally:
                 await self._relay.close()
+                self._logs.write(self._masker.end())
                 self._logs.close()
                 self._metrics.close()
                 await asyncio.gather(*writers)
 
     def _log(self, content: bytes) -> bool:
-        self._logs.write(content)
+        self._logs.write(self._masker.write(content))
         return not self._logs.cut
+
+    def _metric(self, line: bytes) -> None:
+        self._metrics.write_line(mask_json(self._runner.rules, self._job.tenant, line))
 
     def _order(self, source: str, left_s: float, uid: int | None, folder: Path) -> dict[str, Any]:  # plain JSON
         settings = self._runner.settings

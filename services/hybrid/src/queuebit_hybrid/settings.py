@@ -28,5 +28,7 @@ class Settings(BaseSettings):
     """Processes and threads of one job."""
     first_uid: int = Field(default=61_000, ge=1000, le=4_000_000)
     """Jobs run as this user and those after it, each as one that no other has at the time; none needs an account."""
+    protection: Path | None = None
+    """The rules of data protection, read once; those that mask are applied to logs and metrics."""
     unsafe: bool = False
     """Run jobs without isolation, as the user of this service: only where every user may do whatever it may."""
