@@ -13,13 +13,13 @@ __all__ = ["EXAMPLE", "FIELDS", "ProtectionDocument", "ProtectionRule", "parse_p
 
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$")]
 
-SubmissionField = Literal["names", "purpose", "parameters", "source"]
+_Field = Literal["names", "purpose", "parameters", "source"]
 """`names`: labels, tags, workload classes and idempotency keys · `purpose`: purposes and reasons · `parameters`: those
 of hybrid jobs · `source`: circuits, programs and Python files, with their comments and names."""
 
-FIELDS: Final[tuple[SubmissionField, ...]] = ("names", "purpose", "parameters", "source")
+FIELDS: Final[tuple[_Field, ...]] = ("names", "purpose", "parameters", "source")
 
-Builtin = Literal["access_key", "email", "iban", "payment_card", "private_key", "us_ssn"]
+_Builtin = Literal["access_key", "email", "iban", "payment_card", "private_key", "us_ssn"]
 
 EXAMPLE: Final = """\
 # What may not be in submissions, and what is masked in outputs. Without rules nothing is looked at.
@@ -46,14 +46,14 @@ class ProtectionRule(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    builtin: Builtin | None = None
+    builtin: _Builtin | None = None
     """A detector that is built in; a rule has this or `pattern`."""
     pattern: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_pattern)] | None = None
     """A pattern of RE2: without look-around and back-references, so that its time is linear in the text."""
     action: Literal["block", "flag", "mask"]
     """`block`: the submission is refused · `flag`: its acceptance names the rule · `mask`: the match is replaced in the
     logs and metrics of hybrid jobs, before they are stored."""
-    fields: tuple[SubmissionField, ...] = FIELDS
+    fields: tuple[_Field, ...] = FIELDS
     """Where it looks; a rule that masks looks at outputs alone, because the author signed everything else."""
     tenants: tuple[_Name, ...] = Field(default=(), max_length=256)
     """The tenants that it is about; empty: all."""
