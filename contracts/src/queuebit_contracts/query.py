@@ -113,7 +113,9 @@ class Question(Wire):
     session: Name | None = None
     """Of sessions, and of groups: only this one. Of jobs: only its jobs."""
     reservation: Name | None = None
-    """Of reservations: only this one."""
+    """Of reservations: only this one. Of a plan: the one in whose slot the job would run."""
+    spot: bool | None = None
+    """Of a plan: whether it would be a spot job, at the price of these."""
     label: str | None = Field(default=None, max_length=200)
     """Of jobs: only those whose label begins so."""
     since: Moment | None = None

@@ -15,7 +15,7 @@ from queuebit import Sweep
 from queuebit.errors import Reason, StillRunning
 from queuebit.records import Result, Status, Table
 from queuebit_cli import connecting
-from queuebit_cli.commands import submit
+from queuebit_cli.commands import reservations, submit
 from queuebit_cli.grammar import deadline
 from queuebit_cli.main import main
 from queuebit_kernel import Money
@@ -224,6 +224,20 @@ def test_limits_are_asked_of_a_job_and_of_its_plan(
     assert main(["plan", str(bell), *LIMITS, "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert row["advice"] == {"code": "impossible_limits", "text": "no backend has everything that is demanded"}
+
+
+def test_a_plan_is_asked_for_a_spot_job_or_for_a_reservation(bell: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full_id(_: object, words: str) -> str:
+        return f"{words}234"
+
+    platform = Platform("submitted")
+    monkeypatch.setattr(connecting, "client_of", lambda _: platform)
+    monkeypatch.setattr(reservations, "full_id", full_id)
+    found = []
+    for words in ([], ["--spot"], ["--reservation", "r1"]):
+        assert main(["plan", str(bell), *words]) == 0
+        found.append((platform.demanded["spot"], platform.demanded["reservation"]))
+    assert found == [(False, None), (True, None), (False, "r1234")]
 
 
 def test_a_plan_shows_the_success_that_earlier_jobs_correct(

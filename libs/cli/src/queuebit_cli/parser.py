@@ -162,12 +162,7 @@ def _submit(words: Group) -> None:
     submit.add_argument(
         "--session", metavar="ID", help="an open session that it belongs to, by its id, a prefix, or `latest`"
     )
-    submit.add_argument(
-        "--spot", action="store_true", help="run only while no other job wants the backend, at the price of spot jobs"
-    )
-    submit.add_argument(
-        "--reservation", metavar="ID", help="run in this slot and nowhere else: its id, a prefix, or `latest`"
-    )
+    _place(submit)
     submit.add_argument(
         "--flag",
         metavar="F",
@@ -192,6 +187,16 @@ def _program(command: ArgumentParser) -> None:
     )
     command.add_argument(
         "--post", action="append", default=[], metavar="STEP", help="after the run: readout-mitigation/1 or zne/1"
+    )
+
+
+def _place(command: ArgumentParser) -> None:
+    """When a job may run at all."""
+    command.add_argument(
+        "--spot", action="store_true", help="run only while no other job wants the backend, at the price of spot jobs"
+    )
+    command.add_argument(
+        "--reservation", metavar="ID", help="run in this slot and nowhere else: its id, a prefix, or `latest`"
     )
 
 
@@ -226,6 +231,7 @@ def _jobs(words: Group) -> None:
         help="only this one; may be repeated (all that the project may use)",
     )
     _limits(plan)
+    _place(plan)
     plan.add_argument("--max-cost", metavar="1.50", help="the most that it may cost")
     plan.add_argument("--project", metavar="P", help="the project that would pay (the credential's project)")
 

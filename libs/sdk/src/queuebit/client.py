@@ -721,6 +721,8 @@ class AsyncClient:
         deadline: Deadline | None = None,
         vendors: Sequence[str] = (),
         regions: Sequence[str] = (),
+        spot: bool = False,
+        reservation: str | None = None,
     ) -> Table:
         """Cost and expected quality of a job on each backend, without running it.
 
@@ -739,10 +741,13 @@ class AsyncClient:
             deadline: as for `submit`.
             vendors: as for `submit`.
             regions: as for `submit`.
+            spot: as for `submit`: the costs are those of spot jobs.
+            reservation: as for `submit`: only its backend is planned.
 
         Raises:
             InvalidInput: it cannot be sent.
-            Refused: the platform cannot read the circuit, or it is large and the user may not store it.
+            Refused: the platform cannot read the circuit, or it is large and the user may not store it; or the job
+                cannot run in the reservation.
         """
         from queuebit.limits import demands_of
         from queuebit.programs import content_of, processing_of
@@ -757,6 +762,7 @@ class AsyncClient:
             payload = await self._payloads().put(content, media_type)
         asked = payload.model_dump(mode="json", exclude_none=True)
         paying = project or self.credential.project or None
+        demanded |= {"spot": spot or None, "reservation": reservation}
         return await self._ask("plan", circuit=asked, shots=whole_number("shots", shots, 1), project=paying, **demanded)
 
     async def backend_status(self) -> Table:

@@ -486,6 +486,8 @@ class Client:
         deadline: Deadline | None = None,
         vendors: Sequence[str] = (),
         regions: Sequence[str] = (),
+        spot: bool = False,
+        reservation: str | None = None,
     ) -> Table:
         """Cost and expected quality of a job on each backend."""
         work = self._client.plan(
@@ -500,6 +502,8 @@ class Client:
             deadline=deadline,
             vendors=vendors,
             regions=regions,
+            spot=spot,
+            reservation=reservation,
         )
         return self._loop.run(work)
 

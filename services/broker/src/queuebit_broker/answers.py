@@ -19,6 +19,7 @@ from queuebit_broker.reservation_rows import reservation_row, taken_row
 from queuebit_broker.reservation_rules import nearest_free
 from queuebit_broker.rules import about_shots, about_source, circuit_reason, runs
 from queuebit_broker.session_rows import session_row
+from queuebit_broker.slot_rules import about_slot, about_spot, in_slot
 from queuebit_broker.state import World
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.wire import Reason
@@ -51,7 +52,10 @@ class Answers:
         return Answer(rows=tuple(self._backend(name, now) for name in project))
 
     async def plan(self, tenant: str, question: Question) -> Answer:
-        """What the circuit would cost and reach on every backend; those that fit first, the cheapest first."""
+        """What the circuit would cost and reach on every backend; those that fit first, the cheapest first.
+
+        In a reservation, on its backend alone.
+        """
         names = self._project(tenant, question)
         if isinstance(names, Reason):
             return Answer(error=names)
@@ -63,6 +67,12 @@ class Answers:
             *about_source(question.circuit, self._max_source_bytes),
         ]:
             return _no(wrong)
+        slot = self._world.calendars.find(tenant, question.reservation) if question.reservation else None
+        now = self._clock.now()
+        if wrong := [*about_spot(question), *about_slot(question, tenant, None, slot, (), now)]:
+            return _no(wrong)
+        if slot is not None:
+            names = [it for it in names if it == slot.reservation.backend]
         known, stacks = self._world.registered(), dict[str, list[str]]()
         for name in names:
             stacks.setdefault(known[name].stack, []).append(name)
@@ -72,17 +82,21 @@ class Answers:
         total = (profiled.profile.shots if profiled.profile else None) or question.shots
         if wrong := [*about_shots(total, tenant, entry)]:
             return _no(wrong)
-        now = self._clock.now()
         project = entry.project.get(question.project) if entry and question.project else None
         paying = (question.project, project) if question.project and project else None
         if wrong := [*about_asked(question.limits, None, known, paying, entry, now)]:
             return _no(wrong)
         most = question.max_cost.money if question.max_cost else None
-        limits = limits_in_force(question.limits, most, entry, project, now)
-        able = [assess(known[name], question.shots, profiled, self._tariff, now) for name in names]
+        limits = in_slot(limits_in_force(question.limits, most, entry, project, now), slot)
+        spot = question.spot is True
+        able = [assess(known[name], question.shots, profiled, self._tariff, now, spot=spot) for name in names]
         verdicts = limited(able, known, names, limits, now)
-        holder = tenant, question.project
-        rows = [self._planned(name, verdict, now, holder) for name, verdict in zip(names, verdicts, strict=True)]
+        fitting = [it for it in verdicts if isinstance(it, Candidate)]
+        if wrong := [*about_slot(question, tenant, None, slot, fitting, now)]:
+            return _no(wrong)
+        begins = now if slot is None else max(now, slot.reservation.starts_at)
+        holder = tenant, question.project if slot is None else slot.reservation.project
+        rows = [self._planned(name, it, now, begins, holder) for name, it in zip(names, verdicts, strict=True)]
         rows.sort(key=lambda it: it[0])
         nearest = unmet(able, known, names, limits, now)
         advice = advice_of(nearest) if nearest is not None else None
@@ -255,9 +269,12 @@ class Answers:
         }
 
     def _planned(
-        self, name: str, verdict: Verdict, now: datetime, holder: tuple[str, str | None]
+        self, name: str, verdict: Verdict, now: datetime, begins: datetime, holder: tuple[str, str | None]
     ) -> tuple[tuple[bool, object, str], _Row]:
-        """A row, after what it is sorted by. `holder` is the tenant and the project that ask."""
+        """A row, after what it is sorted by.
+
+        The job `begins` then at the earliest; `holder` is the tenant and the project that ask.
+        """
         about, isolated = self._world.registered()[name], self._world.isolated.get(name)
         where: _Row = {"vendor": about.vendor, "region": about.region}
         fits = isinstance(verdict, Candidate) and isolated is None
@@ -275,7 +292,7 @@ class Answers:
                 "esp_ppm": estimate.esp_ppm,
                 "depth": estimate.depth,
                 "two_qubit_gates": estimate.two_qubit_gates,
-                "free_from": self._free_from(name, estimate.qpu_us, now, holder),
+                "free_from": self._free_from(name, estimate.qpu_us, now, begins, holder),
                 **self._calibrated(name, now),
             }
             return (False, verdict.cost.amount, name), row
@@ -285,10 +302,12 @@ class Answers:
             row["reason"] = why_not(verdict)
         return (True, 0, name), row
 
-    def _free_from(self, name: str, qpu_us: int, now: datetime, holder: tuple[str, str | None]) -> str | None:
+    def _free_from(
+        self, name: str, qpu_us: int, now: datetime, begins: datetime, holder: tuple[str, str | None]
+    ) -> str | None:
         """When a job is expected to end before the next window that is not its own; None for now. Without a margin."""
         taken = self._world.calendars.taken_from(holder, name, now)
-        free_from = nearest_free(taken, now, timedelta(microseconds=qpu_us))
+        free_from = nearest_free(taken, begins, timedelta(microseconds=qpu_us))
         return rfc3339(free_from) if free_from > now else None
 
     def _calibrated(self, name: str, now: datetime) -> _Row:

@@ -124,7 +124,7 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     reasons = [*about_proof(request, author), *_about_submission(request, snapshot, tenant, project)]
     if snapshot.existing_hold is None:  # it was admitted while its session was open
         reasons += about_session(asked, author, snapshot.session)
-        reasons += about_slot(asked, author, snapshot.slot, candidates, snapshot.now)
+        reasons += about_slot(asked, request.tenant, author, snapshot.slot, candidates, snapshot.now)
     reasons += (wrong := [*about_limits(request, snapshot, project, tenant)])
     priced = {it.code for it in reasons}.isdisjoint({"bad_shots", "currency_mismatch"})
     nearest = None if wrong or not priced else unmet(able, snapshot.backends, names, limits, snapshot.now)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from queuebit_broker.eligibility import Candidate
 from queuebit_broker.reservations import KnownReservation
 from queuebit_contracts.delegations import Authority
-from queuebit_contracts.job import Submission
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import rfc3339
 from queuebit_planning.constraints import Limits
@@ -24,9 +23,25 @@ _COLD: Final = timedelta(seconds=1)
 """A worker may have to start first."""
 
 
+class _Asked(Protocol):
+    """What a submission and the question for a plan have in common."""
+
+    @property
+    def project(self) -> str | None: ...
+    @property
+    def backend(self) -> str | None: ...
+    @property
+    def session(self) -> str | None: ...
+    @property
+    def reservation(self) -> str | None: ...
+    @property
+    def spot(self) -> bool | None: ...
+
+
 def about_slot(
-    asked: Submission,
-    author: Authority | Reason,
+    asked: _Asked,
+    tenant: str,
+    author: Authority | Reason | None,
     known: KnownReservation | None,
     candidates: Sequence[Candidate],
     now: datetime,
@@ -34,8 +49,9 @@ def about_slot(
     """Yield every reason why a job cannot run in the reservation that it names.
 
     Args:
-        asked: the submission.
-        author: who submits it.
+        asked: the submission, or the question for a plan.
+        tenant: whose job it is.
+        author: who submits it; None if that is not asked.
         known: the reservation; None if the tenant has none of that name, or it was over a day ago.
         candidates: where the job fits, with its estimates.
         now: the time.
@@ -47,7 +63,7 @@ def about_slot(
         text = f"the job names session {asked.session} and reservation {name}: it runs in one of them, so name one"
         yield Reason(code="session_or_reservation", text=text)
     if known is None:
-        text = f"tenant {asked.tenant} has no reservation {name}: see `qb reserve list`, or book one"
+        text = f"tenant {tenant} has no reservation {name}: see `qb reserve list`, or book one"
         yield Reason(code="unknown_reservation", text=text)
         return
     yield from _about_holder(asked, author, known)
@@ -70,7 +86,7 @@ def about_slot(
             yield Reason(code="slot_too_short", text=text)
 
 
-def about_spot(asked: Submission) -> Iterator[Reason]:
+def about_spot(asked: _Asked) -> Iterator[Reason]:
     """Yield why a job cannot be a spot job: it names what keeps a backend for it."""
     if asked.spot and (asked.session is not None or asked.reservation is not None):
         what = f"session {asked.session}" if asked.session is not None else f"reservation {asked.reservation}"
@@ -93,9 +109,9 @@ def in_slot(limits: Limits, known: KnownReservation | None) -> Limits:
     return replace(limits, deadline=ends_at if limits.deadline is None else min(limits.deadline, ends_at))
 
 
-def _about_holder(asked: Submission, author: Authority | Reason, known: KnownReservation) -> Iterator[Reason]:
+def _about_holder(asked: _Asked, author: Authority | Reason | None, known: KnownReservation) -> Iterator[Reason]:
     slot = known.reservation
-    if asked.project != slot.project:
+    if asked.project not in (None, slot.project):
         text = (
             f"reservation {slot.reservation} is of project {slot.project}, and the job of {asked.project}: submit to "
             "the former"

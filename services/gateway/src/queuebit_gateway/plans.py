@@ -29,6 +29,10 @@ class PlanBody(LimitsBody):
     """The project that would pay: only its backends are planned; absent: all backends."""
     max_cost: Amount | None = None
     """The most that the job may cost."""
+    spot: bool = False
+    """True: it would be a spot job, at the price of these."""
+    reservation: str | None = None
+    """The reservation of its project in whose slot it would run: only its backend is planned."""
 
 
 class Plans:
@@ -58,6 +62,8 @@ class Plans:
             project=asked.project,
             limits=limits.model_dump(mode="json", exclude_none=True) if limits else None,
             max_cost=asked.max_cost.model_dump(mode="json") if asked.max_cost else None,
+            spot=asked.spot or None,
+            reservation=asked.reservation,
         )
         rows = [_with_money(it) for it in found.rows]
         return object_of({"data": rows, "next": None, "advice": found.advice}, as_of=found.as_of)

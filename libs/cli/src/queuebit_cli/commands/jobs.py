@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from queuebit.errors import NotFound, QueuebitError
 from queuebit_cli.circuits import limits_in, processing_in, program_in
+from queuebit_cli.commands import reservations
 from queuebit_cli.connecting import ask, client_of
 from queuebit_cli.groups import group_in, total_line
 from queuebit_cli.output import Output
@@ -52,10 +53,11 @@ def plan(args: Namespace, out: Output) -> Exit:
     circuit, processing = program_in(args.file, args), processing_in(args)
     named = None if args.backend is None else {it.lower() for it in args.backend}
     most = None if args.max_cost is None else money_of(args.max_cost, "--max-cost")
-    demanded = {"backend": args.backend, "max_cost": most, **limits_in(args)}
+    demanded = {"backend": args.backend, "max_cost": most, "spot": args.spot, **limits_in(args)}
 
     async def planned(client: AsyncClient) -> tuple[list[Row], Reason | None]:
-        asked = client.plan(circuit, shots=args.shots, project=args.project, **processing, **demanded)
+        slot = await reservations.full_id(client, args.reservation) if args.reservation else None
+        asked = client.plan(circuit, shots=args.shots, project=args.project, reservation=slot, **processing, **demanded)
         rows, waits, measured, queues = await asyncio.gather(
             asked, _waits(client), _measured(client), queues_of(client)
         )
