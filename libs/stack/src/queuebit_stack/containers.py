@@ -99,10 +99,11 @@ def prepare(home: Home) -> Path:
     bootstrap(home)
     for name in ("nats", "clickhouse", "provenance", "trust", "broker", "scheduler"):
         (folder(home) / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in (home.objectives_folder, home.alert_secrets):
+    for path in (home.objectives_folder, home.alert_secrets, home.fleet_secrets):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not home.alerts_file.exists():  # a container mounts it, also while it names no receiver
-        write_private(home.alerts_file, text_in(home, "alerts"))
+    for name, file in (("alerts", home.alerts_file), ("fleet", home.fleet_file)):
+        if not file.exists():  # a container mounts it, also while it says nothing
+            write_private(file, text_in(home, name))
     _link_trust(home)
     configure(home, first_tenants(home))
     if kept_tenants(home) is None:
