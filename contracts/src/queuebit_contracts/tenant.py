@@ -96,6 +96,8 @@ class TenantDefinition(Wire):
     """Prepaid credit, by name; each is put on its account as a fact of its own, `qb.account.granted.v1`."""
     regions: tuple[Name, ...] | None = None
     """Where its data may be: no job runs in another region; absent: everywhere."""
+    vendors: tuple[Name, ...] | None = None
+    """The vendors that may have its data: no job runs at another one; absent: all."""
     quotas: dict[str, QuotaTerms] | None = None
     """How much jobs may use together, by what counts: `tenant`, or `<kind>:<name>` of a `project`, of a `user`, or of a
     `class` for each user."""

@@ -268,6 +268,8 @@ class Tenant(_Entry):
     """Jobs accepted and not yet ended."""
     regions: tuple[Name, ...] = Field(default=(), max_length=MOST_NAMES)
     """Where its data may be: no job runs in another region, on a fallback neither. Empty means everywhere."""
+    vendors: tuple[Name, ...] = Field(default=(), max_length=MOST_NAMES)
+    """The vendors that may have its data, as in budgets; on a fallback too. Empty means all."""
     project: dict[Name, Project] = Field(default_factory=dict)
     user: dict[Name, User] = Field(default_factory=dict)
     budget: dict[BudgetName, Budget] = Field(default_factory=dict)

@@ -35,6 +35,7 @@ DEVICES = (GARNET, TORINO)
         (Limits(regions=("eu-north-1",)), TORINO, ["regions"], "is in us-east-1, and allowed is eu-north-1"),
         (Limits(regions=("eu-north-1",)), AER, ["regions"], "has no known region"),
         (Limits(residency=("eu-north-1",)), TORINO, ["residency"], "data of the tenant stay in eu-north-1"),
+        (Limits(processors=("iqm",)), TORINO, ["processors"], "is of ibm, and data of the tenant go to iqm alone"),
         (Limits(min_esp_ppm=960_000), TORINO, ["min_fidelity"], "of 0.9512, and at least 0.96 is demanded"),
         (Limits(min_esp_ppm=PPM), AER, [], ""),
         (Limits(deadline=NOW + timedelta(seconds=60)), TORINO, [], ""),
@@ -147,6 +148,7 @@ _LIMITS = st.builds(
     vendors=_LISTS,
     regions=_LISTS,
     residency=_LISTS,
+    processors=_LISTS,
     min_esp_ppm=st.none() | st.integers(1, PPM),
     deadline=st.none() | st.integers(1, 100).map(lambda seconds: NOW + timedelta(seconds=seconds)),
     max_cost=st.none() | st.integers(0, 100).map(Money.of),
@@ -161,7 +163,7 @@ def test_the_proposed_changes_are_enough_and_needed(limits: Limits, offers: list
         return
     nearest = found.nearest.offer
     changes = {
-        "backends": None, "vendors": None, "regions": None, "residency": None,
+        "backends": None, "vendors": None, "regions": None, "residency": None, "processors": None,
         "min_fidelity": int(float(probability(nearest.esp_ppm or 0)) * PPM), "deadline": nearest.ready_at,
         "max_cost": nearest.cost,
     }  # fmt: skip
@@ -173,5 +175,5 @@ def test_the_proposed_changes_are_enough_and_needed(limits: Limits, offers: list
     assert (
         not any(len(violations(limits, it)) == 1 for it in offers)
         or len(found.nearest.limits) == 1
-        or ("residency" in {name for it in offers for name in violations(limits, it)})
+        or any({"residency", "processors"} & {*violations(limits, it)} for it in offers)
     )

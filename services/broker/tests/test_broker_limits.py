@@ -146,6 +146,18 @@ def test_data_stay_in_the_regions_of_the_tenant_on_a_fallback_too(ask: Ask, worl
     assert "the residency of the tenant's data takes the last away" in refused
 
 
+def test_data_go_to_the_vendors_of_the_tenant_alone_on_a_fallback_too(ask: Ask, world: Snapshot) -> None:
+    trusted = declared(world, of_tenant={"vendors": ("ibm",)}, fallback=("cirq",))
+    decision = admit(ask(backend="torino"), trusted)
+    assert isinstance(decision, Admit)
+    assert decision.stand_ins is not None
+    assert [it.code for it in decision.stand_ins.excluded] == ["data_residency"]
+    assert decision.limits == JobLimits(vendors=("ibm",))
+    refused = reasons(admit(ask(backend="aer"), trusted))["impossible_limits"]
+    assert "the list of vendors that may have the tenant's data takes the last away" in refused
+    assert [*reasons(admit(ask(**limits(vendors=("google",))), trusted))] == ["contradictory_limits"]
+
+
 def test_a_backend_without_a_region_is_in_none(ask: Ask, world: Snapshot) -> None:
     unknown = {name: it.model_copy(update={"region": None}) for name, it in world.backends.items()}
     found = reasons(admit(ask(**limits(regions=("us-east-1",))), replace(world, backends=unknown | {

@@ -18,6 +18,7 @@ from queuebit_audit.charges import authorised, bill, corrected, label
 from queuebit_audit.hybrids import HybridBill, HybridTerms
 from queuebit_audit.records import AccountEntry, CheckProofs, Content, Leaf, Placed, Root, SharedRan
 from queuebit_audit.reservation_facts import RESERVATION_EVENTS
+from queuebit_audit.residency import Registered
 from queuebit_contracts.account import (
     AccountCorrected,
     AccountExpired,
@@ -27,7 +28,7 @@ from queuebit_contracts.account import (
     AccountReleased,
     AccountSettled,
 )
-from queuebit_contracts.backend import BackendCalibrated, BackendInterrupted
+from queuebit_contracts.backend import BackendCalibrated, BackendInterrupted, BackendRegistered
 from queuebit_contracts.catalog import NUMBERED, AnyEvent, decode
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
 from queuebit_contracts.directory import TenantEvent
@@ -48,6 +49,7 @@ from queuebit_contracts.job import (
 )
 from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened, session_in
 from queuebit_contracts.subjects import event_name, parse, subject_of
+from queuebit_contracts.tenants import vendor_name
 from queuebit_contracts.transparency import KeysRotated, LogCheckpointed
 from queuebit_contracts.usage import QPU_TIME, UsageRecord, quantities
 from queuebit_contracts.wire import Amount, Event, Payload, UnknownEvent
@@ -404,6 +406,9 @@ _READERS: Mapping[type[AnyEvent], Callable[[Any, _Place], object]] = {
     KeysRotated: _rotated,
     LogCheckpointed: lambda event, at: Checkpointed(event.data.tree_size, at.proofs.head(event.data.checkpoint)),
     BackendCalibrated: _calibrated,
+    BackendRegistered: lambda event, _: Registered(
+        event.data.backend, vendor_name(event.data.vendor), event.data.region
+    ),
     BackendInterrupted: lambda event, _: Interrupted(event.data.backend, event.data.since),
     BackendIsolated: lambda event, _: Isolated(event.data.backend, event.data.since),
     BackendReadmitted: lambda event, _: Readmitted(event.data.backend),

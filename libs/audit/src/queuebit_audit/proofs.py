@@ -49,6 +49,12 @@ def walls_hold(history: History) -> Verdict:
         verdict.add(subject, text)
     for subject, text in history.sharing.faults_of_walls(knows_projects=history.knows_tenants and not history.given_up):
         verdict.add(subject, text)
+    for subject, text in () if history.given_up else history.residency.faults:
+        verdict.add(subject, text)
+    if history.residency.placements:
+        verdict.notes.append(
+            f"{history.residency.placements} placements of tenants with a rule of residency were checked"
+        )
     if claims:
         verdict.notes.append(f"{claims} messages of tenants break their contract and were ignored: see qb doctor")
     return verdict

@@ -29,6 +29,7 @@ from queuebit_audit.messages import (
 )
 from queuebit_audit.records import AccountEntry, Content, Decision, Head, Leaf, Placed, Stray
 from queuebit_audit.reservation_facts import RESERVATION_EVENTS, ReservationFacts, is_booked_by_its_user
+from queuebit_audit.residency import Registered, ResidencyFacts
 from queuebit_audit.session_facts import SessionFacts, is_signed
 from queuebit_audit.sharing import SharingFacts
 from queuebit_contracts.catalog import CATALOG
@@ -74,6 +75,7 @@ class History:
     misdated: list[tuple[str, str]] = field(default_factory=list)
     """By job: labels of a fallback that name another time than the interruptions before them."""
     decisions: dict[Content, Decision] = field(default_factory=dict)
+    residency: ResidencyFacts = field(default_factory=ResidencyFacts)
     sharing: SharingFacts = field(default_factory=SharingFacts)
     """Jobs that were on a device at the same time."""
     undocumented: int = 0
@@ -154,6 +156,8 @@ class History:
 
     def _backend(self, content: object, sequence: int) -> None:
         match content:
+            case Registered():
+                self.residency.backends[content.backend] = content
             case Calibrated():
                 self.calibrations.append(content)
             case Interrupted(backend=backend, since=since):
@@ -247,12 +251,15 @@ class History:
                 pass
             case Submitted() as content:
                 self._submitted(job, fact.sequence, content)
+                self.residency.asked(job.subject, self.directory.tenant.get(job.tenant))
             case Authorised() as content:
                 job.authorised = content
+                self.residency.accepted(job.subject, self.directory.tenant.get(job.tenant))
                 self._require_permitted(fact, job.permitted or self._may_submit(job.tenant, job.key))
             case Placed() as content:
                 job.backend = content.backend
                 self._require_service(job, content.backend, fact.sequence)
+                self.residency.placed(job.subject, content.backend, fact.sequence)
                 self._placed(job, content)
                 self.sharing.placed(job, content)
             case Ran(usage=usage, backend=backend, result=result, reason=reason, shared=shared):

@@ -149,7 +149,7 @@ def _limit(tenant: Group) -> None:
     limit.add_argument(
         "--deadline-s", type=none_or(number(1)), metavar="S", help="of the project: of jobs that name none; or `none`"
     )
-    limit.add_argument("--vendors", metavar="A,B", help="of the project: where its jobs may run; or `all`")
+    limit.add_argument("--vendors", metavar="A,B", help="of the tenant, for its data; or of a project; or `all`")
     limit.add_argument("--regions", metavar="A,B", help="of the tenant, for its data; or of a project; or `all`")
     limit.add_argument(
         "--weight", type=number(1), metavar="N", help="of the project: its weight in fair share inside the tenant (1)"

@@ -23,6 +23,7 @@ LIMITS: Final[Mapping[str, str]] = {
     "vendors": "vendor_not_allowed",
     "regions": "region_not_allowed",
     "residency": "data_residency",
+    "processors": "data_residency",
     "min_fidelity": "fidelity_too_low",
     "deadline": "deadline_too_soon",
     "max_cost": "too_expensive",
@@ -30,7 +31,7 @@ LIMITS: Final[Mapping[str, str]] = {
 """Every limit in the order in which they are applied, with the code of what it excludes. First what a backend is, then
 what the job would get there."""
 
-_OF_OTHERS: Final = frozenset({"residency"})
+_OF_OTHERS: Final = frozenset({"residency", "processors"})
 """Limits that the author of a job cannot change."""
 
 
@@ -43,6 +44,8 @@ class Limits:
     regions: tuple[str, ...] | None = None
     residency: tuple[str, ...] | None = None
     """Regions in which the data of the tenant may be."""
+    processors: tuple[str, ...] | None = None
+    """Vendors that may have the data of the tenant."""
     min_esp_ppm: int | None = None
     deadline: datetime | None = None
     max_cost: Money | None = None
@@ -50,7 +53,8 @@ class Limits:
     @property
     def empty(self) -> bool:
         """Whether nothing is demanded, apart from the cost."""
-        others = self.backends, self.vendors, self.regions, self.residency, self.min_esp_ppm, self.deadline
+        data = self.residency, self.processors
+        others = self.backends, self.vendors, self.regions, *data, self.min_esp_ppm, self.deadline
         return all(it is None for it in others)
 
 
@@ -104,6 +108,7 @@ _NAMES: Final = {
     "vendors": "the list of vendors",
     "regions": "the list of regions",
     "residency": "the residency of the tenant's data",
+    "processors": "the list of vendors that may have the tenant's data",
     "min_fidelity": "the minimum fidelity",
     "deadline": "the deadline",
     "max_cost": "the maximum cost",
@@ -146,6 +151,8 @@ def _violations(limits: Limits, offer: Offer) -> Iterator[tuple[str, str]]:
             where = "has no known region" if offer.region is None else f"is in {offer.region}"
             must = "allowed is" if name == "regions" else "data of the tenant stay in"
             yield name, f"{where}, and {must} {_listed(allowed)}"
+    if limits.processors is not None and offer.vendor not in limits.processors:
+        yield "processors", f"is of {offer.vendor}, and data of the tenant go to {_listed(limits.processors)} alone"
     if limits.min_esp_ppm is not None and offer.esp_ppm is not None and offer.esp_ppm < limits.min_esp_ppm:
         expected, least = probability(offer.esp_ppm), probability(limits.min_esp_ppm)
         yield "min_fidelity", f"has an expected fidelity of {expected}, and at least {least} is demanded"
@@ -169,7 +176,7 @@ def _last(found: Mapping[str, Mapping[str, str]]) -> tuple[str, tuple[str, ...]]
 def _distance(limits: Limits, offer: Offer, broken: Collection[str], now: datetime) -> tuple[object, ...]:
     """What plans are compared by."""
     cost = Fraction(0) if offer.cost is None else Fraction(offer.cost.amount)
-    lists = [it for it in broken if it in {"backends", "vendors", "regions", "residency"}]
+    lists = [it for it in broken if it in {"backends", "vendors", "regions", *_OF_OTHERS}]
     return (
         not _OF_OTHERS.isdisjoint(broken),
         len(broken),
@@ -214,6 +221,8 @@ def _change(name: str, offer: Offer) -> str:
         case "residency":
             where = offer.region or "all regions"
             return f"the operator would have to allow data of the tenant in {where}"
+        case "processors":
+            return f"the operator would have to allow data of the tenant at {offer.vendor}"
         case "min_fidelity":
             return f"lower the minimum fidelity to {probability(offer.esp_ppm or 0)}"
         case "deadline":

@@ -39,7 +39,7 @@ def limits_in_force(
 ) -> Limits:
     """What holds for a job: its own limits, narrowed by those of its project and its tenant.
 
-    Minimum fidelity and deadline of the project are defaults; its lists of vendors and regions, and the regions of the
+    Minimum fidelity and deadline of the project are defaults; its lists of vendors and regions, and those of the
     tenant, hold for every job.
     """
     own, at, everywhere = asked or JobLimits(), project or Project(), tenant or Tenant()
@@ -53,6 +53,7 @@ def limits_in_force(
         vendors=_both(own.vendors, at.vendors),
         regions=_both(own.regions, at.regions),
         residency=everywhere.regions or None,
+        processors=everywhere.vendors or None,
         min_esp_ppm=least,
         deadline=deadline,
         max_cost=max_cost,
@@ -72,7 +73,7 @@ def stated(limits: Limits) -> JobLimits | None:
         min_esp_ppm=limits.min_esp_ppm,
         deadline=limits.deadline,
         backends=limits.backends,
-        vendors=limits.vendors,
+        vendors=_both(limits.vendors, limits.processors or ()),
         regions=_both(limits.regions, limits.residency or ()),
     )
     return None if found.empty else found
@@ -219,6 +220,7 @@ def _contradictions(asked: JobLimits, name: str, project: Project, tenant: Tenan
     for word, own, owner, allowed in (
         ("vendors", asked.vendors, f"project {name}", project.vendors),
         ("regions", asked.regions, f"project {name}", project.regions),
+        ("vendors", asked.vendors, "its tenant", tenant.vendors),
         ("regions", asked.regions, "its tenant", tenant.regions),
         ("backends", asked.backends, f"project {name}", project.backends),
     ):

@@ -16,7 +16,7 @@ from queuebit_stack.tenant_edits import budget_of
 
 __all__ = ["OF_A_PROJECT", "OF_A_TENANT", "budget", "grant", "limit"]
 
-OF_A_TENANT = ("share", "max_shots", "max_active_jobs", "regions")
+OF_A_TENANT = ("share", "max_shots", "max_active_jobs", "regions", "vendors")
 OF_A_PROJECT = (
     "backends",
     "default_kind",
