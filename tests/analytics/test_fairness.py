@@ -155,6 +155,7 @@ def test_a_placement_that_another_follows_before_a_start_was_taken_away(shares: 
         *life("silent", {}, {"backend": "b"}, {"name": "started"}, late=5),
         *life("stood-in", {}, {"backend": "c", "fallback": label}, {"name": "started"}),
         *life("moved", {}, {"preempted": way, "fallback": label}, {"name": "started"}),
+        *life("better", {}, {"backend": "b", "moved": {"left": "a", "gained_ms": 9000}}, {"name": "started"}),
         *life("first", {}, {"session": "s1"}, {"name": "started"}),
         *life("twice", {}, {"backend": "b"}, {}, {"name": "started"}),
         *life("out", {"backend": "out"}, {"name": "other", "backend": "out"}, {}, {"name": "started"}),
@@ -174,6 +175,7 @@ def test_a_placement_that_another_follows_before_a_start_was_taken_away(shares: 
     _fill(shares, found)
     rows = shares.ask("SELECT good, total, causes FROM sli_preemption WHERE tenant = 'turns' ORDER BY causes")
     assert [(it["good"], it["causes"]) for it in rows] == [
-        (1, []), (1, []), (1, []), (0, ["fallback"]), (0, ["isolated"]), (0, ["no_answer"]), (0, ["no_answer"]),
-        (0, ["no_answer", "no_answer"]), (0, ["preempted"]), (0, ["session"]), (0, ["vendor_status"]),
+        (1, []), (1, []), (1, []), (1, []), (0, ["fallback"]), (0, ["isolated"]), (0, ["no_answer"]),
+        (0, ["no_answer"]), (0, ["no_answer", "no_answer"]), (0, ["preempted"]), (0, ["session"]),
+        (0, ["vendor_status"]),
     ]  # fmt: skip

@@ -23,6 +23,7 @@ __all__ = [
     "Expiry",
     "Failure",
     "ItemSummary",
+    "Moved",
     "Part",
     "Placement",
     "Preempted",
@@ -49,6 +50,15 @@ class Preempted(Wire):
     """Why that job goes before it: `class` or `priority`; may grow."""
     gained_ms: int = Field(ge=0)
     """How much sooner that job is expected to start, with all jobs that were placed again for it."""
+
+
+class Moved(Wire):
+    """Why a placed job that had not started was placed again: another backend became better for it."""
+
+    left: Name
+    """The backend at which it waited."""
+    gained_ms: int = Field(ge=0)
+    """How much sooner it is expected to end."""
 
 
 class Placement(Wire):
@@ -89,6 +99,8 @@ class Placement(Wire):
     before the end of its slot. The scheduler then decides on it again. Absent: at any time."""
     preempted: Preempted | None = None
     """Set if the job had another place before, and gave way to a job that goes before it; absent otherwise."""
+    moved: Moved | None = None
+    """Set if the job had a place on another backend, and this one became better for it; absent otherwise."""
     term: int | None = Field(default=None, ge=1)
     """The term of the scheduler that decided, of `qb.leader.scheduler.elected`; earlier versions have none."""
     shared_device: Annotated[str, open_text(TENANT, ANYONE)] | None = None

@@ -18,7 +18,7 @@ from queuebit_audit.state import History
 from queuebit_contracts.admission import FallbackTerms
 from queuebit_contracts.backend import BackendInterrupted, Interruption
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import Fallback, JobAccepted, JobLimits, JobPlaced, Placement, Preempted, Score
+from queuebit_contracts.job import Fallback, JobAccepted, JobLimits, JobPlaced, Moved, Placement, Preempted, Score
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.topology import DECISIONS
 from queuebit_contracts.wire import Payload, Reason
@@ -78,6 +78,9 @@ class Record:
             if (it := place.gave_way) is not None:
                 why = Preempted(by=it.to[1], rule=it.rule, gained_ms=it.gained_us // 1000)
                 data = data.model_copy(update={"preempted": why})
+            if (better := place.moved) is not None:
+                moved = Moved(left=better.left, gained_ms=better.gained_us // 1000)
+                data = data.model_copy(update={"moved": moved})
             self.events.append(JobPlaced(source="qb/scheduler", data=data))
 
     def snapshot(self, policy: Policy, jobs: list[Job]) -> Snapshot:
@@ -207,6 +210,30 @@ def test_jobs_that_gave_way_recompute(record: Record) -> None:
     assert [it.text[:22] for it in record.verdict().findings] == ["that it gave way to an"]
 
 
+def test_a_moved_job_recomputes(record: Record) -> None:
+    """It waits on a backend with work for a minute, and its other one is free."""
+    event, number = accepted("late", tenant="acme"), len(record.events) + 1
+    candidates = tuple(event.data.candidates[0].model_copy(update={"backend": it}) for it in ("aer", "cirq"))
+    event = event.model_copy(update={"data": event.data.model_copy(update={"candidates": candidates})})
+    record.events.append(event)
+    first = _job(event, number)
+    record.keep(record.snapshot(POLICY, [first]), POLICY)
+    placed = record.events[-1]
+    assert isinstance(placed, JobPlaced)
+    row = Movable(first, placed.data.backend, 10_000_000, 0, 60_000_000)
+    backends = tuple(
+        BackendCapacity(it, 1, 16, *((2, 70_000_000) if it == row.backend else ())) for it in ("aer", "cirq")
+    )
+    world = Snapshot(POLICY.name, micros(NOON) + 9_000, 32, backends, movable=(row,))
+    record.keep(world, POLICY)
+    last = record.events[-1]
+    assert isinstance(last, JobPlaced)
+    assert last.data.moved == Moved(left=row.backend, gained_ms=60_000)
+    assert record.verdict().holds, record.verdict().findings
+    record.events[-1] = last.model_copy(update={"data": last.data.model_copy(update={"moved": None})})
+    assert [it.text[:21] for it in record.verdict().findings] == ["that it was moved to "]
+
+
 def _of_backend(name: str) -> Callable[[Record], None]:
     return lambda it: it.alter(backend=name)
 
@@ -283,7 +310,7 @@ def _with_priority(document: Document) -> None:
         pytest.param(lambda it: it.tamper(_another_objective), "for the objective time", id="a forged objective"),
         pytest.param(lambda it: it.tamper(lambda d: d.update(version=2)), "not a snapshot", id="another version"),
         pytest.param(_of_backend("cirq"), "placed on cirq, and its decision gives it aer", id="another backend"),
-        pytest.param(lambda it: it.alter(policy="fair-share/9"), "names the policy fair-share/9", id="another policy"),
+        pytest.param(lambda it: it.alter(policy="fair-share/8"), "names the policy fair-share/8", id="another policy"),
         pytest.param(lambda it: it.alter(snapshot=digest(b"x")), "it cites sha256:", id="another digest"),
         pytest.param(
             lambda it: it.alter(preempted=Preempted(by="j2", rule="class", gained_ms=9)),

@@ -75,6 +75,17 @@ def test_a_job_that_gave_way_and_the_other_one_name_each_other() -> None:
     )
 
 
+def test_a_job_that_was_moved_says_where_it_waited() -> None:
+    moved = {"left": "aer", "gained_ms": 40_000}
+    lines = explanation_lines({**ROW, "improved": moved, "decided": "it was better"}, Output(as_json=False))
+    text = " ".join(it.strip() for it in lines)
+    sentence = (
+        "It had a place on aer and had not started. It was moved, because it is expected to end about 40.0 s sooner"
+    )
+    assert f"{sentence} here. cirq: it was better." in text
+    assert "rank" not in text.replace("cost rank", "")
+
+
 def test_a_job_of_a_session_says_whether_it_ran_first_for_it() -> None:
     first = explanation_lines({**ROW, "session": "s1", "runs_first": True}, Output(as_json=False))[1]
     assert first.endswith("It runs first: session s1.")

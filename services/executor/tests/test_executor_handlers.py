@@ -17,7 +17,16 @@ from queuebit_contracts.backend import (
     Specification,
 )
 from queuebit_contracts.deployment import StatedErrors
-from queuebit_contracts.job import JobCompleted, JobFailed, JobStarted, JobWithdrawn, Preempted, Usage, Withdrawal
+from queuebit_contracts.job import (
+    JobCompleted,
+    JobFailed,
+    JobStarted,
+    JobWithdrawn,
+    Moved,
+    Preempted,
+    Usage,
+    Withdrawal,
+)
 from queuebit_contracts.subjects import Aggregate
 from queuebit_contracts.uncertainty import WILSON
 from queuebit_contracts.wire import Reason
@@ -184,6 +193,31 @@ async def test_a_job_that_gave_way_starts_once_behind_the_other_one(world: World
     await asyncio.gather(other, late)
     assert [it.data.job for it in world.log.events(JobStarted)] == ["urgent", again.data.job]
     assert len(world.log.events(JobCompleted)) == 2
+
+
+@pytest.mark.parametrize("first", ["the start", "the move"])
+async def test_a_job_that_is_moved_while_it_starts_runs_once(world: World, run: RunPlacement, first: str) -> None:
+    """Both expect the same history, so that the log stores one of them."""
+    async with world.circuits.free:
+        here = asyncio.ensure_future(run(*await world.place()))
+        await until(lambda: world.circuits.workers_asked_for)
+        before = world.log.stored[-1].sequence
+        other = world.placed(backend="boston")
+        moved = other.data.model_copy(update={"moved": Moved(left="aer", gained_ms=9000)})
+        event = other.model_copy(update={"data": moved})
+        if first == "the move":
+            await world.log.append(event, after=before, guard=world.job.everything)
+    if first == "the start":
+        await here
+        with pytest.raises(Stale):
+            await world.log.append(event, after=before, guard=world.job.everything)
+    else:
+        with pytest.raises(Superseded, match="placed again"):
+            await here
+        await run(event, before + 1)
+    (start,) = world.log.events(JobStarted)
+    assert start.data.backend == ("aer" if first == "the start" else "boston")
+    assert len(world.log.events(JobCompleted)) == 1
 
 
 async def test_a_hint_without_an_end_in_the_log_stops_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

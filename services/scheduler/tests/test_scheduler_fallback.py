@@ -49,7 +49,7 @@ def test_a_waiting_job_switches_in_time_says_so_and_its_decision_recomputes(worl
     assert placed.data.backend == "aer"
     assert placed.data.fallback == Fallback(instead_of=("torino",), since=since)
     assert placed.data.terms is not None
-    assert (placed.data.terms.price, placed.data.policy) == ("p", "fair-share/8")
+    assert (placed.data.terms.price, placed.data.policy) == ("p", "fair-share/9")
     again = decode(content)
     [place] = plan(POLICIES[again.policy], again).places
     assert (place.backend, place.fallback is not None) == ("aer", True)

@@ -70,7 +70,7 @@ def test_a_placement_says_all_that_an_executor_needs(world: World) -> None:
         "circuit": "sha256:" + "0" * 64,
         "seed": 7,
         "qpu_us": 1500,
-        "policy": "fair-share/8",
+        "policy": "fair-share/9",
         "snapshot": digest(content),
         "decision": {
             "digest": digest(content),

@@ -33,7 +33,7 @@ async def test_it_places_answers_and_goes_on_after_a_crash(tmp_path: Path, world
         operator = Bus("operator", server.url, server.seeds["operator"])
         await operator.connect()
         log = JetStreamLog(operator)
-        assert (await placed(log, "j0")).data.policy == "fair-share/8"
+        assert (await placed(log, "j0")).data.policy == "fair-share/9"
         await placed(log, "j1")
         assert '"waiting": 1, "outstanding": 2' in await health(port)
 

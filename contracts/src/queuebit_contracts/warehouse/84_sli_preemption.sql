@@ -4,7 +4,7 @@
 -- job gave way to one that goes before it; `fallback`, the backend was out of service and another stood in for it;
 -- `vendor_status`, it was isolated because its vendor says that it is not active; `isolated`, for another reason;
 -- `no_answer`, it did not answer and the job may run elsewhere; `session`, the job got a place of a session that ended, or
--- of one that has priority; `other`.
+-- of one that has priority; `other`. A job that was moved because another backend became better for it lost nothing.
 CREATE OR REPLACE VIEW sli_preemption AS
 WITH
 isolations AS (
@@ -26,7 +26,7 @@ turns AS (
         tenant, job,
         arraySort(groupUniqArray((
             seq, type = 'qb.job.placed.v1', toString(events.backend), JSONHas(data, 'fallback', 'instead_of'),
-            JSONExtractString(data, 'session'), JSONHas(data, 'preempted', 'rule')))) AS history,
+            JSONExtractString(data, 'session'), JSONHas(data, 'preempted', 'rule'), JSONHas(data, 'moved', 'left')))) AS history,
         arrayMap(
             at -> arrayReverseSort(arrayFilter(
                 it -> it.1 < history[at].1, (SELECT * FROM isolations)[history[at - 1].3]))[1].2,
@@ -39,7 +39,8 @@ turns AS (
                 history[at].3 != history[at - 1].3, 'no_answer',
                 history[at].5 != history[at - 1].5, 'session',
                 'other'),
-            arrayFilter(at -> at > 1 AND history[at].2 AND history[at - 1].2, arrayEnumerate(history))) AS causes
+            arrayFilter(
+                at -> at > 1 AND history[at].2 AND history[at - 1].2 AND NOT history[at].7, arrayEnumerate(history))) AS causes
     FROM events
     WHERE type IN ('qb.job.placed.v1', 'qb.job.started.v1')
         AND (tenant, job) IN (

@@ -181,6 +181,8 @@ def _faults(history: History, digest: str, job: Recorded, placed: Placed, remade
         yield "its reservation or its last moment to start is not that of its decision"
     if placed.preempted != _gave_way(place):
         yield "that it gave way to another job, or why, is not as its decision says"
+    if placed.moved != (None if place.moved is None else (place.moved.left, place.moved.gained_us // 1000)):
+        yield "that it was moved to a better backend, or what it gained, is not as its decision says"
     if placed.fallback != _fallback(history, place):
         yield "its label of a fallback is not that of its decision"
     yield from _differs_from_acceptance(history, remade.jobs[place.job], place)

@@ -256,7 +256,8 @@ def _placed(event: JobPlaced, at: _Place) -> Placed:
     start_by_us = None if data.start_by is None else micros(data.start_by)
     slot, it = (data.reservation, start_by_us), data.preempted
     preempted = None if it is None else (it.by, it.rule, it.gained_ms)
-    about = data.session, label(data.fallback), *slot, preempted, data.shared_device
+    moved = None if data.moved is None else (data.moved.left, data.moved.gained_ms)
+    about = data.session, label(data.fallback), *slot, preempted, data.shared_device, moved
     return Placed(data.backend, data.policy, data.snapshot, scores, content, *about)
 
 

@@ -139,6 +139,8 @@ class Placed(NamedTuple):
     """The job that it gave way to, the rule, and the milliseconds that this one gained."""
     shared_device: str | None = None
     """With whose circuits its executor may run it at once."""
+    moved: tuple[str, int] | None = None
+    """The backend that it left because this one became better for it, and the milliseconds that it gained."""
 
 
 class SharedRan(NamedTuple):

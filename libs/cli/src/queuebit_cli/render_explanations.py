@@ -23,8 +23,9 @@ def explanation_lines(row: _Row, out: Output) -> list[str]:
     lines = wrapped(visible(head), out.room)
     if "unexplained" in row:
         return [*lines, *wrapped(visible(str(row["unexplained"])), out.room, "  ")]
-    if "gave_way" in row:
-        for sentence in (_gave_way(row), f"{row['backend']}: {row['decided']}."):
+    if "gave_way" in row or "improved" in row:
+        again = _gave_way(row) if "gave_way" in row else _improved(row)
+        for sentence in (again, f"{row['backend']}: {row['decided']}."):
             lines += wrapped(visible(sentence), out.room, "  ")
         return [*lines, "", *_indented(out, _backends(row["backends"]))]
     decided = f"{_moved(row)}{_fallback(row)}{_objective(row)}{row['backend']}: {row['decided']}.{_sharing(row)}"
@@ -40,6 +41,13 @@ def _gave_way(row: _Row) -> str:
     sooner = f"{why} and which starts about {took(way['gained_ms'])} sooner"
     to = way.get("to", "a job of another tenant")
     return f"It had a place and had not started: it was placed again behind {to}, {sooner}."
+
+
+def _improved(row: _Row) -> str:
+    """Which backend it left, and what it gained, as a sentence."""
+    moved = row["improved"]
+    sooner = f"it is expected to end about {took(moved['gained_ms'])} sooner here"
+    return f"It had a place on {moved['left']} and had not started. It was moved, because {sooner}."
 
 
 def _moved(row: _Row) -> str:

@@ -1,7 +1,7 @@
 """The stored form of a snapshot: canonical JSON, version 1; version 2 if it has sessions, 3 if it has a fallback or a
 backend that is out of service, 4 if a job has an objective, 5 if it has the project, user, class, priority or
 deadline of a job, or an isolated backend, a window, or a queue of others, 6 if it has placed jobs that may give way,
-and 7 if it has spot jobs.
+7 if it has spot jobs, and 8 if it has placed jobs that may be moved.
 
 Each table is an object of columns with the names of the fields. Equal snapshots have equal bytes; a placement refers to
 the digest of the bytes.
@@ -166,6 +166,8 @@ class _Movable(_Table):
     priority: list[_Signed]
     deadline_us: list[_Whole | None]
     spot: list[bool] | None = None
+    ahead_us: list[_Whole | None] | None = None
+    left: list[list[str]] | None = None
 
 
 class Document(_Table):
@@ -175,10 +177,11 @@ class Document(_Table):
     4 has all of these, and `objective` of groups. Version 5 has all of these, `isolated_since_us`, `queue_us` and
     `kind` of backends, the windows, `project`, `user` and `workload_class` of groups, `priority` and `deadline_us` of
     jobs, and what fair share inside a tenant needs: `period_us`, `resources`, `accounts` and `placed`. Version 6 has
-    all of these, and `movable`. Version 7 has all of these, and `spot` of groups and of `movable`.
+    all of these, and `movable`. Version 7 has all of these, and `spot` of groups and of `movable`. Version 8 has all of
+    these, and `ahead_us` and `left` of `movable`.
     """
 
-    version: Literal[1, 2, 3, 4, 5, 6, 7]
+    version: Literal[1, 2, 3, 4, 5, 6, 7, 8]
     policy: str
     at_us: _Whole
     limit: _Positive
@@ -253,6 +256,8 @@ def _add_later_columns(document: dict[str, Any], snapshot: Snapshot) -> None:  #
         for group, it in zip(document["groups"], snapshot.groups, strict=True):
             group["spot"] = it.jobs[0].spot
         document["movable"]["spot"] = [it.job.spot for it in snapshot.movable]
+    if version >= _MOVES:
+        document["movable"] |= _columns(snapshot.movable, "ahead_us", "left")
 
 
 def _add_version_5(document: dict[str, Any], snapshot: Snapshot) -> None:  # as JSON
@@ -307,16 +312,18 @@ def decode(content: bytes) -> Snapshot:
     try:
         return _snapshot(Document.model_validate_json(content))
     except ValueError as error:  # pydantic's errors too
-        raise Malformed(f"not a snapshot of version 1 to 7: {error!s:.300}") from error
+        raise Malformed(f"not a snapshot of version 1 to 8: {error!s:.300}") from error
 
 
-_SESSIONS, _FALLBACK, _OBJECTIVE, _SHARES, _MOVABLE, _SPOT = 2, 3, 4, 5, 6, 7
+_SESSIONS, _FALLBACK, _OBJECTIVE, _SHARES, _MOVABLE, _SPOT, _MOVES = 2, 3, 4, 5, 6, 7, 8
 """The versions that have these."""
 
 
 def _version(snapshot: Snapshot) -> int:
     """The lowest version that has everything in a snapshot."""
     first = [it.jobs[0] for it in snapshot.groups]
+    if any(it.ahead_us is not None or it.left for it in snapshot.movable):
+        return _MOVES
     if any(it.spot for it in (*first, *(row.job for row in snapshot.movable))):
         return _SPOT
     if snapshot.movable:
@@ -420,7 +427,8 @@ def _read_movable(it: _Movable | None) -> Iterator[Movable]:
     spot = it.spot or [False] * len(it.job)
     owners = zip(it.project, it.user, it.workload_class, it.priority, it.deadline_us, spot, strict=True)
     jobs = [Job(*name, None, *choice, *owner) for name, choice, owner in zip(names, choices, owners, strict=True)]  # type: ignore[call-arg]  # six columns are of any length to mypy
-    yield from (Movable(*row) for row in zip(jobs, it.backend, it.expected_us, it.moves, strict=True))
+    lines = it.ahead_us or [None] * len(jobs), [tuple(names) for names in it.left or ([] for _ in jobs)]
+    yield from (Movable(*row) for row in zip(jobs, it.backend, it.expected_us, it.moves, *lines, strict=True))
 
 
 def _read_backends(backends: _Backends, windows: _Windows | None) -> Iterator[BackendCapacity]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from queuebit_scheduling.classes import ClassLimits, is_late
 from queuebit_scheduling.fallback import fell_back
 from queuebit_scheduling.isolation import takes
+from queuebit_scheduling.moves import ends_us
 from queuebit_scheduling.objectives import AWAITED_JOBS
-from queuebit_scheduling.plan import Choice, GaveWay, Place, Step, Target, Turn
+from queuebit_scheduling.plan import GaveWay, Moved, Place, Step, Target, Turn, best
 from queuebit_scheduling.preemption import gained_us, has_room
 from queuebit_scheduling.shares import Head, Shares
 from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Key, Movable, Snapshot, Tenant
@@ -70,9 +71,13 @@ class CycleState:
         self._limits = ClassLimits(snapshot)
         self._movable: dict[str, list[Movable]] = {}
         """Placed jobs that may give way and stay where they wait, by backend."""
+        self._lines: dict[str, dict[Key, Movable]] = {}
+        """Placed jobs that may be moved, by backend."""
         for it in snapshot.movable:
             if any(candidate.backend == it.backend for candidate in self._usable(it.job)):
                 self._movable.setdefault(it.backend, []).append(it)
+            if it.ahead_us is not None:
+                self._lines.setdefault(it.backend, {})[it.job.key] = it
         every = any(it.job.spot for it in snapshot.movable)
         self._preempting = set(self._tenants) if every else {it.job.tenant for it in snapshot.movable}
         """The tenants to whose jobs others may give way."""
@@ -105,7 +110,7 @@ class CycleState:
         precedes, late = self._precedes(turn.job.session, turn.job.candidates), is_late(turn.job)
         targets = [self._target(turn.job, *it, first=precedes, late=late) for it in self._run_times_of(turn.job)]
         free = [it for it in targets if it.free] or [it for it in targets if self._makes_room(turn.job, it)]
-        chosen = _best(self._policy.choice(turn.job.objective), free)
+        chosen = best(self._policy.choice(turn.job.objective), free)
         better = self._policy.awaited(turn.job, targets, chosen, self._at_us) if self._awaiting < AWAITED_JOBS else None
         if better is not None:
             self._await(turn.job, better)
@@ -122,8 +127,65 @@ class CycleState:
             self._turns = {name: self._turn(name) for name in self._turns}
         return Step(place, tuple(turns), tuple(targets), turn.job.session if first else None, again)
 
+    def moves(self) -> Iterator[Step]:
+        """Move placed jobs to backends that are better for them now, oldest first; none while a waiting job is next."""
+        if any(turn is not None for turn in self._turns.values()):
+            return
+        for it in self._in_line():
+            placed, targets, chosen = self._compared(it)
+            if chosen is not None:
+                yield self._improve(placed, targets, chosen)
+
+    def improvable(self) -> tuple[Movable, ...]:
+        """Return the placed jobs that would be moved if no job waited."""
+        return tuple(it for it in self._in_line() if self._compared(it)[2] is not None)
+
+    def _in_line(self) -> list[Movable]:
+        return sorted((it for line in self._lines.values() for it in line.values()), key=lambda it: it.job.sequence)
+
+    def _compared(self, placed: Movable) -> tuple[Movable, list[Target], Target | None]:
+        """Return a placed job as it is now, its targets, and which of them is better than where it waits."""
+        placed, job, late = self._lines[placed.backend][placed.job.key], placed.job, is_late(placed.job)
+        found = {it.backend: us for it, us in self._run_times_of(job)}
+        targets = []
+        for candidate in job.candidates:
+            us = self._expected_us(job, candidate)
+            if candidate.backend == placed.backend:
+                capacity = self._capacity.get(candidate.backend)
+                ends = 0 if capacity is None else ends_us(placed, capacity, us, self._at_us)
+                targets.append(Target(candidate, us, capacity, 1, ends))
+            elif candidate.backend in found:
+                targets.append(self._target(job, candidate, us, first=False, late=late))
+        return placed, targets, self._policy.better(placed, targets, self._at_us)
+
+    def _improve(self, placed: Movable, targets: Sequence[Target], chosen: Target) -> Step:
+        """Move a placed job: it is the last one on its new backend, and those behind it go forward on the former."""
+        here, there, job = placed.backend, chosen.candidate.backend, placed.job
+        self._leave_line([placed])
+        for name, count, us in ((here, -1, -placed.expected_us), (there, 1, chosen.expected_us)):
+            self._capacity[name], self._places[name] = self._capacity[name].with_jobs(count, us), {}
+        ended_us = next(it.completion_us for it in targets if it.candidate.backend == here)
+        why = Moved(here, ended_us - chosen.completion_us)
+        return Step(self._place(job, chosen, targets, None, moved=why), (), tuple(targets))
+
+    def _leave_line(self, placed: Sequence[Movable]) -> None:
+        """Take jobs out of the line of their backend: those behind them start sooner."""
+        for it in placed:
+            line = self._lines.get(it.backend, {})
+            if (known := line.pop(it.job.key, it)).ahead_us is None:
+                continue
+            for key, other in line.items():
+                if other.ahead_us is not None and other.ahead_us > known.ahead_us:
+                    line[key] = replace(other, ahead_us=max(known.ahead_us, other.ahead_us - it.expected_us))
+
     def _place(
-        self, job: Job, chosen: Target, targets: Sequence[Target], counted: str | None, gave_way: GaveWay | None = None
+        self,
+        job: Job,
+        chosen: Target,
+        targets: Sequence[Target],
+        counted: str | None,
+        gave_way: GaveWay | None = None,
+        moved: Moved | None = None,
     ) -> Place:
         known = [it for it in targets if it.capacity is not None and takes(it.capacity, job.tenant)]
         known.sort(key=lambda it: (it.completion_us, -it.candidate.esp_ppm, it.candidate.backend))
@@ -131,7 +193,8 @@ class CycleState:
         fallback = fell_back(job, self._capacity) if chosen.candidate.fallback else None
         time = room(job, self._capacity[chosen.candidate.backend], self._at_us) or Room(None)
         last_us, where = start_by_us(time, chosen.expected_us), chosen.candidate.backend
-        return Place(job.key, where, chosen.expected_us, scores, counted, fallback, time.reservation, last_us, gave_way)
+        about = counted, fallback, time.reservation, last_us, gave_way, moved
+        return Place(job.key, where, chosen.expected_us, scores, *about)
 
     def _movers(self, job: Job, target: Target) -> Sequence[Movable]:
         """Return the placed jobs that give way to a job on a candidate."""
@@ -155,6 +218,7 @@ class CycleState:
         capacity = self._capacity[backend].with_jobs(-len(moved), -sum(it.expected_us for it in moved))
         self._capacity[backend], self._places[backend] = capacity, {}
         self._movable[backend] = [it for it in self._movable[backend] if it not in moved]
+        self._leave_line(moved)
         lighter = chosen._replace(capacity=capacity, completion_us=completion_us(capacity, chosen.expected_us))
         return lighter, [lighter if it is chosen else it for it in targets]
 
@@ -165,7 +229,7 @@ class CycleState:
         targets = [it._replace(free=max(1, it.free)) if it.candidate.backend == here else it for it in found]
         latest_us = next(it.completion_us for it in targets if it.candidate.backend == here)
         free = [it for it in targets if it.free and it.completion_us <= latest_us]
-        chosen = _best(self._policy.choice(job.objective), free)
+        chosen = best(self._policy.choice(job.objective), free)
         self._shares.add(job, here, -placed.expected_us)
         self._shares.add(job, chosen.candidate.backend, chosen.expected_us)
         capacity = self._capacity[chosen.candidate.backend].with_jobs(1, chosen.expected_us)
@@ -302,14 +366,3 @@ class CycleState:
 
     def _expected_us(self, job: Job, candidate: Candidate) -> int:
         return self._policy.expected_us(candidate.qpu_us, self._run_times.get((candidate.backend, job.size)))
-
-
-def _best(choice: Choice, free: list[Target]) -> Target:
-    """Return the candidate that the rules choose, one after another: most are decided by the first ones."""
-    for _, rule in choice:
-        values = [rule(it) for it in free]
-        least = min(values)
-        free = [it for it, value in zip(free, values, strict=True) if value == least]
-        if len(free) == 1:
-            break
-    return free[0]

@@ -12,7 +12,8 @@ from queuebit_kernel import Fault, Malformed, rfc3339
 from queuebit_scheduling.classes import is_late
 from queuebit_scheduling.codec import decode
 from queuebit_scheduling.objectives import AWAITED_FOR, AWAITING, BALANCE_US, OBJECTIVES
-from queuebit_scheduling.plan import Choice, FellBack, GaveWay, Policy, Step, Target, Turn
+from queuebit_scheduling.plan import Choice, FellBack, GaveWay, Moved, Policy, Step, Target, Turn
+from queuebit_scheduling.preemption import GAIN_US
 from queuebit_scheduling.reasons import in_words, seconds_ahead, unavailable
 from queuebit_scheduling.registry import POLICIES
 from queuebit_scheduling.shares import LINE
@@ -34,6 +35,7 @@ _WHY_CHOSEN = {
     "success": "it had the highest estimated success probability, among candidates with equal cost and completion",
     "name": "its name is first in alphabetical order, among candidates that are otherwise equal",
 }
+_ONLY_BETTER = "it was the only candidate with a free place where the job ends sooner by five seconds or more"
 _MADE_ROOM = "it was full, and placed jobs that have not started gave way"
 _WHY_CHOSEN_BY = {
     "time": {
@@ -62,6 +64,7 @@ _WHY_NOT = {
     "completion": "it is expected to complete the job later",
     "success": "its estimated success probability is lower",
     "name": "it is equal otherwise, and its name is later in alphabetical order",
+    "gain": "the job would not end sooner there by five seconds than where it waited",
 }
 
 
@@ -154,6 +157,9 @@ class Explanation:
     """How much sooner it is expected to start because of this."""
     gave_way: GaveWay | None = None
     """Set if this is the new place of a job that gave way; it then took no turn, so that there are no contenders."""
+    improved: Moved | None = None
+    """Set if this is the new place of a job that was moved because the backend became better for it; it took no turn
+    either."""
 
     def document(self, viewer: str | None = None) -> dict[str, JsonValue]:
         """Return the explanation as JSON.
@@ -181,6 +187,7 @@ class Explanation:
             **({} if self.turn is None else {"turn": self.turn, "next": _WHY_NEXT[self.turn]}),
             **({"moved": self._moved(viewer), "gained_ms": self.gained_us // 1000} if self.moved else {}),
             **({} if self.gave_way is None else {"gave_way": _gave_way(self.gave_way, viewer)}),
+            **({} if self.improved is None else {"improved": _improved(self.improved)}),
         }
 
     def _moved(self, viewer: str | None) -> list[JsonValue]:
@@ -230,6 +237,10 @@ def _gave_way(it: GaveWay, viewer: str | None) -> JsonValue:
     return {**to, "rule": it.rule, "gained_ms": it.gained_us // 1000}
 
 
+def _improved(it: Moved) -> JsonValue:
+    return {"left": it.left, "gained_ms": it.gained_us // 1000}
+
+
 def _tenant_row(it: Contender, number: int, viewer: str | None) -> JsonValue:
     if viewer not in (None, it.tenant):
         return {"tenant": f"other-{number}", "rank_us": it.rank_us}
@@ -259,15 +270,21 @@ def _explanation(policy: Policy, snapshot: Snapshot, step: Step, position: int) 
     job = _job(snapshot, step.place.job)
     chosen = next(it for it in step.targets if it.candidate.backend == step.place.backend)
     others = [it for it in step.targets if it is not chosen]
-    choice, latest_us = policy.choice(job.objective), _latest_us(step, snapshot)
-    rules = [_rule(choice, chosen, it) for it in others if it.free and it.completion_us <= latest_us]
+    choice, latest_us, left = policy.choice(job.objective), _latest_us(step, snapshot), _left(step, snapshot)
+    rules = [
+        _rule(choice, chosen, it)
+        for it in others
+        if it.free and it.completion_us <= latest_us and it.candidate.backend not in left
+    ]
     names = [name for name, _ in choice]
     rule = max(rules, key=names.index, default=_ONLY)
     gave_way = step.place.gave_way or next((it.place.gave_way for it in step.moved), None)
 
     def why_not(other: Target) -> str:
+        if why := left.get(other.candidate.backend):
+            return why
         if other.free and other.completion_us > latest_us:
-            return _WHY_NOT["completion"]
+            return _WHY_NOT["completion" if step.place.moved is None else "gain"]
         return _why_not(choice, chosen, other, _obstacle(job, other, snapshot.at_us), late=is_late(job))
 
     return Explanation(
@@ -285,7 +302,7 @@ def _explanation(policy: Policy, snapshot: Snapshot, step: Step, position: int) 
             *(_considered(it, why_not(it)) for it in others),
         ),
         rule=rule,
-        decided=_decided(rule, job.objective) if chosen.free else _MADE_ROOM,
+        decided=_why_chosen(rule, job, step) if chosen.free else _MADE_ROOM,
         session=job.session,
         runs_first=step.session is not None,
         fallback=step.place.fallback,
@@ -294,13 +311,27 @@ def _explanation(policy: Policy, snapshot: Snapshot, step: Step, position: int) 
         moved=tuple(it.place.job for it in step.moved),
         gained_us=0 if gave_way is None else gave_way.gained_us,
         gave_way=step.place.gave_way,
+        improved=step.place.moved,
     )
 
 
 def _latest_us(step: Step, snapshot: Snapshot) -> float:
-    """Return when a job that gives way ends at the latest: as where it waits. Any other job: infinity."""
+    """Return when a job that has a place ends at the latest on another backend; any other job: infinity."""
     here = next((it.backend for it in snapshot.movable if it.job.key == step.place.job), None)
-    return next((it.completion_us for it in step.targets if it.candidate.backend == here), inf)
+    gain_us = GAIN_US if step.place.moved is not None else 0
+    return next((it.completion_us - gain_us for it in step.targets if it.candidate.backend == here), inf)
+
+
+def _left(step: Step, snapshot: Snapshot) -> dict[str, str]:
+    """Return the backends to which a job is not moved, because it waits there or left them, each with a sentence."""
+    if step.place.moved is None:
+        return {}
+    row = next(it for it in snapshot.movable if it.job.key == step.place.job)
+    return {**dict.fromkeys(row.left, "the job left it before"), row.backend: "the job waited there"}
+
+
+def _why_chosen(rule: str, job: Job, step: Step) -> str:
+    return _ONLY_BETTER if rule == _ONLY and step.place.moved is not None else _decided(rule, job.objective)
 
 
 def _turn(step: Step, job: Job) -> str | None:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple, Protocol, TypeVar
 
 from queuebit_scheduling.shares import Line
-from queuebit_scheduling.snapshot import Account, BackendCapacity, Candidate, Job, Key, Snapshot, Tenant
+from queuebit_scheduling.snapshot import Account, BackendCapacity, Candidate, Job, Key, Movable, Snapshot, Tenant
 
-__all__ = ["Choice", "Cycle", "FellBack", "GaveWay", "Group", "Place", "Policy", "Step", "Target", "Turn", "plan"]
+__all__ = [
+    "Choice",
+    "Cycle",
+    "FellBack",
+    "GaveWay",
+    "Group",
+    "Moved",
+    "Place",
+    "Policy",
+    "Step",
+    "Target",
+    "Turn",
+    "best",
+    "plan",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +50,16 @@ class GaveWay:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """Why a job that has a place is placed on another backend, which became better for it."""
+
+    left: str
+    """The backend at which it waited."""
+    gained_us: int
+    """How much sooner it is expected to end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """The decision to place a job on a backend."""
 
@@ -56,6 +80,13 @@ class Place:
     """The last moment at which it can start there and end before the next window; None: any."""
     gave_way: GaveWay | None = None
     """Set if the job had a place, and gets this one behind another job."""
+    moved: Moved | None = None
+    """Set if the job had a place on another backend, and this one became better for it."""
+
+    @property
+    def again(self) -> bool:
+        """Whether the job had a place before."""
+        return self.gave_way is not None or self.moved is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +142,17 @@ class Cycle:
 
 Choice = tuple[tuple[str, Callable[[Target], "int | str"]], ...]
 """Named keys that choose one of several targets: the lowest by the first key; ties by the next."""
+
+
+def best(choice: Choice, targets: Sequence[Target]) -> Target:
+    """Return the target that the rules choose, one after another: most are decided by the first ones."""
+    for _, rule in choice:
+        values = [rule(it) for it in targets]
+        least = min(values)
+        targets = [it for it, value in zip(targets, values, strict=True) if value == least]
+        if len(targets) == 1:
+            break
+    return targets[0]
 
 
 Group = TypeVar("Group", bound=Hashable)
@@ -190,6 +232,14 @@ class Policy(Protocol):
         Args:
             job: the waiting job.
             placed: a job that has not started.
+        """
+        ...
+
+    def improvable(self, world: Snapshot) -> tuple[Movable, ...]:
+        """Return the placed jobs of a snapshot that would be moved if no job waited.
+
+        Args:
+            world: a snapshot of all registered backends and placed jobs, without waiting jobs.
         """
         ...
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from math import lcm
 
-from queuebit_scheduling import preemption
+from queuebit_scheduling import moves, preemption
 from queuebit_scheduling.classes import ClassLimits, is_late
 from queuebit_scheduling.cycle import CycleState
 from queuebit_scheduling.fallback import answers, usable
@@ -88,9 +88,15 @@ class FairShare:
        backend takes it, too, if jobs give way to it there.
     7. The next decision includes this placement. Repeat from 2 up to the limit of the cycle, or until the next tenant
        may have a job that is not in the snapshot.
+    8. When no waiting job can be placed any more, placed jobs that have not started are moved, oldest first: to a free
+       candidate that its objective prefers to where it waits, and where it ends five seconds sooner or more. A job is
+       moved twice at most, and never to a backend that it left (`moves`).
     """
 
-    name = "fair-share/8"
+    name = "fair-share/9"
+
+    most_moves = moves.MOVES
+    """How often one job is moved at most."""
 
     def choice(self, objective: str | None) -> Choice:
         """Return the rules of an objective; those of `cost` for none, and for one that this version does not know."""
@@ -167,6 +173,22 @@ class FairShare:
     ) -> tuple[Movable, ...]:
         """Return which of these placed jobs give way to a job that is placed on their backend."""
         return preemption.movers(job, capacity, expected_us, placed, at_us)
+
+    def better(self, placed: Movable, targets: Sequence[Target], at_us: int) -> Target | None:
+        """Return where a placed job is moved; None if it stays.
+
+        Args:
+            placed: the job.
+            targets: where it may be placed now, and where it waits, with the time until it ends.
+            at_us: the moment of the decision.
+        """
+        if placed.ahead_us is None or len(placed.left) >= self.most_moves:
+            return None
+        return moves.better(self.choice(placed.job.objective), placed, targets, at_us)
+
+    def improvable(self, world: Snapshot) -> tuple[Movable, ...]:
+        """Return the placed jobs of a snapshot that would be moved if no job waited."""
+        return CycleState(self, world).improvable()
 
     def order(self, job: Job) -> tuple[int, ...]:
         """Oldest first."""
@@ -283,6 +305,7 @@ class FairShare:
         cycle = CycleState(self, snapshot)
         for _ in range(snapshot.limit):
             if (step := cycle.step()) is None:
+                yield from cycle.moves()
                 return
             yield step
             yield from step.moved

@@ -145,7 +145,15 @@ def seconds_ahead(backend: BackendCapacity) -> int:
     return backend.backlog_us // 1_000_000
 
 
-def why_placed(backend: BackendCapacity, ahead: int, *, confirmed: bool, started: bool, moves: int = 0) -> str | None:
+def why_placed(
+    backend: BackendCapacity,
+    ahead: int,
+    *,
+    confirmed: bool,
+    started: bool,
+    moves: int = 0,
+    left: Sequence[str] = (),
+) -> str | None:
     """Return why a placed job does not run, or None if it runs.
 
     Args:
@@ -154,6 +162,7 @@ def why_placed(backend: BackendCapacity, ahead: int, *, confirmed: bool, started
         confirmed: whether the log contains the placement.
         started: whether a worker has started it.
         moves: how often it gave way to a job that goes before it.
+        left: the backends that it was moved away from.
     """
     if backend.silent_since_us is None and backend.isolated_since_us is not None and not started:
         return f"it is placed on {backend.name}, and {unavailable(backend)}: it moves when another backend takes it"
@@ -168,6 +177,7 @@ def why_placed(backend: BackendCapacity, ahead: int, *, confirmed: bool, started
     behind = f"; {ahead} jobs were placed there before it" if ahead > 1 else "; 1 job was placed there before it"
     times = "once" if moves == 1 else f"{moves} times"
     moved = f"; it gave way {times} to a job that goes before it" if moves else ""
+    moved += f"; it was moved there from {left[-1]}, because it ends sooner there" if left else ""
     return f"it is placed on {backend.name} and waits for {slots}{behind if ahead else ''}{moved}"
 
 

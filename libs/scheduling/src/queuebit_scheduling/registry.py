@@ -23,7 +23,14 @@ def by_name(policies: Iterable[Policy]) -> Mapping[str, Policy]:
     return MappingProxyType({it.name: it for it in policies})
 
 
-class _Version7(FairShare):
+class _Version8(FairShare):
+    """The policy before moves: a placed job stays where it waits, unless others go before it."""
+
+    name = "fair-share/8"
+    most_moves = 0
+
+
+class _Version7(_Version8):
     """The policy before preemption: no placed job gives way, and a backend that has places takes jobs however
     long they run."""
 
@@ -77,5 +84,5 @@ class _Version3(_Version6):
     name = "fair-share/3"
 
 
-POLICIES = by_name([POLICY, _Version7(), _Version6(), _Version5(), _Version4(), _Version3()])
+POLICIES = by_name([POLICY, _Version8(), _Version7(), _Version6(), _Version5(), _Version4(), _Version3()])
 """The policies of this version."""

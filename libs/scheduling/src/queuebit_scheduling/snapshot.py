@@ -158,7 +158,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Movable:
-    """A placed job that has not started, and a waiting job goes before it: of its tenant, or of any if it is spot."""
+    """A placed job that has not started: a waiting job goes before it, or another backend became better for it."""
 
     job: Job
     backend: str
@@ -167,6 +167,10 @@ class Movable:
     """Its expected run time there."""
     moves: int = 0
     """How often it lost a place to a job that goes before it."""
+    ahead_us: int | None = None
+    """The run time that is left of the jobs that run before it there; None if it is not considered for a move."""
+    left: tuple[str, ...] = ()
+    """The backends that it was moved away from, because others became better for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +249,8 @@ class Snapshot:
     accounts: tuple[Account, ...] = ()
     placed: tuple[PlacedCount, ...] = ()
     movable: tuple[Movable, ...] = ()
-    """Placed jobs that may give way: to jobs of their tenant, and spot jobs to those of all."""
+    """Placed jobs that may give way, to jobs of their tenant, and spot jobs to those of all; and those that may be
+    moved."""
 
     def __post_init__(self) -> None:
         groups = [CandidateGroup(_sorted(it.jobs, _by_sequence), it.waiting) for it in self.groups]

@@ -166,10 +166,10 @@ class PlaceJobs:
             return None
         jobs = [self._state.job(place.job) for place in places]
         for place in places:
-            if place.gave_way is None:
-                self._state.reserve(place.job, place.backend, place.session)
-            else:
+            if place.again:
                 self._state.move(place.job, place.backend)
+            else:
+                self._state.reserve(place.job, place.backend, place.session)
         return _Cycle(snapshot, places, jobs, term)
 
     def _planned(self, *, spot: bool) -> tuple[Snapshot | None, Sequence[Place]]:
@@ -318,8 +318,8 @@ class AnswerWaiting:
         for it, ahead in self._state.placed_of(tenant):
             if (backend := backends.get(it.backend)) is not None:
                 started = it.started_at is not None
-                moves = it.accepted.moves
-                why = why_placed(backend, ahead, confirmed=it.confirmed, started=started, moves=moves)
+                moves, left = it.accepted.moves, it.accepted.left
+                why = why_placed(backend, ahead, confirmed=it.confirmed, started=started, moves=moves, left=left)
                 if why is not None:
                     yield it.accepted, ahead + 1, why
 

@@ -68,6 +68,8 @@ class AcceptedJob:
     """The reservation in whose slot it runs, and nowhere else."""
     moves: int = 0
     """How often it lost a place to a job that goes before it."""
+    left: tuple[str, ...] = ()
+    """The backends that it was moved away from, because others became better for it."""
 
     @property
     def key(self) -> Key:
@@ -122,6 +124,10 @@ class AcceptedJob:
     def moved(self) -> AcceptedJob:
         """The same job, which lost a place to a job that goes before it."""
         return replace(self, moves=self.moves + 1)
+
+    def leaving(self, backend: str, after: int) -> AcceptedJob:
+        """The same job, which was moved away from a backend by the event with this sequence."""
+        return replace(self, left=(*self.left, backend), after=after)
 
     def is_of(self, tenant: str, session: str) -> bool:
         """Whether it has the priority of this session."""

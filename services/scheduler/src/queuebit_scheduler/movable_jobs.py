@@ -9,7 +9,7 @@ from queuebit_scheduler.jobs import Outstanding
 from queuebit_scheduling import Job, Key, Movable, Policy, micros
 from queuebit_scheduling.preemption import MOVES, worth_us
 
-__all__ = ["MOST_ROWS", "MovableJobs"]
+__all__ = ["MOST_ROWS", "MovableJobs", "row_of"]
 
 MOST_ROWS = 64
 """The most placed jobs in a snapshot."""
@@ -59,7 +59,7 @@ class MovableJobs:
             found += [it for it in spot if it.backend in wanted]
         if len(found) > MOST_ROWS:
             found.sort(key=lambda it: (load_us(it.backend), it.backend, it.accepted.job.sequence))
-        return tuple(map(_row, found[:MOST_ROWS]))
+        return tuple(map(row_of, found[:MOST_ROWS]))
 
     def _behind(self, tenant: str, waiting: Iterable[Job]) -> list[Outstanding]:
         """Return the placed jobs of a tenant that one of these jobs goes before."""
@@ -80,7 +80,9 @@ def _names(job: Job) -> frozenset[str]:
     return frozenset(it.backend for it in job.candidates)
 
 
-def _row(it: Outstanding) -> Movable:
+def row_of(it: Outstanding, ahead_us: int | None = None) -> Movable:
+    """Return the row of a placed job in a snapshot; with the run time before it, if it may be moved."""
     job, deadline = it.accepted.job, it.accepted.deadline
     job = job if deadline is None else replace(job, deadline_us=micros(deadline))
-    return Movable(job, it.backend, it.expected_us, it.accepted.moves)
+    left = () if ahead_us is None else it.accepted.left
+    return Movable(job, it.backend, it.expected_us, it.accepted.moves, ahead_us, left)

@@ -6,7 +6,7 @@ from functools import cache
 
 from pydantic import TypeAdapter
 
-from queuebit_contracts.job import Fallback, JobPlaced, Placement, Preempted, Score
+from queuebit_contracts.job import Fallback, JobPlaced, Moved, Placement, Preempted, Score
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import event_id
 from queuebit_runtime.trace_context import current_traceparent
@@ -55,6 +55,9 @@ def placement(accepted: AcceptedJob, place: Place, policy: str, decision: Payloa
             term=term,
             shared_device=None if alone else accepted.shared_device,
             preempted=None if place.gave_way is None else _preempted(place.gave_way, tenant),
+            moved=None
+            if place.moved is None
+            else Moved(left=place.moved.left, gained_ms=place.moved.gained_us // 1000),
             reservation=place.reservation,
             start_by=None if place.start_by_us is None else moment_of(place.start_by_us),
         ),

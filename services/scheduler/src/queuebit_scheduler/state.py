@@ -28,7 +28,8 @@ from queuebit_scheduler.backends import Backends
 from queuebit_scheduler.calendar import Calendar
 from queuebit_scheduler.frozen import FrozenState
 from queuebit_scheduler.jobs import AcceptedJob, Outstanding
-from queuebit_scheduler.movable_jobs import MovableJobs
+from queuebit_scheduler.movable_jobs import MOST_ROWS, MovableJobs
+from queuebit_scheduler.placed_lines import PlacedLines
 from queuebit_scheduler.sessions import Sessions
 from queuebit_scheduler.slot_jobs import SlotJobs
 from queuebit_scheduler.tenants import Tenants
@@ -41,6 +42,7 @@ from queuebit_scheduling import (
     CandidateGroup,
     Job,
     Key,
+    Movable,
     Policy,
     Resource,
     RunTimes,
@@ -79,8 +81,9 @@ class State:
         self._waiting = SlotJobs(policy, self.calendar, self._backends.out)
         self._outstanding: dict[Key, Outstanding] = {}
         self._movable = MovableJobs(policy)
+        self._lines = PlacedLines()
         self._former: dict[Key, Outstanding] = {}
-        """The places that jobs have until the log confirms others, behind jobs that go before them."""
+        """The places that jobs have until the log confirms others: behind jobs that go before them, or better ones."""
         self._tenants = Tenants(period_us)
         self._accounts = Accounts(period_us)
         self._sessions = Sessions(policy)
@@ -167,7 +170,7 @@ class State:
         return {it.name: self.calendar.with_windows(it) for it in known}
 
     def snapshot(self, at: datetime, limit: int, *, spot: bool = False) -> Snapshot | None:
-        """The snapshot of a cycle; None while no job can be placed.
+        """The snapshot of a cycle; None while no job can be placed or moved.
 
         Args:
             at: the moment of the decision.
@@ -176,10 +179,12 @@ class State:
         """
         if spot and not self._waiting.has_spot:
             return None
-        free = (self.policy.free(it, first=True, tenant=PROBES) for it in self._backends.registered())
+        free = any(self.policy.free(it, first=True, tenant=PROBES) for it in self._backends.registered())
         movable = () if spot else self._movable.rows(self._waiting.first_of, self._load_us)
-        if not self._waiting or not (any(free) or movable):
+        improvable = () if spot or not free else self._improvable(at, MOST_ROWS - len(movable))
+        if not improvable and not (self._waiting and (free or movable)):
             return None  # so it is after most events while the platform is full
+        movable = tuple({it.job.key: it for it in (*movable, *improvable)}.values())
         groups = self._waiting.groups(spot=spot)
         tenants, kinds = {first.tenant for first, _ in groups.values()}, self._backends.kinds()
         several = kinds if len(kinds) > 1 else {}
@@ -201,17 +206,31 @@ class State:
             movable=movable,
         )
         shown = self.policy.shown(world, groups, lambda jobs: self._accounts.within(jobs, kinds))
-        if not shown:
+        if not shown and not improvable:
             return None
         excerpts = tuple(
             CandidateGroup(tuple(self._waiting.first(group, count)), waiting=groups[group][1])
             for group, count in shown.items()
         )
         owners = {it.jobs[0].tenant for it in excerpts}
-        movable = tuple(it for it in movable if it.job.spot or it.job.tenant in owners)
+        movable = tuple(it for it in movable if it.job.spot or it.ahead_us is not None or it.job.tenant in owners)
         jobs = (*(job for group in excerpts for job in group.jobs), *(it.job for it in movable))
         compared = (first for first, _ in groups.values() if first.tenant in owners)
         return world.showing(excerpts, self._run_times.about(jobs), self._accounts.within(compared, kinds), movable)
+
+    def _improvable(self, at: datetime, most: int) -> tuple[Movable, ...]:
+        """The placed jobs that would be moved if no job waited, so many at most."""
+        at_us = micros(at)
+        backends = {it.name: self.calendar.with_windows(it, at_us) for it in self._backends.registered()}
+        free = (it for it in backends.values() if self.policy.free(it))
+        waits_us = {it.name: max(it.queue_us, it.backlog_us // it.slots) for it in free}
+        rows = self._lines.rows(backends, waits_us, self._held_us, at)
+        if not rows:
+            return ()
+        known = self._run_times.about(it.job for it in rows)
+        world = Snapshot(self.policy.name, at_us, 1, tuple(backends.values()), run_times=known, movable=rows)
+        moved = {it.job.key for it in self.policy.improvable(world)}
+        return tuple(it for it in rows if it.job.key in moved)[:most]
 
     def answering(self) -> list[str]:
         """The backends that promised to answer."""
@@ -277,12 +296,11 @@ class State:
     def reserve(self, key: Key, backend: str, session: str | None = None) -> None:
         """Reserve a place for a waiting job, whose run counts for a session or for none."""
         accepted = self._waiting.pop(key)
-        chosen = next((it for it in accepted.everywhere if it.backend == backend), None)
-        expected_us = self._holds_us(accepted.job, chosen or Candidate(backend, 1, 0, 0))
-        self._hold(Outstanding(accepted, backend, expected_us, accepted.after, session))
+        placed = Outstanding(accepted, backend, 0, accepted.after, session)
+        self._hold(replace(placed, expected_us=self._held_us(placed)))
 
     def move(self, key: Key, backend: str) -> None:
-        """Reserve another place for a placed job that gives way; its former place is kept until the log confirms it."""
+        """Reserve another place for a placed job; its former place is kept until the log confirms it."""
         former = self._former[key] = self._free(key)
         accepted = former.accepted
         expected_us = self._holds_us(accepted.job, accepted.candidate(backend))
@@ -433,6 +451,8 @@ class State:
         shown = self._shown(key, data.backend, sequence)
         if shown is not None and data.preempted is not None:
             shown.accepted = shown.accepted.moved()
+        if shown is not None and data.moved is not None:
+            shown.accepted = shown.accepted.leaving(data.moved.left, sequence)
         if shown is not None and self._may_move(shown):  # a calibration came while the placement was appended
             self._waiting.add(self._free(key).left())
 
@@ -481,6 +501,11 @@ class State:
         """How long a job holds its slot: while it waits in the queue of the vendor, too."""
         return self._expected_us(job, candidate) + self._backends[candidate.backend].queue_us
 
+    def _held_us(self, it: Outstanding) -> int:
+        """How long a placed job holds its slot, by what is known now; also on a backend that is no candidate."""
+        known = (candidate for candidate in it.accepted.everywhere if candidate.backend == it.backend)
+        return self._holds_us(it.accepted.job, next(known, None) or Candidate(it.backend, 1, 0, 0))
+
     def _ended(self, key: Key, at: datetime, completed: JobCompleted | None) -> None:
         self._with_deadline.discard(key)
         self._former.pop(key, None)
@@ -509,11 +534,13 @@ class State:
     def _hold(self, it: Outstanding) -> None:
         self._outstanding[it.accepted.key] = it
         self._movable.add(it, self._backends[it.backend].slots)
+        self._lines.add(it)
         self._take(it, 1)
 
     def _free(self, key: Key) -> Outstanding:
         outstanding = self._outstanding.pop(key)
         self._movable.remove(key)
+        self._lines.remove(outstanding)
         self._take(outstanding, -1)
         return outstanding
 
