@@ -70,6 +70,8 @@ UNRELEASED = frozenset(
         "qb.bill.read.v1",
         "qb.leader.elected.v1",
         "qb.probe.judged.v1",
+        "qb.access.read.v1",
+        "qb.access.refused.v1",
         "qb.account.expired.v1",
         "qb.account.granted.v1",
         "qb.budget.reached.v1",

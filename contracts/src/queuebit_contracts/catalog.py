@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Union
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from queuebit_contracts.access import AccessRead, AccessRefused
 from queuebit_contracts.account import (
     AccountCorrected,
     AccountExpired,
@@ -193,6 +194,7 @@ _HYBRID = "qb.hybrid.{tenant}.{hybrid}."
 _INVOICE = "qb.invoice.{tenant}.{period}."
 _INCIDENT = "qb.incident.{incident}."
 _CANARY = "qb.canary.{canary}."
+_ACCESS = "qb.access.{tenant}.{process}."
 
 CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
     entry.type: entry
@@ -292,6 +294,8 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(CanaryAborted, _CANARY + "aborted", ("alerting",)),
         Entry(LogCheckpointed, "qb.proof.{log}.checkpointed", ("provenance",)),
         Entry(KeysRotated, "qb.proof.{log}.keys_rotated.{trust_version}", ("provenance",)),
+        Entry(AccessRead, _ACCESS + "read.{number}", ("gateway",)),
+        Entry(AccessRefused, _ACCESS + "refused.{number}", ("gateway",)),
         Entry(CancelJob, "qb.command.{tenant}.{job}.cancel", ("client", "broker")),
     )
 })  # fmt: skip

@@ -17,6 +17,7 @@ qb.incident.<incident>.<event>[.<number>]     qb.admin.incident
 qb.probe.<backend>.<event>.<run>
 qb.canary.<canary>.<event>[.<number>]         qb.admin.canary
 qb.leader.<service>.elected
+qb.access.<tenant>.<process>.<event>.<number>
 qb.profile.<stack>                            qb.dead.<durable>.<sequence>
 qb.alive.<backend>   qb.config.stack.<event>   qb.replay.<durable>
 qb.trace.<service>                            qb.stored.<what follows qb.job. in the subject of a stored event>
@@ -142,7 +143,19 @@ class Address(NamedTuple):
 
 _PLACES = {
     **dict.fromkeys(
-        ("job", "stored", "account", "command", "reservation", "delegation", "session", "hybrid", "invoice", "budget"),
+        (
+            "job",
+            "stored",
+            "access",
+            "account",
+            "command",
+            "reservation",
+            "delegation",
+            "session",
+            "hybrid",
+            "invoice",
+            "budget",
+        ),
         (2, 3, 4, 5),
     ),
     **dict.fromkeys(("query", "tenant", "identity", "sessions", "reservations"), (2, 0, 3, 4)),

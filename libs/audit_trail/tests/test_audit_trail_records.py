@@ -33,7 +33,7 @@ def test_the_words_for_an_action_fit_its_event(type_: str) -> None:
     action, data = ACTIONS[type_], CATALOG[type_].event.model_fields["data"].annotation
     assert data is not None
     fields = data.model_fields.keys()
-    assert {name for _, name, _, _ in Formatter().parse(action.object) if name} <= fields
+    assert {name for _, name, _, _ in Formatter().parse(action.object) if name} <= {*fields, "named"}
     assert action.actor == "by" or action.actor in fields
     assert action.why == ("reason",) or {*action.why} <= fields
     assert not {"reason", "reasons", "note"} & fields - {*action.why}, "a reason that is given must be in the record"
@@ -92,6 +92,25 @@ def test_money_has_its_amount(type_: str) -> None:
     amount = example(type_).amount
     assert amount is not None
     assert amount.endswith((" USD", " EUR"))
+
+
+def test_reads_say_who_read_what_how_often_and_where() -> None:
+    found = example("qb.access.read.v1", "results")
+    assert (found.action, found.about, found.actor, found.tenant) == ("access.read", "reads", "ann", "acme")
+    assert (found.door, found.count, found.since) == ("gateway", 7, "2026-11-30T09:00:01.000000Z")
+    assert found.object == "result j1, j2, j3 and 1 more"
+    assert found.document()["objects"] == ["j1", "j2", "j3", "j4"]
+
+
+def test_a_reader_on_the_bus_has_its_key() -> None:
+    found = example("qb.access.read.v1", "bus")
+    assert (found.door, found.actor, found.key) == ("bus", "ann", "U" + "A" * 55)
+
+
+def test_a_refusal_of_an_unknown_caller_is_of_no_tenant() -> None:
+    found = example("qb.access.refused.v1", "unknown")
+    assert (found.actor, found.tenant, found.outcome) == ("unknown", None, "refused")
+    assert found.reason == "bad_token"
 
 
 def test_an_unknown_type_is_no_action() -> None:

@@ -17,7 +17,18 @@ __all__ = ["ABOUT", "ACTIONS", "NO_ACTIONS", "VOCABULARY", "Action", "subjects"]
 VOCABULARY: Final = "audit/1"
 """The version of the words and of the form of a record. Any change of either is a new version."""
 
-ABOUT: Final = ("money", "keys", "roles", "policies", "results", "configuration", "work", "operation")
+ABOUT: Final = (
+    "money",
+    "keys",
+    "roles",
+    "policies",
+    "results",
+    "configuration",
+    "work",
+    "operation",
+    "reads",
+    "refusals",
+)
 """What an action is about."""
 
 
@@ -30,7 +41,7 @@ class Action:
     about: str
     """One of `ABOUT`."""
     object: str
-    """What it was done to; names in braces are fields of the event's data."""
+    """What it was done to; names in braces are fields of the event's data, and `named` its first objects."""
     outcome: str = "done"
     """`done`, `requested`, `refused` or `failed`."""
     actor: str = "by"
@@ -45,6 +56,7 @@ _PROJECT, _USER, _ISSUER = "project {project}", "user {user}", "issuer {issuer}"
 _SESSION, _RESERVATION = "session {session}", "reservation {reservation}"
 _BACKEND, _WINDOW = "backend {backend}", "window {window} of backend {backend}"
 _INCIDENT, _CANARY = "incident {incident}", "canary {canary}"
+_ACCESSED = "{kind} {named}"
 
 ACTIONS: Final[Mapping[str, Action]] = {
     "qb.job.submitted.v1": Action("job.submit", "work", _JOB, "requested", why=("purpose",)),
@@ -118,6 +130,8 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "qb.canary.promoted.v1": Action("canary.promote", "policies", _CANARY),
     "qb.canary.aborted.v1": Action("canary.abort", "policies", _CANARY),
     "qb.proof.keys_rotated.v1": Action("keys.rotate", "keys", "log {log}"),
+    "qb.access.read.v1": Action("access.read", "reads", _ACCESSED),
+    "qb.access.refused.v1": Action("access.refuse", "refusals", _ACCESSED, "refused", why=("code",)),
 }
 """By the type of the event."""
 

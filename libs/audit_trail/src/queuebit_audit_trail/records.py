@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from queuebit_audit_trail.actions import ACTIONS, VOCABULARY
+from queuebit_contracts.access import Access
 from queuebit_contracts.billing import Charge
 from queuebit_contracts.catalog import Decoded
+from queuebit_contracts.topology import PLATFORM
 from queuebit_contracts.wire import Amount, Reason, UnknownEvent, Wire
 from queuebit_kernel import Json, rfc3339
 
@@ -15,6 +17,8 @@ __all__ = ["Record", "Selection", "record_of"]
 
 _AMOUNTS = ("amount", "delta", "charge", "settled", "totals")
 """The fields of data with an amount of money, in this order."""
+_NAMED = 3
+"""How many objects of reads or refusals `object` names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Record:
     tenant: str | None
     """Whose; None for an action on the platform itself."""
     actor: str
-    """The person by name; else the public key that signed; else the service."""
+    """The person by name; else the public key that signed; else the service. `unknown` if nothing says who tried."""
     key: str | None
     """The public key that signed."""
     delegation: str | None
@@ -49,11 +53,20 @@ class Record:
     type: str
     trace: str | None
     """W3C trace context: connects the record with the requests that led to it."""
+    door: str | None = None
+    """Of reads and refusals: where, `gateway` or `bus`."""
+    since: str | None = None
+    """Of reads and refusals: when the first of them was; `at` is when they were counted."""
+    count: int | None = None
+    """Of reads and refusals: how many."""
+    objects: tuple[str, ...] | None = None
+    """Of reads and refusals: different objects, at most 32."""
     vocabulary: str = VOCABULARY
 
     def document(self) -> dict[str, Json]:
         """The record as JSON, without what it does not say."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        found = {name: value for name, value in asdict(self).items() if value is not None}
+        return found if self.objects is None else found | {"objects": [*self.objects]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,28 +99,42 @@ def record_of(event: Decoded, sequence: int, stored_at: datetime) -> Record | No
     if isinstance(event, UnknownEvent) or (rule := ACTIONS.get(event.type)) is None:
         return None
     data: Wire = event.data
+    access = data if isinstance(data, Access) else None
     signed = getattr(data, "proof", None)
-    key = getattr(signed, "key", None)
+    key = access.key if access else getattr(signed, "key", None)
     service = event.source.removeprefix("qb/")
+    tenant = getattr(data, "tenant", None)
     return Record(
         sequence=sequence,
         at=rfc3339(event.time),
         stored_at=rfc3339(stored_at),
-        tenant=getattr(data, "tenant", None),
-        actor=getattr(data, rule.actor, None) or key or service,
+        tenant=None if access and tenant == PLATFORM else tenant,
+        actor=getattr(data, rule.actor, None) or key or ("unknown" if access else service),
         key=key,
         delegation=getattr(data, "delegation", None) or getattr(signed, "delegation", None),
         service=service,
         action=rule.name,
         about=rule.about,
-        object=rule.object.format(**vars(data)),
+        object=rule.object.format(**vars(data), named=_named(access)).strip(),
         outcome=rule.outcome,
         reason=next((found for name in rule.why if (found := _words(getattr(data, name, None)))), None),
         amount=next((_money(found) for name in _AMOUNTS if (found := getattr(data, name, None))), None),
         event=event.id,
         type=event.type,
         trace=event.traceparent,
+        door=access.door if access else None,
+        since=rfc3339(access.since) if access else None,
+        count=access.count if access else None,
+        objects=access.objects if access else None,
     )
+
+
+def _named(access: Access | None) -> str:
+    """The first objects of reads or refusals; empty for all other events."""
+    if access is None:
+        return ""
+    more = len(access.objects) - _NAMED
+    return ", ".join(access.objects[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _words(value: object) -> str | None:
