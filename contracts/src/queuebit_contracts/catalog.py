@@ -294,7 +294,7 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(CanaryAborted, _CANARY + "aborted", ("alerting",)),
         Entry(LogCheckpointed, "qb.proof.{log}.checkpointed", ("provenance",)),
         Entry(KeysRotated, "qb.proof.{log}.keys_rotated.{trust_version}", ("provenance",)),
-        Entry(AccessRead, _ACCESS + "read.{number}", ("gateway",)),
+        Entry(AccessRead, _ACCESS + "read.{number}", ("gateway", "provenance", "telemetry")),
         Entry(AccessRefused, _ACCESS + "refused.{number}", ("gateway",)),
         Entry(CancelJob, "qb.command.{tenant}.{job}.cancel", ("client", "broker")),
     )

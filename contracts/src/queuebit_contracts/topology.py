@@ -126,6 +126,8 @@ class Party(_Entry):
     """Subjects it watches live and whose last events it reads one by one."""
     live: tuple[str, ...] = ()
     """Subjects it watches live, of which the log stores nothing."""
+    counts: tuple[str, ...] = ()
+    """Requests of others of which it gets copies, to count them. It may then answer no request at all."""
     view: tuple[str, ...] = ()
     """Subjects it folds from the beginning of `LOG`."""
     asks: tuple[str, ...] = ()
@@ -146,6 +148,8 @@ class Permissions(_Entry):
 
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
+    responds: bool = True
+    """Whether it may answer the requests that it receives."""
 
 
 class Topology(_Entry):
@@ -181,7 +185,7 @@ class Topology(_Entry):
         party = self.service[name]
         publish = [*party.appends, *party.asks, trace(name)]
         publish += ["$JS.API.DIRECT.GET.LOG", "$JS.API.STREAM.MSG.GET.LOG", "$JS.API.STREAM.INFO.*"]
-        subscribe = [*party.answers, *party.follows, *party.live, f"{inbox_of(name)}.>"]
+        subscribe = [*party.answers, *party.follows, *party.live, *party.counts, f"{inbox_of(name)}.>"]
         for consumer, durable in self.durables_of(name).items():
             publish += [
                 f"$JS.API.CONSUMER.INFO.{durable.stream}.{consumer}",
@@ -202,7 +206,7 @@ class Topology(_Entry):
         publish += [f"$JS.API.DIRECT.GET.{stream}" for stream in party.reads]
         for bucket in party.keeps:
             publish += [f"$KV.{bucket}.>", f"$JS.API.DIRECT.GET.KV_{bucket}", f"$JS.API.STREAM.MSG.GET.KV_{bucket}"]
-        return Permissions(publish=tuple(publish), subscribe=tuple(subscribe))
+        return Permissions(publish=tuple(publish), subscribe=tuple(subscribe), responds=not party.counts)
 
     def operator_permissions(self) -> Permissions:
         """Return the permissions of the operator's credential: read everything, and replay and delete dead letters."""

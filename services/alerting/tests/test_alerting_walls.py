@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from queuebit_alerting.bus_log import BusLogFile
+from queuebit_runtime.bus_log import BusLogFile
 from queuebit_alerting.walls import Attempt, WallsTried, attempt_of
 from queuebit_contracts.runbooks import runbook_of
 

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias
 
 from faststream.nats import NatsRouter
+from pydantic import BaseModel
 
 from queuebit_contracts.query import Answer, Question
-from queuebit_contracts.subjects import query
+from queuebit_contracts.subjects import parse, query
 from queuebit_contracts.wire import Reason
+from queuebit_runtime.access_recorder import Recorder
+from queuebit_runtime.bus_readers import reader_of
+from queuebit_runtime.connection import Msg
 from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Tenant, request_of
 from queuebit_runtime.tenant_limiter import TenantLimiter
 
-__all__ = ["Answerer", "Query", "QueryServer"]
+__all__ = ["READS", "Answerer", "Query", "QueryServer"]
 
 Answerer = Callable[[str, Question], Awaitable[Answer]]
 """Answers a question of one tenant."""
 
 Query: TypeAlias = Callable[[Tenant, Question], Awaitable[Answer]]
 """A FastStream handler of one kind of question."""
+
+READS: Final[Mapping[str, str]] = {
+    "receipt": "receipt",
+    "invoices": "invoice",
+    "bills": "bill",
+    "charges": "bill",
+    "audit": "audit",
+}
+"""Questions whose answers are reads of the audit trail, and the kind of what is read."""
 
 _ROOM = 4 << 20
 """Bytes of waiting queries: about a hundred of a single tenant, so that each is answered in time."""
@@ -28,10 +41,12 @@ _ROOM = 4 << 20
 class QueryServer:
     """Routes of the questions that a service answers; processes of one service share them."""
 
-    def __init__(self, service: str, *, side_by_side: int) -> None:
-        """Answer up to `side_by_side` queries of each tenant concurrently."""
+    def __init__(self, service: str, *, side_by_side: int, access: Recorder | None = None) -> None:
+        """Answer up to `side_by_side` queries of each tenant concurrently, and count reads in `access`."""
         self._service = service
-        self.router = NatsRouter(middlewares=[Replies(_refusal, turns=TenantLimiter(side_by_side, _ROOM))])
+        self._access = access
+        turns = TenantLimiter(side_by_side, _ROOM)
+        self.router = NatsRouter(middlewares=[Replies(_refusal, turns=turns, answered=self._count)])
         """What `Service.include` takes."""
 
     def answers(self, question: str) -> Callable[[Query], Query]:
@@ -43,6 +58,16 @@ class QueryServer:
             decoder=request_of(Question),
             title=f"query-{question}",
         )
+
+    def _count(self, request: Msg, answer: BaseModel) -> None:
+        """Count the answer to a reader on the bus; the gateway counts for whom it asks."""
+        about = parse(request.subject)
+        kind = READS.get(about.event)
+        if self._access is None or kind is None or not isinstance(answer, Answer) or answer.error is not None:
+            return
+        if (who := reader_of(request, about.tenant)) is not None:
+            job = Question.model_validate_json(request.data or b"{}").job
+            self._access.read("bus", kind, job or "all", who)
 
 
 def _refusal(code: str, text: str) -> Answer:

@@ -41,6 +41,9 @@ _LARGEST = 1_000_000
 Refusal = Callable[[str, str], BaseModel | None]
 """Words a refusal, from its code and its text; None: nothing is replied, and the requester asks again later."""
 
+Answered = Callable[[Msg, BaseModel], None]
+"""Takes a request and its answer."""
+
 _INTERNAL: Final = "internal_error"
 """The code of a fault inside a handler: no fault of the requester, and repeating the request may not help."""
 
@@ -77,14 +80,23 @@ def request_of(kind: type[_Request]) -> Callable[[StreamMessage[Msg]], Awaitable
 class Replies:
     """Middleware factory of the routes that reply in one form."""
 
-    def __init__(self, refusal: Refusal, *, turns: TenantLimiter | None = None, exclude_none: bool = False) -> None:
+    def __init__(
+        self,
+        refusal: Refusal,
+        *,
+        turns: TenantLimiter | None = None,
+        exclude_none: bool = False,
+        answered: Answered | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
             refusal: how a refusal is worded.
             turns: where given, requests of a tenant wait for each other there, and for no other tenant's.
             exclude_none: whether fields without a value are left out.
+            answered: called with each request that a handler answered, and its answer.
         """
+        self.answered = answered
         self.refusal = refusal
         self.exclude_none = exclude_none
         self._turns = turns
@@ -131,6 +143,8 @@ class _Reply(BaseMiddleware[Any, Msg | None]):
         body = self._encoded(answer)
         if len(body) > _LARGEST:
             return self._refused("too_large", "the answer is too large for the bus: ask with a smaller limit")
+        if self._owner.answered is not None:
+            self._owner.answered(msg.raw_message, answer)
         return body
 
     def _refused(self, code: str, text: str, error: Exception | None = None) -> bytes:

@@ -27,6 +27,12 @@ _PLATFORM, _SYSTEM = "QUEUEBIT", "SYSTEM"
 _SYSTEM_ASKS = ("PING.HEALTHZ", "PING.JSZ", "PING.CONNZ", "*.RELOAD")
 """Requests that the system user may send: health, streams, connections, and reload."""
 
+_SYSTEM_SHOWS = ("$SYS.SERVER.*.CLIENT.AUTH.ERR", "$SYS.ACCOUNT.*.CONNECT")
+"""Events of the server that services may follow: refused logins, and logins."""
+_WITH_READER = ("$JS.API.DIRECT.GET.", "qb.query.")
+"""Requests of tenants that say by which user they come: the server writes the header `Nats-Request-Info`, so that no
+client can."""
+
 _TENANT_LIMITS = "limits: { max_connections: 256, max_subscriptions: 256, max_payload: 192KB }"
 """Limits of a tenant: connections of all its users, subscriptions of each connection, bytes of one message. The client
 keeps one connection and about ten subscriptions, and sends at most 128 KiB and headers."""
@@ -154,7 +160,7 @@ jetstream {{
 authorization {{ timeout: 5 }}
 {_tls(tls)}{_cluster(cluster, tls)}{"" if system_key is None else f"system_account: {_SYSTEM}"}
 accounts {{
-{_accounts(users)}
+{_accounts(users, shows=() if system_key is None else _SYSTEM_SHOWS)}
 {"" if system_key is None else _system_account(system_key)}
 }}
 """
@@ -191,7 +197,7 @@ def _quoted(path: Path) -> str:
     return json.dumps(str(path), ensure_ascii=False)
 
 
-def _accounts(users: Sequence[User]) -> str:
+def _accounts(users: Sequence[User], shows: Sequence[str]) -> str:
     tenants: defaultdict[str, list[User]] = defaultdict(list)
     for user in users:
         if user.tenant is not None:
@@ -203,7 +209,8 @@ def _accounts(users: Sequence[User]) -> str:
         for tenant, own in tenants.items()
     }
     exports = [*_exports("service", services), *_exports("stream", streams)]
-    blocks = [_account(_PLATFORM, ["jetstream: enabled", _list("exports", exports)], users, None)]
+    shown = [_list("imports", [_import("stream", it, it, _SYSTEM) for it in shows])] if shows else []
+    blocks = [_account(_PLATFORM, ["jetstream: enabled", _list("exports", exports), *shown], users, None)]
     for tenant, own in tenants.items():
         imports = [_import("service", there, here) for here, there in zip(asked[tenant], services[tenant], strict=True)]
         imports += [_import("stream", it, it) for it in streams[tenant]]
@@ -216,7 +223,8 @@ def _system_account(key: str) -> str:
         publish=tuple(f"$SYS.REQ.SERVER.{it}" for it in _SYSTEM_ASKS), subscribe=(f"{inbox_of('system')}.>",)
     )
     keeper = User("system", key, permissions, _SYSTEM)
-    return _account(_SYSTEM, [], [keeper], _SYSTEM)
+    exports = _exports("stream", {_PLATFORM: _SYSTEM_SHOWS})
+    return _account(_SYSTEM, [_list("exports", exports)], [keeper], _SYSTEM)
 
 
 def _union(several: Iterable[Sequence[str]]) -> list[str]:
@@ -233,10 +241,12 @@ def _exports(kind: str, subjects: Mapping[str, Sequence[str]]) -> list[str]:
     return [f"{{ {kind}: {json.dumps(subject)}, accounts: {json.dumps(it)} }}" for subject, it in takers.items()]
 
 
-def _import(kind: str, there: str, here: str) -> str:
-    """Import a subject of the platform's account, under the tenant's name for it."""
-    to = "" if there == here else f", to: {json.dumps(here)}"
-    return f"{{ {kind}: {{ account: {_PLATFORM}, subject: {json.dumps(there)} }}{to} }}"
+def _import(kind: str, there: str, here: str, account: str = _PLATFORM) -> str:
+    """Import a subject of another account, under the own name for it."""
+    more = "" if there == here else f", to: {json.dumps(here)}"
+    if kind == "service" and there.startswith(_WITH_READER):
+        more += ", share: true"
+    return f"{{ {kind}: {{ account: {account}, subject: {json.dumps(there)} }}{more} }}"
 
 
 def _account(name: str, settings: Sequence[str], users: Sequence[User], tenant: str | None) -> str:
@@ -256,7 +266,8 @@ def _list(name: str, entries: Sequence[str]) -> str:
 
 
 def _user(user: User) -> str:
-    answers = "" if user.tenant else '\n          allow_responses: { max: 1, expires: "1m" }'
+    responds = user.permissions.responds and not user.tenant
+    answers = "" if not responds else '\n          allow_responses: { max: 1, expires: "1m" }'
     return f"""\
       # {user.name}
       {{ nkey: {user.key}

@@ -10,13 +10,15 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 import uvloop
 from faststream.nats import NatsRouter
 from pydantic import ValidationError
 
 from queuebit_contracts.topology import Topology, topology
-from queuebit_kernel import Fault
+from queuebit_kernel import Fault, SystemClock
+from queuebit_runtime.access_recorder import Recorder
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.gate import opened
 from queuebit_runtime.health import Health, HealthServer
@@ -69,6 +71,8 @@ class Service:
         """Called first at shutdown: handlers that wait for more messages should wait no longer."""
         self.draining: list[Callable[[], Awaitable[None]]] = []
         """Awaited next, while the bus is still open: requests of another protocol get their answers."""
+        self.flushing: list[Callable[[], Awaitable[None]]] = []
+        """Awaited then, while the bus is open: what was collected is stored."""
         self.after: list[Callable[[], Awaitable[None]]] = []
         """Awaited at shutdown, newest first."""
         self.detail: Callable[[], dict[str, str | int]] = dict
@@ -80,6 +84,13 @@ class Service:
     def include(self, router: NatsRouter) -> None:
         """Add a router's subscribers."""
         self.bus.broker.include_router(router)
+
+    def counted(self) -> Recorder:
+        """Count reads and refusals of this process: facts are appended once a second, and the rest at the end."""
+        recorder = Recorder(self.name, self.log, SystemClock())
+        self.work.append(recorder.run)
+        self.flushing.append(partial(recorder.append, everything=True))
+        return recorder
 
     def snapshot(self, state: Snapshotted) -> ViewSnapshot | None:
         """The snapshot of this service's view; None if there is no folder for it."""
@@ -167,6 +178,8 @@ class Service:
             hurry()
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*(it() for it in self.draining)), _GRACE_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*(it() for it in self.flushing)), _GRACE_S)
         with suppress(TimeoutError):  # do not wait for a closed bus
             await asyncio.wait_for(self.bus.close(), _GRACE_S)
         await self.tasks.close()

@@ -12,7 +12,7 @@ from queuebit_alerting.backends import BackendsDown
 from queuebit_alerting.bills import Bills
 from queuebit_alerting.budgets import BudgetsSpent
 from queuebit_alerting.burning import BudgetsBurning
-from queuebit_alerting.bus_log import BusLogFile
+from queuebit_runtime.bus_log import BusLogFile
 from queuebit_alerting.calibrating import Calibrations
 from queuebit_alerting.completeness import Completeness
 from queuebit_alerting.drift_adapters import StateFile, StoredSnapshots

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from queuebit.errors import QueuebitError
+from queuebit_gateway.access import CODE
 from queuebit_gateway.addresses import no_such_address, no_such_method
 from queuebit_gateway.problems import Problem, answer_of, problem_of
 from queuebit_kernel import Fault
@@ -86,6 +87,7 @@ class Guard:
             if begun:  # too late for another answer: the connection ends
                 raise
             problem = _of_framework(error, scope) if isinstance(error, HTTPException) else problem_of(error)
+            scope[CODE] = problem.code
             await answer_of(problem, request_id)(scope, receive, answer)
 
     def _require_host(self, headers: Headers) -> None:

@@ -17,6 +17,7 @@ from queuebit.waiting import WAITING
 from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.job import Completion, JobCorrected, JobMetered
 from queuebit_contracts.wire import Name, UnknownEvent
+from queuebit_gateway.access import note_result
 from queuebit_gateway.answers import listed, money, object_of, raw
 from queuebit_gateway.bodies import Body, read
 from queuebit_gateway.callers import Caller, CallerOf
@@ -89,7 +90,10 @@ class Jobs:
 
     async def _one(self, request: Request) -> Response:
         caller, history, reached = await self._awaited(request)
-        content = await self.document(caller.tenant, history, with_result=reached and bool(preference(request)))
+        with_result = reached and bool(preference(request))
+        content = await self.document(caller.tenant, history, with_result=with_result)
+        if with_result and history.completed is not None:
+            note_result(request.scope, history.completed.data.job)
         return object_of(content, as_of=history.sequence)
 
     async def _result(self, request: Request) -> Response:

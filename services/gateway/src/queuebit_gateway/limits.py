@@ -9,9 +9,11 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from queuebit_gateway.access import note_caller
 from queuebit_gateway.callers import Caller, CallerOf, require
 from queuebit_gateway.problems import Problem
 from queuebit_gateway.verbs import verb_of
+from queuebit_runtime.access_counter import Who
 
 __all__ = ["Limited"]
 
@@ -40,6 +42,7 @@ class Limited:
 
     async def __call__(self, request: Request) -> Caller:
         caller = await self._caller_of(request)
+        note_caller(request.scope, Who(caller.tenant, caller.user, delegation=caller.delegation))
         now = asyncio.get_running_loop().time()
         until = max(self._until.pop(caller.tenant, now), now)
         if (wait := until + 1 / self._per_s - now - 2.0) > 0:

@@ -29,6 +29,7 @@ from queuebit_contracts.delegation import (
 from queuebit_contracts.job import Signature
 from queuebit_contracts.roles import SCOPES
 from queuebit_contracts.wire import Reason
+from queuebit_gateway.access import CODE
 from queuebit_gateway.answers import plain
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.tokens import Tokens, signer_with
@@ -64,6 +65,11 @@ class OAuthError(Exception):
         self.error = error
         self.reasons = reasons
 
+    @property
+    def code(self) -> str:
+        """The reason of the broker, or else the error."""
+        return self.reasons[0].code if self.reasons else self.error
+
     def response(self) -> Response:
         later = self.error == "temporarily_unavailable"
         described = re.sub(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]", "", str(self).replace('"', "'"))
@@ -94,10 +100,11 @@ class OAuth:
             form = await _form(request)
             tenant, seed = _tenant(form), new_seed()
             answer = await self._ask("delegate", tenant, _request(form, public_key(seed)).model_dump_json())
+            if (delegation := answer.delegation) is None:
+                raise _refusal(answer)
         except OAuthError as error:
+            request.scope[CODE] = error.code
             return error.response()
-        if (delegation := answer.delegation) is None:
-            return _refusal(answer).response()
         self._tokens.granted(delegation)
         return plain(_issued(delegation, seed), headers=_PRIVATE)
 
@@ -113,6 +120,7 @@ class OAuth:
                 if answer.errors and (refusal := _refusal(answer)).error == "temporarily_unavailable":
                     return refusal.response()
         except OAuthError as error:
+            request.scope[CODE] = error.code
             return error.response()
         return Response(headers=_PRIVATE)
 

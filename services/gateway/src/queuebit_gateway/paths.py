@@ -1,6 +1,6 @@
 """One route for each address, so that a refusal of a method names every method that the address has.
 
-Query parameters that an address does not have are refused here, for all of them.
+Query parameters that an address does not have are refused here, for all of them, and the address of a request is noted.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from queuebit_gateway.access import note_path
 from queuebit_gateway.addresses import require_known
 from queuebit_gateway.verbs import mark_verb
 
@@ -31,6 +32,7 @@ def by_path(routes: Iterable[Route]) -> list[Route]:
 
 
 async def _by_method(path: str, methods: Mapping[str, _Endpoint], request: Request) -> Response:
+    note_path(request.scope, path)
     if request.url.query:
         require_known(request.method, path, request.query_params)
     mark_verb(request, path)

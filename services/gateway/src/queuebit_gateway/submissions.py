@@ -21,6 +21,7 @@ from queuebit_contracts.program import CIRCUIT, CIRCUITS
 from queuebit_contracts.subjects import command, subject_of
 from queuebit_contracts.tenants import Tenant
 from queuebit_contracts.wire import Amount, Payload
+from queuebit_gateway.access import note_result
 from queuebit_gateway.answers import object_of
 from queuebit_gateway.bodies import Body, document, media_type_of, read, validated
 from queuebit_gateway.callers import Caller, CallerOf, paying_project
@@ -127,6 +128,8 @@ class Submissions:
         if seconds:
             headers["preference-applied"] = f"wait={seconds:g}"
         content = await self._jobs.document(caller.tenant, history, with_result=reached)
+        if reached and history.completed is not None:
+            note_result(request.scope, job)
         return object_of(content, as_of=history.sequence, status=200 if reached else 202, headers=headers)
 
     async def submit(self, caller: Caller, asked: SubmitBody, content: bytes) -> JobSubmitted:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from queuebit_contracts.tenants import Tenant
 from queuebit_gateway import console, reference
+from queuebit_gateway.access import Counting, Door
 from queuebit_gateway.activity import Activity
 from queuebit_gateway.audit import Audit
 from queuebit_gateway.backends import Backends
@@ -60,6 +61,7 @@ def web_app(
     further: Sequence[Route] = (),
     streaming: Streaming | None = None,
     webhooks: Callable[[CallerOf], WebhookRoutes] | None = None,
+    door: Door | None = None,
 ) -> ASGIApp:
     """Build the application.
 
@@ -71,6 +73,7 @@ def web_app(
         further: routes that need no caller, such as those of token exchange.
         streaming: live and past events; without it there are no streams.
         webhooks: makes the routes of webhooks; without it there are none.
+        door: where reads and refusals are counted; without it they are not.
     """
     limited = Limited(caller_of, settings.rate_per_s, settings.max_connections // 2)
     streams = Streams(streaming.hub, streaming.past, platform, limited).routes() if streaming else []
@@ -84,7 +87,8 @@ def web_app(
         *console.routes(),
     ]
     router = Router(by_path(routes), redirect_slashes=False, middleware=[Middleware(limited.counted)])
-    return Guard(router, hosts=settings.hosts, body_s=settings.head_s)
+    guarded = Guard(router, hosts=settings.hosts, body_s=settings.head_s)
+    return guarded if door is None else Counting(guarded, door)
 
 
 def _reads_and_requests(

@@ -64,7 +64,7 @@ def create_app(settings: Settings | None = None, bus: BusSettings | None = None)
             await record_changes(ledger, changes)
 
     service.include(routes(attest, workers=settings.max_batch + settings.max_batch // 4))
-    service.include(queries(IssueReceipt(service.log, seals, ledger, keys=keys, trust=trust)))
+    service.include(queries(IssueReceipt(service.log, seals, ledger, keys=keys, trust=trust), service.counted()))
     service.before.append(load)
     service.work += [histories.run, sealer.run]
     service.trouble = lambda: ledger.trouble

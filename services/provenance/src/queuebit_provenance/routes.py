@@ -6,6 +6,7 @@ from queuebit_contracts.job import JobCorrected, JobMetered
 from queuebit_contracts.query import Answer, Question
 from queuebit_provenance.handlers import AttestJob
 from queuebit_provenance.receipts import IssueReceipt
+from queuebit_runtime.access_recorder import Recorder
 from queuebit_runtime.consumers import LogSequence, subscribes
 from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.replies import Tenant
@@ -30,9 +31,9 @@ def routes(attest: AttestJob, *, workers: int) -> NatsRouter:
     return router
 
 
-def queries(receipt: IssueReceipt) -> NatsRouter:
-    """Issue receipts, one at a time for each tenant: a signature takes about a millisecond."""
-    server = QueryServer("provenance", side_by_side=1)
+def queries(receipt: IssueReceipt, access: Recorder | None = None) -> NatsRouter:
+    """Issue receipts, one at a time for each tenant, which `access` counts: a signature takes about a millisecond."""
+    server = QueryServer("provenance", side_by_side=1, access=access)
 
     @server.answers("receipt")
     async def on_receipt(tenant: Tenant, question: Question) -> Answer:

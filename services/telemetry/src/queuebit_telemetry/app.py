@@ -75,7 +75,7 @@ class Telemetry(Service):
         }
         turn = asyncio.Semaphore(_AT_ONCE)
         fresh = {name: self._fresh(it) for name, it in handlers.items()}
-        self._queries = queries(fresh, turn, side_by_side=_AT_ONCE // 4)
+        self._queries = queries(fresh, turn, side_by_side=_AT_ONCE // 4, access=self.counted())
         self.include(self._queries)
         keep = KeepSpans(self._warehouse, _SPANS_WAIT_S, apart_s=_SPANS_APART_S)
         self.include(spans(keep))

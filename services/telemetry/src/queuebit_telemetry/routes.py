@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from faststream.nats import NatsRouter
 
 from queuebit_contracts.query import Answer, Question
+from queuebit_runtime.access_recorder import Recorder
 from queuebit_runtime.consumers import Body, LogSequence, subscribes
 from queuebit_runtime.query_server import Query, QueryServer
 from queuebit_runtime.replies import Tenant
@@ -31,9 +32,15 @@ def spans(keep: KeepSpans) -> NatsRouter:
     return router
 
 
-def queries(handlers: Mapping[str, Handler], turn: asyncio.Semaphore, *, side_by_side: int) -> NatsRouter:
-    """Routes for tenants' queries of the warehouse; queries that share `turn` run one after another."""
-    server = QueryServer("telemetry", side_by_side=side_by_side)
+def queries(
+    handlers: Mapping[str, Handler],
+    turn: asyncio.Semaphore,
+    *,
+    side_by_side: int,
+    access: Recorder | None = None,
+) -> NatsRouter:
+    """Routes for tenants' queries of the warehouse, which `access` counts; those that share `turn` wait for another."""
+    server = QueryServer("telemetry", side_by_side=side_by_side, access=access)
     for question, handler in handlers.items():
         server.answers(question)(_answering(handler, turn))
     return server.router
