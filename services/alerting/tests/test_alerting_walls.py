@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from queuebit_runtime.bus_log import BusLogFile
 from queuebit_alerting.walls import Attempt, WallsTried, attempt_of
 from queuebit_contracts.runbooks import runbook_of
+from queuebit_runtime.bus_log import BusLogFile
 
 KEY = "UBCJX32EEKSFTRB6ZFNUZSZVRWIWYJ7RAOEROM4WXJSZ3VJDSZ2VDEVM"
 LOCAL = datetime(2026, 11, 30, 11, 7, 46).astimezone(UTC)

@@ -10,8 +10,8 @@ from contextlib import suppress
 from typing import Final
 
 from queuebit_contracts.access import AccessRead, AccessRefused
-from queuebit_runtime.access_counter import Counter, Who
 from queuebit_kernel import Clock, Fault, Stale
+from queuebit_runtime.access_counter import Counter, Who
 from queuebit_runtime.log import EventLog, Guarded
 
 __all__ = ["Recorder"]

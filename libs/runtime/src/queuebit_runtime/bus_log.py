@@ -19,11 +19,14 @@ _MOST: Final = 8 << 20
 class BusLogFile:
     """Reads what was written since the last call, and at first the whole file; a file may be missing or rotated."""
 
-    def __init__(self, path: Path) -> None:
-        """Name the file."""
+    def __init__(self, path: Path, *, from_end: bool = False) -> None:
+        """Name the file; with `from_end`, what it has now is not read."""
         self._path = path
         self._inode = 0
         self._offset = 0
+        if from_end and path.exists():
+            about = path.stat()
+            self._inode, self._offset = about.st_ino, about.st_size
         self._rest = b""
 
     async def lines(self) -> Sequence[str]:

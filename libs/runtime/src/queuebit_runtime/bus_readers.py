@@ -11,7 +11,7 @@ from queuebit_runtime.connection import Msg
 __all__ = ["reader_of"]
 
 _SENDER = "Nats-Request-Info"
-"""The header that nats-server writes for requests from accounts of tenants, in the place of any that the client sent."""
+"""The header that nats-server writes for requests of tenants' users, in the place of any that the client sent."""
 _OPERATOR = inbox_of("operator") + "."
 
 

@@ -262,6 +262,7 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
             return {
                 "QUEUEBIT_GATEWAY_PORT": str(ports["http"]),
                 "QUEUEBIT_GATEWAY_TRUST_FILE": str(home.trust_file),
+                "QUEUEBIT_GATEWAY_BUS_LOG": str(home.log_file("nats-server")),
             }
         case _:
             return {}

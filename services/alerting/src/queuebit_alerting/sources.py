@@ -12,7 +12,6 @@ from queuebit_alerting.backends import BackendsDown
 from queuebit_alerting.bills import Bills
 from queuebit_alerting.budgets import BudgetsSpent
 from queuebit_alerting.burning import BudgetsBurning
-from queuebit_runtime.bus_log import BusLogFile
 from queuebit_alerting.calibrating import Calibrations
 from queuebit_alerting.completeness import Completeness
 from queuebit_alerting.drift_adapters import StateFile, StoredSnapshots
@@ -31,6 +30,7 @@ from queuebit_contracts.subjects import parse
 from queuebit_kernel import Clock
 from queuebit_runtime.analyst import Warehouse
 from queuebit_runtime.bus import Bus
+from queuebit_runtime.bus_log import BusLogFile
 from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.stored import Stored

@@ -11,6 +11,7 @@ from queuebit_contracts.delegations import Delegations
 from queuebit_contracts.directory import Directory
 from queuebit_contracts.subjects import DELEGATIONS, TENANTS
 from queuebit_contracts.wire import UnknownEvent
+from queuebit_gateway.bus_door import BusDoor
 from queuebit_gateway.callers import Callers
 from queuebit_gateway.dead_letters import DeadLetterReader
 from queuebit_gateway.hub import Hub
@@ -32,6 +33,7 @@ from queuebit_gateway.webhooks.signing import Signing
 from queuebit_gateway.webhooks.store import Store
 from queuebit_gateway.webhooks.worker import Parts
 from queuebit_kernel import SystemClock
+from queuebit_runtime.bus_log import BusLogFile
 from queuebit_runtime.http_metrics import HttpMetrics
 from queuebit_runtime.log import newest_of
 from queuebit_runtime.requests import Requests
@@ -80,7 +82,12 @@ class Gateway(Service):
         webhooks = Webhooks(parts, store, owning, self._end_of_log, next(iter(settings.hosts), "localhost"))
         self.before.append(owning.start)
         hooks = partial(WebhookRoutes, webhooks, signing)
-        app = web_app(settings, platform, callers, directory.tenant, further, Streaming(hub, reader), hooks)
+        door = self.counted()
+        app = web_app(settings, platform, callers, directory.tenant, further, Streaming(hub, reader), hooks, door)
+        bus_door = BusDoor(door, directory.owner)
+        self.before.append(partial(self._count_on_bus, bus_door))
+        if settings.bus_log is not None:
+            self.work.append(partial(bus_door.follow_log, BusLogFile(settings.bus_log, from_end=True)))
         self._server = Server(HttpMetrics(app, self.metrics), settings, listening)
         self.ending.append(hub.close)
         self.detail = lambda: {"streams": hub.streams, "webhooks": owning.number}
@@ -89,6 +96,9 @@ class Gateway(Service):
         self.work.append(self._server.run_until_exit)
         self.ending.append(self._server.end)
         self.draining += [self._server.drained, owning.close]
+
+    async def _count_on_bus(self, door: BusDoor) -> None:
+        await door.listen(self.bus.client, self.topology.service[self.name].counts, self.name)
 
     async def _end_of_log(self) -> int:
         return (await stream_state(self.bus)).last

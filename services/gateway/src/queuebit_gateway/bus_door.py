@@ -5,10 +5,12 @@ A copy says what was asked, and not what was answered. The gateway may answer no
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -16,7 +18,9 @@ from queuebit_contracts.subjects import parse
 from queuebit_contracts.tenants import Role
 from queuebit_contracts.topology import PLATFORM
 from queuebit_gateway.access import Door
+from queuebit_kernel import Unavailable
 from queuebit_runtime.access_counter import Who
+from queuebit_runtime.bus_log import BusLogFile
 from queuebit_runtime.bus_readers import reader_of
 from queuebit_runtime.connection import Client, Msg
 from queuebit_runtime.harden import listen
@@ -30,6 +34,7 @@ _EVENT: Final = "$JS.API.DIRECT.GET.LOG."
 _PAYLOAD: Final = "$JS.API.DIRECT.GET.KV_PAYLOADS.$KV.PAYLOADS."
 _FOLLOW: Final = "$JS.API.CONSUMER.CREATE.LOG."
 _LOGIN, _CONNECT = "$SYS.SERVER.", "$SYS.ACCOUNT."
+_EVERY_S: Final = 1.0
 _WILDCARDS: Final = ("", "*", ">")
 _KINDS: Final = {
     ("job", "completed"): "result",
@@ -71,6 +76,14 @@ class BusDoor:
             tenant, kind, named = found
             if (who := reader_of(message, tenant)) is not None:
                 self._door.read("bus", kind, named, self._named(who))
+
+    async def follow_log(self, log: BusLogFile) -> None:
+        """Count the refusals in nats-server's log, until it is cancelled."""
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            with suppress(Unavailable):  # it is there again later
+                for line in await log.lines():
+                    self.log_line(line)
 
     def log_line(self, line: str) -> None:
         """Count a refusal in a line of nats-server's log; other lines say nothing."""

@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     """The key of the certificate, in PEM, without a password."""
     trust_file: Path | None = None
     """The trust document that `GET /v1/trust` shows to those who verify receipts."""
+    bus_log: Path | None = None
+    """The log of nats-server, in which it says what it refuses to its users; without it, these refusals are in no audit
+    record. Of several gateways, one reads it."""
     rate_per_s: int = Field(default=500, ge=1, le=100_000)
     """Requests of one tenant in a second; twice as many may come at once."""
     max_connections: int = Field(default=4_000, ge=10, le=100_000)
