@@ -20,6 +20,7 @@ qb.leader.<service>.elected
 qb.access.<tenant>.<process>.<event>.<number>
 qb.profile.<stack>                            qb.dead.<durable>.<sequence>
 qb.alive.<backend>   qb.config.stack.<event>   qb.replay.<durable>
+qb.bus.refused.<server>   qb.bus.connected.<account>   logins, as nats-server says them
 qb.trace.<service>                            qb.stored.<what follows qb.job. in the subject of a stored event>
 
 The subject of each event type is in `catalog`, which is loaded when needed: clients build and parse without it.

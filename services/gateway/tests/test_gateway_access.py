@@ -193,9 +193,9 @@ def test_a_key_that_is_gone_or_of_another_tenant_names_no_user(bus_door: BusDoor
 
 def test_logins_are_counted_by_whether_the_server_accepts_them(bus_door: BusDoor, seen: Seen) -> None:
     about = json.dumps({"client": {"acc": "acme", "user": KEY}, "reason": "Authentication Failure"}).encode()
-    bus_door.take(message("$SYS.SERVER.N1.CLIENT.AUTH.ERR", data=about))
-    bus_door.take(message("$SYS.ACCOUNT.acme.CONNECT", data=about))
-    bus_door.take(message("$SYS.ACCOUNT.acme.CONNECT", data=b"no JSON"))
+    bus_door.take(message("qb.bus.refused.N1", data=about))
+    bus_door.take(message("qb.bus.connected.acme", data=about))
+    bus_door.take(message("qb.bus.connected.acme", data=b"no JSON"))
     assert seen.refusals == [("bus", "sign_in", KEY, Who(), "authentication_failed")]
     assert [it[1:3] for it in seen.reads] == [("events", "connection")]
 

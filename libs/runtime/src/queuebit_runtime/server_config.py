@@ -27,8 +27,11 @@ _PLATFORM, _SYSTEM = "QUEUEBIT", "SYSTEM"
 _SYSTEM_ASKS = ("PING.HEALTHZ", "PING.JSZ", "PING.CONNZ", "*.RELOAD")
 """Requests that the system user may send: health, streams, connections, and reload."""
 
-_SYSTEM_SHOWS = ("$SYS.SERVER.*.CLIENT.AUTH.ERR", "$SYS.ACCOUNT.*.CONNECT")
-"""Events of the server that services may follow: refused logins, and logins."""
+_SYSTEM_SHOWS = {
+    "$SYS.SERVER.*.CLIENT.AUTH.ERR": "qb.bus.refused.$1",
+    "$SYS.ACCOUNT.*.CONNECT": "qb.bus.connected.$1",
+}
+"""Events of the server that services may follow, logins refused and accepted, by the services' names for them."""
 _WITH_READER = ("$JS.API.DIRECT.GET.", "qb.query.")
 """Requests of tenants that say by which user they come: the server writes the header `Nats-Request-Info`, so that no
 client can."""
@@ -160,7 +163,7 @@ jetstream {{
 authorization {{ timeout: 5 }}
 {_tls(tls)}{_cluster(cluster, tls)}{"" if system_key is None else f"system_account: {_SYSTEM}"}
 accounts {{
-{_accounts(users, shows=() if system_key is None else _SYSTEM_SHOWS)}
+{_accounts(users, shows={} if system_key is None else _SYSTEM_SHOWS)}
 {"" if system_key is None else _system_account(system_key)}
 }}
 """
@@ -197,7 +200,7 @@ def _quoted(path: Path) -> str:
     return json.dumps(str(path), ensure_ascii=False)
 
 
-def _accounts(users: Sequence[User], shows: Sequence[str]) -> str:
+def _accounts(users: Sequence[User], shows: Mapping[str, str]) -> str:
     tenants: defaultdict[str, list[User]] = defaultdict(list)
     for user in users:
         if user.tenant is not None:
@@ -209,7 +212,9 @@ def _accounts(users: Sequence[User], shows: Sequence[str]) -> str:
         for tenant, own in tenants.items()
     }
     exports = [*_exports("service", services), *_exports("stream", streams)]
-    shown = [_list("imports", [_import("stream", it, it, _SYSTEM) for it in shows])] if shows else []
+    shown = (
+        [_list("imports", [_import("stream", there, here, _SYSTEM) for there, here in shows.items()])] if shows else []
+    )
     blocks = [_account(_PLATFORM, ["jetstream: enabled", _list("exports", exports), *shown], users, None)]
     for tenant, own in tenants.items():
         imports = [_import("service", there, here) for here, there in zip(asked[tenant], services[tenant], strict=True)]
@@ -223,7 +228,7 @@ def _system_account(key: str) -> str:
         publish=tuple(f"$SYS.REQ.SERVER.{it}" for it in _SYSTEM_ASKS), subscribe=(f"{inbox_of('system')}.>",)
     )
     keeper = User("system", key, permissions, _SYSTEM)
-    exports = _exports("stream", {_PLATFORM: _SYSTEM_SHOWS})
+    exports = _exports("stream", {_PLATFORM: [*_SYSTEM_SHOWS]})
     return _account(_SYSTEM, [_list("exports", exports)], [keeper], _SYSTEM)
 
 
