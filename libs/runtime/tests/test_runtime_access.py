@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from queuebit_contracts.access import MOST_OBJECTS, AccessRead, AccessRefused
 from queuebit_contracts.topology import PLATFORM
-from queuebit_kernel import Unavailable
+from queuebit_kernel import FixedClock, Unavailable
 from queuebit_runtime.access_counter import APART, Counter, Who
 from queuebit_runtime.access_recorder import Recorder
 from queuebit_runtime.log import Guarded
@@ -116,16 +116,11 @@ class FailingLog(MemoryLog):
         return await super().append_all(facts)
 
 
-class Noon:
-    def now(self) -> datetime:
-        return NOON
-
-
 async def test_facts_wait_for_the_log_and_are_stored_once() -> None:
     for lost in (False, True):
         log = FailingLog()
         log.away, log.lost = 2, lost
-        it = Recorder("gateway", log, Noon())
+        it = Recorder("gateway", log, FixedClock(NOON))
         it.read("gateway", "result", "j1", ANN)
         await it.append()
         it.read("gateway", "result", "j2", EVE)
@@ -136,7 +131,7 @@ async def test_facts_wait_for_the_log_and_are_stored_once() -> None:
 
 async def test_the_end_of_a_process_leaves_nothing_uncounted() -> None:
     log = MemoryLog()
-    it = Recorder("gateway", log, Noon())
+    it = Recorder("gateway", log, FixedClock(NOON))
     for _ in range(2):
         it.read("gateway", "result", "j1", ANN)
         await it.append()
