@@ -20,6 +20,7 @@ WITHOUT_LAWS = {
     "Rows": "one implementation, the warehouse; its fake counts what a test says",
     "Secrets": "one implementation, files; tested with files that are missing and malformed",
     "SignalSource": "each source has its own rules and tests",
+    "Door": "one implementation, the recorder of the runtime; its fake remembers what was counted",
     "Evidence": "one implementation, the warehouse; its fake only remembers which incidents were held",
     "Heartbeats": "a part of Endpoints",
     "CheckProofs": "one implementation; histories without proofs have none",

@@ -41,12 +41,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BILL_REQUEST",
+    "BUS_CONNECTED",
+    "BUS_REFUSED",
     "CONFIG",
     "DEAD",
     "DELEGATIONS",
     "FLEET_REQUEST",
     "INVOICE_REQUEST",
     "ISOLATION_REQUEST",
+    "QUERIES",
     "REPLAY",
     "TENANTS",
     "TENANTS_REQUEST",
@@ -97,6 +100,15 @@ CONFIG: Final = "qb.config.>"
 
 DELEGATIONS: Final = "qb.delegation.>"
 """All facts about delegated keys."""
+
+BUS_REFUSED: Final = "qb.bus.refused."
+"""Logins that nats-server refuses are published under this prefix, followed by the name of the server."""
+
+BUS_CONNECTED: Final = "qb.bus.connected."
+"""Logins that nats-server accepts are published under this prefix, followed by the account."""
+
+QUERIES: Final = "qb.query."
+"""All questions of tenants begin so."""
 
 TENANTS_REQUEST: Final = "qb.admin.tenants"
 """The subject of the operator's requests about tenants: list them, or put a document in force."""

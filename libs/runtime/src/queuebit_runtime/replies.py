@@ -25,7 +25,7 @@ from queuebit_runtime.message_metrics import ANSWERED, RequestMetrics
 from queuebit_runtime.request_faults import explain_request
 from queuebit_runtime.tenant_limiter import Crowded, TenantLimiter
 
-__all__ = ["REQUESTS", "SIDE_BY_SIDE", "Refusal", "Replies", "Tenant", "Traceparent", "request_of"]
+__all__ = ["REQUESTS", "SIDE_BY_SIDE", "Answered", "Refusal", "Replies", "Tenant", "Traceparent", "request_of"]
 
 _log = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from queuebit_contracts.intake import arrival_of
+from queuebit_contracts.subjects import BUS_CONNECTED, BUS_REFUSED, QUERIES
 from queuebit_contracts.topology import Permissions, Topology, inbox_of
 
 __all__ = ["ClientUser", "Cluster", "Tls", "User", "render", "server_binary", "users_of"]
@@ -28,11 +29,11 @@ _SYSTEM_ASKS = ("PING.HEALTHZ", "PING.JSZ", "PING.CONNZ", "*.RELOAD")
 """Requests that the system user may send: health, streams, connections, and reload."""
 
 _SYSTEM_SHOWS = {
-    "$SYS.SERVER.*.CLIENT.AUTH.ERR": "qb.bus.refused.$1",
-    "$SYS.ACCOUNT.*.CONNECT": "qb.bus.connected.$1",
+    "$SYS.SERVER.*.CLIENT.AUTH.ERR": f"{BUS_REFUSED}$1",
+    "$SYS.ACCOUNT.*.CONNECT": f"{BUS_CONNECTED}$1",
 }
 """Events of the server that services may follow, logins refused and accepted, by the services' names for them."""
-_WITH_READER = ("$JS.API.DIRECT.GET.", "qb.query.")
+_WITH_READER = ("$JS.API.DIRECT.GET.", QUERIES)
 """Requests of tenants that say by which user they come: the server writes the header `Nats-Request-Info`, so that no
 client can."""
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from queuebit_contracts.subjects import parse
+from queuebit_contracts.subjects import BUS_CONNECTED, BUS_REFUSED, parse
 from queuebit_contracts.tenants import Role
 from queuebit_contracts.topology import PLATFORM
 from queuebit_gateway.access import Door
@@ -31,9 +31,11 @@ OwnerOf = Callable[[str], tuple[str, str, Role] | None]
 """Tenant, user and role of a public key; None if it is of no user."""
 
 _EVENT: Final = "$JS.API.DIRECT.GET.LOG."
-_PAYLOAD: Final = "$JS.API.DIRECT.GET.KV_PAYLOADS.$KV.PAYLOADS."
+_PAYLOAD: Final = re.compile(
+    r"\$JS\.API\.DIRECT\.GET\.KV_PAYLOADS\.\$KV\.PAYLOADS\.(?P<tenant>[^.]+)\.(?P<digest>[^.]+)(?:\.(?P<chunk>.+))?"
+)
+"""Content lies in chunks, and its first one counts."""
 _FOLLOW: Final = "$JS.API.CONSUMER.CREATE.LOG."
-_LOGIN, _CONNECT = "qb.bus.refused.", "qb.bus.connected."
 _EVERY_S: Final = 1.0
 _WILDCARDS: Final = ("", "*", ">")
 _KINDS: Final = {
@@ -68,9 +70,9 @@ class BusDoor:
     def take(self, message: Msg) -> None:
         """Count one message."""
         subject = message.subject
-        if subject.startswith(_LOGIN):
+        if subject.startswith(BUS_REFUSED):
             self._login_refused(message.data)
-        elif subject.startswith(_CONNECT):
+        elif subject.startswith(BUS_CONNECTED):
             self._connected(message.data)
         elif (found := read_of(subject)) is not None:
             tenant, kind, named = found
@@ -122,10 +124,9 @@ def read_of(subject: str) -> tuple[str, str, str] | None:
             return (about.tenant, "result", about.id) if about.noun in ("job", "hybrid") else None
         kind = _KINDS.get((about.noun, about.event))
         return None if kind is None else (about.tenant, kind, about.id)
-    if subject.startswith(_PAYLOAD):
-        tenant, _, rest = subject.removeprefix(_PAYLOAD).partition(".")
-        digest, _, chunk = rest.partition(".")
-        return (tenant, "payload", digest) if chunk in ("0", *_WILDCARDS) else None
+    if (payload := _PAYLOAD.fullmatch(subject)) is not None:
+        first = (payload["chunk"] or "") in ("0", *_WILDCARDS)
+        return (payload["tenant"], "payload", payload["digest"]) if first else None
     if subject.startswith(_FOLLOW):
         return PLATFORM, "log", "LOG"
     return None
