@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -235,3 +237,34 @@ def test_too_little_to_measure_is_refused_with_what_to_change() -> None:
 def test_the_trace_has_seven_days_and_a_day_is_left_to_learn_from() -> None:
     assert _short().begins_us == DAY_US
     assert max(it.closed_us[-1][0] for it in backgrounds().values()) < TRACE_US
+
+
+def _of_two_vendors(calls_per_minute: int | None) -> Scenario:
+    """Three machines without others: two of one vendor, and one of another."""
+    names = (("cairo", "a"), ("hanoi", "a"), ("kolkata", "b"))
+    machines = tuple(Machine(name, devices()[name], None, vendor=vendor) for name, vendor in names)
+    it = scenario("poisson", hours=2, per_hour=100, calls_per_minute=calls_per_minute)
+    return replace(it, machines=machines)
+
+
+@pytest.mark.parametrize("policy", ["fifo", "least-busy", "ours-time"])
+def test_no_vendor_gets_more_calls_in_a_minute_than_it_allows(policy: str) -> None:
+    it = _of_two_vendors(1)
+    found = simulate(it, partial(COMPARED[policy], it))
+    for vendor in ("a", "b"):
+        sent = sorted(run.sent_us for run in found.runs if it.machines[run.machine].vendor == vendor)
+        assert all(later - one >= _MINUTE_US - 1_000 for one, later in pairwise(sent))
+    assert all(run.started_us >= run.sent_us >= run.placed_us for run in found.runs)
+
+
+def test_policies_that_look_at_the_wait_use_the_vendor_that_still_allows_calls() -> None:
+    def shares(policy: str, calls_per_minute: int | None) -> tuple[float, float]:
+        it = _of_two_vendors(calls_per_minute)
+        found = simulate(it, partial(COMPARED[policy], it))
+        of_b = sum(it.machines[run.machine].vendor == "b" for run in found.runs)
+        return of_b / len(found.runs), measure(found).completion_mean_s
+
+    of_b, completion_s = shares("ours-time", 1)
+    assert shares("ours-time", None)[0] > 0.9, "its device is the quickest"
+    assert 0.45 < of_b < 0.55, "both vendors allow as many calls"
+    assert completion_s < shares("fifo", 1)[1] / 4, "FIFO takes machines by turns"

@@ -28,6 +28,9 @@ def lab_commands(lab: Group) -> None:
         metavar="N",
         help="placed jobs of a machine at most, for ours (16)",
     )
+    schedule.add_argument(
+        "--calls-per-minute", type=number(1, 60_000), metavar="N", help="calls to each vendor at most (any number)"
+    )
     schedule.add_argument("--seed", type=number(0), default=1, metavar="N", help="of all random choices (1)")
     schedule.add_argument("--front", action="store_true", help="also compute what placement can reach at most")
     schedule.add_argument("--output", metavar="DIR", help="write SCENARIO.json and plots (PNG) there")

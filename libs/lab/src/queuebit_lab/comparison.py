@@ -77,6 +77,7 @@ class Comparison:
             "seed": it.seed,
             "places": it.places,
             "slots": [asdict(slot) for slot in it.slots],
+            **({} if it.calls_per_minute is None else {"calls_per_minute": it.calls_per_minute}),
             "policies": [found.document() for found in self.measures],
             "front": {"forecast": [asdict(it) for it in self.reachable], "known": [asdict(it) for it in self.limit]},
         }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from queuebit_lab.scenario import Machine, Work
 from queuebit_lab.trace import DAY_US, Background
+from queuebit_planning.token_bucket import TokenBucket
 
 __all__ = ["Load", "Run", "Seen"]
 
@@ -64,6 +65,8 @@ class Run:
     esp_ppm: int
     expected_us: int
     """When it was expected to end, at its placement."""
+    sent_us: int
+    """When it was sent to its vendor: later than it was placed if the vendor allowed no call before."""
 
 
 class Load:
@@ -74,8 +77,10 @@ class Load:
     they got, and the work of tenants is small beside theirs.
     """
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, calls: TokenBucket | None = None) -> None:
+        """Begin with an empty queue; `calls` limits those to its vendor, of all machines of it together."""
         self._machine = machine
+        self._calls = calls
         self._free_us = 0
         self._running: deque[Run] = deque()
         """The tenants' jobs that have not ended, in order."""
@@ -87,26 +92,34 @@ class Load:
         """Return what a policy knows at a moment: with the forecast of the wait, or with the true one."""
         there_us, background = at_us + self._machine.shift_us, self._machine.background
         own, own_us = len(self._running), self._own_us(at_us)
+        call_us = 0 if self._calls is None else round(self._calls.wait(at_us / 1e6) * 1e6)
         if background is None:
-            return Seen(self._machine.name, True, own, own, own_us, own_us, 0, self._started(at_us))
+            return Seen(self._machine.name, True, own, own, max(call_us, own_us), own_us, call_us, self._started(at_us))
         others, wait_us = _forecast(background, there_us)
+        wait_us = max(call_us, wait_us)
         if knows_waits:
-            wait_us = max(0, self._others_us(at_us) - at_us, self._free_us - at_us)
+            wait_us = max(call_us, self._others_us(at_us + call_us) - at_us, self._free_us - at_us)
         own_wait_us = max(wait_us, own_us)
         about = others + own, own, own_wait_us, own_us, wait_us
         return Seen(self._machine.name, self._is_open(there_us), *about, self._started(at_us))
 
     def place(self, work: Work, at_us: int, index: int, expected_us: int) -> Run:
-        """Queue a job."""
+        """Queue a job, as soon as its vendor allows a call."""
+        return self._queue(work, at_us, index, expected_us, self._sent_us(at_us))
+
+    def _sent_us(self, at_us: int) -> int:
+        return at_us if self._calls is None else at_us + round(self._calls.take(at_us / 1e6) * 1e6)
+
+    def _queue(self, work: Work, at_us: int, index: int, expected_us: int, sent_us: int) -> Run:
         compiled = self.device.circuits[work.circuit]
         if compiled is None:
             raise ValueError(f"circuit {work.circuit} does not fit on {self._machine.name}")
-        started_us = max(at_us, self._others_us(at_us), self._free_us)
+        started_us = max(sent_us, self._others_us(sent_us), self._free_us)
         run_us = compiled.run_us(work.shots)
         self._free_us = ended_us = started_us + run_us
         self._running_us += run_us
         day = (started_us + self._machine.shift_us) // DAY_US
-        run = Run(work, index, at_us, started_us, ended_us, compiled.on_day(day), expected_us)
+        run = Run(work, index, at_us, started_us, ended_us, compiled.on_day(day), expected_us, sent_us)
         self._running.append(run)
         return run
 
@@ -118,7 +131,7 @@ class Load:
         for it in (run, *behind):
             self._running_us -= it.ended_us - it.started_us
         self._free_us = self._running[-1].ended_us if self._running else 0
-        return [self.place(it.work, it.placed_us, it.machine, it.expected_us) for it in reversed(behind)]
+        return [self._queue(it.work, it.placed_us, it.machine, it.expected_us, it.sent_us) for it in reversed(behind)]
 
     def _started(self, at_us: int) -> int | None:
         """The number of the tenants' job that runs at a moment."""

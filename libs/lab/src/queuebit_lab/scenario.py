@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from queuebit_kernel import Malformed
@@ -93,6 +93,8 @@ class Machine:
     background: Background | None
     shift_us: int = 0
     """The load of the device at a moment is that of the trace so much later."""
+    vendor: str = "ibm"
+    """Whose calls are limited together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,8 @@ class Scenario:
     """The most placed jobs of a machine, for the policy of the platform; the others have no limit."""
     slots: tuple[Slot, ...] = ()
     """Reserved times, in order. Only the policy of the platform knows them."""
+    calls_per_minute: int | None = None
+    """The most calls to each vendor; a placement is one. None: any number."""
 
 
 def fleet(name: str) -> tuple[Machine, ...]:
@@ -145,6 +149,7 @@ def scenario(
     per_hour: float = 60,
     seed: int = 1,
     places: int = PLACES,
+    calls_per_minute: int | None = None,
 ) -> Scenario:
     """Return a scenario.
 
@@ -162,6 +167,7 @@ def scenario(
         per_hour: jobs of all tenants together; not for those with machines of their own.
         seed: of all random choices.
         places: the most placed jobs of a machine, for the policy of the platform.
+        calls_per_minute: the most calls to each vendor; None: any number.
 
     Raises:
         Malformed: no scenario or fleet has this name, or the hours are too few.
@@ -169,10 +175,11 @@ def scenario(
     if name not in SCENARIOS:
         raise Malformed(f"no scenario is called {name!r}: take one of {', '.join(SCENARIOS)}")
     if name in ("monopolist", "classes", "production", "reserved"):
-        return _dedicated(name, hours, seed, places)
+        return replace(_dedicated(name, hours, seed, places), calls_per_minute=calls_per_minute)
     streams = tuple(Stream(it, 1, per_hour / 4, name == "bursty") for it in ("acme", "beta", "chem", "dyna"))
     ends_us = DAY_US + hours * _HOUR_US
-    return Scenario(name, fleet_name, fleet(fleet_name), streams, DAY_US, ends_us, _SHOTS, seed, places)
+    about = name, fleet_name, fleet(fleet_name), streams, DAY_US, ends_us, _SHOTS, seed, places
+    return Scenario(*about, calls_per_minute=calls_per_minute)
 
 
 def _dedicated(name: str, hours: int, seed: int, places: int) -> Scenario:

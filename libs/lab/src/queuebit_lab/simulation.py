@@ -12,6 +12,7 @@ from queuebit_lab.baselines import Estimate, Placer
 from queuebit_lab.machines import Load, Run
 from queuebit_lab.scenario import Scenario, Work, jobs
 from queuebit_lab.trace import DAY_US
+from queuebit_planning.token_bucket import TokenBucket
 
 __all__ = ["Outcome", "estimates", "simulate"]
 
@@ -59,7 +60,7 @@ def simulate(it: Scenario, create: Callable[[Estimate], Placer], *, knows_waits:
         create: makes the policy, from what it may know of a job.
         knows_waits: whether the policy sees the true waits instead of the forecast, which shows what is possible.
     """
-    estimate, loads, works = estimates(it), [Load(machine) for machine in it.machines], jobs(it)
+    estimate, loads, works = estimates(it), _loads(it), jobs(it)
     policy, runs, decide_s = create(estimate), dict[int, Run](), 0.0
     bounds = sorted({moment for slot in it.slots for moment in (slot.starts_us, slot.ends_us)})
     arriving, waiting, now_us = 0, 0, it.begins_us
@@ -89,6 +90,14 @@ def simulate(it: Scenario, create: Callable[[Estimate], Placer], *, knows_waits:
             waits[machine] += run_us
             runs[work.number] = loads[machine].place(work, now_us, machine, now_us + waits[machine])
     return Outcome(policy.name, it, tuple(works), tuple(runs.values()), decide_s)
+
+
+def _loads(it: Scenario) -> list[Load]:
+    """The machines; those of one vendor share the limit of its calls."""
+    if it.calls_per_minute is None:
+        return [Load(machine) for machine in it.machines]
+    calls = {vendor: TokenBucket(it.calls_per_minute) for vendor in {machine.vendor for machine in it.machines}}
+    return [Load(machine, calls[machine.vendor]) for machine in it.machines]
 
 
 def _next_us(

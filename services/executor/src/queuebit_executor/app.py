@@ -30,10 +30,11 @@ from queuebit_executor.settings import Settings
 from queuebit_executor.stated_usage import StateUsage
 from queuebit_executor.suspicion import Drifts
 from queuebit_executor.vendor import ChildVendor
-from queuebit_executor.vendor_pace import PacedVendor, TokenBucket
+from queuebit_executor.vendor_pace import PacedVendor
 from queuebit_executor.watch import JobWatch
 from queuebit_executor.zygote_client import ZygoteClient, ZygoteSettings
 from queuebit_kernel import Clock, SystemClock, event_id
+from queuebit_planning.token_bucket import TokenBucket
 from queuebit_runtime.machine_memory import machine_memory_bytes
 from queuebit_runtime.payloads import KeyValuePayloads, PayloadStore
 from queuebit_runtime.service import Service

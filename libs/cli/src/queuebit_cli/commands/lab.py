@@ -29,6 +29,7 @@ def schedule(args: Namespace, out: Output) -> Exit:
             per_hour=args.rate,
             seed=args.seed,
             places=args.places,
+            calls_per_minute=args.calls_per_minute,
         )
         found = compare(it, args.policies or USUAL, fronts=args.front)
     except ImportError as error:
