@@ -118,7 +118,8 @@ def test_mounted_files_are_prepared(compose: dict[str, Any], container: dict[str
 def test_each_gets_its_own_seed_and_no_other(compose: dict[str, Any], container: dict[str, Any], home: Home) -> None:
     name = {"provision": "provisioner"}.get(container["name"], container["name"])
     seeds = {source for source in mounts(compose, container).values() if source.suffix == ".seed"}
-    assert seeds == ({home.seed_file(name)} if name not in SERVERS else set())
+    further = {home.login_seed} if name == "broker" else set()
+    assert seeds == ({home.seed_file(name), *further} if name not in SERVERS else set())
     folders = {source.name for source in mounts(compose, container).values() if source.is_dir()}
     shared = {"provenance": ["trust"], "gateway": ["trust"], "telemetry": ["slos"], "alerting": ["slos", "alerts"]}
     assert folders <= {name, *shared.get(name, [])}

@@ -23,6 +23,7 @@ __all__ = [
     "COMPILED",
     "DECISIONS",
     "LOG",
+    "LOGIN_REQUEST",
     "PLATFORM",
     "SCHEDULING",
     "VIEWS",
@@ -63,6 +64,9 @@ SCHEDULING = "SCHEDULING"
 
 WEBHOOKS = "WEBHOOKS"
 """Name of the bucket that holds the tenants' webhook endpoints."""
+
+LOGIN_REQUEST = "$SYS.REQ.USER.AUTH"
+"""Where nats-server asks about a login that its configuration does not know; users may not publish there."""
 
 _PAYLOADS = "PAYLOADS"
 

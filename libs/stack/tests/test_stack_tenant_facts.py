@@ -183,6 +183,7 @@ def test_after_any_kill_the_previous_document_can_be_restored(world: Callable[[]
     it.killed_at = it.steps + step
     with contextlib.suppress(Crash):  # fewer steps were enough
         it.apply(document((NEW,)))
+    it.killed_at = 0
     it.apply(BEFORE, overwrite=True)
     assert it.facts.document().tenant == BEFORE.tenant
     assert it.bus == {OLD}

@@ -17,8 +17,10 @@ from queuebit_kernel import Json, canonical, from_base64url, to_base64url
 __all__ = [
     "ALGORITHMS",
     "ED25519",
+    "is_account_seed",
     "is_seed",
     "key_bytes",
+    "new_account_seed",
     "new_seed",
     "public_key",
     "seed_of",
@@ -34,6 +36,11 @@ def new_seed() -> str:
     return seed_of(os.urandom(32))
 
 
+def new_account_seed() -> str:
+    """A new account seed (`SA…`), with which logins are granted."""
+    return bytes(nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_ACCOUNT)).decode()
+
+
 def seed_of(secret: bytes) -> str:
     """The user seed of a secret of 32 bytes."""
     return bytes(nkeys.encode_seed(secret, nkeys.PREFIX_BYTE_USER)).decode()
@@ -47,8 +54,16 @@ def is_seed(text: str) -> bool:
         return False
 
 
+def is_account_seed(text: str) -> bool:
+    """Whether `text` is a well-formed account seed."""
+    try:
+        return text.startswith("SA") and len(text) == 58 and bool(nkeys.decode_seed(bytearray(text.encode())))
+    except (nkeys.NkeysError, ValueError):
+        return False
+
+
 def public_key(seed: str) -> str:
-    """The public key (`U…`) of a seed; servers store only this."""
+    """The public key (`U…` of a user, `A…` of an account) of a seed; servers store only this."""
     return bytes(_pair(seed).public_key).decode()
 
 

@@ -21,10 +21,22 @@ from queuebit_contracts.intake import arrival_of
 from queuebit_contracts.subjects import BUS_CONNECTED, BUS_REFUSED, QUERIES
 from queuebit_contracts.topology import Permissions, Topology, inbox_of
 
-__all__ = ["ClientUser", "Cluster", "Tls", "User", "render", "server_binary", "users_of"]
+__all__ = [
+    "PLATFORM_ACCOUNT",
+    "ClientUser",
+    "Cluster",
+    "Tls",
+    "User",
+    "render",
+    "server_binary",
+    "users_of",
+    "walls_of",
+]
 
-_PLATFORM, _SYSTEM = "QUEUEBIT", "SYSTEM"
-"""The account of streams and services, and the system account; tenants' names are in lower case."""
+PLATFORM_ACCOUNT = "QUEUEBIT"
+"""The account of streams and services; tenants' names are in lower case."""
+_SYSTEM, _NO_USERS = "SYSTEM", "TOKENS"
+"""The system account; and one without users, see `_callout`."""
 _SYSTEM_ASKS = ("PING.HEALTHZ", "PING.JSZ", "PING.CONNZ", "*.RELOAD")
 """Requests that the system user may send: health, streams, connections, and reload."""
 
@@ -118,9 +130,16 @@ def users_of(wanted: Topology, service_keys: dict[str, str], clients: Sequence[C
     return users
 
 
+def walls_of(wanted: Topology, tenants: Iterable[str]) -> dict[str, Permissions]:
+    """What the account of each tenant imports."""
+    return {tenant: wanted.tenant_walls(tenant) for tenant in tenants}
+
+
 def render(
     users: Sequence[User],
     *,
+    walls: Mapping[str, Permissions],
+    issuer: str | None,
     host: str,
     port: int,
     store: Path,
@@ -135,6 +154,8 @@ def render(
 
     Args:
         users: users that may log in.
+        walls: by tenant, what its account imports. A tenant needs no user here: it may have those with tokens.
+        issuer: the public key of the account key that grants logins with tokens; None: there are none.
         host: the address for clients.
         port: the port for clients.
         store: the folder of the streams.
@@ -161,10 +182,10 @@ jetstream {{
   max_mem: 256MB
   max_file: 64GB
 {_encryption(store_key)}}}
-authorization {{ timeout: 5 }}
+authorization {{ timeout: 5{_callout(users, issuer)} }}
 {_tls(tls)}{_cluster(cluster, tls)}{"" if system_key is None else f"system_account: {_SYSTEM}"}
 accounts {{
-{_accounts(users, shows={} if system_key is None else _SYSTEM_SHOWS)}
+{_accounts(users, walls, shows={} if system_key is None else _SYSTEM_SHOWS)}
 {"" if system_key is None else _system_account(system_key)}
 }}
 """
@@ -172,6 +193,26 @@ accounts {{
 
 def _encryption(store_key: str | None) -> str:
     return "" if store_key is None else f"  cipher: aes\n  key: ${store_key}\n"
+
+
+def _callout(users: Sequence[User], issuer: str | None) -> str:
+    """Have the broker decide on logins that are not in the file.
+
+    Only users of `allowed_accounts` and those that the file does not know are decided elsewhere, so that services and
+    users with keys log in without a broker. A list of users that skip it would have to name them all, and could not be
+    reloaded: the server reloads no change of this block.
+    """
+    if issuer is None:
+        return ""
+    broker = next(it.key for it in users if it.name == "broker")
+    return f"""
+  auth_callout {{
+    issuer: {issuer}
+    account: {PLATFORM_ACCOUNT}
+    auth_users: [{broker}]
+    allowed_accounts: [{_NO_USERS}]
+  }}
+"""
 
 
 def _tls(tls: Tls | None, settings: str = "") -> str:
@@ -201,27 +242,19 @@ def _quoted(path: Path) -> str:
     return json.dumps(str(path), ensure_ascii=False)
 
 
-def _accounts(users: Sequence[User], shows: Mapping[str, str]) -> str:
-    tenants: defaultdict[str, list[User]] = defaultdict(list)
-    for user in users:
-        if user.tenant is not None:
-            tenants[user.tenant].append(user)
-    asked = {tenant: _union(it.permissions.publish for it in own) for tenant, own in tenants.items()}
-    services = {tenant: [arrival_of(it) or it for it in own] for tenant, own in asked.items()}
-    streams = {
-        tenant: [it for it in _union(user.permissions.subscribe for user in own) if not it.startswith("_INBOX.")]
-        for tenant, own in tenants.items()
-    }
+def _accounts(users: Sequence[User], walls: Mapping[str, Permissions], shows: Mapping[str, str]) -> str:
+    services = {tenant: [arrival_of(it) or it for it in own.publish] for tenant, own in walls.items()}
+    streams = {tenant: own.subscribe for tenant, own in walls.items()}
     exports = [*_exports("service", services), *_exports("stream", streams)]
     shown = (
         [_list("imports", [_import("stream", there, here, _SYSTEM) for there, here in shows.items()])] if shows else []
     )
-    blocks = [_account(_PLATFORM, ["jetstream: enabled", _list("exports", exports), *shown], users, None)]
-    for tenant, own in tenants.items():
-        imports = [_import("service", there, here) for here, there in zip(asked[tenant], services[tenant], strict=True)]
-        imports += [_import("stream", it, it) for it in streams[tenant]]
-        blocks.append(_account(json.dumps(tenant), [_TENANT_LIMITS, _list("imports", imports)], own, tenant))
-    return "\n".join(blocks)
+    blocks = [_account(PLATFORM_ACCOUNT, ["jetstream: enabled", _list("exports", exports), *shown], users, None)]
+    for tenant, own in walls.items():
+        imports = [_import("service", there, here) for here, there in zip(own.publish, services[tenant], strict=True)]
+        imports += [_import("stream", it, it) for it in own.subscribe]
+        blocks.append(_account(json.dumps(tenant), [_TENANT_LIMITS, _list("imports", imports)], users, tenant))
+    return "\n".join([*blocks, f"  {_NO_USERS}: {{}}"])
 
 
 def _system_account(key: str) -> str:
@@ -229,13 +262,8 @@ def _system_account(key: str) -> str:
         publish=tuple(f"$SYS.REQ.SERVER.{it}" for it in _SYSTEM_ASKS), subscribe=(f"{inbox_of('system')}.>",)
     )
     keeper = User("system", key, permissions, _SYSTEM)
-    exports = _exports("stream", {_PLATFORM: [*_SYSTEM_SHOWS]})
+    exports = _exports("stream", {PLATFORM_ACCOUNT: [*_SYSTEM_SHOWS]})
     return _account(_SYSTEM, [_list("exports", exports)], [keeper], _SYSTEM)
-
-
-def _union(several: Iterable[Sequence[str]]) -> list[str]:
-    """Subjects without duplicates, in order."""
-    return list(dict.fromkeys(subject for one in several for subject in one))
 
 
 def _exports(kind: str, subjects: Mapping[str, Sequence[str]]) -> list[str]:
@@ -247,7 +275,7 @@ def _exports(kind: str, subjects: Mapping[str, Sequence[str]]) -> list[str]:
     return [f"{{ {kind}: {json.dumps(subject)}, accounts: {json.dumps(it)} }}" for subject, it in takers.items()]
 
 
-def _import(kind: str, there: str, here: str, account: str = _PLATFORM) -> str:
+def _import(kind: str, there: str, here: str, account: str = PLATFORM_ACCOUNT) -> str:
     """Import a subject of another account, under the own name for it."""
     more = "" if there == here else f", to: {json.dumps(here)}"
     if kind == "service" and there.startswith(_WITH_READER):

@@ -15,8 +15,8 @@ from shlex import quote
 from queuebit_contracts.directory import narrowed
 from queuebit_contracts.tenants import BadTenants, Tenants, parse_tenants, tenants_toml
 from queuebit_kernel import Fault
-from queuebit_runtime.keys import is_seed, new_seed, public_key
-from queuebit_runtime.server_config import ClientUser, User, render, users_of
+from queuebit_runtime.keys import is_account_seed, is_seed, new_account_seed, new_seed, public_key
+from queuebit_runtime.server_config import ClientUser, User, render, users_of, walls_of
 from queuebit_stack.encryption import STORE_KEY, prepare_master_key
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import write_private
@@ -35,6 +35,7 @@ __all__ = [
     "kept_credentials",
     "kept_tenants",
     "key_of",
+    "login_issuer",
     "logins",
     "read_tenants",
     "readdress",
@@ -68,6 +69,7 @@ def bootstrap(home: Home) -> None:
     prepare_master_key(home)
     for name in (*home_topology(home).service, "operator", "provisioner", "system"):
         _once(home.seed_file(name), new_seed)
+    _once(home.login_seed, new_account_seed)
     for password in (home.warehouse_password, home.analyst_password):
         _once(password, lambda: secrets.token_urlsafe(32))
     if not home.stack_file.exists():  # later a missing price book is an error: other prices may have been in force
@@ -179,10 +181,24 @@ def key_of(home: Home, name: str) -> str:
     return public_key(seed)
 
 
+def login_issuer(home: Home) -> str:
+    """The public half of the key with which the broker grants logins.
+
+    Raises:
+        Stop: the seed file is damaged.
+    """
+    seed = home.login_seed.read_text(errors="replace").strip()
+    if not is_account_seed(seed):
+        raise Stop(Exit.USAGE, f"{home.login_seed} is damaged: delete it, then {home.command('up')} creates a new one")
+    return public_key(seed)
+
+
 def write_nats_config(home: Home, ports: dict[str, int], tenants: Tenants) -> None:
     """Write the server's configuration from the topology and a document."""
     text = render(
         bus_users(home, tenants),
+        walls=walls_of(home_topology(home), tenants.tenant),
+        issuer=login_issuer(home),
         host="127.0.0.1",
         port=ports["nats-server"],
         store=home.jetstream,

@@ -26,14 +26,14 @@ def grant_on_bus(home: Home, stack: Stack, wanted: Tenants) -> None:
     """
     clients, now = clients_of(wanted), logins(home)
     before = None if now is None else clients_of(now)
-    if clients == before:
+    if clients == before and now is not None and {*now.tenant} == {*wanted.tenant}:
         return
     if stack.in_containers:  # whose server reads it when it starts again
         configure(home, wanted)
         return
     home.logins_file.unlink(missing_ok=True)  # until the bus has followed, nothing says what it grants
     write_nats_config(home, stack.ports, wanted)
-    new_accounts = {it.tenant for it in clients} - {it.tenant for it in before or ()}
+    new_accounts = {*wanted.tenant} - {*(now.tenant if now else ())}
     for _ in range(2 if new_accounts else 1):  # what a new account imports works from the second reload on
         _reload(home, stack.ports["nats-server"])
     write_logins(home, wanted)

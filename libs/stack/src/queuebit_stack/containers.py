@@ -9,7 +9,7 @@ from pathlib import Path
 
 from queuebit_contracts.tenants import Tenants
 from queuebit_runtime.secrets import read_secret
-from queuebit_runtime.server_config import render
+from queuebit_runtime.server_config import render, walls_of
 from queuebit_stack.bootstrap import (
     bootstrap,
     bus_users,
@@ -17,6 +17,7 @@ from queuebit_stack.bootstrap import (
     keep_tenants,
     kept_tenants,
     key_of,
+    login_issuer,
     write_logins,
 )
 from queuebit_stack.errors import Exit, Stop
@@ -24,7 +25,7 @@ from queuebit_stack.files import write_private
 from queuebit_stack.home import Home
 from queuebit_stack.home_documents import text_in
 from queuebit_stack.stack import CONTAINERS, Stack
-from queuebit_stack.stacks import find, known, save
+from queuebit_stack.stacks import find, home_topology, known, save
 
 __all__ = ["RESTARTED", "configure", "env_file", "folder", "prepare", "restart_command", "used"]
 
@@ -140,6 +141,8 @@ def configure(home: Home, tenants: Tenants) -> None:
     data = Path("/data")
     nats = render(
         bus_users(home, tenants),
+        walls=walls_of(home_topology(home), tenants.tenant),
+        issuer=login_issuer(home),
         host="0.0.0.0",  # noqa: S104  # inside a container; the engine publishes on loopback
         port=_NATS,
         monitor_port=_MONITOR,  # for the health check inside the container; the port is not published

@@ -200,6 +200,11 @@ class Home:
         """The seed of a service's NATS user."""
         return self.root / "secrets" / f"{name}.seed"
 
+    @property
+    def login_seed(self) -> Path:
+        """The account key with which the broker grants logins to the bus with tokens."""
+        return self.root / "secrets" / "login.seed"
+
     def credential_file(self, tenant: str, user: str) -> Path:
         """The credential of a tenant's user."""
         return self.credentials / f"{tenant}-{user}.toml"

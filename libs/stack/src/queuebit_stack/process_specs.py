@@ -209,6 +209,8 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
                 "QUEUEBIT_BROKER_TENANTS_FILE": str(home.good_tenants_file),
                 "QUEUEBIT_BROKER_PRICE_BOOK": str(home.price_book),
                 "QUEUEBIT_BROKER_PROTECTION": str(home.protection_file),
+                "QUEUEBIT_BROKER_LOGIN_SEED_FILE": str(home.login_seed),
+                "QUEUEBIT_BROKER_STAFF_TENANT": os.environ.get("QUEUEBIT_BROKER_STAFF_TENANT", ""),
             }
         case "metering":
             return {

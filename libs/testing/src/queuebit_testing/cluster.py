@@ -17,7 +17,7 @@ from nats.js.errors import APIError
 
 from queuebit_contracts.topology import LOG
 from queuebit_runtime.provision import provision
-from queuebit_runtime.server_config import Cluster, render, server_binary
+from queuebit_runtime.server_config import Cluster, render, server_binary, walls_of
 from queuebit_testing.server import connect_as, declared, free_port, seed_file_of, seeds_and_users
 
 __all__ = ["NatsCluster"]
@@ -48,6 +48,8 @@ class NatsCluster:
             others = [route for other, route in routes.items() if other != name]
             config = render(
                 users,
+                walls=walls_of(declared(), dict.fromkeys(tenant for tenant, _, _ in clients)),
+                issuer=None,
                 host="127.0.0.1",
                 port=ports[name],
                 store=folder / name,

@@ -21,9 +21,9 @@ from queuebit_contracts.executors import with_executors
 from queuebit_contracts.topology import Topology, inbox_of, topology
 from queuebit_quantum import load_stack
 from queuebit_runtime.intake import Intake, Pace, Undecided
-from queuebit_runtime.keys import new_seed, public_key
+from queuebit_runtime.keys import new_account_seed, new_seed, public_key
 from queuebit_runtime.provision import provision
-from queuebit_runtime.server_config import ClientUser, Tls, User, render, server_binary, users_of
+from queuebit_runtime.server_config import ClientUser, Tls, User, render, server_binary, users_of, walls_of
 from queuebit_runtime.servers import tls_of
 from queuebit_runtime.tasks import Tasks
 
@@ -104,6 +104,7 @@ class NatsServer:
         *,
         tls: Tls | None = None,
         stacks: Mapping[str, Sequence[str]] | None = None,
+        tokens: bool = False,
     ) -> None:
         """Prepare the folder.
 
@@ -112,8 +113,11 @@ class NatsServer:
             clients: tenants' users as (tenant, user, role).
             tls: the server's certificates; None for no TLS.
             stacks: backends of additional stacks.
+            tokens: whether it asks about logins that its configuration does not have.
         """
         self._tls = tls
+        self.login_seed = new_account_seed()
+        """The account key with which logins with tokens are granted."""
         self.folder = folder
         self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
@@ -121,6 +125,8 @@ class NatsServer:
         self.seeds, users = seeds_and_users(clients, self.wanted)
         config = render(
             users,
+            walls=walls_of(self.wanted, dict.fromkeys(tenant for tenant, _, _ in clients)),
+            issuer=public_key(self.login_seed) if tokens else None,
             host="127.0.0.1",
             port=self.port,
             store=folder / "jetstream",

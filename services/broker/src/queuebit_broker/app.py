@@ -17,6 +17,7 @@ from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.holding import Holding
 from queuebit_broker.hybrids import AdmitHybridJobs, CancelByKind, StopHybridJobs
 from queuebit_broker.key_sets import FetchedKeySets
+from queuebit_broker.logins import Logins
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.reservation_requests import KeepReservations, PlanWindows
 from queuebit_broker.routes import (
@@ -40,8 +41,11 @@ from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
 from queuebit_pricing import load
 from queuebit_protection import ProtectionDocument, Rules, parse_protection
+from queuebit_runtime.callout import Callout
 from queuebit_runtime.intake import Intake, Pace, Undecided
+from queuebit_runtime.keys import is_account_seed
 from queuebit_runtime.payloads import KeyValuePayloads
+from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.view import View
@@ -100,6 +104,14 @@ def create_app() -> Service:
     service.include(tenancy(apply_tenants))
     key_sets = FetchedKeySets(settings.private_issuer_hosts, monotonic)
     keys = DelegateKeys(log=service.log, follower=view, world=world, key_sets=key_sets, clock=clock)
+    if settings.login_seed_file is not None:
+        logins = Logins(world, keys.keys_for, clock, topology(), settings.staff_tenant)
+        callout = Callout(service.name, service.tasks, _login_seed(settings.login_seed_file), logins, clock)
+
+        async def answer_logins() -> None:
+            await callout.listen(service.bus.client)
+
+        service.before.append(answer_logins)
     service.include(delegations(keys, side_by_side=_QUERIES_AT_ONCE))
     service.include(revocations(keys, side_by_side=_QUERIES_AT_ONCE))
     service.include(session_requests(sessions, side_by_side=_QUERIES_AT_ONCE))
@@ -123,6 +135,12 @@ def _protection(file: Path | None) -> ProtectionDocument:
         return ProtectionDocument() if file is None else parse_protection(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return ProtectionDocument()
+
+
+def _login_seed(file: Path) -> str:
+    if not is_account_seed(seed := read_secret(file)):
+        raise ValueError(f"{file} does not hold the seed of an account")
+    return seed
 
 
 def _first_tenants(file: Path | None) -> Tenants:

@@ -51,7 +51,7 @@ class DelegateKeys:
         """
         proof = read_proof(request.proof)
         await follow(self._log, self._follower, subjects.TENANTS)
-        keys = await self._keys(tenant, proof)
+        keys = await self.keys_for(tenant, proof)
         decision = grant(request, proof, tenant, self._world.directory, keys, self._clock.now())
         if not isinstance(decision, Delegation):
             return DelegationAnswer(errors=decision)
@@ -85,7 +85,7 @@ class DelegateKeys:
             await follow(self._log, self._follower, aggregate.everything)
         return DelegationAnswer(delegation=known.delegation)
 
-    async def _keys(self, tenant: str, proof: Proof) -> KeysOf:
+    async def keys_for(self, tenant: str, proof: Proof) -> KeysOf:
         """The public keys of each issuer that may have signed a proof."""
         entry = self._world.directory.tenant.get(tenant)
         if entry is None or proof.signer is not None:

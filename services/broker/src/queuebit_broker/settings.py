@@ -37,5 +37,9 @@ class Settings(BaseSettings):
     are asked for keys."""
     protection: Path | None = None
     """The rules of data protection, read once; absent, or without the file: none."""
+    login_seed_file: Path | None = None
+    """The account key that grants logins to the bus with tokens; without it there are none."""
+    staff_tenant: str = Field(default="", pattern="^([a-z0-9][a-z0-9-]{0,63})?$")
+    """The operator's own tenant, whose users have on the platform what their roles permit there; empty: none has."""
     workers: int = Field(default=64, ge=1, le=64)
     """Submissions of one tenant that are decided concurrently."""
