@@ -17,11 +17,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
-from nats.aio.client import Client
-from nats.errors import Error as NatsError
-
 from queuebit_contracts.topology import LOGIN_REQUEST, Permissions
 from queuebit_kernel import Clock, Malformed, from_base64url, to_base64url
+from queuebit_runtime.connection import Client, NatsError
 from queuebit_runtime.harden import listen
 from queuebit_runtime.keys import public_key, sign_bytes, verify_bytes
 from queuebit_runtime.received import Received
