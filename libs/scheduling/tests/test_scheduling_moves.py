@@ -156,6 +156,15 @@ def test_waiting_jobs_have_the_free_places_first() -> None:
     assert moves(replace(found, limit=1)) == []
 
 
+def test_a_tenant_that_only_has_placed_jobs_is_no_tenant_of_the_decision() -> None:
+    waiting = job("w", 9, 20, tenant="other")
+    found = snapshot(placed(job()), groups=grouped(POLICY, [waiting]), tenants=(Tenant("other", 1, Served(), 0),))
+    assert [(it.job[1], it.backend, it.again) for it in plan(POLICY, found).places] == [
+        ("w", "boston", False),
+        ("a", "boston", True),
+    ]
+
+
 def test_each_move_counts_for_the_next_one_oldest_first() -> None:
     rows = (placed(job("a", 1), 30), placed(job("b", 2), 40), placed(job("c", 3), 50))
     found = plan(POLICY, snapshot(*rows, backends=(busy(backlog_s=60), free()))).places
@@ -241,7 +250,12 @@ def worlds(draw: st.DrawFn) -> Snapshot:
         backends.append(
             BackendCapacity(name, slots, depth, taken, ahead_us, silent, windows=windows, queue_us=queue_us)
         )
-    return snapshot(*rows, backends=tuple(backends))
+    waiting = [
+        job(f"w{it}", 100 + it, draw(st.integers(1, 40)), tenant=draw(st.sampled_from(("acme", "other"))))
+        for it in range(draw(st.sampled_from((0, 0, 1, 3))))
+    ]
+    tenants = tuple(Tenant(name, 1, Served(), 0) for name in sorted({it.tenant for it in waiting}))
+    return snapshot(*rows, backends=tuple(backends), groups=grouped(POLICY, waiting), tenants=tenants)
 
 
 @QUICK
@@ -249,9 +263,18 @@ def worlds(draw: st.DrawFn) -> Snapshot:
 def test_every_move_keeps_the_limits(it: Snapshot) -> None:
     rows, taken = {row.job.key: row for row in it.movable}, Counter[str]()
     found = plan(POLICY, it).places
-    assert len({place.job for place in found}) == len(found), "no job is moved twice in a cycle"
+    assert len({place.job for place in found}) == len(found), "no job is placed twice in a cycle"
     for place in found:
+        if place.job not in rows:
+            assert not place.again
+            assert not any(earlier.moved for earlier in found[: found.index(place)]), "moves are last"
+            taken[place.backend] += 1
+            continue
         row = rows[place.job]
+        if place.gave_way is not None:
+            taken[place.backend] += 1
+            taken[row.backend] -= 1
+            continue
         assert place.moved is not None
         assert (place.moved.left, place.gave_way) == (row.backend, None)
         assert place.moved.gained_us >= GAIN_US
@@ -263,13 +286,14 @@ def test_every_move_keeps_the_limits(it: Snapshot) -> None:
     for backend in it.backends:
         if taken[backend.name] > 0:
             assert backend.takes_jobs
-            assert backend.taken + taken[backend.name] <= max(backend.queue_depth, backend.taken)
+            assert backend.taken + taken[backend.name] <= max(backend.queue_depth, backend.taken) + backend.slots
 
 
 @QUICK
 @given(worlds())
 def test_moves_come_to_an_end_and_no_job_goes_back(it: Snapshot) -> None:
     """Cycle after cycle over the same runs: each job visits each backend once at most, and moves twice at most."""
+    it = replace(it, groups=(), tenants=())
     visited = {row.job.key: [row.backend] for row in it.movable}
     known = {row.job.key: len(row.left) for row in it.movable}
     for _ in range(2 * len(visited) + 1):
@@ -311,4 +335,5 @@ def test_snapshots_with_jobs_to_move_round_trip_and_recompute(it: Snapshot) -> N
         found = explain(POLICY, it, place.job)
         assert found is not None
         assert found.backend == place.backend
-    assert {row.job.key for row in POLICY.improvable(it)} >= {place.job for place in plan(POLICY, it).places[:1]}
+    alone = replace(it, groups=(), tenants=())
+    assert {row.job.key for row in POLICY.improvable(alone)} >= {place.job for place in plan(POLICY, alone).places[:1]}

@@ -79,7 +79,8 @@ class CycleState:
             if it.ahead_us is not None:
                 self._lines.setdefault(it.backend, {})[it.job.key] = it
         every = any(it.job.spot for it in snapshot.movable)
-        self._preempting = set(self._tenants) if every else {it.job.tenant for it in snapshot.movable}
+        own = {it.job.tenant for it in snapshot.movable}
+        self._preempting = {it for it in self._tenants if every or it in own}
         """The tenants to whose jobs others may give way."""
         self._queues: dict[str, list[_Queue]] = {it.name: [] for it in snapshot.tenants}
         for group in snapshot.groups:
