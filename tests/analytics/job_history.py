@@ -79,22 +79,38 @@ class Life:
             said |= {"revision": 1, "delta": {"amount": "-1", "currency": "USD", "jbu": "0", "lines": []}}
         return self._message("corrected" if correction else "metered", self.ended, **said)
 
-    def sealed(self, *, without: tuple[str, ...] = (), revision: int | None = None, late: timedelta = HOUR) -> Stored:
-        """Its receipt, from a statement without the field at a path."""
+    def sealed(
+        self, *, record: int = 3, without: tuple[str, ...] = (), revision: int | None = None, late: timedelta = HOUR
+    ) -> Stored:
+        """Its receipt, from a complete statement of a version of the record, without the field at a path."""
         at = self.ended.isoformat()
         ran = {} if self.end == "rejected" else {"accepted_at": at, "placed_at": at, "started_at": at}
         predicate: dict[str, Any] = {
-            "job": {"tenant": self.tenant, "project": self.project, "id": self.job, "actor": "ann"},
+            "record": record,
+            "job": {"tenant": self.tenant, "project": self.project, "id": self.job, "actor": "ann", "purpose": "test"},
             "outcome": {"state": self.end, "reasons": [{"code": "budget", "text": ""}]},
             "times": {"submitted_at": self.submitted.isoformat(), "finished_at": at, **ran},
-            **dict.fromkeys(("request_digest", "price_book", "trace_id", "software"), "x"),
+            **dict.fromkeys(("request_digest", "price_book", "trace_id", "software", "salt"), "x"),
         }
+        if self.end in ("completed", "failed", "expired"):
+            predicate |= {"circuit_digest": "sha256:2", "plan_digest": "sha256:3"}
         if self.end in ("completed", "failed"):
-            run = {"backend": self.backend, "calibration_digest": "sha256:1", "shots": 1000}
-            predicate |= {"run": run, "circuit_digest": "sha256:2"}
+            predicate["run"] = {
+                "backend": self.backend,
+                "calibration_digest": "sha256:1",
+                "shots": 1000,
+                "policy": "fair-share/8",
+                "decision_digest": "sha256:4",
+                "attempts": [{"backend": self.backend}],
+                "attempt": 1,
+                "executor": "queuebit 0.1.0",
+            }
         if self.end == "completed":
             usage = [{"metric": "shots", "quantity": "1000", "unit": "shot"}]
-            predicate |= {"result_digest": "x", "compiled": {"compiler": "qiskit", "seed": 0}, "usage": usage}
+            compiled = {"compiler": "qiskit", "seed": 0, "target": "sha256:5"}
+            predicate |= {"result_digest": "x", "bound_digest": "x", "compiled": compiled, "usage": usage}
+        if record == 1:
+            del predicate["record"]
         if without:
             inner = predicate
             for name in without[:-1]:

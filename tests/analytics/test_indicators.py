@@ -10,10 +10,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+import queuebit_proof
 from queuebit_alerting.burning import BudgetsBurning
 from queuebit_contracts.indicators import DIMENSIONS, INDICATORS, counts, counts_of_windows, sums
 from queuebit_contracts.kept_cases import KEPT, KEPT_BAD, KEPT_HOURS, KEPT_OPEN, kept_at
@@ -26,6 +29,7 @@ from .warehouse import WRITER, Warehouse, event
 pytestmark = [pytest.mark.server, pytest.mark.timeout(180)]
 
 SECOND = timedelta(seconds=1)
+RECORD_SCHEMA: dict[str, Any] = json.loads(Path(queuebit_proof.__file__).with_name("job.schema.json").read_text())
 PASSED: dict[str, Any] = {"quality": {"passed": True, "checks": []}}
 DEVIATED: dict[str, Any] = {"quality": {"passed": False, "checks": []}}
 
@@ -242,6 +246,45 @@ def test_provenance_is_complete_with_every_field(indicators: Warehouse, missing:
     life = Life(tenant, START)
     indicators.fill_at([*life.messages(), life.sealed(without=path)])
     assert _counted(indicators, "provenance-completeness", tenant) == (int(complete), 1)
+
+
+def _required(end: str, record: int) -> set[tuple[str, ...]]:
+    """The paths of the fields that the schema of the record requires of a job with this end, a group by its fields."""
+    stated = {"record": record, "outcome": {"state": end}}
+    parts = [
+        RECORD_SCHEMA,
+        *(it["then"] for it in RECORD_SCHEMA["allOf"] if Draft202012Validator(it["if"]).is_valid(stated)),
+    ]
+    found = {(it,) for part in parts for it in part.get("required", [])}
+    groups = [(name, it) for part in parts for name, it in part.get("properties", {}).items()]
+    found |= {
+        (name, field) for name, it in groups if it.get("type", "object") == "object" for field in it.get("required", [])
+    }
+    return {it for it in found if not (len(it) == 1 and any(other[0] == it[0] for other in found if len(other) > 1))}
+
+
+@pytest.mark.parametrize("record", [2, 3])
+def test_provenance_is_complete_as_the_schema_of_the_record_says(indicators: Warehouse, record: int) -> None:
+    tenant, wanted, sealed = f"schema-{record}", dict[str, bool](), []
+    for end in ("completed", "failed", "cancelled", "expired", "rejected"):
+        for path in sorted({(), *_required(end, record)} - {("circuit", "name"), ("circuit", "version")}):
+            life = Life(tenant, START, end=end)
+            wanted[life.job] = not path
+            sealed.append(life.sealed(record=record, without=path))
+    indicators.fill_at(sealed)
+    rows = indicators.ask(f"SELECT job, proven >= 3 AS complete FROM events FINAL WHERE tenant = '{tenant}'")
+    assert len(wanted) > 60
+    assert {it["job"]: bool(it["complete"]) for it in rows} == wanted
+
+
+def test_provenance_of_earlier_records_is_complete_with_what_was_known_then(indicators: Warehouse) -> None:
+    lives = [Life("f2", START) for _ in range(4)]
+    _fill(indicators, lives)
+    first, second, third, lacking = lives
+    target = ("compiled", "target")
+    indicators.fill_at([first.sealed(record=1, without=("plan_digest",)), second.sealed(record=2, without=target)])
+    indicators.fill_at([third.sealed(record=2, without=("plan_digest",)), lacking.sealed(without=target)])
+    assert _counted(indicators, "provenance-completeness", "f2") == (2, 4)
 
 
 def test_provenance_is_of_all_ends_a_minute_after_them_and_of_first_receipts(indicators: Warehouse) -> None:

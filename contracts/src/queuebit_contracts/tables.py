@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 __all__ = ["VERSION", "Derived", "derived_columns", "generation_of", "statements", "view_query", "views"]
 
-VERSION = 8
+VERSION = 9
 """Version of the tables; `events` carries it in its comment, beside its generation."""
 
 _COMMENT = re.compile(r"queuebit schema (\d+), generation (\w+)")

@@ -121,14 +121,15 @@ CREATE TABLE IF NOT EXISTS events
         type NOT IN ('qb.job.sealed.v1', 'qb.job.sealed.v2') OR JSONExtractUInt(data, 'revision') > 0, 0,
         1 + 2 * arrayAll(it -> it NOT IN ('', '0'), arrayConcat(
             [(JSONExtract(JSONExtractString(data, 'text'), 'predicate', 'Tuple(
-                job Tuple(tenant String, project String, id String, actor String),
+                record UInt8, job Tuple(tenant String, project String, id String, actor String, purpose String),
                 outcome Tuple(state String, reasons Array(Tuple(code String))),
-                request_digest String, result_digest String, circuit_digest String,
-                compiled Tuple(compiler String, seed Nullable(UInt64)),
-                run Tuple(backend String, calibration_digest String, shots UInt64),
+                request_digest String, result_digest String, circuit_digest String, bound_digest String, plan_digest String,
+                compiled Tuple(compiler String, seed Nullable(UInt64), target String),
+                run Tuple(backend String, calibration_digest String, shots Nullable(UInt64), policy String,
+                    decision_digest String, attempts Array(Tuple(backend String)), attempt UInt64, executor String),
                 times Tuple(submitted_at String, accepted_at String, placed_at String, started_at String,
                     finished_at String),
-                usage Array(Tuple(metric String)), price_book String, trace_id String, software String)') AS said
+                usage Array(Tuple(metric String)), price_book String, trace_id String, software String, salt String)') AS said
                 ).job.tenant,
                 (said).job.project, (said).job.id, (said).outcome.state, (said).request_digest, (said).times.submitted_at,
                 (said).times.finished_at, (said).price_book, (said).trace_id, (said).software],
@@ -137,10 +138,18 @@ CREATE TABLE IF NOT EXISTS events
             if((said).outcome.state IN ('failed', 'rejected'), [toString(length((said).outcome.reasons))], []),
             if((said).outcome.state = 'completed',
                 [(said).result_digest, (said).compiled.compiler, toString((said).compiled.seed IS NOT NULL),
-                    toString((said).run.shots), (said).times.started_at, toString(length((said).usage))],
-                [])))
+                    toString((said).run.shots IS NOT NULL), (said).times.started_at, toString(length((said).usage))],
+                []),
+            if((said).record >= 2, [(said).salt], []),
+            if((said).record >= 2 AND (said).outcome.state IN ('completed', 'failed', 'expired'),
+                [(said).job.actor, (said).job.purpose, (said).circuit_digest, (said).plan_digest, (said).times.accepted_at], []),
+            if((said).record >= 2 AND (said).outcome.state IN ('completed', 'failed'),
+                [(said).run.policy, (said).run.decision_digest, toString(length((said).run.attempts))], []),
+            if((said).record >= 2 AND (said).outcome.state = 'completed',
+                [(said).bound_digest, toString((said).run.attempt), (said).run.executor], []),
+            if((said).record >= 3 AND (said).outcome.state = 'completed', [(said).compiled.target], [])))
             + ((said).run.calibration_digest != '' OR (said).outcome.state != 'completed'))
-        COMMENT 'of a first receipt: 1, plus 2 if its statement has all fields, plus 1 if a result has a calibration',
+        COMMENT 'of a first receipt: 1, plus 2 if its statement has all fields of its version, plus 1 if a result has a calibration',
     opened_hour DateTime('UTC') MATERIALIZED multiIf(
         type = 'qb.job.accepted.v1', toStartOfHour(greatest(event_time, toDateTime64(0, 6, 'UTC'))),
         type IN ('qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.expired.v1'), toStartOfHour(greatest(

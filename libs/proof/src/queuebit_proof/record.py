@@ -26,7 +26,7 @@ OUTCOMES = frozenset({"completed", "failed", "cancelled", "expired", "rejected"}
 
 _DIGESTS = (
     *("request", "result", "circuit", "canonical", "bound", "plan"),
-    *("compiled", "calibration", "mitigation", "decision"),
+    *("compiled", "target", "calibration", "mitigation", "decision"),
 )
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -128,6 +128,8 @@ class JobRecord:
     plan_digest: str | None = None
     """Of the accepted terms: candidates with prices and holds, limits and objective."""
     compiled_digest: str | None = None
+    target_digest: str | None = None
+    """Of the target of the compilation: the gates, the couplings and the errors that the compiler knew."""
     compiler: str | None = None
     compiler_seed: int | None = None
     compile_options: Mapping[str, str | int] | None = None

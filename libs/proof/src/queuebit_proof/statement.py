@@ -26,7 +26,7 @@ __all__ = [
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://queuebit.dev/attestations/job/v1"
-RECORD = 2
+RECORD = 3
 """The version of the record: which fields `job.schema.json` requires. Statements without one are of version 1."""
 MOST_ATTEMPTS = 3
 """The placements that a statement names: the last ones, so that a receipt has at most 16 KiB."""
@@ -126,7 +126,11 @@ def _predicate(record: JobRecord) -> dict[str, Json]:
         inputs=[_present(name=it.name, version=it.version, digest=it.digest) for it in record.inputs],
         plan_digest=record.plan_digest,
         compiled=_present(
-            digest=record.compiled_digest, compiler=record.compiler, seed=record.compiler_seed, options=_options(record)
+            digest=record.compiled_digest,
+            target=record.target_digest,
+            compiler=record.compiler,
+            seed=record.compiler_seed,
+            options=_options(record),
         ),
         run=_present(
             backend=record.backend,

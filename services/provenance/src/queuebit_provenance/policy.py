@@ -119,6 +119,7 @@ def _record(newest: _Newest, metered: JobMetered, end: Ended, bill: Metering | C
         canonical_digest=accepted.data.profile.canonical if accepted else None,
         bound_digest=compilation.circuit if compilation else None,
         compiled_digest=compilation.compiled if compilation else None,
+        target_digest=compilation.digest if compilation else None,
         compiler=compilation.compiler if compilation else None,
         compiler_seed=compilation.seed if compilation else None,
         compile_options=_chosen(compilation.options) if compilation else None,
