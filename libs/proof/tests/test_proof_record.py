@@ -45,6 +45,7 @@ def full(record: JobRecord) -> JobRecord:
         plan_digest=DIGEST,
         canonical_digest=DIGEST,
         bound_digest=DIGEST,
+        target_digest=DIGEST,
         compile_options={"optimization_level": 3},
         policy="fair-share/7",
         decision_digest=DIGEST,
@@ -86,7 +87,15 @@ def test_the_schema_is_one_and_names_every_field(full: JobRecord) -> None:
     [
         *("price_book", "trace_id", "request_digest", "result_digest", "circuit_digest", "bound_digest", "plan_digest"),
         *("compiled", "usage", "run", "software", "salt", "job.actor", "job.purpose", "compiled.compiler"),
-        *("compiled.seed", "run.backend", "run.policy", "run.decision_digest", "run.attempt", "run.attempts"),
+        *(
+            "compiled.seed",
+            "compiled.target",
+            "run.backend",
+            "run.policy",
+            "run.decision_digest",
+            "run.attempt",
+            "run.attempts",
+        ),
         *("run.executor", "run.shots", "run.calibration_age_s", "times.accepted_at", "times.placed_at"),
         *("times.started_at", "times.finished_at"),
     ],
@@ -114,6 +123,15 @@ def test_a_statement_of_an_earlier_version_stays_valid(record: JobRecord) -> Non
     assert valid(stated)
 
 
+def test_a_record_2_has_no_digest_of_the_target(full: JobRecord) -> None:
+    stated = predicate(full)
+    del stated["compiled"]["target"]
+    assert not valid(stated)
+    assert valid(stated | {"record": 2})
+    del stated["plan_digest"]
+    assert not valid(stated | {"record": 2})
+
+
 def test_a_field_of_another_form_is_refused(full: JobRecord) -> None:
     stated = predicate(full)
     stated["run"]["image"] = "latest"
@@ -125,7 +143,7 @@ def test_many_attempts_and_vendor_jobs_are_cut(full: JobRecord) -> None:
     many = tuple(AttemptLine(f"b{it}", full.submitted_at, DIGEST) for it in range(9))
     run = predicate(replace(full, attempts=many, vendor_jobs=tuple(map(str, range(9)))))["run"]
     assert [it["backend"] for it in run["attempts"]] == ["b6", "b7", "b8"]
-    assert run["vendor_jobs"] == ["0", "1", "2"]
+    assert run["vendor_jobs"] == ["0", "1"]
     assert (len(run["attempts"]), len(run["vendor_jobs"])) == (MOST_ATTEMPTS, MOST_VENDOR_JOBS)
 
 

@@ -39,7 +39,7 @@ def test_the_subject_of_a_job_without_a_result_is_its_request(record: JobRecord)
     statement = json.loads(build_statement(refused, salt=SALT))
     assert statement["subject"] == [{"name": "request", "digest": {"sha256": record.request_digest[7:]}}]
     assert statement["predicate"] == {
-        "record": 2,
+        "record": 3,
         "job": {"tenant": "acme", "project": "chemistry", "id": "j1"},
         "outcome": {"state": "rejected", "reasons": [{"code": "budget", "text": "The budget is too small"}]},
         "request_digest": record.request_digest,

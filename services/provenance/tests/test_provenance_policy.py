@@ -210,6 +210,9 @@ def test_what_led_to_a_result_is_stated(life: Life) -> None:
     assert (record.compiled_digest, record.executor, record.image) == (
         digest(b"compiled"), "queuebit 0.1.0", digest(b"image"),
     )  # fmt: skip
+    (completed,) = (it for it in events if isinstance(it, JobCompleted))
+    assert completed.data.compilation is not None
+    assert record.target_digest == completed.data.compilation.digest
     assert (record.policy, record.decision_digest, record.attempt) == ("share", digest(b"snapshot"), 1)
     accepted = next(it for it in events if isinstance(it, JobAccepted))
     assert record.plan_digest == digest_of(accepted.data.model_dump(mode="json", exclude_none=True))

@@ -30,8 +30,8 @@ RECORD = 3
 """The version of the record: which fields `job.schema.json` requires. Statements without one are of version 1."""
 MOST_ATTEMPTS = 3
 """The placements that a statement names: the last ones, so that a receipt has at most 16 KiB."""
-MOST_VENDOR_JOBS = 3
-"""The vendor's jobs that a statement names: the first ones."""
+MOST_VENDOR_JOBS = 2
+"""The vendor's jobs that a statement names: the first ones; statements of record 2 have up to three."""
 SALT_BYTES = 16
 """Length of the salt in bytes. It prevents finding the content by comparing digests of likely contents."""
 
