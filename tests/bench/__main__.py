@@ -41,6 +41,7 @@ from tests.bench.qiskit_sampler import measure_sampler
 from tests.bench.rating import measure_rating
 from tests.bench.report import Report, percentile
 from tests.bench.scheduling import measure_alone, measure_on_a_log
+from tests.bench.sealing import measure_sealing
 from tests.bench.sides import QueuebitSide
 from tests.bench.stack import Lag, memory
 from tests.bench.takeover import measure_takeover
@@ -60,6 +61,7 @@ SECTIONS = (
     "alerting",
     "drift",
     "stack",
+    "sealing",
     "balances",
     "qiskit",
     "gateway",
@@ -74,6 +76,11 @@ SECTIONS = (
     "isolation",
     "trust",
 )
+
+ON_A_STACK = frozenset(
+    {"stack", "sealing", "alerting", "balances", "qiskit", "gateway", "console", "large", "peer", "execution"}
+)
+"""Sections that share one stack."""
 
 PROJECTS = ("playground", "north", "south", "west")
 """Accounts of the load, which is measured over all and over one: an account takes one append of holds at a time."""
@@ -140,6 +147,11 @@ async def _balances(report: Report, stack: EmbeddedStack, scale: float) -> None:
         await measure_balances(report, stack, client, scale)
 
 
+async def _sealing(report: Report, stack: EmbeddedStack, scale: float) -> None:
+    async with AsyncClient(find(stack.home)) as client:
+        await measure_sealing(report, stack, client, PROJECTS, scale)
+
+
 async def _detection(report: Report, stack: EmbeddedStack, scale: float) -> None:
     async with AsyncClient(find(stack.home)) as client:
         await measure_detection(report, stack, client, max(10, 100 * scale))
@@ -167,9 +179,12 @@ def _with_a_stack(report: Report, sections: Container[str], scale: float) -> Non
     stack = EmbeddedStack(home)
     try:
         report.add("qb up to the first accepted job", f"{uvloop.run(_until_accepted(home)):.1f} s", "floor: 8 s")
-        if "stack" in sections:
+        if "stack" in sections or "sealing" in sections:
             for project in PROJECTS[1:]:
                 stack.qb("tenant", "project", "add", "demo", project, "--budget", "1000")
+        if "sealing" in sections:
+            uvloop.run(_sealing(report, stack, scale))
+        if "stack" in sections:
             uvloop.run(_on_the_stack(report, stack, scale))
         if "alerting" in sections:
             uvloop.run(_detection(report, stack, scale))
@@ -235,9 +250,7 @@ def main() -> int:
     if "execution" in asked.only:
         measure_parsing(report)
         measure_emulation(report, scale)
-    if {"stack", "alerting", "balances", "qiskit", "gateway", "console", "large", "peer", "execution"}.intersection(
-        asked.only
-    ):
+    if ON_A_STACK.intersection(asked.only):
         _with_a_stack(report, asked.only, scale)
     if "scheduler" in asked.only:
         report.heading("Events of jobs in one scheduler process")

@@ -11,7 +11,16 @@ from pathlib import Path
 from queuebit import AsyncClient
 from queuebit_testing.build import BELL
 
-__all__ = ["GHZ5", "Sustained", "device_runs", "first_accepted", "round_trips", "sustained"]
+__all__ = [
+    "GHZ5",
+    "Sustained",
+    "completed",
+    "device_runs",
+    "first_accepted",
+    "round_trips",
+    "sustained",
+    "until_sealed",
+]
 
 GHZ5 = (Path(__file__).parents[2] / "examples/circuits/ghz5.qasm").read_text()
 
@@ -42,10 +51,10 @@ class Sustained:
     sealed_s: float
 
 
-async def sustained(
+async def completed(
     client: AsyncClient, jobs: int, projects: Sequence[str], in_flight: int = 64, *, source: str = BELL
-) -> Sustained:
-    """Run `jobs` jobs in turn for each project, `in_flight` open at once; then wait until all are sealed."""
+) -> tuple[list[str], float]:
+    """Run `jobs` jobs in turn for each project, `in_flight` open at once; return their ids, and the seconds it took."""
     gate = asyncio.Semaphore(in_flight)
 
     async def one(number: int) -> str:
@@ -57,10 +66,23 @@ async def sustained(
 
     began = time.perf_counter()
     done = await asyncio.gather(*(one(number) for number in range(jobs)))
-    completed = time.perf_counter() - began
-    for job in done:
+    return done, time.perf_counter() - began
+
+
+async def until_sealed(client: AsyncClient, jobs: Sequence[str]) -> None:
+    """Wait until each of these jobs has its receipt."""
+    for job in jobs:
         await client.job(job).until(("sealed",), 60)
-    return Sustained(jobs, completed, time.perf_counter() - began)
+
+
+async def sustained(
+    client: AsyncClient, jobs: int, projects: Sequence[str], in_flight: int = 64, *, source: str = BELL
+) -> Sustained:
+    """Run jobs as `completed` does; then wait until all are sealed."""
+    began = time.perf_counter()
+    done, completed_s = await completed(client, jobs, projects, in_flight, source=source)
+    await until_sealed(client, done)
+    return Sustained(jobs, completed_s, time.perf_counter() - began)
 
 
 async def device_runs(client: AsyncClient, backend: str, runs: int, shots: int) -> list[float]:

@@ -135,6 +135,10 @@ class Submission(Wire):
     repeats it; a broker that does not know it accepts without, so that its author sees it."""
     rerun_of: Name | None = None
     """The job of the same tenant whose work this one repeats, for example because its result is suspect."""
+    calibration: Payload | None = None
+    """The snapshot of an earlier calibration of `backend`, as `qb.backend.calibrated.v1` has it: an emulated device runs
+    a circuit under it. Any other work runs under the present one; the end of the job says which it was. Absent: under
+    the present one."""
     limits: JobLimits | None = None
     """What a backend must offer to run it, besides `backend` and `max_cost`. Its acceptance repeats them; a broker that
     does not know them accepts without, so that its author sees it."""
@@ -282,6 +286,8 @@ class Acceptance(Wire):
     """The reservation in whose slot the job runs, and nowhere else; its deadline is not after the end of the slot."""
     spot: bool | None = None
     """Whether it runs only while no other job wants the backend; its prices are those of spot jobs. Absent: no."""
+    calibration: Payload | None = None
+    """The earlier calibration that was asked for; absent: the present one."""
     shared_device: Annotated[str, open_text(TENANT, ANYONE)] | None = None
     """With whose circuits it may be on a device at the same time, by the consent of its project when it was accepted:
     those of its tenant, or those of any tenant that allows it, too. Absent: with none."""

@@ -103,6 +103,8 @@ class Placement(Wire):
     """Set if the job had a place on another backend, and this one became better for it; absent otherwise."""
     term: int | None = Field(default=None, ge=1)
     """The term of the scheduler that decided, of `qb.leader.scheduler.elected`; earlier versions have none."""
+    calibration: Payload | None = None
+    """The earlier calibration that was asked for, as the acceptance says; absent: the present one."""
     shared_device: Annotated[str, open_text(TENANT, ANYONE)] | None = None
     """With whose circuits its executor may run it at once, as the acceptance says; absent: it runs alone."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -158,3 +159,31 @@ def test_elements_stay_out_after_a_new_calibration(snapshot: Snapshot) -> None:
     device.calibrate()
     assert tuple(sorted(device.compile(PAIR, 1).physical_qubits)) != used
     assert excluded(device) == [list(used)]
+
+
+def test_a_device_runs_under_a_calibration_that_it_had(snapshot: Snapshot) -> None:
+    device = EmulatedIbm("changing", "FakeChanging")
+    snapshot.change(readout_error(0.4))
+    before = json.loads(json.dumps(device.calibrate().as_json()))
+    ran = device.compile(ZERO, 1), counts(device)
+    snapshot.change(readout_error(0.0))
+    device.calibrate()
+    assert counts(device) != ran[1]
+    earlier = device.with_calibration(before)
+    assert earlier is not None
+    assert earlier.describe().calibration_digest == before["digest"] != device.describe().calibration_digest
+    assert earlier.compile(ZERO, 1).target_digest == ran[0].target_digest
+    assert counts(earlier) == ran[1], "equal counts: the same noise, with the same seed"
+    assert device.with_calibration(before) is earlier
+
+
+def test_a_snapshot_with_other_values_or_of_another_device_is_none(snapshot: Snapshot) -> None:
+    device = EmulatedIbm("changing", "FakeChanging")
+    stated = device.calibrate().as_json()
+    assert device.with_calibration(stated) is device
+    snapshot.change(readout_error(0.3))
+    device.calibrate()
+    altered = stated | {"qubits": [stated["qubits"][0] | {"t1_s": 1.0}, *stated["qubits"][1:]]}
+    assert device.with_calibration(altered) is None
+    for other in ({}, {"digest": "x"}, stated | {"digest": "y", "qubits": stated["qubits"][:1]}):
+        assert device.with_calibration(other) is None

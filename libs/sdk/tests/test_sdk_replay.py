@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from queuebit import AsyncClient, Batch, InvalidInput, Item, NotFound, Refused
+from queuebit import AsyncClient, Batch, InvalidInput, Item, NotFound, Refused, Unreachable, replays
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.job import Cancellation, Expiry, JobCancelled, JobExpired
 from queuebit_contracts.subjects import job as aggregate
 from queuebit_contracts.wire import Reason
+from queuebit_kernel import digest
+from queuebit_runtime.payloads import describe
 from queuebit_testing.local_platform import LocalPlatform, local_credential
 
 pytestmark = pytest.mark.timeout(180)
@@ -46,6 +50,45 @@ async def test_a_replay_has_the_seed_and_the_backend_of_the_first_job() -> None:
         assert len(local.submissions) == 2, "the same key is the same replay"
         await client.replay(job.id)
         assert len(local.submissions) == 3, "without a key each replay is a job of its own"
+
+
+NOW, BEFORE, FIRST = (digest(it) for it in (b"now", b"before", b"first"))
+
+
+def calibrations(*known: str) -> Callable[..., Awaitable[list[dict[str, Any]]]]:
+    """Answers with these calibrations, the newest first, as pages of one."""
+    rows: list[dict[str, Any]] = [{"sequence": 9 - it, "digest": name, "snapshot": describe(name.encode(), "application/json").model_dump()}
+            for it, name in enumerate(known)]  # fmt: skip
+
+    async def ask(question: str, *, backend: str, limit: int, before: int | None) -> list[dict[str, Any]]:
+        assert (question, backend) == ("calibrations", "torino")
+        return [it for it in rows if before is None or it["sequence"] < before][:limit]
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("ran_under", "known", "pinned"),
+    [(NOW, (NOW, BEFORE), False), (BEFORE, (NOW, BEFORE), True), (FIRST, (NOW, BEFORE, FIRST), True),
+     (FIRST, (NOW, BEFORE), False), (None, (NOW,), False), (BEFORE, (), False)],
+)  # fmt: skip
+async def test_a_replay_asks_for_the_calibration_of_the_first_job_if_the_log_has_it(
+    monkeypatch: pytest.MonkeyPatch, ran_under: str | None, known: tuple[str, ...], pinned: bool
+) -> None:
+    monkeypatch.setattr(replays, "_PAGE", 1)
+    done = SimpleNamespace(calibration=ran_under, backend="torino")
+    it = cast("replays.Ran", SimpleNamespace(done=done))  # all that is read
+    found = await replays.earlier_calibration(it, calibrations(*known))
+    assert (found is not None) == pinned
+    assert found is None or found.digest == digest(str(ran_under).encode())
+
+
+async def test_without_an_answer_a_replay_runs_under_the_present_calibration() -> None:
+    async def ask(*_: object, **__: object) -> list[dict[str, Any]]:
+        raise Unreachable("no service answers")
+
+    it = cast("replays.Ran", SimpleNamespace(done=SimpleNamespace(calibration=FIRST, backend="torino")))
+    assert await replays.earlier_calibration(it, ask) is None
 
 
 async def test_another_seed_is_consistent_and_another_circuit_is_not() -> None:

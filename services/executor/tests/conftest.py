@@ -55,6 +55,7 @@ class FakeCircuits:
     def __init__(self) -> None:
         self.runs: list[tuple[str, int, int]] = []
         self.sources: list[bytes] = []
+        self.calibrations: list[str | None] = []
         self.profiled = 0
         self.compiled: list[str] = []
         self.refusal: Refused | None = None
@@ -144,6 +145,7 @@ class FakeWorker:
     async def run(self, work: CircuitWork) -> Ran | Refused:
         self.circuits.runs.append((self.backend, work.shots, work.seed))
         self.circuits.sources.append(work.source)
+        self.circuits.calibrations.append(work.calibration)
         await self.circuits.on_run()
         return self.circuits.refusal or Ran(
             compilation=Compilation(

@@ -28,6 +28,7 @@ from queuebit_contracts.job import (
     Withdrawal,
 )
 from queuebit_contracts.subjects import Aggregate
+from queuebit_contracts.topology import PLATFORM
 from queuebit_contracts.uncertainty import WILSON
 from queuebit_contracts.wire import Reason
 from queuebit_executor.adapters import ChildCircuits
@@ -407,3 +408,19 @@ async def test_a_result_is_suspect_if_the_calibration_changed_while_it_ran(
     assert (end.data.suspect is not None) == suspect
     assert end.data.suspect is None or end.data.suspect.code == "recalibrated"
     assert end.data.uncertainty == WILSON
+
+
+@pytest.mark.parametrize("stored", [True, False])
+async def test_a_circuit_runs_under_the_calibration_that_was_asked_for_if_it_is_stored(
+    world: World, run: RunPlacement, stored: bool
+) -> None:
+    snapshot = '{"digest": "x"}' + " " * 20_000
+    payload = await world.payloads.put(PLATFORM, snapshot.encode(), "application/json")
+    if not stored:
+        payload = payload.model_copy(update={"digest": digest(b"gone")})
+    world.circuits.calibration_of_run, world.circuits.calibration_now = digest(b"earlier"), digest(b"now")
+    placed, sequence = await world.place()
+    await run(placed.model_copy(update={"data": placed.data.model_copy(update={"calibration": payload})}), sequence)
+    assert world.circuits.calibrations == [snapshot if stored else None]
+    (end,) = world.log.events(JobCompleted)
+    assert (end.data.calibration, end.data.suspect) == (digest(b"earlier"), None)

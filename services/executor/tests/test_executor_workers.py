@@ -10,11 +10,14 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import pytest_asyncio
+from qiskit.transpiler import InstructionProperties
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from queuebit_contracts.program import Item
 from queuebit_contracts.results import Estimate as Estimated
@@ -31,6 +34,7 @@ from queuebit_executor.worker_pool import Borrowed
 from queuebit_executor.zygote_client import Child, ZygoteClient, ZygoteSettings
 from queuebit_kernel import SystemClock, digest, event_id
 from queuebit_quantum import Input
+from queuebit_quantum.calibration import read_calibration
 from queuebit_runtime.landlock import landlock_version
 from queuebit_runtime.tasks import Tasks
 
@@ -167,6 +171,28 @@ async def test_a_circuit_is_profiled_and_run_alike_each_time(
     assert list(json.loads(first.counts)) == ["00", "11"]
     assert first.compilation.digest == offer.target
     assert first.compilation.depth == estimate.depth
+
+
+def noisy_manila() -> dict[str, Any]:
+    """The snapshot of a calibration with large readout errors."""
+    target = FakeManilaV2().target
+    target.acquire_alignment = target.pulse_alignment = 1
+    for qubit in range(5):
+        target.update_instruction_properties("measure", (qubit,), InstructionProperties(5e-6, 0.4))
+    return read_calibration(datetime(2026, 1, 1, tzinfo=UTC), target).as_json()
+
+
+async def test_a_child_runs_a_circuit_under_an_earlier_calibration_alone(world: World) -> None:
+    earlier = noisy_manila()
+    async with family("emulated-ibm-manila") as (children, (offer,)):
+        for snapshot, digest in ((json.dumps(earlier), earlier["digest"]), (None, offer.calibration)):
+            work = CircuitWork(world.bell.encode(), 1000, 7, PLENTY, event_id(), calibration=snapshot)
+            async with children.turn(offer.backend, "acme", work, busy=Stopwatch(SystemClock())) as turn:
+                answer = await turn.answer()
+            assert isinstance(answer, Ran)
+            assert answer.calibration == digest
+            wrong = sum(times for bits, times in json.loads(answer.counts).items() if bits in ("01", "10"))
+            assert (wrong > 300) == (snapshot is not None)
 
 
 def threads_of(pid: int) -> int:

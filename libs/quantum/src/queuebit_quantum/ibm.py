@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import qiskit_ibm_runtime.fake_provider as snapshots
 from qiskit import QuantumCircuit
@@ -18,6 +19,7 @@ from queuebit_quantum.calibration import Calibration, read_calibration
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import COMPILER, CompileCache, TranspileCache
 from queuebit_quantum.device_compiler import DeviceCompiler
+from queuebit_quantum.earlier_calibration import set_calibration
 from queuebit_quantum.errors import NotReachable
 from queuebit_quantum.exclusion import without_elements
 from queuebit_quantum.ibm_description import ibm_description
@@ -28,6 +30,9 @@ from queuebit_quantum.regions import Region, choose_regions, device_of
 from queuebit_quantum.workload import noisy_methods
 
 __all__ = ["EmulatedIbm"]
+
+_EARLIER = 2
+"""How many earlier calibrations of a device are kept in memory."""
 
 
 class EmulatedIbm(InProcess):
@@ -42,6 +47,8 @@ class EmulatedIbm(InProcess):
         self._id = id_
         self._snapshot = snapshot
         self._version = self._file_version()
+        self._earlier: dict[str, EmulatedIbm | None] = {}
+        """The device under earlier calibrations, by their digests: the newest ones that were asked for."""
         self._transpiled = TranspileCache(COMPILER)
         self.without: Elements = frozenset()
         """Qubits and couplers that circuits are not compiled for; see `exclude`."""
@@ -59,12 +66,16 @@ class EmulatedIbm(InProcess):
         Circuits that were transpiled are kept: their qubits are chosen again.
         """
         device = getattr(snapshots, self._snapshot)()
-        configuration, target = device.configuration(), device.target
+        self._configuration, target = device.configuration(), device.target
         target.acquire_alignment = target.pulse_alignment = 1  # an emulated device has no clock
-        self._calibration = read_calibration(device.properties().last_update_date, target, before)
+        self._take(target, read_calibration(device.properties().last_update_date, target, before))
+
+    def _take(self, target: Target, calibration: Calibration) -> None:
+        """Use a target that has this calibration."""
         self._target: Target = target
+        self._calibration = calibration
         self._simulator = lru_cache(maxsize=64)(self._build_simulator)
-        self._as_calibrated = ibm_description(self._id, self._target, configuration, self._calibration)
+        self._as_calibrated = ibm_description(self._id, target, self._configuration, calibration)
         self._cache = CompileCache(COMPILER)
         self._prepare()
 
@@ -88,6 +99,22 @@ class EmulatedIbm(InProcess):
                 raise NotReachable(f"the snapshot of {self._id} cannot be read: {error}") from error
             self._version = version
         return self._calibration
+
+    def with_calibration(self, snapshot: Mapping[str, Any]) -> EmulatedIbm | None:
+        """As `TakesCalibration.with_calibration`, without elements that are excluded now."""
+        digest = str(snapshot.get("digest"))
+        if digest == self._calibration.digest and not self.without:
+            return self
+        if digest not in self._earlier:
+            device = EmulatedIbm(self._id, self._snapshot)
+            target = device._target
+            calibration = set_calibration(target, snapshot)
+            if calibration is not None:
+                device._take(target, calibration)
+            if len(self._earlier) >= _EARLIER:
+                self._earlier.clear()
+            self._earlier[digest] = device if calibration is not None else None
+        return self._earlier[digest]
 
     def _file_version(self) -> int:
         snapshot = getattr(snapshots, self._snapshot)

@@ -541,7 +541,8 @@ class AsyncClient:
     ) -> Compared:
         """Run a completed job again as it ran, and compare both results.
 
-        The new job has the same circuit, shots and seed, on the backend where the first one ran. Its project pays it
+        The new job has the same circuit, shots and seed, on the backend where the first one ran. An emulated device
+        runs a single circuit under the calibration of the first job, if that is still stored. Its project pays it
         like any other job, and its submission names the first one.
 
         Args:
@@ -559,13 +560,21 @@ class AsyncClient:
             InvalidInput: it has no result with counts, or `alpha` or `floor` is not between 0 and 1.
             Refused: the new job was rejected; `reasons` holds all of them.
         """
-        from queuebit.replays import compared, replay_of, require_limits
+        from queuebit.replays import compared, earlier_calibration, replay_of, require_limits
         from queuebit.sending import Sender
 
         require_limits(alpha, floor)
         first = await self._ran(job)
         sender = Sender(self.credential, self._log_client(), self._watch, self._payloads())
-        again = await replay_of(sender, first, await self.backends(), backend=backend, key=key, max_cost=max_cost)
+        again = await replay_of(
+            sender,
+            first,
+            await self.backends(),
+            backend=backend,
+            key=key,
+            max_cost=max_cost,
+            calibration=await earlier_calibration(first, self._ask),
+        )
         await self.job(again).result(timeout)
         return compared(first, await self._ran(again), alpha, floor)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from queuebit.errors import InvalidInput, NotFound, StillRunning
+from queuebit.errors import InvalidInput, NotFound, Refused, StillRunning, Unreachable
 from queuebit.records import Result
 from queuebit.results import result_of
 from queuebit.submission import replayed
 from queuebit_contracts.job import Completion, JobAccepted, JobCompleted, JobPlaced, JobSubmitted, Submission
-from queuebit_contracts.wire import UnknownEvent
+from queuebit_contracts.wire import Payload, UnknownEvent
 from queuebit_kernel import new_key
 from queuebit_replay import ALPHA, FLOOR, VERDICTS, Finding, judge
 
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from queuebit.records import Row, Status
     from queuebit.sending import Sender
 
-__all__ = ["Compared", "Condition", "Ran", "compared", "ran", "replay_of", "require_limits"]
+__all__ = ["Compared", "Condition", "Ran", "compared", "earlier_calibration", "ran", "replay_of", "require_limits"]
+
+
+_PAGE = 200
+"""Calibrations that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +176,41 @@ def _require_counts(it: Ran) -> None:
         )
 
 
+async def earlier_calibration(it: Ran, ask: Callable[..., Awaitable[list[Row]]]) -> Payload | None:
+    """The snapshot of the calibration under which a job ran; None: it is in force, or not known any more.
+
+    Args:
+        it: the job.
+        ask: asks the platform a question, such as `calibrations`; newest facts first.
+    """
+    wanted, before = it.done.calibration, None
+    while wanted is not None:
+        try:
+            rows = await ask("calibrations", backend=it.done.backend, limit=_PAGE, before=before)
+        except (Unreachable, Refused):
+            return None  # the comparison says that the calibration is another one
+        for row in rows:
+            if row["digest"] == wanted:
+                return None if before is None and row is rows[0] else Payload.model_validate(row["snapshot"])
+        if len(rows) < _PAGE:
+            return None
+        before = rows[-1]["sequence"]
+    return None
+
+
 async def replay_of(
-    sender: Sender, it: Ran, backends: list[Row], *, backend: str | None, key: str | None, max_cost: Amount | None
+    sender: Sender,
+    it: Ran,
+    backends: list[Row],
+    *,
+    backend: str | None,
+    key: str | None,
+    max_cost: Amount | None,
+    calibration: Payload | None = None,
 ) -> str:
     """Submit the work of a job once more, as it ran; return the id of the new job.
+
+    With a calibration of the backend where it ran, an emulated device runs it under that one.
 
     Raises:
         NotFound: its circuit or its backend is gone.
@@ -192,6 +227,12 @@ async def replay_of(
     except NotFound as error:
         raise NotFound(f"the circuit of job {job} is gone, so it cannot be run again: {error}") from error
     event = replayed(
-        sender.credential, it.submission, backend=where, seed=it.seed, key=key or new_key(), max_cost=max_cost
+        sender.credential,
+        it.submission,
+        backend=where,
+        seed=it.seed,
+        key=key or new_key(),
+        max_cost=max_cost,
+        calibration=calibration if where == it.done.backend else None,
     )
     return (await sender.again(event)).id

@@ -75,6 +75,7 @@ def submission(
     limits: JobLimits | None = None,
     priority: int | None = None,
     rerun_of: str | None = None,
+    calibration: Payload | None = None,
     reservation: str | None = None,
     inputs: Sequence[DataSet] = (),
     circuit_version: CircuitVersion | None = None,
@@ -115,6 +116,7 @@ def submission(
         if priority is None
         else whole_number("priority", priority, -MOST_PRIORITY, MOST_PRIORITY) or None,
         rerun_of=rerun_of,
+        calibration=calibration,
         reservation=None if reservation is None else plain_name("reservation", reservation),
         limits=limits,
         inputs=tuple(inputs) or None,
@@ -165,11 +167,19 @@ def repeated(credential: Credential, asked: Submission, max_cost: Amount | None)
 
 
 def replayed(
-    credential: Credential, asked: Submission, *, backend: str, seed: int | None, key: str, max_cost: Amount | None
+    credential: Credential,
+    asked: Submission,
+    *,
+    backend: str,
+    seed: int | None,
+    key: str,
+    max_cost: Amount | None,
+    calibration: Payload | None = None,
 ) -> JobSubmitted:
     """The submission of work as it ran: on that backend and no other, with that seed. Each key is a job of its own.
 
-    What chose the backend of the first job is left out: its session, fallback, objective and limits.
+    With the snapshot of a calibration, an emulated device runs it under that one. What chose the backend of the first
+    job is left out: its session, fallback, objective and limits.
     """
     return submission(
         credential,
@@ -188,6 +198,7 @@ def replayed(
         alone=True,
         priority=asked.priority,
         rerun_of=asked.job,
+        calibration=calibration,
         inputs=asked.inputs or (),
         circuit_version=asked.circuit_version,
     )
@@ -208,7 +219,7 @@ def work_digest(asked: Submission) -> str:
     """A digest of what is run: as `content_digest`, without the key, and without tags, objective, priority and
     limits."""
     named = {"label", "key", "job", "tags", "workload_class", "session", "reservation", "rerun_of"}
-    named |= {"inputs", "circuit_version", "spot"}
+    named |= {"inputs", "circuit_version", "spot", "calibration"}
     without = {"proof", "max_cost", "objective", "priority", "limits", *named}
     return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude=without))
 

@@ -73,6 +73,7 @@ def accepted(
             priority=asked.priority or None,
             reservation=asked.reservation,
             spot=asked.spot or None,
+            calibration=asked.calibration,
             shared_device=admitted.shared_device,
             flags=admitted.flags,
         ),

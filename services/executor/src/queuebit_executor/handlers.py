@@ -13,6 +13,7 @@ from typing import TypeVar
 from queuebit_contracts import subjects
 from queuebit_contracts.job import JobCompleted, JobFailed, JobPlaced, JobSubmitted, Usage
 from queuebit_contracts.program import PROGRAM, BadProgram, read_program
+from queuebit_contracts.topology import PLATFORM
 from queuebit_contracts.usage import run_usage
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_executor import events
@@ -33,7 +34,7 @@ from queuebit_kernel import Clock, Malformed, Stale, Superseded, Unavailable
 from queuebit_runtime.log import EventLog
 from queuebit_runtime.payloads import Missing, PayloadStore
 
-__all__ = ["PAUSES", "End", "RunPlacement"]
+__all__ = ["PAUSES", "End", "RunPlacement", "Source"]
 
 _TRIES = 5
 """How often a decision is repeated after another writer was first."""
@@ -45,8 +46,17 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
-_Work = bytes | ProgramWork | Reason
-"""The source of a circuit, a program, or why there is neither."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A circuit as it was submitted."""
+
+    content: bytes
+    calibration: str | None
+    """The earlier calibration that was asked for and is still stored."""
+
+
+_Work = Source | ProgramWork | Reason
+"""A circuit, a program, or why there is neither."""
 _Answer = Ran | Finished | Refused | Reason
 _Run = Callable[[], Awaitable[_Answer]]
 End = JobCompleted | JobFailed
@@ -131,8 +141,10 @@ class RunPlacement:
     async def _worker(self, placed: JobPlaced, work: _Work, busy: Stopwatch, *, alone: bool) -> AsyncIterator[_Run]:
         """Wait for a worker; yields how it runs the work. An attempt after the first shares no device."""
         job, token, all_cores = placed.data, f"{placed.data.job}-{placed.id}", uses_all_cores(placed.data)
-        circuit = CircuitWork(work, job.shots, job.seed, job.qpu_us, token) if isinstance(work, bytes) else None
-        if circuit is not None and job.terms is not None and not alone:
+        circuit = None
+        if isinstance(work, Source):
+            circuit = CircuitWork(work.content, job.shots, job.seed, job.qpu_us, token, calibration=work.calibration)
+        if circuit is not None and circuit.calibration is None and job.terms is not None and not alone:
             circuit = replace(circuit, shared_device=job.shared_device, qubits=job.terms.qubits)
         if circuit is not None and not all_cores:
             async with self._circuits.turn(job.backend, job.tenant, circuit, busy) as turn:
@@ -220,7 +232,7 @@ class RunPlacement:
         try:
             content = await self._insist(lambda: self._payloads.get(tenant, program))
             if program.media_type != PROGRAM:
-                return content
+                return Source(content, await self._calibration(placed))
             read = read_program(content)
             sources = await self._insist(lambda: read_sources(self._payloads, tenant, read))
         except Missing as missing:
@@ -228,6 +240,16 @@ class RunPlacement:
         except BadProgram as error:
             return Reason(code="bad_program", text=str(error))
         return ProgramWork(read, sources)
+
+    async def _calibration(self, placed: JobPlaced) -> str | None:
+        """The earlier calibration that was asked for; None: there is none, or it is not stored any more."""
+        if (asked := placed.data.calibration) is None:
+            return None
+        try:
+            return (await self._insist(lambda: self._payloads.get(PLATFORM, asked))).decode()
+        except (Missing, UnicodeDecodeError) as gone:
+            _log.warning("job %s runs under the present calibration: %s", placed.data.job, gone)
+            return None
 
     async def _submitted(self, placed: JobPlaced, past: Past) -> Payload:
         """The program, where the placement does not carry it."""
@@ -256,7 +278,9 @@ class RunPlacement:
                 return await self._finished(placed, mark, self._doubted(placed, done))
 
     def _doubted(self, placed: JobPlaced, done: Finished) -> Finished:
-        """The result, marked if the device has another calibration now than the one that ran."""
+        """The result, marked if the device has another calibration now than the one that ran, unless asked for."""
+        if placed.data.calibration is not None:
+            return done
         backend = placed.data.backend
         changed = recalibrated(backend, done.calibration, self._circuits.calibrated(backend))
         return replace(done, suspect=done.suspect or changed)

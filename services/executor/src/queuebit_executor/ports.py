@@ -43,6 +43,8 @@ class CircuitWork:
     """With whose circuits it may be on the device at the same time; None: it runs alone."""
     qubits: int = 0
     """That it touches, if it may share the device."""
+    calibration: str | None = None
+    """The snapshot of an earlier calibration, under which an emulated device runs it; None: the present one."""
     region: Region | None = None
     """The qubits of the device that it runs on, while others run there too; None: any."""
 

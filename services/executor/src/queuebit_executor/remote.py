@@ -15,7 +15,7 @@ from queuebit_contracts.wire import Reason
 from queuebit_executor import events
 from queuebit_executor.answers import Submitted
 from queuebit_executor.errors import PluginFailed, UsagePending, VendorAway, VendorSilent
-from queuebit_executor.handlers import PAUSES, End, RunPlacement
+from queuebit_executor.handlers import PAUSES, End, RunPlacement, Source
 from queuebit_executor.instance import Instance
 from queuebit_executor.isolations import Isolations
 from queuebit_executor.policy import needless
@@ -131,7 +131,9 @@ class RunRemotely(RunPlacement):
     async def _run_of(self, placed: JobPlaced, past: Past) -> RemoteRun | Reason:
         """What is to be submitted, with the parts that the log records."""
         work = await self._work(placed, past)
-        return work if isinstance(work, Reason) else await self._remote_work.run(placed, work, past)
+        if isinstance(work, Reason):
+            return work
+        return await self._remote_work.run(placed, work.content if isinstance(work, Source) else work, past)
 
     async def _submitted_all(
         self, placed: JobPlaced, sequence: int, past: Past, run: RemoteRun, calls: VendorCalls

@@ -210,7 +210,10 @@ class SingleRuns:
 
     async def _run(self, tenant: str, child: Borrowed, turns: list[Turn]) -> None:
         offer, left = self._offer(), deque(turns)
-        request = partial(self._shared.request, place=Place(tenant, offer.backend, offer.target))
+        earlier = turns[0].work.calibration
+        request = partial(
+            self._shared.request, place=Place(tenant, offer.backend, offer.target), compiled=earlier is None
+        )
         head, body = run_request([it.work for it in turns], request)
         again: list[Turn] = []
 
@@ -228,7 +231,7 @@ class SingleRuns:
             turn.take(turns, asyncio.current_task())
         turns[0].busy.start()
         refused = await child.ask_each(
-            {**_about(offer, tenant), **head},
+            {**_about(offer, tenant), **head, **({} if earlier is None else {"calibration": earlier})},
             read_ran,
             body,
             take,

@@ -60,7 +60,7 @@ class Turn:
     @property
     def load(self) -> Load:
         """What it costs those that share a request with it."""
-        return Load(len(self.work.source), self.work.budget_us, alone=self.alone)
+        return Load(len(self.work.source), self.work.budget_us, alone=self.alone or self.work.calibration is not None)
 
     @property
     def may_share(self) -> bool:

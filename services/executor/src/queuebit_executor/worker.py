@@ -32,6 +32,7 @@ from queuebit_quantum import (
     write_circuit,
     write_compiled,
 )
+from queuebit_quantum.earlier_calibration import TakesCalibration
 from queuebit_quantum.exclusion import exclude, excluded
 from queuebit_quantum.physical import gate_counts
 from queuebit_quantum.shared_device import SharesDevice
@@ -119,6 +120,8 @@ def _calibrated(backends: Mapping[str, Backend], head: Mapping[str, Any]) -> Bac
         exclude(backend, frozenset(tuple(it) for it in head["without"]))
     if head.get("target", target := backend.describe().target_digest) != target:
         backend.calibrate()  # another child has read newer figures
+    if "calibration" in head and isinstance(backend, TakesCalibration):
+        return backend.with_calibration(json.loads(head["calibration"])) or backend
     return backend
 
 

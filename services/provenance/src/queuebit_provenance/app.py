@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None, bus: BusSettings | None = None)
         losses_known=names_losses(settings.recovered_file),
     )
     sealer = Sealer(ledger, Paced(clock, most=settings.max_batch, linger_s=settings.linger_ms / 1000))
-    histories = JetStreamHistories(service.bus, service.log, Paced(clock, most=64, linger_s=0.05))
+    histories = JetStreamHistories(service.bus, service.log, Paced(clock, most=64, linger_s=0.1))
     attest = AttestJob(histories, sealer, salt=lambda: secrets.token_bytes(SALT_BYTES), software=_SOFTWARE)
 
     async def load() -> None:

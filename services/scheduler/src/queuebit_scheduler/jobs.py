@@ -59,6 +59,8 @@ class AcceptedJob:
     """When its result must be there."""
     shared_device: str | None = None
     """With whose circuits it may be on a device at the same time, if it is small and plain; None: with none."""
+    calibration: Payload | None = None
+    """The earlier calibration under which it is to run."""
     below: tuple[Candidate, ...] = ()
     """Backends that it could run on, and that have less than this under the newest calibration."""
     unused_fallback: tuple[Candidate, ...] = ()
@@ -195,6 +197,7 @@ class AcceptedJob:
             deadline=data.limits.deadline if data.limits else None,
             reservation=data.reservation,
             shared_device=_shared_device(data),
+            calibration=data.calibration,
         )
 
 

@@ -53,6 +53,7 @@ def placement(accepted: AcceptedJob, place: Place, policy: str, decision: Payloa
             workload_class=accepted.workload_class,
             fallback=accepted.fallback if place.fallback is None else _fallback(place.fallback),
             term=term,
+            calibration=accepted.calibration,
             shared_device=None if alone else accepted.shared_device,
             preempted=None if place.gave_way is None else _preempted(place.gave_way, tenant),
             moved=None
