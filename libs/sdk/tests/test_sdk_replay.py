@@ -57,8 +57,11 @@ NOW, BEFORE, FIRST = (digest(it) for it in (b"now", b"before", b"first"))
 
 def calibrations(*known: str) -> Callable[..., Awaitable[list[dict[str, Any]]]]:
     """Answers with these calibrations, the newest first, as pages of one."""
-    rows: list[dict[str, Any]] = [{"sequence": 9 - it, "digest": name, "snapshot": describe(name.encode(), "application/json").model_dump()}
-            for it, name in enumerate(known)]  # fmt: skip
+    snapshots = [describe(it.encode(), "application/json").model_dump() for it in known]
+    rows: list[dict[str, Any]] = [
+        {"sequence": 9 - number, "digest": it, "snapshot": snapshot}
+        for number, (it, snapshot) in enumerate(zip(known, snapshots, strict=True))
+    ]
 
     async def ask(question: str, *, backend: str, limit: int, before: int | None) -> list[dict[str, Any]]:
         assert (question, backend) == ("calibrations", "torino")
