@@ -136,8 +136,8 @@ class Submission(Wire):
     rerun_of: Name | None = None
     """The job of the same tenant whose work this one repeats, for example because its result is suspect."""
     calibration: Payload | None = None
-    """The snapshot of an earlier calibration of `backend`, as `qb.backend.calibrated.v1` has it: an emulated device runs
-    a circuit under it. Any other work runs under the present one; the end of the job says which it was. Absent: under
+    """The snapshot of an earlier calibration of `backend`, as `qb.backend.calibrated.v1` has it: an emulated device
+    runs a circuit under it. Any other work runs under the present one; the end of the job says which it was. Absent:
     the present one."""
     limits: JobLimits | None = None
     """What a backend must offer to run it, besides `backend` and `max_cost`. Its acceptance repeats them; a broker that
