@@ -255,7 +255,7 @@ def _required(end: str, record: int) -> set[tuple[str, ...]]:
         RECORD_SCHEMA,
         *(it["then"] for it in RECORD_SCHEMA["allOf"] if Draft202012Validator(it["if"]).is_valid(stated)),
     ]
-    found = {(it,) for part in parts for it in part.get("required", [])}
+    found: set[tuple[str, ...]] = {(it,) for part in parts for it in part.get("required", [])}
     groups = [(name, it) for part in parts for name, it in part.get("properties", {}).items()]
     found |= {
         (name, field) for name, it in groups if it.get("type", "object") == "object" for field in it.get("required", [])
