@@ -31,6 +31,7 @@ UNRELEASED = frozenset(
         "qb.backend.window_cancelled.v1",
         "qb.backend.window_planned.v1",
         "qb.proof.keys_rotated.v1",
+        "qb.proof.statement_logged.v1",
         "qb.reservation.booked.v1",
         "qb.reservation.cancelled.v1",
         "qb.reservation.ended.v1",

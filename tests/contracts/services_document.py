@@ -79,7 +79,7 @@ def services_document() -> dict[str, Any]:  # JSON
         queuebit_metering.operator_routes.vendor_bills(handler),
         queuebit_metering.operator_routes.invoice_requests(handler),
         queuebit_provenance.routes.routes(handler, workers=1),
-        queuebit_provenance.routes.queries(handler),
+        queuebit_provenance.routes.queries(handler, handler),
         queuebit_telemetry.routes.spans(handler),
         queuebit_telemetry.routes.queries(
             dict.fromkeys(

@@ -128,7 +128,7 @@ from queuebit_contracts.tenant import (
     UserDefined,
     UserRemoved,
 )
-from queuebit_contracts.transparency import KeysRotated, LogCheckpointed
+from queuebit_contracts.transparency import KeysRotated, LogCheckpointed, StatementLogged
 from queuebit_contracts.vendor_bill import BillImported, CostRead
 from queuebit_contracts.wire import Event, UnknownEvent
 from queuebit_kernel import Malformed
@@ -296,6 +296,7 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(KeysRotated, "qb.proof.{log}.keys_rotated.{trust_version}", ("provenance",)),
         Entry(AccessRead, _ACCESS + "read.{number}", ("gateway", "provenance", "telemetry")),
         Entry(AccessRefused, _ACCESS + "refused.{number}", ("gateway",)),
+        Entry(StatementLogged, "qb.proof.{log}.statement_logged.{entry}", ("provenance",)),
         Entry(CancelJob, "qb.command.{tenant}.{job}.cancel", ("client", "broker")),
     )
 })  # fmt: skip

@@ -100,6 +100,8 @@ class Question(Wire):
     """Of a plan: the most that the job may cost."""
     revision: int | None = Field(default=None, ge=1)
     """Of a receipt: the correction of the bill that it includes; absent for the first receipt of a job."""
+    statement: Digest | None = None
+    """Of a leaf: the digest of the statement that gets it, if it has none yet."""
     by: tuple[Literal["hour", "day", "project", "user", "backend", "tag"], ...] = Field(default=("day",), max_length=2)
     """Of activity: what its sums are grouped by."""
     days: int = Field(default=30, ge=1, le=366)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from queuebit_contracts.wire import Digest, Event, Name, Wire
 
-__all__ = ["Checkpoint", "KeysRotated", "LogCheckpointed", "Rotation"]
+__all__ = ["Checkpoint", "KeysRotated", "LogCheckpointed", "LoggedStatement", "Rotation", "StatementLogged"]
 
 
 class Checkpoint(Wire):
@@ -24,6 +24,28 @@ class LogCheckpointed(Event[Checkpoint]):
     """The log grew. Committed together with the seals it covers, and guarded, so that it cannot fork."""
 
     type: Literal["qb.proof.checkpointed.v1"] = "qb.proof.checkpointed.v1"
+
+
+class LoggedStatement(Wire):
+    """A statement of a user, such as that of a signed file, is a leaf. The log has its digest alone."""
+
+    log: Name
+    entry: str = Field(pattern="^[0-9a-f]{64}$")
+    """SHA-256 of the statement, in hex digits."""
+    leaf_index: int = Field(ge=0)
+    tree_size: int = Field(ge=1)
+    """Leaves of the log after the batch; the next `qb.proof.checkpointed.v1` signs this size."""
+
+    @property
+    def statement(self) -> str:
+        """The digest of the statement, as those of jobs have it."""
+        return f"sha256:{self.entry}"
+
+
+class StatementLogged(Event[LoggedStatement]):
+    """A statement existed at the time of the head that follows. Whose it is, it says itself."""
+
+    type: Literal["qb.proof.statement_logged.v1"] = "qb.proof.statement_logged.v1"
 
 
 class Rotation(Wire):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,9 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer._key import Key, SSlibKey
 
 from queuebit import InvalidInput, NotVerified, sign_file, signing_keys, verify_file
-from queuebit.artefacts import PREDICATE_TYPE
+from queuebit.artefacts import PREDICATE_TYPE, statement_digest
 from queuebit_kernel import Json, SystemClock, canonical
-from queuebit_proof import KeyRing, rotate_keys, seal
+from queuebit_proof import KeyRing, TileLog, rotate_keys, seal, sign_checkpoint, write_tlog_proof
 
 SIGNER = "acme.example/releases"
 
@@ -161,3 +161,41 @@ def test_keys_that_others_can_read_or_that_are_of_another_signer_are_refused(key
     (tmp_path / "signing").chmod(0o755)
     with pytest.raises(InvalidInput, match="has mode 755"):
         signing_keys(tmp_path / "signing")
+
+
+def logged(tmp_path: Path, envelope: bytes, at: datetime) -> tuple[str, Path]:
+    """The proof that a statement is a leaf, and the trust document of its log."""
+    ring = KeyRing.open(tmp_path / "log-keys", "log.example/main", at)
+    log = TileLog(Path("unwritten"))
+    log.append([bytes(32), bytes.fromhex(statement_digest(envelope).removeprefix("sha256:"))])
+    head = sign_checkpoint(log.head(ring.origin), ring, at)
+    return write_tlog_proof(1, log.inclusion(1), head), tmp_path / "log-keys" / "trust.json"
+
+
+def test_a_signature_with_a_leaf_was_made_before_its_head(tmp_path: Path) -> None:
+    file, keys = tmp_path / "app.whl", signing_keys(tmp_path / "keys", "acme.example/releases")
+    file.write_bytes(b"content")
+    envelope, trust = sign_file(file, keys), tmp_path / "keys" / "trust.json"
+    now = SystemClock().now().replace(microsecond=0) + timedelta(seconds=1)
+    proof, log_trust = logged(tmp_path, envelope, now)
+    found = verify_file(file, envelope, trust, leaf=proof.encode(), log_trust=log_trust)
+    assert found.leaf is not None
+    assert (found.leaf.origin, found.leaf.index, found.leaf.size) == ("log.example/main", 1, 2)
+    assert verify_file(file, envelope, trust, leaf=proof.encode()).leaf is None, (
+        "without the log's keys it says nothing"
+    )
+    with pytest.raises(NotVerified, match="there is no proof"):
+        verify_file(file, envelope, trust, log_trust=log_trust)
+    with pytest.raises(NotVerified, match="is not leaf 1"):
+        verify_file(file, sign_file(file, keys, source="again"), trust, leaf=proof.encode(), log_trust=log_trust)
+    with pytest.raises(NotVerified, match="did not sign"):
+        verify_file(file, envelope, trust, leaf=proof.encode(), log_trust=trust)
+
+
+def test_a_signature_that_claims_to_be_later_than_its_leaf_is_refused(tmp_path: Path) -> None:
+    file, keys = tmp_path / "app.whl", signing_keys(tmp_path / "keys", "acme.example/releases")
+    file.write_bytes(b"content")
+    envelope = sign_file(file, keys)
+    proof, log_trust = logged(tmp_path, envelope, datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(NotVerified, match="the log had it at"):
+        verify_file(file, envelope, tmp_path / "keys" / "trust.json", leaf=proof.encode(), log_trust=log_trust)

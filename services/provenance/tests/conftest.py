@@ -13,7 +13,7 @@ import pytest
 
 from queuebit_contracts.job import JobMetered, JobSealed, JobSealedV1, Seal, SealV1
 from queuebit_contracts.query import Question
-from queuebit_contracts.transparency import KeysRotated, LogCheckpointed, Rotation
+from queuebit_contracts.transparency import KeysRotated, LogCheckpointed, LoggedStatement, Rotation, StatementLogged
 from queuebit_kernel import FixedClock, SystemClock
 from queuebit_proof import KeyRing, TrustRoot
 from queuebit_provenance.handlers import AttestJob
@@ -49,10 +49,10 @@ class MemorySeals:
     def __init__(self, log: MemoryLog) -> None:
         self._log = log
 
-    async def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal | SealV1 | Rotation]:
+    async def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal | SealV1 | Rotation | LoggedStatement]:
         for it in self._log.stored:
-            if isinstance(it.event, JobSealed | JobSealedV1 | KeysRotated) and it.sequence <= until:
-                seal: Seal | SealV1 | Rotation = it.event.data
+            if isinstance(it.event, JobSealed | JobSealedV1 | KeysRotated | StatementLogged) and it.sequence <= until:
+                seal: Seal | SealV1 | Rotation | LoggedStatement = it.event.data
                 if seal.leaf_index >= leaf:
                     yield seal
 

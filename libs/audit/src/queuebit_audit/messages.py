@@ -50,7 +50,7 @@ from queuebit_contracts.job import (
 from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened, session_in
 from queuebit_contracts.subjects import event_name, parse, subject_of
 from queuebit_contracts.tenants import vendor_name
-from queuebit_contracts.transparency import KeysRotated, LogCheckpointed
+from queuebit_contracts.transparency import KeysRotated, LogCheckpointed, StatementLogged
 from queuebit_contracts.usage import QPU_TIME, UsageRecord, quantities
 from queuebit_contracts.wire import Amount, Event, Payload, UnknownEvent
 from queuebit_kernel import InvalidId, Malformed, require_token
@@ -284,6 +284,10 @@ def _rotated(event: KeysRotated, at: _Place) -> Leaf:
     return Leaf(data.leaf_index, entry, 0, None, data.tree_size, at.proofs.rotation(data))
 
 
+def _logged(event: StatementLogged, _: _Place) -> Leaf:
+    return Leaf(event.data.leaf_index, bytes.fromhex(event.data.entry), 0, None, event.data.tree_size, None)
+
+
 def _calibrated(event: BackendCalibrated, at: _Place) -> Calibrated | None:
     del at
     snapshot = event.data.snapshot
@@ -405,6 +409,7 @@ _READERS: Mapping[type[AnyEvent], Callable[[Any, _Place], object]] = {
     AccountSettled: _settled,
     AccountCorrected: _adjusted,
     KeysRotated: _rotated,
+    StatementLogged: _logged,
     LogCheckpointed: lambda event, at: Checkpointed(event.data.tree_size, at.proofs.head(event.data.checkpoint)),
     BackendCalibrated: _calibrated,
     BackendRegistered: lambda event, _: Registered(

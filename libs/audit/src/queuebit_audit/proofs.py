@@ -176,7 +176,7 @@ def _unlike_published(published: Root, tree: Tree) -> str | None:
 
 def _subject(job: Job | None) -> str:
     """Whose leaf it is."""
-    return "a change of keys" if job is None else job.subject
+    return "a change of keys or a statement of a user" if job is None else job.subject
 
 
 def _receipts(job: Job, leaves: Sequence[Leaf], outstanding: Outstanding) -> Iterator[str]:

@@ -132,6 +132,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "qb.proof.keys_rotated.v1": Action("keys.rotate", "keys", "log {log}"),
     "qb.access.read.v1": Action("access.read", "reads", _ACCESSED),
     "qb.access.refused.v1": Action("access.refuse", "refusals", _ACCESSED, "refused", why=("code",)),
+    "qb.proof.statement_logged.v1": Action("statement.log", "results", "statement {entry}"),
 }
 """By the type of the event."""
 

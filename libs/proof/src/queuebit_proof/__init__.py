@@ -23,6 +23,7 @@ from queuebit_proof.errors import (
     GroupFault,
     GroupInvalid,
     KeysUnsafe,
+    LeafInvalid,
     LogCorrupt,
     LogInconsistent,
     ProofFault,
@@ -46,6 +47,7 @@ from queuebit_proof.statement import (
     supersession_of,
 )
 from queuebit_proof.tiles import TileLog
+from queuebit_proof.tlog_proof import ProvenLeaf, verify_leaf, write_tlog_proof
 from queuebit_proof.trust import TrustKey, TrustRoot, require_in_time
 from queuebit_proof.verifier import CHECKS, Check, Verified, verify
 from queuebit_proof.witness import Cosignature, Witness, add_cosignatures, cosign, cosignatures, read_witnesses
@@ -72,12 +74,14 @@ __all__ = [
     "JobRecord",
     "KeyRing",
     "KeysUnsafe",
+    "LeafInvalid",
     "LogCorrupt",
     "LogInconsistent",
     "Member",
     "Opened",
     "Profile",
     "ProofFault",
+    "ProvenLeaf",
     "Reason",
     "Receipt",
     "ReceiptInvalid",
@@ -127,4 +131,6 @@ __all__ = [
     "verify_group",
     "verify_head",
     "verify_inclusion",
+    "verify_leaf",
+    "write_tlog_proof",
 ]

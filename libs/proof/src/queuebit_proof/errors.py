@@ -12,6 +12,7 @@ __all__ = [
     "GroupFault",
     "GroupInvalid",
     "KeysUnsafe",
+    "LeafInvalid",
     "LogCorrupt",
     "LogInconsistent",
     "ProofFault",
@@ -31,6 +32,7 @@ class ProofFault(Fault):
     ├── LogCorrupt         files of the log differ from its checkpoint
     ├── LogInconsistent    the log does not continue the log that it was
     ├── ReceiptInvalid     a receipt failed a check
+    ├── LeafInvalid        a statement is not the leaf that a proof says
     └── GroupInvalid       the receipts of a group are not whole and unaltered
     """
 
@@ -95,6 +97,12 @@ class ReceiptInvalid(ProofFault):
     def __init__(self, check: str, text: str) -> None:
         super().__init__(text)
         self.check = check
+
+
+class LeafInvalid(ProofFault):
+    """A proof of a leaf is malformed, of another statement, or of a head that the log did not sign."""
+
+    code = "leaf_invalid"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from queuebit_proof.envelope import entry_of, payload_of
 from queuebit_proof.errors import ReceiptInvalid
 from queuebit_proof.merkle import leaf_hash, verify_inclusion
 from queuebit_proof.statement import job_of, read_statement
+from queuebit_proof.tlog_proof import write_tlog_proof
 
 __all__ = ["MAX_RECEIPT_BYTES", "VERSION", "Receipt", "issue", "to_tlog_proof"]
 
@@ -141,12 +142,4 @@ def to_tlog_proof(content: bytes) -> str:
         EnvelopeInvalid: it has no statement.
     """
     receipt = Receipt.parse(content)
-    lines = (
-        "c2sp.org/tlog-proof@v1",
-        f"extra {b64(receipt.logged)}",
-        f"index {receipt.leaf_index}",
-        *(b64(item) for item in receipt.inclusion),
-        "",
-        receipt.checkpoint,
-    )
-    return "\n".join(lines)
+    return write_tlog_proof(receipt.leaf_index, receipt.inclusion, receipt.checkpoint, receipt.logged)

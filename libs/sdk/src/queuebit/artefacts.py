@@ -7,25 +7,39 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from queuebit.errors import InvalidInput, NotVerified
 from queuebit.inputs import one_line
-from queuebit_kernel import Json, SystemClock, canonical, rfc3339
+from queuebit_kernel import Json, SystemClock, canonical, digest, rfc3339
 
 if TYPE_CHECKING:
-    from queuebit_proof import KeyRing, Opened
+    from queuebit_proof import KeyRing, Opened, ProvenLeaf
 
-__all__ = ["PREDICATE_TYPE", "SUFFIX", "SignedFile", "sign_file", "signing_keys", "verify_file"]
+__all__ = [
+    "LEAF_SUFFIX",
+    "PREDICATE_TYPE",
+    "SUFFIX",
+    "SignedFile",
+    "leaf_of",
+    "sign_file",
+    "signing_keys",
+    "statement_digest",
+    "verify_file",
+]
 
 PREDICATE_TYPE: Final = "https://queuebit.dev/attestations/artefact/v1"
 SUFFIX: Final = ".dsse.json"
 """Where the signature of a file is, if nothing else is named: beside it."""
+LEAF_SUFFIX: Final = ".tlog-proof"
+"""Where the proof is that its statement is a leaf: beside it, too."""
 
 _STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+_CLOCKS: Final = timedelta(minutes=1)
+"""How far the clocks of a signer and of the log may be apart."""
 _MOST_BYTES: Final = 65_536
 """Of an envelope; one with two signatures has about 6 KB."""
 
@@ -43,6 +57,8 @@ class SignedFile:
     source: str | None
     key_ids: tuple[str, ...]
     """Of the key of each algorithm: Ed25519, then ML-DSA-65."""
+    leaf: ProvenLeaf | None = None
+    """The leaf of a log that the statement is, if that was verified: the file was signed before its head."""
 
 
 def signing_keys(folder: Path, signer: str | None = None) -> KeyRing:
@@ -93,16 +109,40 @@ def sign_file(path: Path | str, keys: KeyRing, *, source: str | None = None) -> 
     return seal(canonical(statement), keys)
 
 
-def verify_file(path: Path | str, envelope: Path | str | bytes, trust: Path | str | bytes) -> SignedFile:
+def statement_digest(envelope: bytes) -> str:
+    """The digest of the statement in an envelope: what the log has of it.
+
+    Raises:
+        InvalidInput: this is no envelope.
+    """
+    from queuebit_proof import EnvelopeInvalid
+    from queuebit_proof.envelope import payload_of
+
+    try:
+        return digest(payload_of(envelope.removesuffix(b"\n")))
+    except EnvelopeInvalid as error:
+        raise InvalidInput(f"this is no signature of a file: {error}") from error
+
+
+def verify_file(
+    path: Path | str,
+    envelope: Path | str | bytes,
+    trust: Path | str | bytes,
+    *,
+    leaf: Path | str | bytes | None = None,
+    log_trust: Path | str | bytes | None = None,
+) -> SignedFile:
     """Verify the signature of a file, offline.
 
     Args:
         path: the file.
         envelope: its signature, or the path of it.
         trust: the trust document of the signer, or its path; it must come from another source than the file.
+        leaf: the proof that the statement is a leaf of a log, or its path; with `log_trust`.
+        log_trust: the trust document of that log, or its path. With it, the statement must be a leaf.
 
     Raises:
-        NotVerified: a signature is missing or wrong, or the file is not the signed one.
+        NotVerified: a signature is missing or wrong, the file is not the signed one, or its statement is no such leaf.
         InvalidInput: a file cannot be read, or the trust document is none.
     """
     from queuebit_proof import EnvelopeInvalid, TrustInvalid, TrustRoot, open_envelope
@@ -111,16 +151,51 @@ def verify_file(path: Path | str, envelope: Path | str | bytes, trust: Path | st
         root = TrustRoot.parse(_content(trust))
     except TrustInvalid as error:
         raise InvalidInput(str(error)) from error
-    digest, signed = _sha256(Path(path)), _content(envelope)
+    found_digest, signed = _sha256(Path(path)), _content(envelope)
     try:
         opened = open_envelope(signed.removesuffix(b"\n"), root)
         found = _stated(opened, root.origin)
     except (EnvelopeInvalid, ValueError) as error:
         raise NotVerified(f"{path} is not verified: {error}") from error
-    if found.digest != f"sha256:{digest}":
+    if found.digest != f"sha256:{found_digest}":
         raise NotVerified(
-            f"{path} is not verified: it has sha256:{digest}, and {found.digest} was signed: it is another file, "
+            f"{path} is not verified: it has sha256:{found_digest}, and {found.digest} was signed: it is another file, "
             "or was changed"
+        )
+    if log_trust is None:
+        return found
+    return replace(found, leaf=leaf_of(path, opened.payload, found.signed_at, leaf, log_trust))
+
+
+def leaf_of(
+    path: Path | str,
+    statement: bytes,
+    signed_at: datetime,
+    leaf: Path | str | bytes | None,
+    log_trust: Path | str | bytes,
+) -> ProvenLeaf:
+    """Verify that a statement is a leaf of a log, and that it was not signed after the log had it.
+
+    Raises:
+        NotVerified: it is not.
+        InvalidInput: a file cannot be read, or the trust document is none.
+    """
+    from queuebit_proof import LeafInvalid, TrustInvalid, TrustRoot, entry_of, verify_leaf
+
+    if leaf is None:
+        raise NotVerified(f"{path} is not verified: there is no proof that its signature is a leaf of the log")
+    try:
+        root = TrustRoot.parse(_content(log_trust))
+    except TrustInvalid as error:
+        raise InvalidInput(str(error)) from error
+    try:
+        found = verify_leaf(_content(leaf).decode(), entry_of(statement), root)
+    except (LeafInvalid, UnicodeDecodeError) as error:
+        raise NotVerified(f"{path} is not verified: {error}") from error
+    if signed_at > found.signed_at + _CLOCKS:
+        raise NotVerified(
+            f"{path} is not verified: it says that it was signed at {rfc3339(signed_at)}, and the log had it at "
+            f"{rfc3339(found.signed_at)}"
         )
     return found
 

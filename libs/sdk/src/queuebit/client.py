@@ -637,6 +637,24 @@ class AsyncClient:
             payload = await self._payloads().store(source, media_type_of(source))
         return StoredCircuit(payload.digest, payload.size, payload.media_type, declared_inputs(source))
 
+    async def log_signature(self, envelope: bytes) -> str:
+        """Make the statement of a signed file a leaf of the platform's log; return its proof, for `verify_file`.
+
+        The log has the digest of the statement, and nothing else. The same statement has one leaf.
+
+        Args:
+            envelope: the signature, of `sign_file`.
+
+        Raises:
+            InvalidInput: it is no signature.
+            Refused: the user's role does not permit it.
+            Unreachable: no service answered.
+        """
+        from queuebit.artefacts import statement_digest
+
+        (row,) = await self._ask("leaf", statement=statement_digest(envelope))
+        return str(row["proof"])
+
     async def lineage(self, name: str, *, limit: int = 200) -> Lineage:
         """What a job, circuit, calibration or data set has to do with others, as the statements of jobs say it.
 

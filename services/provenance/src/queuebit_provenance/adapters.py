@@ -13,7 +13,7 @@ from typing import TypeAlias
 from queuebit_contracts.catalog import Decoded, decode
 from queuebit_contracts.job import JobSealed, JobSealedV1, Seal, SealV1
 from queuebit_contracts.topology import LOG
-from queuebit_contracts.transparency import KeysRotated, LogCheckpointed, Rotation
+from queuebit_contracts.transparency import KeysRotated, LogCheckpointed, LoggedStatement, Rotation, StatementLogged
 from queuebit_contracts.wildcards import every, named
 from queuebit_kernel import Malformed
 from queuebit_proof import TrustInvalid, TrustRoot
@@ -23,14 +23,14 @@ from queuebit_runtime.stored import Message, message_of
 
 __all__ = ["JetStreamSeals", "names_losses", "publish_trust"]
 
-_SUBJECTS = (*named("job.sealed"), every(KeysRotated))
-"""First receipts, those that supersede them, and changes of keys: all that has a leaf."""
+_SUBJECTS = (*named("job.sealed"), every(KeysRotated), every(StatementLogged))
+"""First receipts, those that supersede them, changes of keys, and statements of users: all that has a leaf."""
 _HEADS = every(LogCheckpointed)
 """There is one log a stream."""
 
 
-_WITH_LEAF = (JobSealed, JobSealedV1, KeysRotated)
-_Leaf: TypeAlias = Seal | SealV1 | Rotation
+_WITH_LEAF = (JobSealed, JobSealedV1, KeysRotated, StatementLogged)
+_Leaf: TypeAlias = Seal | SealV1 | Rotation | LoggedStatement
 _Place: TypeAlias = tuple[int, _Leaf | None]
 
 
@@ -41,7 +41,7 @@ class JetStreamSeals:
         self._requests = Requests(connection, timeout_s)
         self._batch = batch
 
-    async def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal | SealV1 | Rotation]:
+    async def read(self, leaf: int, *, until: int) -> AsyncIterator[_Leaf]:
         """Yield what has a leaf, from `leaf` on, up to sequence `until`."""
         after = await self._before(leaf, until)
         while found := await self._next(after + 1, self._batch):

@@ -14,6 +14,7 @@ from queuebit_provenance.errors import LogRefused
 from queuebit_provenance.handlers import AttestJob
 from queuebit_provenance.histories import JetStreamHistories
 from queuebit_provenance.keys import changes_in, folder_of, open_keys, record_changes
+from queuebit_provenance.leaves import GiveLeaf
 from queuebit_provenance.ledger import Ledger
 from queuebit_provenance.receipts import IssueReceipt
 from queuebit_provenance.routes import queries, routes
@@ -64,7 +65,9 @@ def create_app(settings: Settings | None = None, bus: BusSettings | None = None)
             await record_changes(ledger, changes)
 
     service.include(routes(attest, workers=settings.max_batch + settings.max_batch // 4))
-    service.include(queries(IssueReceipt(service.log, seals, ledger, keys=keys, trust=trust), service.counted()))
+    receipt = IssueReceipt(service.log, seals, ledger, keys=keys, trust=trust)
+    leaf = GiveLeaf(service.log, seals, ledger, sealer, name=settings.log_name, trust=trust)
+    service.include(queries(receipt, leaf, service.counted()))
     service.before.append(load)
     service.work += [histories.run, sealer.run]
     service.trouble = lambda: ledger.trouble

@@ -9,12 +9,11 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from queuebit_contracts.catalog import wire_name
 from queuebit_contracts.job import JobSealed
 from queuebit_contracts.subjects import proof
-from queuebit_contracts.transparency import Checkpoint, KeysRotated, LogCheckpointed
+from queuebit_contracts.transparency import Checkpoint, KeysRotated, LogCheckpointed, StatementLogged
 from queuebit_contracts.wildcards import every
-from queuebit_kernel import Clock, event_id, rfc3339
+from queuebit_kernel import Clock, rfc3339
 from queuebit_proof import Checkpoint as Head
 from queuebit_proof import (
     CheckpointInvalid,
@@ -28,23 +27,17 @@ from queuebit_proof import (
 )
 from queuebit_provenance.errors import LogRefused
 from queuebit_provenance.ports import Seals
-from queuebit_provenance.state import Attestation, KeyChange
+from queuebit_provenance.state import SOURCE, KeyChange, Leaf
 from queuebit_runtime.log import EventLog, Guarded, Unreadable
 
 __all__ = ["Ledger"]
 
 _logger = logging.getLogger(__name__)
-_SOURCE = "qb/provenance"
 _EVERY_SEAL = every(JobSealed)
 _CLOCK_STEP = timedelta(minutes=1)
 """How far the clock may be set back: time synchronisation does so by seconds."""
 _PUBLISH_S = 1.0
 """Least time between two writes of the public files, each of which syncs several of them."""
-
-
-def _id_of(it: Attestation) -> str:
-    """The same for every attempt to seal one bill."""
-    return event_id(wire_name(JobSealed), *it.key[:2], *([] if it.revision is None else [str(it.revision)]))
 
 
 class Ledger:
@@ -117,29 +110,19 @@ class Ledger:
         if tiles.published < tiles.size:
             await self.publish()
 
-    async def append(self, batch: Sequence[Attestation]) -> None:
-        """Give every attestation a leaf, all or none.
+    async def append(self, batch: Sequence[Leaf]) -> None:
+        """Give every statement a leaf, all or none.
 
         Raises:
-            Stale: one of the jobs has a leaf already, or another process moved the log.
+            Stale: one of them has a leaf already, or another process moved the log.
             Unavailable: it is not known whether the batch was stored; `unsealed` finds out.
             LogRefused: the log cannot be continued, or the clock is wrong.
         """
 
-        def seals(first: int, size: int, now: datetime) -> list[JobSealed]:
-            return [
-                JobSealed(
-                    id=_id_of(it),
-                    source=_SOURCE,
-                    time=now,
-                    traceparent=it.traceparent,
-                    provenanceid=it.provenanceid,
-                    data=it.seal(index, size),
-                )
-                for index, it in enumerate(batch, start=first)
-            ]
+        def events(first: int, size: int, now: datetime) -> list[JobSealed | StatementLogged]:
+            return [it.event(index, size, now) for index, it in enumerate(batch, start=first)]
 
-        await self._commit([it.entry for it in batch], seals)
+        await self._commit([it.entry for it in batch], events)
 
     async def record(self, change: KeyChange) -> None:
         """Give a change of keys a leaf, unless it has one.
@@ -151,7 +134,7 @@ class Ledger:
         """
 
         def rotated(first: int, size: int, now: datetime) -> list[KeysRotated]:
-            return [KeysRotated(source=_SOURCE, time=now, data=change.rotation(self._name, first, size))]
+            return [KeysRotated(source=SOURCE, time=now, data=change.rotation(self._name, first, size))]
 
         with suppress(Unreadable):
             if await self._log.last(proof(self._name).event("keys_rotated", str(change.version))) is not None:
@@ -161,7 +144,7 @@ class Ledger:
     async def _commit(
         self,
         entries: Sequence[bytes],
-        events_of: Callable[[int, int, datetime], Sequence[JobSealed | KeysRotated]],
+        events_of: Callable[[int, int, datetime], Sequence[JobSealed | KeysRotated | StatementLogged]],
     ) -> None:
         """Store events that have new leaves, and the head that covers them."""
         now = self._time()
@@ -170,7 +153,7 @@ class Ledger:
         checkpoint = sign_checkpoint(tiles.head(self._keys.origin), self._keys, now)
         events = events_of(first, tiles.size, now)
         head = LogCheckpointed(
-            source=_SOURCE, time=now, data=Checkpoint(log=self._name, tree_size=tiles.size, checkpoint=checkpoint)
+            source=SOURCE, time=now, data=Checkpoint(log=self._name, tree_size=tiles.size, checkpoint=checkpoint)
         )
         self._last = await self._log.append_all(
             [*(Guarded(event, after=0) for event in events), Guarded(head, after=self._last)]
@@ -240,8 +223,8 @@ class Ledger:
             )
         return None
 
-    async def unsealed(self, batch: Sequence[Attestation]) -> list[Attestation]:
-        """Those of a batch whose jobs have no leaf yet."""
+    async def unsealed(self, batch: Sequence[Leaf]) -> list[Leaf]:
+        """Those of a batch that have no leaf yet."""
         found = await asyncio.gather(*(self._log.last(it.subject) for it in batch))
         return [it for it, sealed in zip(batch, found, strict=True) if sealed is None]
 

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from queuebit_contracts.job import Seal, SealV1
 from queuebit_contracts.subjects import Aggregate
-from queuebit_contracts.transparency import Rotation
-from queuebit_provenance.state import Attestation
+from queuebit_contracts.transparency import LoggedStatement, Rotation
+from queuebit_provenance.state import Leaf
 from queuebit_runtime.stored import Stored
 
 __all__ = ["Histories", "Sealing", "Seals"]
@@ -25,8 +25,8 @@ class Histories(Protocol):
 class Seals(Protocol):
     """The seals in the log, from which the tree is built, and its signed heads."""
 
-    def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal | SealV1 | Rotation]:
-        """Yield the seals and the changes of keys from `leaf` on, in the order of the log, up to sequence `until`.
+    def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal | SealV1 | Rotation | LoggedStatement]:
+        """Yield all that has a leaf from `leaf` on, in the order of the log, up to sequence `until`.
 
         Raises:
             Unavailable: the log did not answer in time.
@@ -45,6 +45,6 @@ class Seals(Protocol):
 class Sealing(Protocol):
     """Assigns places in the transparency log."""
 
-    async def seal(self, attestation: Attestation) -> None:
+    async def seal(self, leaf: Leaf) -> None:
         """Return after the statement is stored as a leaf."""
         ...

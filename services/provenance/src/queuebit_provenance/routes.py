@@ -5,6 +5,7 @@ from faststream.nats import NatsRouter
 from queuebit_contracts.job import JobCorrected, JobMetered
 from queuebit_contracts.query import Answer, Question
 from queuebit_provenance.handlers import AttestJob
+from queuebit_provenance.leaves import GiveLeaf
 from queuebit_provenance.receipts import IssueReceipt
 from queuebit_runtime.access_recorder import Recorder
 from queuebit_runtime.consumers import LogSequence, subscribes
@@ -31,13 +32,22 @@ def routes(attest: AttestJob, *, workers: int) -> NatsRouter:
     return router
 
 
-def queries(receipt: IssueReceipt, access: Recorder | None = None) -> NatsRouter:
-    """Issue receipts, one at a time for each tenant, which `access` counts: a signature takes about a millisecond."""
+def queries(receipt: IssueReceipt, leaf: GiveLeaf, access: Recorder | None = None) -> NatsRouter:
+    """Issue receipts and give leaves, one at a time for each tenant: a signature takes about a millisecond.
+
+    `access` counts them.
+    """
     server = QueryServer("provenance", side_by_side=1, access=access)
 
     @server.answers("receipt")
     async def on_receipt(tenant: Tenant, question: Question) -> Answer:
         """Sign the statement about a sealed job, and return its receipt."""
         return await receipt(tenant, question)
+
+    @server.answers("leaf")
+    async def on_leaf(tenant: Tenant, question: Question) -> Answer:
+        """Make a statement of a user a leaf of the log, and return the proof."""
+        del tenant
+        return await leaf(question)
 
     return server.router

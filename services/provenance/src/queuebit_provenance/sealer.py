@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from queuebit_kernel import Fault, Stale, Unavailable
 from queuebit_provenance.ledger import Ledger
-from queuebit_provenance.state import Attestation
+from queuebit_provenance.state import Leaf
 from queuebit_runtime.paced import Paced
 
 __all__ = ["Sealer"]
@@ -26,10 +26,10 @@ class Sealer:
     every other writer of the stream: so attestations are `Paced`.
     """
 
-    def __init__(self, ledger: Ledger, attestations: Paced[Attestation]) -> None:
+    def __init__(self, ledger: Ledger, attestations: Paced[Leaf]) -> None:
         self._ledger = ledger
         self._attestations = attestations
-        self._waiting: dict[tuple[str, str, int | None], asyncio.Future[None]] = {}
+        self._waiting: dict[Hashable, asyncio.Future[None]] = {}
         self.sealed = 0
         """Leaves this process added."""
 
@@ -38,16 +38,16 @@ class Sealer:
         """Deliveries that wait for the next cycles."""
         return len(self._waiting)
 
-    async def seal(self, attestation: Attestation) -> None:
-        """Return after the job's receipt is stored; a second call for the same job waits for the first.
+    async def seal(self, leaf: Leaf) -> None:
+        """Return after the leaf of a statement is stored; a second call for the same one waits for the first.
 
         Raises:
             Fault: its cycle could not be stored.
         """
-        future = self._waiting.get(attestation.key)
+        future = self._waiting.get(leaf.key)
         if future is None:
-            future = self._waiting[attestation.key] = asyncio.get_running_loop().create_future()
-            self._attestations.put(attestation)
+            future = self._waiting[leaf.key] = asyncio.get_running_loop().create_future()
+            self._attestations.put(leaf)
         await asyncio.shield(future)
 
     async def run(self) -> None:
@@ -65,7 +65,7 @@ class Sealer:
             except TimeoutError:
                 await self._ledger.publish()
 
-    async def _cycle(self, batch: Sequence[Attestation]) -> None:
+    async def _cycle(self, batch: Sequence[Leaf]) -> None:
         try:
             await self._commit(batch)
         except Fault as error:
@@ -75,7 +75,7 @@ class Sealer:
             for it in batch:
                 self._waiting.pop(it.key).set_result(None)
 
-    async def _commit(self, batch: Sequence[Attestation]) -> None:
+    async def _commit(self, batch: Sequence[Leaf]) -> None:
         """Store a batch; if another process was faster or an answer was lost, retry with the missing ones."""
         refused: Fault | None = None
         for _ in range(_ATTEMPTS):
@@ -89,4 +89,4 @@ class Sealer:
             else:
                 self.sealed += len(batch)
                 return
-        raise Unavailable(f"{len(batch)} jobs have no place in the log after {_ATTEMPTS} attempts: {refused}")
+        raise Unavailable(f"{len(batch)} statements have no place in the log after {_ATTEMPTS} attempts: {refused}")

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from queuebit.artefacts import SUFFIX, sign_file, signing_keys, verify_file
+from queuebit.artefacts import LEAF_SUFFIX, SUFFIX, sign_file, signing_keys, verify_file
 from queuebit.errors import NotVerified
+from queuebit_cli.connecting import ask
 from queuebit_cli.output import Output
 from queuebit_kernel import rfc3339
 from queuebit_stack.errors import Exit, Stop
+
+if TYPE_CHECKING:
+    from queuebit.client import AsyncClient
 
 __all__ = ["sign", "verify"]
 
@@ -21,14 +27,15 @@ def sign(args: Namespace, out: Output) -> Exit:
     folder = Path(args.keys) if args.keys else Path(args.home) / _KEYS
     keys = signing_keys(folder, args.signer)
     signed = [(Path(it), sign_file(it, keys, source=args.source)) for it in args.files]
+
+    async def logged(client: AsyncClient) -> list[str]:
+        return [await client.log_signature(envelope) for _, envelope in signed]
+
+    proofs = ask(args, out, "waiting for the log", logged) if args.leaf else [None for _ in signed]
     rows = []
-    for file, envelope in signed:
-        target = file.with_name(file.name + SUFFIX)
-        try:
-            target.write_bytes(envelope + b"\n")
-        except OSError as error:
-            raise Stop(Exit.USAGE, f"{target} cannot be written: {error.strerror}") from error
-        rows.append({"file": str(file), "signature": str(target)})
+    for (file, envelope), proof in zip(signed, proofs, strict=True):
+        row = {"file": str(file), "signature": _written(file, SUFFIX, envelope + b"\n")}
+        rows.append(row if proof is None else row | {"leaf": _written(file, LEAF_SUFFIX, proof.encode())})
     trust = folder / "trust.json"
     out.document({"signer": keys.origin, "trust": str(trust), "fingerprint": keys.trust.fingerprint(), "files": rows})
     out.table(rows)
@@ -38,12 +45,21 @@ def sign(args: Namespace, out: Output) -> Exit:
     return Exit.DONE
 
 
+def _written(file: Path, suffix: str, content: bytes) -> str:
+    target = file.with_name(file.name + suffix)
+    try:
+        target.write_bytes(content)
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{target} cannot be written: {error.strerror}") from error
+    return str(target)
+
+
 def verify(args: Namespace, out: Output) -> Exit:
     """Verify a file: 0 if both signatures hold and it is the signed file, else 1."""
     signature = Path(args.signature) if args.signature else Path(args.file + SUFFIX)
     trust = Path(args.trust) if args.trust else Path(args.home) / _KEYS / "trust.json"
     try:
-        found = verify_file(args.file, signature, trust)
+        found = verify_file(args.file, signature, trust, leaf=_leaf(args), log_trust=args.log_trust)
     except NotVerified as error:
         out.document({"verified": False, "text": str(error)})
         raise
@@ -57,6 +73,7 @@ def verify(args: Namespace, out: Output) -> Exit:
             "signed_at": rfc3339(found.signed_at),
             "source": found.source,
             "key_ids": list(found.key_ids),
+            "leaf": None if found.leaf is None else asdict(found.leaf) | {"signed_at": rfc3339(found.leaf.signed_at)},
         }
     )
     out.say(
@@ -67,4 +84,14 @@ def verify(args: Namespace, out: Output) -> Exit:
         out.say(f"  made from {found.source}")
     for key in found.key_ids:
         out.say(f"  {key}")
+    if found.leaf is not None:
+        out.say(
+            f"  leaf {found.leaf.index} of {found.leaf.origin}, before {found.leaf.signed_at:%Y-%m-%d %H:%M:%S} UTC"
+        )
     return Exit.DONE
+
+
+def _leaf(args: Namespace) -> Path | None:
+    """The proof of the leaf, if there is one."""
+    file = Path(args.leaf or args.file + LEAF_SUFFIX)
+    return file if args.leaf or file.exists() else None
