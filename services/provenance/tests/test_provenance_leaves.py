@@ -55,7 +55,8 @@ async def test_a_statement_is_one_leaf_beside_those_of_jobs(
         give(asked(STATEMENT)), give(asked(STATEMENT)), give(asked(OTHER)), attest(bill, sequence)
     )
     assert len(log.events(StatementLogged)) == 2
-    leaves = [it.data.leaf_index for it in (*log.events(StatementLogged), *log.events(JobSealed))]
+    leaves = [it.data.leaf_index for it in log.events(StatementLogged)]
+    leaves += [it.data.leaf_index for it in log.events(JobSealed)]
     assert sorted(leaves) == [0, 1, 2]
     assert first.rows == again.rows
     for statement, answer in ((STATEMENT, first), (OTHER, other)):
