@@ -14,12 +14,12 @@ from queuebit_provenance.errors import LogRefused
 from queuebit_provenance.handlers import AttestJob
 from queuebit_provenance.histories import JetStreamHistories
 from queuebit_provenance.keys import changes_in, folder_of, open_keys, record_changes
-from queuebit_provenance.leaves import GiveLeaf
 from queuebit_provenance.ledger import Ledger
 from queuebit_provenance.receipts import IssueReceipt
 from queuebit_provenance.routes import queries, routes
 from queuebit_provenance.sealer import Sealer
 from queuebit_provenance.settings import Settings
+from queuebit_provenance.user_statements import GiveLeaf
 from queuebit_runtime.paced import Paced
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings

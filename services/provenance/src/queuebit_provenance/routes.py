@@ -5,8 +5,8 @@ from faststream.nats import NatsRouter
 from queuebit_contracts.job import JobCorrected, JobMetered
 from queuebit_contracts.query import Answer, Question
 from queuebit_provenance.handlers import AttestJob
-from queuebit_provenance.leaves import GiveLeaf
 from queuebit_provenance.receipts import IssueReceipt
+from queuebit_provenance.user_statements import GiveLeaf
 from queuebit_runtime.access_recorder import Recorder
 from queuebit_runtime.consumers import LogSequence, subscribes
 from queuebit_runtime.query_server import QueryServer

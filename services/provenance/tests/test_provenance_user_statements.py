@@ -13,9 +13,9 @@ from queuebit_contracts.transparency import LogCheckpointed, StatementLogged
 from queuebit_kernel import SystemClock, digest
 from queuebit_proof import KeyRing, LeafInvalid, entry_of, verify_leaf
 from queuebit_provenance.handlers import AttestJob
-from queuebit_provenance.leaves import GiveLeaf
 from queuebit_provenance.ledger import Ledger
 from queuebit_provenance.sealer import Sealer
+from queuebit_provenance.user_statements import GiveLeaf
 from queuebit_runtime.paced import Paced
 from queuebit_testing.memory import MemoryLog
 
