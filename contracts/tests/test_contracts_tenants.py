@@ -36,6 +36,14 @@ PAGE = Path(__file__).parents[2] / "docs" / "tenants.md"
         ("[tenant]\nacme = 3", "tenant.acme must be a table"),
         ('[tenant.acme.project.p]\nbudget = "-1"', "budget is wrong: a budget cannot be negative"),
         ('[tenant.acme.project.p]\nbudget = "1e3"', 'budget is not an amount: write it like "250" or "12.50"'),
+        (
+            '[tenant.acme.project.p]\nobjective = "speed"',
+            "project.p.objective must be 'cost', 'time', 'fidelity' or 'balanced'",
+        ),
+        (
+            '[tenant.acme.workload_class.c]\nobjective = "speed"',
+            "workload_class.c.objective must be 'cost', 'time', 'fidelity' or 'balanced'",
+        ),
         ('[tenant.acme.project.p]\ncurrency = "usd"', "currency is not a currency: write three capital letters"),
         ('[tenant.acme.user.ann]\nrole = "boss"', "role must be 'finance', 'viewer', 'submitter'"),
         ('[tenant.acme.user.ann]\nkeys = ["x"]', "keys.0 is not the public half of a token"),

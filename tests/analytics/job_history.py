@@ -40,6 +40,8 @@ class Life:
     """By how much the clock of the end's author is ahead."""
     said: dict[str, Any] = field(default_factory=dict)
     """Further data of the end."""
+    withdrawn: bool = False
+    """Whether it had a place first, and was taken from that backend."""
     trace: str = ""
     """The id of its trace."""
     job: str = field(default_factory=lambda: f"j{next(_numbers)}")
@@ -54,6 +56,9 @@ class Life:
             return
         accepted = {"submitted_at": self.submitted.isoformat(), "accepted_at": self.submitted.isoformat()}
         yield self._message("accepted", self.submitted, project=self.project, **accepted, **self._class)
+        if self.withdrawn:
+            yield self._message("placed", self.submitted, backend=self.backend, **accepted, **self._class)
+            yield self._message("withdrawn", self.submitted, backend=self.backend, project=self.project)
         if self.wait is not None:
             yield self._message("placed", self.submitted, backend=self.backend, **accepted, **self._class)
             started = self.submitted + self.wait

@@ -141,6 +141,15 @@ def test_a_wait_is_from_submitted_to_the_start_and_waiting_jobs_have_their_age(i
     assert (waiting["project"], waiting["workload_class"], waiting["backend"]) == ("chem", "production", "")
 
 
+def test_a_job_that_was_taken_from_its_backend_waits_for_none(indicators: Warehouse) -> None:
+    again = {"withdrawn": True, "end": ""}
+    _fill(indicators, [Life("w2", START, wait=None, **again), Life("w2", START, wait=HOUR, **again)])
+    assert sorted(it["backend"] for it in _rows(indicators, "queue-wait", "w2")) == ["", "torino"]
+    indicators.keep_cases("queue-wait")
+    kept = "SELECT backend FROM kept_cases WHERE tenant = 'w2' AND indicator = 'queue-wait' ORDER BY backend"
+    assert [it["backend"] for it in indicators.ask(kept)] == ["", "torino"]
+
+
 def test_latency_is_of_completed_jobs(indicators: Warehouse) -> None:
     lives = [Life("e1", START, run=SECOND), Life("e1", START, run=9 * SECOND), Life("e1", START, end="failed")]
     _fill(indicators, lives)

@@ -79,7 +79,9 @@ _OPEN_JOBS: Final = f"""
         tenant,
         argMaxIf(events.project, seq, type = 'qb.job.accepted.v1') AS project,
         argMaxIf(events.workload_class, seq, type = 'qb.job.accepted.v1') AS workload_class,
-        argMaxIf(events.backend, seq, type IN ('qb.job.placed.v1', 'qb.job.started.v1')) AS backend,
+        argMaxIf(
+            if(type = 'qb.job.withdrawn.v1', '', toString(events.backend)),
+            seq, type IN ('qb.job.placed.v1', 'qb.job.withdrawn.v1', 'qb.job.started.v1')) AS backend,
         '' AS vendor,
         ifNull(maxOrNullIf(case_at, type = 'qb.job.started.v1'), now64(6, 'UTC')) AS at,
         toUInt64(1) AS good,
@@ -90,7 +92,7 @@ _OPEN_JOBS: Final = f"""
             type = 'qb.job.accepted.v1'), at))) AS value_ms
     FROM events
     WHERE type IN (
-            'qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.started.v1',
+            'qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.withdrawn.v1', 'qb.job.started.v1',
             'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.expired.v1')
         AND stored_at >= greatest(now64(6, 'UTC') - INTERVAL 30 DAY, ({_OPENED_SINCE}))
     GROUP BY tenant, job

@@ -65,6 +65,7 @@ def test_a_class_has_an_objective_until_it_is_removed(home: Home, editor: Tenant
         (lambda it: it.fund("demo", "playground", "much"), Exit.USAGE, "'much' is not an amount"),
         (lambda it: it.revoke_token("demo", "me", "UX"), Exit.REFUSED, "0 tokens of me begin with UX"),
         (lambda it: it.set_limits("demo", None, {"share": 0}), Exit.USAGE, "share"),
+        (lambda it: it.set_limits("demo", "playground", {"objective": "speed"}), Exit.USAGE, "'cost', 'time'"),
         (lambda it: it.set_budget("demo", "user:me", None), Exit.REFUSED, "there is no budget user:me"),
         (lambda it: it.set_class("demo", "batch", None), Exit.REFUSED, "there is no class batch"),
         (lambda it: it.set_class("demo", "batch", "beauty"), Exit.USAGE, "objective"),

@@ -1,5 +1,5 @@
 -- Waits of accepted jobs: at the end of those that completed or failed, from the start of those that run, and now of
--- those that wait, with their age. Every job without an end is one case.
+-- those that wait, with their age. Every job without an end is one case; one that was taken from its backend is of none.
 CREATE OR REPLACE VIEW sli_queue_wait AS
 WITH
     ended AS (
@@ -12,7 +12,9 @@ WITH
             tenant,
             argMaxIf(events.project, seq, type = 'qb.job.accepted.v1') AS project,
             argMaxIf(events.workload_class, seq, type = 'qb.job.accepted.v1') AS workload_class,
-            argMaxIf(events.backend, seq, type IN ('qb.job.placed.v1', 'qb.job.started.v1')) AS backend,
+            argMaxIf(
+                if(type = 'qb.job.withdrawn.v1', '', toString(events.backend)),
+                seq, type IN ('qb.job.placed.v1', 'qb.job.withdrawn.v1', 'qb.job.started.v1')) AS backend,
             minIf(
                 least(
                     case_at, parseDateTime64BestEffortOrNull(JSONExtractString(data, 'submitted_at'), 6, 'UTC')),
@@ -22,7 +24,7 @@ WITH
             dateDiff('millisecond', submitted, at) AS waited_ms
         FROM events
         WHERE type IN (
-            'qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.started.v1',
+            'qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.withdrawn.v1', 'qb.job.started.v1',
             'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.expired.v1')
         GROUP BY tenant, job
         HAVING countIf(type IN ('qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.expired.v1')) = 0
