@@ -142,7 +142,7 @@ def test_a_wait_is_from_submitted_to_the_start_and_waiting_jobs_have_their_age(i
 
 
 def test_a_job_that_was_taken_from_its_backend_waits_for_none(indicators: Warehouse) -> None:
-    again = {"withdrawn": True, "end": ""}
+    again: dict[str, Any] = {"withdrawn": True, "end": ""}
     _fill(indicators, [Life("w2", START, wait=None, **again), Life("w2", START, wait=HOUR, **again)])
     assert sorted(it["backend"] for it in _rows(indicators, "queue-wait", "w2")) == ["", "torino"]
     indicators.keep_cases("queue-wait")
