@@ -81,3 +81,15 @@ def test_what_a_plugin_returns_is_checked(given: object) -> None:
 def test_a_plugin_may_state_either_or_nothing() -> None:
     for it in (None, VendorQueue(jobs=0), VendorQueue(wait_s=0.5), VendorQueue(3, 1.0)):
         assert require_queue(it) == it
+
+
+async def test_a_vendor_that_allows_no_call_now_counts_as_later() -> None:
+    waits = [0.0, 2.5, 0.0]
+    queues = ReadQueues(Vendor(Queued(jobs=3, wait_s=60)), 60, FixedClock(NOW), lambda: waits.pop(0))
+    assert queues.state("fez") is None
+    await queues.read("fez")
+    known = queues.newest["fez"]
+    later, usual = queues.state("fez"), queues.state("fez")
+    assert later is not None
+    assert (later.jobs, later.expected_ms, later.low_ms) == (3, known.expected_ms + 2_500, known.low_ms + 2_500)
+    assert usual == known

@@ -86,7 +86,7 @@ async def test_a_job_that_is_cancelled_live_is_looked_for(world: World) -> None:
 async def test_an_executor_says_of_each_of_its_backends_that_it_is_there() -> None:
     calibrations = {"other": CalibrationAttempt(attempted_at=NOW)}
     queues = {"other": QueueState(observed_at=NOW, jobs=3, expected_ms=33, low_ms=11, high_ms=140)}
-    async with in_memory(liveness(["aer", "other"], calibrations, queues)) as broker:
+    async with in_memory(liveness(["aer", "other"], calibrations, queues.get)) as broker:
         answers = [(await broker.request(b"", f"qb.alive.{it}")).body for it in ("aer", "other")]
     assert answers[0] == b"{}"
     other = AliveAnswer.model_validate_json(answers[1])

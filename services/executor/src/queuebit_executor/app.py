@@ -62,6 +62,8 @@ class _Parts:
     me: Instance
     vendor: Vendor
     """Shared by all backends: a vendor limits the calls of a credential."""
+    calls: TokenBucket | None
+    """The limit of calls to it; None: there is none."""
 
 
 def create_app() -> Service:
@@ -69,6 +71,7 @@ def create_app() -> Service:
     settings, bus = Settings(), BusSettings()
     service = Service(settings.service, bus, settings.topology)
     circuits = _circuits(settings, bus.seed_file, service.tasks)
+    calls = None if settings.calls_per_minute is None else TokenBucket(settings.calls_per_minute)
     parts = _Parts(
         settings=settings,
         service=service,
@@ -80,7 +83,8 @@ def create_app() -> Service:
         isolations=Isolations(),
         degradations=Degradations(),
         me=_instance(settings),
-        vendor=_vendor(settings, circuits),
+        vendor=ChildVendor(circuits) if calls is None else PacedVendor(ChildVendor(circuits), calls, monotonic),
+        calls=calls,
     )
     view = service.topology.service[settings.service].view
 
@@ -131,14 +135,6 @@ def _circuits(settings: Settings, seed_file: Path, tasks: Tasks) -> ChildCircuit
         profile_seconds=settings.profile_seconds,
         run_seconds=settings.run_seconds,
     )
-
-
-def _vendor(settings: Settings, circuits: ChildCircuits) -> Vendor:
-    """The vendor, at the rate that is configured."""
-    vendor = ChildVendor(circuits)
-    if settings.calls_per_minute is None:
-        return vendor
-    return PacedVendor(vendor, TokenBucket(settings.calls_per_minute), monotonic)
 
 
 def _instance(settings: Settings) -> Instance:
@@ -206,11 +202,16 @@ async def _open(it: _Parts) -> None:
         await announce((described,))
 
     recalibrate = Recalibrate(it.circuits, settings.calibration_seconds, it.clock, changed, announce.failed)
-    queues = ReadQueues(it.circuits, settings.queue_seconds, it.clock)
+    queues = ReadQueues(
+        it.circuits,
+        settings.queue_seconds,
+        it.clock,
+        lambda: 0.0 if it.calls is None else it.calls.wait(monotonic()),
+    )
     for router in (
         cancellations(it.watch),
         profiles(answer, settings.stack, service.bus.tracing, settings.patience_seconds - settings.profile_seconds),
-        liveness(settings.offered, recalibrate.newest, queues.newest),
+        liveness(settings.offered, recalibrate.newest, queues.state),
         statements(StateUsage(service.log, me=it.me)),
     ):
         service.include(router)

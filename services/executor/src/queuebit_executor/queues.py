@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
@@ -30,13 +30,25 @@ class _Circuits(Protocol):
 class ReadQueues:
     """Asks once every `every_s` seconds for each remote backend; one whose vendor does not say it is asked no more."""
 
-    def __init__(self, circuits: _Circuits, every_s: float, clock: Clock) -> None:
+    def __init__(
+        self, circuits: _Circuits, every_s: float, clock: Clock, next_call_s: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        """Begin with no queue; `next_call_s` says in what time the limit of calls to the vendor allows the next one."""
+        self._next_call_s = next_call_s
         self._circuits = circuits
         self._every_s = every_s
         self._clock = clock
         self._histories: dict[str, QueueHistory] = {}
         self.newest: dict[str, QueueState] = {}
         """The newest of each, unless it is too old."""
+
+    def state(self, backend: str) -> QueueState | None:
+        """The newest queue of a backend; a new job waits until a call is allowed before it is in it."""
+        known, call_ms = self.newest.get(backend), round(self._next_call_s() * 1_000)
+        if known is None or not call_ms:
+            return known
+        waits = {name: getattr(known, name) + call_ms for name in ("expected_ms", "low_ms", "high_ms")}
+        return known.model_copy(update=waits)
 
     async def run(self, offers: Sequence[Described]) -> None:
         """Work until cancelled, or until no backend is left."""

@@ -57,7 +57,7 @@ def cancellations(watch: JobWatch) -> NatsRouter:
 
 
 def liveness(
-    backends: Iterable[str], calibrations: Mapping[str, CalibrationAttempt], queues: Mapping[str, QueueState]
+    backends: Iterable[str], calibrations: Mapping[str, CalibrationAttempt], queues: Callable[[str], QueueState | None]
 ) -> NatsRouter:
     """Answer whether the executor of a backend is alive, how its newest calibration went, and its vendor's queue."""
     router = NatsRouter()
@@ -67,11 +67,11 @@ def liveness(
 
 
 def _alive(
-    backend: str, calibrations: Mapping[str, CalibrationAttempt], queues: Mapping[str, QueueState]
+    backend: str, calibrations: Mapping[str, CalibrationAttempt], queues: Callable[[str], QueueState | None]
 ) -> Callable[[], Awaitable[bytes]]:
     async def on_alive() -> bytes:
         """Confirm that the executor is alive."""
-        answer = AliveAnswer(calibration=calibrations.get(backend), queue=queues.get(backend))
+        answer = AliveAnswer(calibration=calibrations.get(backend), queue=queues(backend))
         return answer.model_dump_json(exclude_none=True).encode()
 
     return on_alive
