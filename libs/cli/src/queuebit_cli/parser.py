@@ -45,6 +45,7 @@ from queuebit_cli.parser_reservations import reserve_commands, window_commands
 from queuebit_cli.parser_signing import signing_commands
 from queuebit_cli.parser_slo import slo_commands
 from queuebit_cli.parser_templates import template_commands
+from queuebit_cli.parser_tls import tls_commands
 from queuebit_cli.topics import TOPICS
 
 __all__ = ["build"]
@@ -368,6 +369,7 @@ def _reading(words: Group) -> None:
 
     checkpoint_commands(words.group("checkpoint", "the signed head of the log: continuity and witnesses"))
     key_commands(words.group("keys", "the keys that sign receipts: list, replace"))
+    tls_commands(words)
     signing_commands(words)
     replay_commands(words)
     circuit_commands(words.group("circuit", "named circuits: versions, from the draft to the release"))

@@ -26,6 +26,19 @@ TOPICS = {
     ),
     "interfaces": ("console", "token", "webhooks", "events", "sql"),
     "tenants": ("tenant", "apply", "export"),
-    "the stack": ("up", "down", "status", "logs", "doctor", "backup", "recover", "warehouse", "containers", "backend"),
+    "the stack": (
+        "up",
+        "down",
+        "status",
+        "logs",
+        "doctor",
+        "backup",
+        "recover",
+        "warehouse",
+        "containers",
+        "backend",
+        "tls",
+        "hops",
+    ),
 }
 """The commands as help lists them."""

@@ -72,7 +72,7 @@ def _fill(home: Home, copy: Home) -> None:
         there = copy.jetstream / account.relative_to(home.jetstream)
         for stream in (_WEBHOOKS, _LOG, _PAYLOADS, _DEAD):  # cursors before the log, payloads after what cites them
             _copy_stream(account / "streams" / stream, there / "streams" / stream)
-    for name in ("secrets", "credentials", "slos"):
+    for name in ("secrets", "credentials", "slos", "tls"):
         _copy(home.root / name, copy.root / name)
     tenants = (home.tenants_file, home.good_tenants_file)
     documents = (home.alerts_file, home.fleet_file, home.price_book)

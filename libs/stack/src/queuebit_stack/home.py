@@ -71,6 +71,11 @@ class Home:
         return self.root / "encryption.json"
 
     @property
+    def tls(self) -> Path:
+        """Certificates that `qb tls init` made."""
+        return self.root / "tls"
+
+    @property
     def tenants_lock(self) -> Path:
         """Locked by the process that edits the tenants file."""
         return self.root / "tenants.lock"
