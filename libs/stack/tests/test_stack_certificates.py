@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 
 from queuebit_runtime.server_config import Tls
-from queuebit_stack import hops, tls_probe
+from queuebit_stack import hops
 from queuebit_stack.certificates import Certificates, issue
 from queuebit_stack.errors import Stop
 from queuebit_stack.hops import look_at
@@ -98,7 +98,7 @@ def test_a_server_on_older_openssl_is_asked_by_what_it_knows(files: Certificates
 async def test_nats_server_chooses_the_hybrid_and_python_only_with_a_library_that_has_it(
     files: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], post_quantum: bool
 ) -> None:
-    monkeypatch.setattr(tls_probe.ssl, "OPENSSL_VERSION_INFO", version)
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", version)
     server = NatsServer(tmp_path, tls=Tls(files.certificate, files.key, files.authority))
     await server.start()  # its clients verify the certificate
     try:
