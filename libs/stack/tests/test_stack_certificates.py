@@ -16,7 +16,7 @@ from queuebit_stack import hops
 from queuebit_stack.certificates import Certificates, issue
 from queuebit_stack.errors import Stop
 from queuebit_stack.hops import look_at
-from queuebit_stack.tls_probe import HYBRID, chosen_group, client_hello
+from queuebit_stack.tls_probe import HYBRID, chosen_group
 from queuebit_testing.server import NatsServer
 
 NAMES = ["localhost", "127.0.0.1"]
@@ -64,7 +64,11 @@ def test_a_name_outside_of_ascii_is_refused(tmp_path: Path) -> None:
         issue(tmp_path, ["bücher.example"], datetime.now(UTC))
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad", b"\x15\x03\x03\x00\x02\x02\x28", client_hello(None)[:60]])
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"HTTP/1.1 400 Bad", b"\x15\x03\x03\x00\x02\x02\x28", b"\x16\x03\x03\x00\x04\x02\x00\x00\x00"],
+    ids=["nothing", "http", "alert", "torn"],
+)
 def test_what_is_no_answer_of_tls_1_3_has_no_group(answer: bytes) -> None:
     with pytest.raises(ValueError, match="TLS"):
         chosen_group(answer)
