@@ -15,6 +15,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from queuebit import Client
+from queuebit.errors import QueuebitError
 from queuebit_testing.build import BELL
 from queuebit_testing.embedded import EmbeddedStack
 from queuebit_testing.issuer import GITHUB, TestIssuer
@@ -84,6 +86,35 @@ class Http:
         grant = "urn:ietf:params:oauth:grant-type:token-exchange"
         form = {"grant_type": grant, "subject_token_type": "urn:ietf:params:oauth:token-type:id_token"}
         return self.ask("/oauth/token", {**form, "subject_token": proof, **more})
+
+
+def test_a_pipelines_token_opens_the_bus_and_submits_without_a_key_file(
+    stack: EmbeddedStack, tenant: str, issuer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "tenants.toml"
+    stack.qb("tenant", "export", "--output", str(file))
+    file.write_text(file.read_text() + ENTRY.format(tenant=tenant, url=issuer))
+    stack.qb("tenant", "apply", str(file), "--by", "ci")
+    proof = ISSUER.token(GITHUB, datetime.now(UTC), audience=f"queuebit:{tenant}", iss=issuer, jti="of the bus")
+    monkeypatch.setenv("QUEUEBIT_URL", json.loads((stack.home / "stack.json").read_text())["listens"]["nats-server"])
+    monkeypatch.delenv("QUEUEBIT_CREDENTIAL", raising=False)
+    (tmp_path / "token").write_text(proof)
+    monkeypatch.setenv("QUEUEBIT_TOKEN_FILE", str(tmp_path / "token"))
+    with Client() as first:
+        credential = first.credential
+        assert (credential.tenant, credential.user, credential.project) == (tenant, "me", "main")
+        job = first.submit(BELL, shots=100, purpose="ci", backend="aer")
+        assert sum(job.result(timeout=60).counts.values()) == 100
+    with Client() as second:  # another process of the pipeline: the same token is the same key
+        assert second.credential.delegation == credential.delegation
+    monkeypatch.setenv("QUEUEBIT_TOKEN", credential.token)
+    with Client() as third:
+        assert third.credential.user == "me"
+        assert third.job(job.id).status().state == "completed"
+    other = ISSUER.token(GITHUB, datetime.now(UTC), audience=f"queuebit:{tenant}", iss=issuer, ref="refs/pull/7/merge")
+    monkeypatch.setenv("QUEUEBIT_TOKEN", other)
+    with pytest.raises(QueuebitError, match="rejects this token"):
+        Client()
 
 
 def test_a_pipelines_token_becomes_a_key_a_job_and_a_receipt(

@@ -32,13 +32,15 @@ class Credential:
     ca_file: Path | None = None
     """CA certificate of the servers, if they use TLS and no public authority signed theirs."""
     token: str = field(default="", repr=False)
-    """A bearer token in the place of the seed, for a gateway."""
+    """A bearer token: for a gateway in the place of the seed; for the bus it logs in, and the seed signs."""
     delegation: str | None = None
     """The delegation that the key comes from; None for the key of the user."""
 
     @property
     def inbox(self) -> str:
         """The prefix for replies that only this user receives."""
+        if self.token:
+            return f"_INBOX.k.{self.tenant}.{self.delegation}"
         return f"_INBOX.t.{self.tenant}.{self.user}"
 
 
@@ -54,7 +56,8 @@ def choose(
     """Who asks, and where.
 
     An address of a gateway is asked with the token in `QUEUEBIT_TOKEN`, or with a credential of the home, whose key
-    signs the requests. Behind `unix://` is a sidecar that has a token, unless a home or a tenant is named.
+    signs the requests; one of the bus likewise, as `queuebit.workload` says. Behind `unix://` is a sidecar that has a
+    token, unless a home or a tenant is named.
 
     Args:
         home: the stack's folder, as for `home_folder`.
@@ -78,6 +81,11 @@ def choose(
         from queuebit.http_access import identified  # only here is HTTP needed
 
         return identified(Credential(url, "", "", "", token=token, ca_file=_ca_file()))
+    if url and not is_http(url) and not (named or os.environ.get("QUEUEBIT_CREDENTIAL")):
+        from queuebit.workload import logged_in  # loads NATS
+
+        if (found := logged_in(url, _ca_file())) is not None:
+            return found
     credential = find(home_folder(home), tenant, user, url=url)
     return replace(credential, ca_file=_ca_file() or credential.ca_file) if url else credential
 

@@ -31,21 +31,30 @@ class NatsTransport:
     """Connects when first used, and reconnects after an outage."""
 
     def __init__(
-        self, url: str, seed: str, inbox: str, *, ca_file: Path | None = None, connect_timeout: float = 5.0
+        self,
+        url: str,
+        seed: str,
+        inbox: str,
+        *,
+        ca_file: Path | None = None,
+        token: str = "",
+        connect_timeout: float = 5.0,
     ) -> None:
         """Create a transport; it connects when first used.
 
         Args:
             url: one server, or several with commas between them.
-            seed: the secret key of the user's token.
+            seed: the secret key of the user's token; not used with a token.
             inbox: the prefix for replies that only this user receives.
             ca_file: CA certificate of the servers, for a bus with TLS.
+            token: a delegated key or a token of an issuer, which logs in until it ends.
             connect_timeout: seconds that one server may take to answer.
         """
         self._url = url
         self._servers = servers_of(url)
         self._ca_file = ca_file
-        self._seed = seed
+        self._login = {"token": token} if token else {"nkeys_seed_str": seed}
+        self._by_token = bool(token)
         self._inbox = inbox
         self._timeout = connect_timeout
         self._open: tuple[Client, Requests] | None = None
@@ -114,11 +123,11 @@ class NatsTransport:
 
         tls = self._tls()
         try:
-            return await connect(
+            client = await connect(
                 self._servers,
                 name="queuebit",
                 tls=tls,
-                nkeys_seed_str=self._seed,
+                **self._login,
                 inbox_prefix=self._inbox.encode(),
                 connect_timeout=self._timeout,
                 max_reconnect_attempts=-1,
@@ -126,6 +135,9 @@ class NatsTransport:
                 error_cb=on_error,
                 reconnected_cb=on_reconnected,
             )
+            if self._by_token:  # nats-py takes any line of the server for the end of a login
+                await client.flush()
+            return client
         except (OSError, NatsError, TimeoutError) as error:
             if "authorization" in str(error).lower():
                 raise self._unknown_token() from error

@@ -79,4 +79,5 @@ def over_nats(credential: Credential) -> Transport:
         return RelayTransport(credential.url.removeprefix(RELAY))
     from queuebit.nats_transport import NatsTransport  # takes long to import
 
-    return NatsTransport(credential.url, credential.seed, credential.inbox, ca_file=credential.ca_file)
+    it = credential
+    return NatsTransport(it.url, it.seed, it.inbox, ca_file=it.ca_file, token=it.token)
