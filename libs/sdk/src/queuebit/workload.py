@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -39,6 +40,7 @@ from queuebit_runtime.keys import new_seed, public_key, seed_of
 
 __all__ = ["given_token", "logged_in"]
 
+_JWT = re.compile(r"([A-Za-z0-9_-]+\.([A-Za-z0-9_-]+))\.[A-Za-z0-9_-]+")
 _ASK_S = 15.0
 _FETCH_S = 15
 
@@ -104,8 +106,9 @@ def _run(work: Any) -> Credential:  # a coroutine that returns a credential
 
 def _of_token(token: str, environ: Mapping[str, str], now: float) -> _Workload:
     try:
-        _, content, _ = token.split(".")
-        claims = json.loads(from_base64url(content))
+        if (parts := _JWT.fullmatch(token)) is None:
+            raise ValueError("no JSON Web Token")
+        claims = json.loads(from_base64url(parts[2]))
         issuer, ends = str(claims["iss"]), float(claims["exp"])
         audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -119,7 +122,7 @@ def _of_token(token: str, environ: Mapping[str, str], now: float) -> _Workload:
     if ends <= now:
         raise Refused([Reason("proof_expired", "the token has expired: get a new one from its issuer")])
     seed = seed_of(hashlib.sha256(f"key of a workload\n{token}".encode()).digest())
-    proof = str(claims.get("jti") or token.rpartition(".")[0])
+    proof = str(claims.get("jti") or parts[1])
     lifetime = max(1, min(int(ends - now), DEFAULT_LIFETIME_S))
     return _Workload(tenant, delegation_id(tenant, issuer, proof), token, seed, lifetime)
 
