@@ -12,7 +12,7 @@ from queuebit_kernel import Superseded, Unavailable, digest
 from queuebit_proof import KeyRing, Verified, verify
 from queuebit_provenance.handlers import AttestJob
 from queuebit_provenance.ledger import Ledger
-from queuebit_provenance.state import Attestation
+from queuebit_provenance.state import Leaf
 from queuebit_testing.memory import MemoryLog
 
 from .attesting import ReceiptOf
@@ -31,8 +31,8 @@ class AtOnce:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    async def seal(self, attestation: Attestation) -> None:
-        await self._ledger.append([attestation])
+    async def seal(self, leaf: Leaf) -> None:
+        await self._ledger.append([leaf])
 
 
 def corrected(revision: int) -> JobCorrected:

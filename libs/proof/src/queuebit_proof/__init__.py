@@ -50,7 +50,16 @@ from queuebit_proof.tiles import TileLog
 from queuebit_proof.tlog_proof import ProvenLeaf, verify_leaf, write_tlog_proof
 from queuebit_proof.trust import TrustKey, TrustRoot, require_in_time
 from queuebit_proof.verifier import CHECKS, Check, Verified, verify
-from queuebit_proof.witness import Cosignature, Witness, add_cosignatures, cosign, cosignatures, read_witnesses
+from queuebit_proof.witness import (
+    Cosignature,
+    Witness,
+    add_cosignatures,
+    cosign,
+    cosignatures,
+    read_witness_addresses,
+    read_witnesses,
+    require_witnesses,
+)
 from queuebit_proof.witness_folder import WitnessFolder
 
 __all__ = [
@@ -113,11 +122,13 @@ __all__ = [
     "read_public",
     "read_request",
     "read_statement",
+    "read_witness_addresses",
     "read_witnesses",
     "request_for",
     "require_continuation",
     "require_entries",
     "require_in_time",
+    "require_witnesses",
     "rotate_keys",
     "rotations",
     "seal",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,16 +14,17 @@ from queuebit_proof.merkle import leaf_hash, verify_inclusion
 from queuebit_proof.receipt import Receipt
 from queuebit_proof.statement import job_of, read_statement, supersession_of
 from queuebit_proof.trust import TrustRoot, require_in_time
+from queuebit_proof.witness import Witness, require_witnesses
 
 __all__ = ["CHECKS", "Check", "Verified", "verify"]
 
 CHECKS = ("form", "statement", "subject", "checkpoint", "inclusion", "keys")
-"""The checks, in order."""
+"""The checks, in order; `witnesses` follows them, if witnesses are required."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check that passed: its name in `CHECKS`, and a sentence for people."""
+    """One check that passed: its name, of `CHECKS` or `witnesses`, and a sentence for people."""
 
     name: str
     sentence: str
@@ -48,6 +49,7 @@ def verify(
     tenant: str | None = None,
     job: str | None = None,
     result_digest: str | None = None,
+    witnesses: Sequence[Witness] = (),
 ) -> Verified:
     """Verify a receipt with only the trust document.
 
@@ -57,6 +59,7 @@ def verify(
         tenant: the expected tenant of the job, if given.
         job: the expected job, if given.
         result_digest: the digest of your copy of the result; without it, only the receipt is verified.
+        witnesses: keys that must have cosigned the head of the log, too.
 
     Raises:
         ReceiptInvalid: a check failed; `check` is its name, and the text explains the failure.
@@ -74,10 +77,17 @@ def verify(
         _require_inclusion(receipt, signed)
     with _as_check("keys", "a key was used when it was not valid"):
         require_in_time((*opened.keys, *signed.keys), signed.signed_at)
+    with _as_check("witnesses"):
+        cosigned = require_witnesses(receipt.checkpoint, witnesses)
     if follows is not None:
         about += f" It is revision {follows[0]} of the receipt and supersedes statement {follows[1]}."
     sentences = _sentences(receipt, opened, about, signed, trust)
     checks = tuple(Check(name, sentence) for name, sentence in zip(CHECKS, sentences, strict=True))
+    if cosigned:
+        names = ", ".join(sorted({it.witness.name for it in cosigned}))
+        checks += (
+            Check("witnesses", f"The log with this root was seen by {names}: it cannot have shown another one."),
+        )
     return Verified(receipt, statement, signed.signed_at, checks, follows[1] if follows else None)
 
 

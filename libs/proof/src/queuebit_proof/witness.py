@@ -6,7 +6,7 @@ line need not compare receipts with others: the log cannot show two histories wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +17,16 @@ from queuebit_proof.errors import CheckpointInvalid, TrustInvalid
 from queuebit_proof.note import Note, NoteSignature, note_key_id, parse_vkey, require_key_name, vkey
 from queuebit_proof.trust import TrustRoot
 
-__all__ = ["Cosignature", "Witness", "add_cosignatures", "cosign", "cosignatures", "read_witnesses"]
+__all__ = [
+    "Cosignature",
+    "Witness",
+    "add_cosignatures",
+    "cosign",
+    "cosignatures",
+    "read_witness_addresses",
+    "read_witnesses",
+    "require_witnesses",
+]
 
 _TYPES: dict[Algorithm, int] = {Algorithm.ED25519: 0x04, Algorithm.ML_DSA_44: 0x06}
 """Signature types of C2SP for cosignatures."""
@@ -69,11 +78,48 @@ class Cosignature:
 def read_witnesses(text: str) -> tuple[Witness, ...]:
     """Read a file of verifier keys, one a line; lines that begin with # are comments.
 
+    An address may follow the key, as in the file for the log.
+
     Raises:
         TrustInvalid: a line is not the key of a witness.
     """
+    return tuple(Witness.parse(it[0]) for it in _lines(text))
+
+
+def read_witness_addresses(text: str) -> Mapping[str, tuple[Witness, ...]]:
+    """Read a file of verifier keys, each with the address of its witness: the submission prefix of C2SP tlog-witness.
+
+    Returns:
+        the keys of each witness, by its address.
+
+    Raises:
+        TrustInvalid: a line is not the key of a witness, or has no address.
+    """
+    found: dict[str, tuple[Witness, ...]] = {}
+    for key, *address in _lines(text):
+        if len(address) != 1 or not address[0].startswith(("https://", "http://")):
+            raise TrustInvalid(f"after the key of a witness stands its address, such as https://...: {key[:80]}")
+        place = address[0].rstrip("/")
+        found[place] = (*found.get(place, ()), Witness.parse(key))
+    return found
+
+
+def require_witnesses(checkpoint: str, witnesses: Sequence[Witness]) -> tuple[Cosignature, ...]:
+    """Verify that each of these keys has signed a head.
+
+    Raises:
+        CheckpointInvalid: a line does not match, or a key has not signed.
+    """
+    found = cosignatures(checkpoint, witnesses)
+    signed = {it.witness for it in found}
+    if missing := [f"{it.name} ({it.algorithm})" for it in witnesses if it not in signed]:
+        raise CheckpointInvalid(f"{', '.join(missing)} did not cosign this head")
+    return found
+
+
+def _lines(text: str) -> Iterable[list[str]]:
     lines = (it.strip() for it in text.splitlines())
-    return tuple(Witness.parse(it) for it in lines if it and not it.startswith("#"))
+    return (it.split() for it in lines if it and not it.startswith("#"))
 
 
 def cosign(request: HeadRequest, last: Checkpoint | None, name: str, key: SigningKey, at: datetime) -> str:

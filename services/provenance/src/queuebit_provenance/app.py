@@ -20,6 +20,7 @@ from queuebit_provenance.routes import queries, routes
 from queuebit_provenance.sealer import Sealer
 from queuebit_provenance.settings import Settings
 from queuebit_provenance.user_statements import GiveLeaf
+from queuebit_provenance.witnesses import AskWitnesses, addresses_in, post
 from queuebit_runtime.paced import Paced
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
@@ -42,7 +43,8 @@ def create_app(settings: Settings | None = None, bus: BusSettings | None = None)
         keys = open_keys(settings, clock, os.environ)
         trust = publish_trust(keys.trust, settings.trust_file)
         changes = changes_in(folder_of(settings), keys.trust)
-    except ProofFault as error:
+        addresses = addresses_in(settings.witnesses_file)
+    except (ProofFault, OSError) as error:
         raise ValueError(str(error)) from error
     seals = JetStreamSeals(service.bus)
     ledger = Ledger(
@@ -65,11 +67,19 @@ def create_app(settings: Settings | None = None, bus: BusSettings | None = None)
             await record_changes(ledger, changes)
 
     service.include(routes(attest, workers=settings.max_batch + settings.max_batch // 4))
-    receipt = IssueReceipt(service.log, seals, ledger, keys=keys, trust=trust)
+    witnesses = AskWitnesses(
+        ledger,
+        addresses,
+        trust=trust,
+        file=settings.data_dir / "cosigned",
+        every_s=settings.witness_seconds,
+        post=post,
+    )
+    receipt = IssueReceipt(service.log, seals, ledger, keys=keys, trust=trust, witnessed=lambda: witnesses.newest)
     leaf = GiveLeaf(service.log, seals, ledger, sealer, name=settings.log_name, trust=trust)
     service.include(queries(receipt, leaf, service.counted()))
     service.before.append(load)
-    service.work += [histories.run, sealer.run]
+    service.work += [histories.run, sealer.run, witnesses.run]
     service.trouble = lambda: ledger.trouble
     service.detail = lambda: {"leaves": ledger.size, "sealed": sealer.sealed, "waiting": sealer.waiting}
     service.metrics.gauge("queuebit_proof_leaves", "Entries of the transparency log.", lambda: ledger.size)

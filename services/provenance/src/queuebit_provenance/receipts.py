@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pydantic import JsonValue
 
 from queuebit_contracts.job import JobSealed, JobSealedV1, Seal, SealV1
@@ -38,12 +40,23 @@ class IssueReceipt:
     new. It stores nothing: asking again gives another signature of the same statement.
     """
 
-    def __init__(self, log: EventLog, seals: Seals, ledger: Ledger, *, keys: KeyRing, trust: TrustRoot) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        seals: Seals,
+        ledger: Ledger,
+        *,
+        keys: KeyRing,
+        trust: TrustRoot,
+        witnessed: Callable[[], tuple[str, SignedCheckpoint] | None] = lambda: None,
+    ) -> None:
+        """Create it; `witnessed` gives the newest head that witnesses cosigned."""
         self._log = log
         self._seals = seals
         self._ledger = ledger
         self._keys = keys
         self._trust = trust
+        self._witnessed = witnessed
 
     async def __call__(self, tenant: str, question: Question) -> Answer:
         """Answer with one row: the receipt of a job of this tenant, its first one or that of a correction of its bill.
@@ -71,7 +84,7 @@ class IssueReceipt:
     async def _issue(self, tenant: str, job: str, data: Seal, sequence: int) -> bytes:
         statement = data.text.encode()
         about = job_of(read_statement(statement))
-        checkpoint, signed = await self._head(sequence)
+        checkpoint, signed = await self._head(sequence, data.leaf_index)
         head, tree = signed.head, await self._ledger.tree(signed.head.size)
         inclusion = tree.inclusion(data.leaf_index, head.size) if data.leaf_index < head.size else []
         leaf = leaf_hash(entry_of(statement))
@@ -82,11 +95,16 @@ class IssueReceipt:
         envelope = seal(statement, self._keys)
         return issue(envelope, leaf_index=data.leaf_index, inclusion=inclusion, checkpoint=checkpoint)
 
-    async def _head(self, sequence: int) -> tuple[str, SignedCheckpoint]:
-        """The signed head that was stored with a seal; the newest one if the keys in use began later.
+    async def _head(self, sequence: int, leaf: int) -> tuple[str, SignedCheckpoint]:
+        """The newest head that witnesses cosigned, if it has this leaf; else the one that was stored with the seal.
+
+        The newest one of the log if the keys in use began later.
 
         No signature is valid from before the start of its key, and the time of a head is the only one that is proven.
         """
+        cosigned = self._witnessed()
+        if cosigned is not None and cosigned[1].head.size > leaf and cosigned[1].signed_at >= self._keys.begin:
+            return cosigned
         checkpoint = await self._seals.head(sequence)
         signed = verify_checkpoint(checkpoint, self._trust) if checkpoint else None
         if signed is None or signed.signed_at < self._keys.begin:

@@ -32,6 +32,10 @@ class Settings(BaseSettings):
     """`default` or `cnsa2`: of new keys; with keys of another profile the service does not start, if it is set."""
     trust_file: Path | None = None
     """Path of the trust document for verifiers; after a change of keys it lists old and new ones."""
+    witnesses_file: Path | None = None
+    """Verifier keys of witnesses, each with its address: they are asked to cosign heads, for receipts."""
+    witness_seconds: float = Field(default=10.0, ge=1, le=86_400)
+    """The time between two heads that witnesses are asked for."""
     recovered_file: Path | None = None
     """The record of `qb recover`. If it names lost events, the log continues after the published tiles."""
     max_batch: int = Field(default=200, ge=1, le=900)

@@ -81,7 +81,7 @@ def _say_written(args: Namespace, out: Output, target: Path) -> None:
 
 def verify(args: Namespace, out: Output) -> Exit:
     """Verify a receipt: a file offline, or a job's from the stack; optionally also against a result."""
-    from queuebit_proof import ReceiptInvalid, TrustInvalid, TrustRoot, is_group
+    from queuebit_proof import ReceiptInvalid, TrustInvalid, TrustRoot, is_group, read_witnesses
     from queuebit_proof import verify as check
 
     path = Path(args.receipt)
@@ -90,6 +90,8 @@ def verify(args: Namespace, out: Output) -> Exit:
     if path.is_file():
         content, job = read_receipt(path), None
         if is_group(content):
+            if args.witnesses:
+                raise Stop(Exit.USAGE, "--witnesses is for one receipt: leave it out for a group")
             return verify_group_file(args, out, path, trust)
     else:
         try:
@@ -98,7 +100,8 @@ def verify(args: Namespace, out: Output) -> Exit:
             raise Stop(Exit.USAGE, f"there is no file {path}, and {error}") from error
         content, job, result = receipt.content, receipt.job, result or stored
     try:
-        verified = check(content, TrustRoot.parse(trust), job=job, result_digest=result)
+        witnesses = read_witnesses(_text(args.witnesses)) if args.witnesses else ()
+        verified = check(content, TrustRoot.parse(trust), job=job, result_digest=result, witnesses=witnesses)
     except (ReceiptInvalid, TrustInvalid) as error:
         out.document({"verified": False, "check": getattr(error, "check", "trust"), "text": str(error)})
         raise Stop(Exit.JOB_FAILED, f"not verified: {error}") from error
@@ -107,6 +110,13 @@ def verify(args: Namespace, out: Output) -> Exit:
         out.say("to compare the result too, give --result FILE, written by:")
         out.say(f"  qb job result {verified.receipt.job} --output FILE")
     return Exit.DONE
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Stop(Exit.USAGE, f"{path} cannot be read: {error}") from error
 
 
 def _print(verified: Verified, out: Output, *, compared: bool) -> None:
