@@ -42,6 +42,7 @@ UNRELEASED = frozenset(
         "qb.job.expired.v1",
         "qb.job.withdrawn.v1",
         "qb.tenant.circuit_defined.v1",
+        "qb.tenant.payloads_erased.v1",
         "qb.incident.acknowledged.v1",
         "qb.incident.joined.v1",
         "qb.incident.noted.v1",

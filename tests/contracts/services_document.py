@@ -55,6 +55,7 @@ def services_document() -> dict[str, Any]:  # JSON
         queuebit_alerting.routes.operator_requests(handler),
         queuebit_fleet.routes.orders(handler),
         queuebit_broker.routes.queries(handler, side_by_side=1),
+        queuebit_broker.routes.erasures(handler),
         queuebit_broker.routes.tenancy(handler),
         queuebit_broker.routes.delegations(handler, side_by_side=1),
         queuebit_broker.routes.revocations(handler, side_by_side=1),

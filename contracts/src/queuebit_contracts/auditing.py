@@ -16,6 +16,7 @@ AUDITED: Final[Mapping[str, tuple[str, ...]]] = {
     "circuit": ("qb.tenant.circuit_defined.v1",),
     "delegation": ("qb.delegation.granted.v1", "qb.delegation.revoked.v1"),
     "money": ("qb.account.funded.v1",),
+    "erasure": ("qb.tenant.payloads_erased.v1",),
     "cancellation": ("qb.job.cancelled.v1",),
 }
 """Types of events, by the kind of what they change."""

@@ -60,6 +60,7 @@ from queuebit_contracts.canaries import (
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.config import ConfigApplied
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
+from queuebit_contracts.erasure import PayloadsErased
 from queuebit_contracts.fleet import (
     BackendCalibrationUnplanned,
     BackendDegraded,
@@ -231,6 +232,7 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(UserRemoved, _TENANT + "user_removed.{user}", ("broker",)),
         Entry(IssuerDefined, _TENANT + "issuer_defined.{issuer}", ("broker",)),
         Entry(CircuitDefined, _TENANT + "circuit_defined.{circuit}-{version}", ("broker",)),
+        Entry(PayloadsErased, _TENANT + "payloads_erased.{erasure}", ("broker",)),
         Entry(IssuerRemoved, _TENANT + "issuer_removed.{issuer}", ("broker",)),
         Entry(DelegationGranted, _DELEGATION + "granted", ("broker",)),
         Entry(DelegationRevoked, _DELEGATION + "revoked", ("broker",)),

@@ -20,6 +20,7 @@ from queuebit_contracts import (
     alert_documents,
     delegation,
     deployment,
+    erasure,
     openslo,
     probe_documents,
     query,
@@ -48,6 +49,8 @@ REQUESTS: tuple[type[BaseModel], ...] = (
     reservation.BookReservation,
     reservation.CancelReservation,
     reservation.ReservationAnswer,
+    erasure.EraseRequest,
+    erasure.EraseAnswer,
 )
 """Requests and answers, which the log does not store."""
 

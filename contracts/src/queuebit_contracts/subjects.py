@@ -4,7 +4,7 @@ qb.job.<tenant>.<job>.<event>[.<backend>]     qb.account.<tenant>.<account>.<eve
 qb.job.<tenant>.<job>.<event>[.<revision>]    qb.account.<tenant>.<account>.corrected.<job>-<revision>
 qb.backend.<backend>.<event>                  qb.proof.<log>.<event>
 qb.command.<tenant>.<job>.<verb>              qb.query.<tenant>.<question>
-qb.tenant.<tenant>.<event>[.<project or user>]   qb.admin.tenants, qb.admin.usage, qb.admin.invoice, qb.admin.bill
+qb.tenant.<tenant>.<event>[.<project or user>]   qb.admin.tenants, .erase, .usage, .invoice, .bill
 qb.delegation.<tenant>.<delegation>.<event>   qb.identity.<tenant>.<verb>
 qb.session.<tenant>.<session>.<event>         qb.sessions.<tenant>.<verb>
 qb.reservation.<tenant>.<reservation>.<event> qb.reservations.<tenant>.<verb>
@@ -46,6 +46,7 @@ __all__ = [
     "CONFIG",
     "DEAD",
     "DELEGATIONS",
+    "ERASE_REQUEST",
     "FLEET_REQUEST",
     "INVOICE_REQUEST",
     "ISOLATION_REQUEST",
@@ -112,6 +113,9 @@ QUERIES: Final = "qb.query."
 
 TENANTS_REQUEST: Final = "qb.admin.tenants"
 """The subject of the operator's requests about tenants: list them, or put a document in force."""
+
+ERASE_REQUEST: Final = "qb.admin.erase"
+"""The subject on which the operator erases contents of the payload store."""
 
 USAGE_REQUEST: Final = "qb.admin.usage"
 """The subject on which the operator reports the usage of a job if its backend does not."""

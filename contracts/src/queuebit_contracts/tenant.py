@@ -98,6 +98,8 @@ class TenantDefinition(Wire):
     """Where its data may be: no job runs in another region; absent: everywhere."""
     vendors: tuple[Name, ...] | None = None
     """The vendors that may have its data: no job runs at another one; absent: all."""
+    legal_hold: str | None = None
+    """Why no content of it may be erased; absent: it may."""
     quotas: dict[str, QuotaTerms] | None = None
     """How much jobs may use together, by what counts: `tenant`, or `<kind>:<name>` of a `project`, of a `user`, or of a
     `class` for each user."""

@@ -270,6 +270,8 @@ class Tenant(_Entry):
     """Where its data may be: no job runs in another region, on a fallback neither. Empty means everywhere."""
     vendors: tuple[Name, ...] = Field(default=(), max_length=MOST_NAMES)
     """The vendors that may have its data, as in budgets; on a fallback too. Empty means all."""
+    legal_hold: str = Field(default="", max_length=200)
+    """Why no content of it may be erased, such as the name of a case; empty: it may."""
     project: dict[Name, Project] = Field(default_factory=dict)
     user: dict[Name, User] = Field(default_factory=dict)
     budget: dict[BudgetName, Budget] = Field(default_factory=dict)

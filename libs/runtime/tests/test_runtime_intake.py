@@ -20,8 +20,9 @@ from queuebit_contracts.intake import (
     destination_of,
 )
 from queuebit_kernel import Malformed, digest
+from queuebit_runtime.connection import Connected
 from queuebit_runtime.intake import Intake, Pace, Undecided, Write, read_write
-from queuebit_runtime.payloads import CHUNK
+from queuebit_runtime.payloads import CHUNK, KeyValuePayloads, Missing
 from queuebit_runtime.tasks import Tasks
 from queuebit_testing.build import submitted
 from queuebit_testing.server import NatsServer
@@ -202,3 +203,21 @@ async def test_what_data_protection_refuses_reaches_no_stream(tmp_path: Path) ->
             await client.close()
     finally:
         server.kill()
+
+
+@pytest.mark.server
+async def test_an_erased_content_is_gone_and_may_be_submitted_again(server: NatsServer) -> None:
+    ann, broker = await server.connect("acme/ann"), await server.connect("broker")
+    store, large = KeyValuePayloads(Connected(broker)), b"x" * (CHUNK + 7)
+    kept, erased = [await store.store("acme", it, "text/plain") for it in (CONTENT, large)]
+    for _ in range(2):
+        await store.erase("acme", erased.digest, erased.size)
+    with pytest.raises(Missing, match="was erased"):
+        await store.get("acme", erased)
+    assert await store.get("acme", kept) == CONTENT
+    name = erased.digest.removeprefix("sha256:")
+    for number, chunk in enumerate((large[:CHUNK], large[CHUNK:])):
+        assert "error" not in await ask(ann, f"$KV.PAYLOADS.acme.{name}.{number}", chunk)
+    assert await store.get("acme", erased) == large
+    for client in (ann, broker):
+        await client.close()

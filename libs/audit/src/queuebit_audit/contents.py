@@ -32,13 +32,13 @@ class Reference(NamedTuple):
 
 
 def references(history: History) -> list[Reference]:
-    """Calibrations, circuits of accepted jobs, and results; payloads inside events are left out."""
+    """Calibrations, circuits of accepted jobs, and results, apart from those inside events and those that were erased."""
     calibrations = [Reference(PLATFORM, it.backend, "calibration", it.snapshot) for it in history.calibrations]
     return calibrations + [
         Reference(job.tenant, job.job, what, payload)
         for job in history.jobs.values()
         for what, payload in (("circuit", job.circuits.get(job.accepted_submission or 0)), ("result", job.result))
-        if payload is not None
+        if payload is not None and (job.tenant, payload.digest) not in history.erased
     ]
 
 

@@ -32,6 +32,7 @@ from queuebit_contracts.backend import BackendCalibrated, BackendInterrupted, Ba
 from queuebit_contracts.catalog import NUMBERED, AnyEvent, decode
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
 from queuebit_contracts.directory import TenantEvent
+from queuebit_contracts.erasure import PayloadsErased
 from queuebit_contracts.fleet import BackendIsolated, BackendReadmitted
 from queuebit_contracts.hybrid import HybridAccepted, HybridMetered, HybridSubmitted
 from queuebit_contracts.invoice import InvoiceCredited, InvoiceIssued
@@ -379,6 +380,7 @@ _decimal = lru_cache(4096)(Decimal)
 
 _WHOLE = (
     *get_args(TenantEvent),
+    PayloadsErased,
     *(DelegationGranted, DelegationRevoked, SessionOpened, SessionClosed, SessionMetered),
     *(InvoiceIssued, InvoiceCredited),
     *RESERVATION_EVENTS,

@@ -35,6 +35,7 @@ from queuebit_audit.sharing import SharingFacts
 from queuebit_contracts.catalog import CATALOG
 from queuebit_contracts.delegations import Authority, Delegations, authority_of
 from queuebit_contracts.directory import Directory, TenantEvent
+from queuebit_contracts.erasure import PayloadsErased
 from queuebit_contracts.fallback import Fallback
 from queuebit_contracts.fleet import PROBES
 from queuebit_contracts.invoice import InvoiceCredited, InvoiceIssued
@@ -75,6 +76,8 @@ class History:
     misdated: list[tuple[str, str]] = field(default_factory=list)
     """By job: labels of a fallback that name another time than the interruptions before them."""
     decisions: dict[Content, Decision] = field(default_factory=dict)
+    erased: set[tuple[str, str]] = field(default_factory=set)
+    """Contents of the payload store that were erased on request, by tenant and digest."""
     residency: ResidencyFacts = field(default_factory=ResidencyFacts)
     sharing: SharingFacts = field(default_factory=SharingFacts)
     """Jobs that were on a device at the same time."""
@@ -122,13 +125,7 @@ class History:
                 budgets = self._budgets(fact.tenant)
                 self.overdrafts += ((fact.tenant, it) for it in self.budgets.take(fact.tenant, content, budgets))
             case "tenant":
-                if isinstance(content, TenantDefined):
-                    day = content.time.astimezone(UTC).toordinal()
-                    self.budgets.changed(fact.tenant, day, self._budgets(fact.tenant))
-                self.directory.take(cast("TenantEvent", content))
-                self.sharing.defined(content)
-                self.delegations.take(cast("Event[Any]", content))
-                self.knows_tenants = True
+                self._tenant(fact)
             case "delegation":
                 self.delegations.take(cast("Event[Any]", content))
             case "session" | "reservation" | "invoice":
@@ -141,6 +138,19 @@ class History:
                 self._backend(content, fact.sequence)
             case noun if noun == UNKNOWN:
                 self.unknown[fact.name] += 1
+
+    def _tenant(self, fact: Fact) -> None:
+        content = fact.content
+        if isinstance(content, PayloadsErased):
+            self.erased |= {(fact.tenant, it.digest) for it in content.data.contents}
+            return
+        if isinstance(content, TenantDefined):
+            day = content.time.astimezone(UTC).toordinal()
+            self.budgets.changed(fact.tenant, day, self._budgets(fact.tenant))
+        self.directory.take(cast("TenantEvent", content))
+        self.sharing.defined(content)
+        self.delegations.take(cast("Event[Any]", content))
+        self.knows_tenants = True
 
     def _whole(self, fact: Fact) -> None:
         """Fold an event that is kept whole."""

@@ -88,6 +88,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "qb.tenant.issuer_defined.v1": Action("issuer.define", "keys", _ISSUER),
     "qb.tenant.issuer_removed.v1": Action("issuer.remove", "keys", _ISSUER),
     "qb.tenant.circuit_defined.v1": Action("circuit.define", "policies", "circuit {circuit}@{version}"),
+    "qb.tenant.payloads_erased.v1": Action("content.erase", "results", "contents of {scope}"),
     "qb.delegation.granted.v1": Action("delegation.grant", "keys", "delegation {delegation}", actor="user"),
     "qb.delegation.revoked.v1": Action("delegation.revoke", "keys", "delegation {delegation}"),
     "qb.session.opened.v1": Action("session.open", "work", _SESSION, actor="user"),

@@ -24,6 +24,7 @@ from queuebit_cli.parser_audit import audit_commands
 from queuebit_cli.parser_canaries import canary_commands
 from queuebit_cli.parser_checkpoints import checkpoint_commands
 from queuebit_cli.parser_circuits import circuit_commands
+from queuebit_cli.parser_erase import erase_commands
 from queuebit_cli.parser_fleet import fleet_commands
 from queuebit_cli.parser_http import sidecar_commands, token_commands, webhook_commands
 from queuebit_cli.parser_incidents import incident_commands, readiness_commands
@@ -98,6 +99,7 @@ def build() -> ArgumentParser:
     invoice_commands(words.group("invoice", "invoices of tenants, and credits"))
     ledger_commands(words)
     audit_commands(words)
+    erase_commands(words)
     alert_commands(words)
     silence_commands(words.group("silence", "alerts that notify no receiver for a time"))
     canary_commands(words.group("canary", "a candidate beside what is in use, on some jobs"))

@@ -25,7 +25,7 @@ TOPICS = {
         "circuit",
     ),
     "interfaces": ("console", "token", "webhooks", "events", "sql"),
-    "tenants": ("tenant", "apply", "export"),
+    "tenants": ("tenant", "apply", "export", "erase"),
     "the stack": (
         "up",
         "down",

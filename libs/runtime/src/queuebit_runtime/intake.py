@@ -286,8 +286,10 @@ async def _compared(requests: Requests, write: Write) -> bytes:
     stored = await requests.ask(f"$JS.API.DIRECT.GET.KV_PAYLOADS.{write.subject}")
     if stored.status is not None:
         raise Unavailable("a replica of the payload store lags")
+    sequence = int((stored.headers or {})["Nats-Sequence"])
+    if not stored.data:  # it was erased, and is submitted again
+        return (await requests.ask(write.subject, write.body, {**write.headers, **expecting(sequence)})).data
     if stored.data == write.body:
-        sequence = int((stored.headers or {})["Nats-Sequence"])
         return json.dumps({"stream": "KV_PAYLOADS", "seq": sequence, "duplicate": True}).encode()
     return _refusal(400, ERR_OTHER_CONTENT, _OTHER_CONTENT)
 

@@ -111,9 +111,24 @@ class KeyValuePayloads:
         else:
             read = await chunks(payload.size, lambda number: self._read(_key(tenant, payload, number)))
             content = b"".join(read)
+            if not content and payload.size:
+                raise Missing(f"the content of {payload.digest} was erased: submit it again")
         if len(content) != payload.size or digest(content) != payload.digest:
             raise Missing(f"the stored content does not match {payload.digest}: submit it again")
         return content
+
+    async def erase(self, tenant: str, digest: str, size: int) -> None:
+        """Replace each chunk of a content by an empty one: the server keeps only the newest of a subject.
+
+        Raises:
+            Unavailable: the store did not confirm.
+        """
+        payload = Payload(digest=digest, size=size, media_type="")
+
+        async def empty(number: int) -> None:
+            await self._write(_key(tenant, payload, number), b"")
+
+        await chunks(size, empty)
 
     async def _write(self, key: str, chunk: bytes) -> None:
         js = self._connection.client.jetstream(timeout=_TIMEOUT_S)

@@ -11,6 +11,7 @@ from queuebit.errors import Forbidden
 from queuebit_contracts.alert_requests import AlertingAnswer
 from queuebit_contracts.calendar import WindowsAnswer
 from queuebit_contracts.canaries import CanaryAnswer
+from queuebit_contracts.erasure import EraseAnswer
 from queuebit_contracts.fleet import FleetAnswer
 from queuebit_contracts.incidents import IncidentAnswer
 from queuebit_contracts.invoice import InvoiceAnswer
@@ -29,6 +30,7 @@ _A = TypeVar(
     AlertingAnswer,
     BillAnswer,
     CanaryAnswer,
+    EraseAnswer,
     FleetAnswer,
     IncidentAnswer,
     InvoiceAnswer,

@@ -12,6 +12,7 @@ from queuebit_broker.answers import Answers
 from queuebit_broker.cancelling import CancelJobs
 from queuebit_broker.delegating import DelegateKeys
 from queuebit_broker.eligibility import Tariff
+from queuebit_broker.erasing import EraseContents
 from queuebit_broker.granting import ExpireGrants
 from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.holding import Holding
@@ -22,6 +23,7 @@ from queuebit_broker.profiles import Profiles
 from queuebit_broker.reservation_requests import KeepReservations, PlanWindows
 from queuebit_broker.routes import (
     delegations,
+    erasures,
     hybrid_routes,
     queries,
     reservation_requests,
@@ -67,7 +69,8 @@ def create_app() -> Service:
     profiles = Profiles(BusExecutors(service.bus, settings.profile_timeout_s), world)
     apply_tenants = ApplyTenants(service.log, view, world)
     holding = Holding(service.log, view, world)
-    screening = Screening(Rules(_protection(settings.protection)), KeyValuePayloads(service.bus))
+    store = KeyValuePayloads(service.bus)
+    screening = Screening(Rules(_protection(settings.protection)), store)
     admit = AdmitJob(
         log=service.log,
         follower=view,
@@ -119,6 +122,7 @@ def create_app() -> Service:
         log=service.log, follower=view, world=world, tariff=tariff, clock=clock, holding=holding
     )
     service.include(reservation_requests(reservations, side_by_side=_QUERIES_AT_ONCE))
+    service.include(erasures(EraseContents(service.log, world, store)))
     service.include(windows(PlanWindows(service.log, view, world, clock)))
     service.work.append(sessions.run)
     service.work.append(ExpireGrants(service.log, view, world, clock).run)

@@ -6,6 +6,7 @@ from faststream.nats import NatsRouter
 
 from queuebit_broker.answers import Answers
 from queuebit_broker.delegating import DelegateKeys
+from queuebit_broker.erasing import EraseContents
 from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.hybrids import AdmitHybridJobs, Cancel
 from queuebit_broker.reservation_requests import KeepReservations, PlanWindows
@@ -15,12 +16,13 @@ from queuebit_contracts import subjects
 from queuebit_contracts.calendar import WindowsAnswer, WindowsRequest
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.delegation import DelegateRequest, DelegationAnswer, RevokeRequest
+from queuebit_contracts.erasure import EraseAnswer, EraseRequest
 from queuebit_contracts.hybrid import HybridSubmitted
 from queuebit_contracts.job import JobSubmitted
 from queuebit_contracts.query import Answer, Question, TenantsAnswer, TenantsRequest
 from queuebit_contracts.reservation import BookReservation, CancelReservation, ReservationAnswer
 from queuebit_contracts.session import CloseSession, OpenSession, SessionAnswer
-from queuebit_contracts.subjects import TENANTS_REQUEST, WINDOWS_REQUEST, identity
+from queuebit_contracts.subjects import ERASE_REQUEST, TENANTS_REQUEST, WINDOWS_REQUEST, identity
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Malformed
 from queuebit_runtime.consumers import Body, First, LogSequence, Redelivered, StoredAt, Subject, subscribes
@@ -30,6 +32,7 @@ from queuebit_runtime.tenant_limiter import PLACES, TenantLimiter
 
 __all__ = [
     "delegations",
+    "erasures",
     "hybrid_routes",
     "queries",
     "reservation_requests",
@@ -251,6 +254,20 @@ def windows(plan: PlanWindows) -> NatsRouter:
     return router
 
 
+def erasures(erase: EraseContents) -> NatsRouter:
+    """Requests of the operator to erase contents; no other user may send them."""
+    router = NatsRouter(middlewares=[Replies(_not_erased, exclude_none=True)])
+
+    @router.subscriber(
+        ERASE_REQUEST, queue="broker", max_workers=SIDE_BY_SIDE, decoder=request_of(EraseRequest), title="erase"
+    )
+    async def on_erase(request: EraseRequest) -> EraseAnswer:
+        """Erase contents of a tenant."""
+        return await erase(request)
+
+    return router
+
+
 def tenancy(apply: ApplyTenants) -> NatsRouter:
     """Requests of the operator about tenants; no other user may send them."""
     router = NatsRouter(middlewares=[Replies(_no)])
@@ -276,6 +293,10 @@ def _not_open(code: str, text: str) -> SessionAnswer:
 
 def _not_booked(code: str, text: str) -> ReservationAnswer:
     return ReservationAnswer(errors=(Reason(code=code, text=text),))
+
+
+def _not_erased(code: str, text: str) -> EraseAnswer:
+    return EraseAnswer(errors=(Reason(code=code, text=text),))
 
 
 def _no_windows(code: str, text: str) -> WindowsAnswer:
