@@ -32,7 +32,7 @@ class Reference(NamedTuple):
 
 
 def references(history: History) -> list[Reference]:
-    """Calibrations, circuits of accepted jobs, and results, apart from those inside events and those that were erased."""
+    """Calibrations, circuits of accepted jobs, and results, but those inside events and those that were erased."""
     calibrations = [Reference(PLATFORM, it.backend, "calibration", it.snapshot) for it in history.calibrations]
     return calibrations + [
         Reference(job.tenant, job.job, what, payload)
