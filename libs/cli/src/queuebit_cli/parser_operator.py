@@ -150,6 +150,8 @@ def _limit(tenant: Group) -> None:
         "--deadline-s", type=none_or(number(1)), metavar="S", help="of the project: of jobs that name none; or `none`"
     )
     limit.add_argument("--vendors", metavar="A,B", help="of the tenant, for its data; or of a project; or `all`")
+    hold = "of the tenant: no content of it is erased, because of this; or `none`"
+    limit.add_argument("--legal-hold", metavar="TEXT", help=hold)
     limit.add_argument("--regions", metavar="A,B", help="of the tenant, for its data; or of a project; or `all`")
     limit.add_argument(
         "--weight", type=number(1), metavar="N", help="of the project: its weight in fair share inside the tenant (1)"
