@@ -69,7 +69,7 @@ def services_document() -> dict[str, Any]:  # JSON
         queuebit_executor.routes.placements(handler, durable_of("aer", "aer"), wanted),
         queuebit_executor.routes.cancellations(handler),
         queuebit_executor.routes.profiles(handler, "aer", Tracing("executor-aer"), begin_s=1.0),
-        queuebit_executor.routes.liveness(["aer"], {}, {}),
+        queuebit_executor.routes.liveness(["aer"], {}, lambda _: None),
         queuebit_executor.routes.statements(handler),
         queuebit_hybrid.routes.routes(handler, handler),
         queuebit_hybrid.routes.queries(handler),
