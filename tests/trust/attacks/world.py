@@ -64,7 +64,7 @@ class World:
     def __init__(self, stack: EmbeddedStack, issuer: str, job: str, tokens: dict[str, str]) -> None:
         self.stack, self.job, self._issuer, self._tokens = stack, job, issuer, tokens
         self._refusals = asyncio.Queue[str]()
-        """Of the bus, for whichever user is connected: one attack is tried after the other."""
+        """Of the bus, to any of the users: one attack is tried after the other."""
         self._users: dict[str, BusClient] = {}
         self._address = urlsplit(stack.listens("gateway"))
         self._names = {
