@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import secrets
 import subprocess
@@ -37,6 +38,7 @@ from queuebit_contracts.transparency import Checkpoint, LogCheckpointed
 from queuebit_kernel import digest, event_id, rfc3339
 from queuebit_proof import KeyRing, TileLog, entry_of, sign_checkpoint
 from queuebit_runtime.server_config import server_binary
+from queuebit_stack.encryption import STORE_KEY, bus_store_key
 from queuebit_stack.home import Home
 from queuebit_testing.server import free_port
 
@@ -207,11 +209,13 @@ async def _server(home: Home) -> AsyncIterator[Client]:
     config = re.sub(r"^port: .*$", f"port: {port}", config, flags=re.MULTILINE)
     config = re.sub(r"^pid_file: .*$", "", config, flags=re.MULTILINE)
     config = config.replace("sync_interval: always", "sync_interval: 2m")
-    config = config.replace("users: [", f'users: [ {{ user: {_WRITER}, password: "{password}" }}', 1)
+    config = config.replace(" users: [", f' users: [ {{ user: {_WRITER}, password: "{password}" }}', 1)
+    config = config.replace("auth_users: [", f"auth_users: [{_WRITER}, ", 1)
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
         file.write(config)
         file.flush()
-        process = subprocess.Popen([server_binary(), "-c", file.name], stderr=subprocess.DEVNULL)
+        environment = {**os.environ, STORE_KEY: bus_store_key(home)}
+        process = subprocess.Popen([server_binary(), "-c", file.name], env=environment, stderr=subprocess.DEVNULL)
         try:
             client = await nats.connect(
                 f"nats://127.0.0.1:{port}",

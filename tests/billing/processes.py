@@ -68,8 +68,9 @@ class Processes:
         keep_tenants(self.home)
         write_logins(self.home, tenants)
         write_nats_config(self.home, self._ports, tenants)
-        user = f'users: [ {{ user: {WRITER}, password: "{PASSWORD}" }}'
-        config = self.home.nats_config.read_text().replace("users: [", user, 1)
+        user = f' users: [ {{ user: {WRITER}, password: "{PASSWORD}" }}'
+        config = self.home.nats_config.read_text().replace(" users: [", user, 1)
+        config = config.replace("auth_users: [", f"auth_users: [{WRITER}, ", 1)
         self.home.nats_config.write_text(config)
 
     @property
@@ -146,7 +147,7 @@ class Processes:
         spec = self._specs[name] if name != METERING else self._metering(self._specs[name])
         with self.home.log_file(name).open("ab") as log:
             self._running[name] = subprocess.Popen(
-                spec.argv, env=dict(spec.env), cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                spec.argv, env=spec.environment, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         self.seconds[name] = time.monotonic()
         listens = {it.name: it.listens for it in self._specs.values()}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import time
 import tomllib
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +21,11 @@ from nats.aio.client import Client
 from queuebit_contracts.topology import topology
 from queuebit_contracts.wire import INLINE_LIMIT
 from queuebit_runtime.keys import public_key
+from queuebit_runtime.server_config import server_binary
 from queuebit_runtime.view import Raw, View
+from queuebit_secrets import default_file
+from queuebit_stack.encryption import bus_store_key
+from queuebit_stack.home import Home
 from queuebit_testing.embedded import EmbeddedStack
 from queuebit_testing.server import declared
 
@@ -41,8 +48,33 @@ def secrets(stack: EmbeddedStack, tenant: str, circuits: Path) -> set[bytes]:
     stack.submit(str(circuits / "bell.qasm"), "--tenant", tenant)
     texts = [path.read_text().strip() for path in (stack.home / "secrets").iterdir()]
     texts += [tomllib.loads(path.read_text())["seed"] for path in (stack.home / "credentials").glob("*.toml")]
+    texts += [
+        read_text_of_master_key(),
+        *json.loads((stack.home / "provenance" / "keys" / "keys.json").read_text())["seeds"].values(),
+    ]
     assert len(texts) >= len(declared().service) + 4
     assert min(map(len, texts)) > 30
+    return {text.encode() for text in texts}
+
+
+def read_text_of_master_key() -> str:
+    return default_file(os.environ).read_text().strip()
+
+
+@pytest.fixture
+def planted(stack: EmbeddedStack) -> set[bytes]:
+    """Secrets that callers send where they belong, and where they do not: in an address, or to the wrong program."""
+    texts = [f"planted-{kind}-{os.urandom(8).hex()}" for kind in ("token", "password", "address", "vendor", "vault")]
+    token, password, address, vendor, vault = texts
+    gateway, warehouse = stack.listens("gateway"), stack.listens("warehouse")
+    for url, headers in (
+        (f"{gateway}/v1/jobs?token={address}", {"Authorization": f"Bearer {token}"}),
+        (f"{gateway}/v1/jobs", {"X-Vault-Token": vault, "Authorization": f"apiKey {vendor}"}),
+        (f"{warehouse}/?query=SELECT+1&user=queuebit&password={password}", {}),
+        (f"{warehouse}/?query=SELECT+1", {"X-ClickHouse-User": "queuebit", "X-ClickHouse-Key": password}),
+    ):
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=20)
     return {text.encode() for text in texts}
 
 
@@ -53,14 +85,18 @@ def _processes(stack: EmbeddedStack) -> set[Path]:
 
 
 def test_no_secret_is_an_argument_or_in_an_environment(stack: EmbeddedStack, secrets: set[bytes]) -> None:
+    """Only nats-server has one, the key of its store, which it takes in no other way; its arguments have none."""
+    store_key = bus_store_key(Home(stack.home)).encode()
     folders = _processes(stack)
     assert len(folders) > len(stack.names())
     for folder in folders:
         try:
-            seen = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+            arguments, environment = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
         except (FileNotFoundError, ProcessLookupError):  # it ended
             continue
-        assert not any(secret in seen for secret in secrets), folder
+        assert not any(secret in arguments + environment for secret in secrets), folder
+        assert store_key not in arguments, folder
+        assert (store_key in environment) is arguments.startswith(server_binary().encode()), folder
 
 
 async def test_no_secret_is_in_an_event(stack: EmbeddedStack, secrets: set[bytes]) -> None:
@@ -94,6 +130,41 @@ def test_secrets_are_only_in_their_files_and_other_users_cannot_read_them(
         assert not mode & 0o077 or public, f"{path} has mode {mode:o}"
         assert not any(secret in content for secret in secrets), path
     assert stack.home.stat().st_mode & 0o777 == 0o700
+
+
+def test_no_secret_is_in_a_log_a_span_or_a_row(
+    stack: EmbeddedStack, secrets: set[bytes], planted: set[bytes], tenant: str, circuits: Path
+) -> None:
+    """Neither those of the stack nor what callers sent; files that are encrypted are read by the programs that can."""
+    stack.submit(str(circuits / "bell.qasm"), "--tenant", tenant)
+    texts = {path.name: path.read_bytes() for path in (stack.home / "logs").iterdir()}
+    for table in ("otel_traces", "events"):
+        texts[table] = _until(lambda: _rows(stack, table), lambda rows: tenant.encode() in rows)  # noqa: B023  # called at once
+        assert len(texts[table].splitlines()) > 10
+    everything = {*secrets, *planted}
+    shown = [(name, secret) for name, text in texts.items() for secret in everything if secret in text]
+    assert not shown
+
+
+def _rows(stack: EmbeddedStack, table: str) -> bytes:
+    """All rows of a table, as the analyst reads them."""
+    password = (stack.home / "secrets" / "analyst.password").read_text().strip()
+    headers = {"X-ClickHouse-User": "analyst", "X-ClickHouse-Key": password}
+    asked = urllib.request.Request(
+        stack.listens("warehouse"), data=f"SELECT * FROM {table} FORMAT JSONEachRow".encode(), headers=headers
+    )
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        content: bytes = answer.read()
+    return content
+
+
+def _until(read: Callable[[], bytes], good: Callable[[bytes], bool]) -> bytes:
+    """What is read, once it is good."""
+    deadline = time.monotonic() + 60
+    while not good(content := read()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return content
 
 
 def test_no_file_shows_a_circuit_its_parameters_or_its_counts(
