@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -50,6 +51,23 @@ def test_each_view_has_rows_of_its_tenants_only(guarded: Warehouse, view: str) -
     query = f"SELECT DISTINCT tenant FROM {view}"
     everything = {it["tenant"] for it in guarded.ask(query)}
     assert {it["tenant"] for it in guarded.ask(query, user=ANNA)} == everything & OWN
+
+
+@pytest.mark.parametrize(("script", "names"), [("finance.sql", ("acme", "beta")), ("tenant.sql", ("acme",))])
+@pytest.mark.parametrize("table", ["events", "otel_traces"])
+def test_the_policies_for_a_server_select_what_a_login_here_reads(
+    guarded: Warehouse, script: str, names: tuple[str, ...], table: str
+) -> None:
+    """A server has the scripts' policies, the embedded warehouse those of its own configuration."""
+    text = (Path(__file__).parents[2] / "deploy" / "clickhouse" / script).read_text()
+    (condition,) = re.findall(rf"ON default\.{table} AS RESTRICTIVE\s+USING (.+) TO ", text)
+    quoted = ", ".join(f"'{it}'" for it in names)
+    condition = condition.replace("{tenants}", quoted).replace("{tenant}", names[0])
+    owner = "tenant" if table == "events" else "SpanAttributes['queuebit.tenant']"
+    count = "SELECT count() AS n, sum(cityHash64(*)) AS rows FROM"
+    assert guarded.ask(f"{count} {table} WHERE {condition}") == guarded.ask(
+        f"{count} {table} WHERE {owner} IN ({quoted})", user=ANNA
+    )
 
 
 @pytest.mark.parametrize(

@@ -271,6 +271,12 @@ async def test_only_the_operators_own_people_have_rights_on_the_platform(platfor
         assert await denied(client, complaints, "qb.job.acme.j1.submitted")
         assert await denied(client, complaints, "qb.account.acme.main.funded")
         await client.close()
+    key = platform.delegated("auditor", "ops")
+    client, complaints = await platform.connect(key.text(), key.delegation, "ops", user=STAFF)
+    assert not await denied(client, complaints, "$JS.API.DIRECT.GET.LOG")
+    for subject in (*others, "qb.replay.broker-submitted", "$JS.API.STREAM.MSG.DELETE.DEAD"):
+        assert await denied(client, complaints, subject)
+    await client.close()
     for role, tenant in (("viewer", "ops"), ("submitter", "ops"), ("admin", "acme")):
         key = platform.delegated(role, tenant)  # type: ignore[arg-type]  # a role
         assert await platform.refuses(key.text(), key.delegation, tenant, user=STAFF)
