@@ -95,6 +95,17 @@ def test_no_user_has_all_of_jetstream_or_the_system() -> None:
             assert subject not in (">", "$JS.>", "$JS.API.>", "_INBOX.>")
 
 
+def test_no_rule_and_no_user_deletes_facts() -> None:
+    log, wanted = TOPOLOGY.stream["LOG"], TOPOLOGY
+    assert (log.max_age_s, log.discard) == (0, "new"), "docs/audit.md says that a full log keeps what it has"
+    everyone = [wanted.service_permissions(name) for name in wanted.service]
+    everyone += [wanted.client_permissions(role, "acme", "ann") for role in wanted.role]
+    everyone += [wanted.operator_permissions(), wanted.provisioner_permissions()]
+    for verb in ("DELETE", "PURGE", "MSG.DELETE"):
+        subject = f"$JS.API.STREAM.{verb}.LOG"
+        assert not any(covers(allowed, subject) for permissions in everyone for allowed in permissions.publish)
+
+
 @pytest.mark.parametrize(
     ("stack", "backend", "durable"),
     [
