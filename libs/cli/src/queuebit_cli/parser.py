@@ -363,7 +363,11 @@ def _reading(words: Group) -> None:
     get = receipt.command("get", "receipts:get", "write a job's receipt, or those of a group, to a file", client=True)
     get.add_argument("receipt", nargs="?", metavar="ID", help=_JOB)
     _group(get, "all receipts of the jobs")
-    get.add_argument("--output", metavar="FILE", help="where (ID.receipt.json, NAME.receipts.json)")
+    get.add_argument(
+        "--output",
+        metavar="FILE",
+        help="where (ID.receipt.json, NAME.receipts.json); a name in .gz compresses a job's receipt",
+    )
     verify = receipt.command("verify", "receipts:verify", "verify a receipt, or those of a group", client=True)
     verify.add_argument("receipt", metavar="FILE|ID", help=f"a file, or for a job {_JOB}")
     verify.add_argument("--trust", metavar="FILE", help="the trust document (trust.json of the home)")

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from pathlib import Path
 
 from queuebit.errors import InvalidInput
 from queuebit_kernel import digest_of
 
-__all__ = ["read_receipt", "read_result_digest", "read_trust"]
+__all__ = ["packed", "read_receipt", "read_result_digest", "read_trust"]
+
+
+_GZIP, _WITH_HEADER = b"\x1f\x8b", 31
+
+
+def packed(content: bytes) -> bytes:
+    """A receipt compressed by gzip: signatures in base64 shrink by a quarter, statements to less than half."""
+    return gzip.compress(content, mtime=0)
 
 
 def read_receipt(path: Path) -> bytes:
-    """A receipt from an untrusted file: no more of it is read than the verifier needs to refuse it.
+    """A receipt from an untrusted file, as it is or compressed by gzip: no more is read than the verifier needs.
 
     Raises:
         InvalidInput: the file cannot be read.
@@ -21,7 +31,12 @@ def read_receipt(path: Path) -> bytes:
 
     try:
         with path.open("rb") as file:
-            return file.read(MAX_RECEIPT_BYTES + 2).removesuffix(b"\n")
+            content = file.read(MAX_RECEIPT_BYTES + 2)
+        if content.startswith(_GZIP):
+            content = zlib.decompressobj(wbits=_WITH_HEADER).decompress(content, MAX_RECEIPT_BYTES + 2)
+        return content.removesuffix(b"\n")
+    except zlib.error as error:
+        raise InvalidInput(f"{path} is no whole gzip file: {error}") from error
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
 

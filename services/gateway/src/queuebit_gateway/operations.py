@@ -282,6 +282,15 @@ OPERATIONS: Final = (
         "windows", "list_windows", "When backends are taken: planned windows, and slots without their holders.",
         {"limit": PAGE["limit"]},
     ),
+    _rows("circuits", "list_circuits", "Named circuits: every version, the newest first.", {"limit": PAGE["limit"]}),
+    Operation(
+        "GET", "/v1/circuits/{circuit}", "circuit",
+        "A version: NAME or NAME@released, NAME@canary, NAME@7.", problems=(404, 422),
+    ),
+    Operation(
+        "GET", "/v1/circuits/{circuit}/source", "circuit_source", "Its source.", _TEXT,
+        media_type=CIRCUIT, further_types=(QIR_TEXT, QIR_BITCODE, QUBO), problems=(404, 422),
+    ),
     _rows("hybrid-jobs", "list_hybrid_jobs", "The newest hybrid jobs.", {**PROJECT, "limit": PAGE["limit"]}),
     Operation(
         "POST", "/v1/hybrid-jobs", "start_hybrid_job",

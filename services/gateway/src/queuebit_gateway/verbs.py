@@ -32,6 +32,7 @@ _TABLE: Final[Mapping[Verb, str]] = {
         GET /v1/reservations /v1/reservations/{reservation} /v1/hybrid-jobs /v1/hybrid-jobs/{hybrid}
         GET /v1/hybrid-jobs/{hybrid}/key /v1/hybrid-jobs/{hybrid}/history /v1/hybrid-jobs/{hybrid}/logs
         GET /v1/hybrid-jobs/{hybrid}/metrics /v1/hybrid-jobs/{hybrid}/result /v1/hybrid-jobs/{hybrid}/events
+        GET /v1/circuits /v1/circuits/{circuit} /v1/circuits/{circuit}/source
         POST /v1/jobs:status /v1/plans
         GET /qrmi/jobs /qrmi/jobs/{job} /qrmi/jobs/{job}/results /qrmi/jobs/{job}/logs /qrmi/sessions/{session}
     """,

@@ -17,6 +17,7 @@ from queuebit_gateway.activity import Activity
 from queuebit_gateway.audit import Audit
 from queuebit_gateway.backends import Backends
 from queuebit_gateway.callers import CallerOf
+from queuebit_gateway.circuits import NamedCircuits
 from queuebit_gateway.delegations import DelegatedKeys
 from queuebit_gateway.explanations import Explanations
 from queuebit_gateway.exports import Exports
@@ -105,6 +106,7 @@ def _reads_and_requests(
         Explanations(platform, limited),
         Plans(platform, limited),
         Backends(platform, limited),
+        NamedCircuits(platform, limited),
         Money(platform, limited),
         Exports(platform, limited),
         Invoices(platform, limited),

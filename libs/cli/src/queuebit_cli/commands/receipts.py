@@ -9,7 +9,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from queuebit.errors import JobFailed, NotFound, Refused, StillRunning
-from queuebit.receipt_files import read_receipt, read_result_digest, read_trust
+from queuebit.receipt_files import packed, read_receipt, read_result_digest, read_trust
 from queuebit_cli.connecting import ask
 from queuebit_cli.groups import amounts_text, count_of, group_in, verify_group_file
 from queuebit_cli.output import Output
@@ -39,6 +39,8 @@ def get(args: Namespace, out: Output) -> Exit:
     receipt, _ = _fetched(args, out, with_result=False)
     job, content = receipt.job, receipt.content
     target = Path(args.output or f"{job}.receipt.json")
+    if target.suffix == ".gz":
+        content = packed(content)
     _write(target, content)
     place = {"revision": receipt.revision, "supersedes": receipt.supersedes}
     out.document({"job": job, "file": str(target), "bytes": len(content), **place})
@@ -68,7 +70,7 @@ def _get_group(args: Namespace, out: Output, kind: str, name: str) -> Exit:
 
 def _write(target: Path, content: bytes) -> None:
     try:
-        write_private(target.absolute(), content.decode())
+        write_private(target.absolute(), content)
     except OSError as error:
         raise Stop(Exit.USAGE, f"{target} cannot be written: {error.strerror}") from error
 
