@@ -34,6 +34,7 @@ ANN = Caller("acme", "ann", "admin", delegation="d1")
 KEY = public_key(new_seed())
 
 NO_READS = """
+    /v1/circuits /v1/circuits/{circuit}
     /v1/jobs /v1/jobs:waiting /v1/jobs/{job} /v1/jobs/{job}/explain /v1/backends/{backend}/queue /v1/activity
     /v1/groups /v1/groups/{kind}/{name} /v1/incidents /v1/sessions /v1/sessions/{session} /v1/reservations
     /v1/reservations/{reservation} /v1/hybrid-jobs /v1/hybrid-jobs/{hybrid} /v1/hybrid-jobs/{hybrid}/key

@@ -17,6 +17,7 @@ READS: Final[Mapping[str, str]] = {
     "/v1/jobs/{job}/charge": "bill",
     "/v1/jobs/{job}/receipt": "receipt",
     "/v1/jobs/{job}/circuit": "circuit",
+    "/v1/circuits/{circuit}/source": "circuit",
     "/v1/groups/{kind}/{name}/receipt": "receipt",
     "/v1/hybrid-jobs/{hybrid}/result": "result",
     "/v1/hybrid-jobs/{hybrid}/history": "result",
@@ -34,7 +35,7 @@ READS: Final[Mapping[str, str]] = {
 }
 """Addresses whose answers are reads, and the kind of what is read. `events`: a stream, counted when it begins."""
 
-_OBJECTS: Final = ("job", "hybrid", "number", "digest", "name")
+_OBJECTS: Final = ("job", "hybrid", "number", "digest", "name", "circuit")
 """Names in addresses that stand for the object."""
 
 CODE: Final = "queuebit.code"
