@@ -47,15 +47,13 @@ async def _complete() -> None:
 def test_calibrations_of_a_device_are_counted_once_in_the_order_of_their_times(warehouse: Warehouse) -> None:
     device, plain = "signals-torino", "signals-plain"
     moments = [NOW - timedelta(hours=it) for it in (72, 24, 48, 24)]
-    warehouse.fill(
-        [
-            _stated(device, "registered", NOW, kind="emulated", vendor="other"),
-            _stated(device, "registered", NOW, kind="qpu", vendor="ibm"),
-            _stated(plain, "registered", NOW, kind="simulator", vendor="aer"),
-            *(_stated(device, "calibrated", NOW, calibrated_at=it.isoformat()) for it in moments),
-        ],
-        twice=True,
-    )
+    messages = [
+        _stated(device, "registered", NOW, kind="emulated", vendor="other"),
+        _stated(device, "registered", NOW, kind="qpu", vendor="ibm"),
+        _stated(plain, "registered", NOW, kind="simulator", vendor="aer"),
+        *(_stated(device, "calibrated", NOW, calibrated_at=it.isoformat()) for it in moments),
+    ]
+    warehouse.fill_at(((NOW, it) for it in messages), twice=True)
     rows = {it["backend"]: it for it in warehouse.ask(CALIBRATIONS)}
     assert rows[device]["moments"] == [int((NOW - timedelta(hours=it)).timestamp()) for it in (72, 48, 24)]
     assert (rows[device]["kind"], rows[device]["vendor"]) == ("qpu", "ibm")
@@ -65,8 +63,9 @@ def test_calibrations_of_a_device_are_counted_once_in_the_order_of_their_times(w
 def test_a_time_that_cannot_be_read_or_is_in_the_future_hides_nothing(warehouse: Warehouse) -> None:
     strange, other = "signals-strange", "signals-other"
     texts = ("", "NaN", "9999-12-31T23:59:59Z", (NOW - timedelta(days=3)).isoformat())
-    warehouse.fill(
-        [
+    warehouse.fill_at(
+        (NOW, it)
+        for it in [
             *(_stated(it, "registered", NOW, kind="qpu", vendor="ibm") for it in (strange, other)),
             *(_stated(strange, "calibrated", NOW, calibrated_at=it) for it in texts),
             _stated(strange, "calibrated", NOW),

@@ -88,7 +88,7 @@ class FakeTransport:
     async def request(
         self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
     ) -> Reply:
-        if subject.endswith("nobody"):
+        if subject.endswith(".explain"):
             raise Unanswered("no service answers")
         return Reply(subject.encode() + body, {"Nats-Sequence": "7"})
 
@@ -113,7 +113,7 @@ async def test_the_transport_of_a_child_speaks_to_the_relay(tmp_path: Path) -> N
         with pytest.raises(Refused):
             await child.request("qb.query.other.jobs")
         with pytest.raises(Unanswered):
-            await child.request("qb.query.acme.nobody")
+            await child.request("qb.query.acme.explain")
         end = await child.follow(["qb.stored.acme.j1.completed"], seen.put_nowait, lambda: None)
         assert (await seen.get()).body == b"news"
         await end()
