@@ -52,6 +52,11 @@ def test_a_refusal_is_an_attempt_if_it_names_another_tenant(subject: str, owner:
     assert found == (Attempt(LOCAL, "312", "acme", KEY, owner, subject) if owner else None)
 
 
+def test_an_attempt_with_a_token_names_its_user_and_delegation() -> None:
+    text = line("qb.job.demo.>").replace(f"nkey:{KEY}", "user:acme/ci/d1")
+    assert attempt_of(text) == Attempt(LOCAL, "312", "acme", "acme/ci/d1", "demo", "qb.job.demo.>")
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -191,6 +192,8 @@ async def test_a_workload_token_opens_the_tenant_of_its_repository_alone(platfor
     await client.flush()
     await client.flush()
     assert len([it for it in complaints if "subscription" in it.lower()]) == 6
+    log = (platform.server.folder / "nats.log").read_text()
+    assert re.search(r' - "acme/user:acme/submitter/d[a-z0-9]+" - Publish Violation - Subject "qb.job.evil', log)
     await client.close()
 
 

@@ -185,6 +185,18 @@ def test_a_reader_on_the_bus_is_the_user_that_the_server_names(bus_door: BusDoor
     assert [it[3] for it in seen.reads] == [Who("acme", "ann", KEY), Who("acme", "operator")]
 
 
+def test_a_reader_with_a_token_is_its_user_with_the_delegation(bus_door: BusDoor, seen: Seen) -> None:
+    bus_door.take(message(RESULT, user="acme/ci/d1"))
+    about = json.dumps({"client": {"acc": "acme", "user": "acme/ci/d1"}}).encode()
+    bus_door.take(message("qb.bus.connected.acme", data=about))
+    assert [it[3] for it in seen.reads] == [Who("acme", "ci", None, "d1")] * 2
+    bus_door.log_line(
+        '[1] 2026/11/30 23:04:58.694114 [ERR] 127.0.0.1:1 - cid:8 - "v2.16.0:python3" - "acme/user:acme/ci/d1" - '
+        'Publish Violation - Subject "qb.job.evil.j1.submitted"'
+    )
+    assert [it[3] for it in seen.refusals] == [Who("acme", "ci", None, "d1")]
+
+
 def test_a_key_that_is_gone_or_of_another_tenant_names_no_user(bus_door: BusDoor, seen: Seen) -> None:
     other = public_key(new_seed())
     bus_door.take(message(RESULT, user=other))

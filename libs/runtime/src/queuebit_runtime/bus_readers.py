@@ -8,11 +8,19 @@ from queuebit_contracts.topology import inbox_of
 from queuebit_runtime.access_counter import Who
 from queuebit_runtime.connection import Msg
 
-__all__ = ["reader_of"]
+__all__ = ["reader_of", "sender_named"]
 
 _SENDER = "Nats-Request-Info"
 """The header that nats-server writes for requests of tenants' users, in the place of any that the client sent."""
 _OPERATOR = inbox_of("operator") + "."
+
+
+def sender_named(name: str, tenant: str) -> Who:
+    """Who a user of the bus is, by the server's name: its key, or `<tenant>/<user>/<delegation>` with a token."""
+    match name.split("/"):
+        case [own, user, delegation]:
+            return Who(own, by=user, delegation=delegation)
+    return Who(tenant, key=name)
 
 
 def reader_of(message: Msg, tenant: str) -> Who | None:
@@ -27,7 +35,7 @@ def reader_of(message: Msg, tenant: str) -> Who | None:
     if (said := (message.headers or {}).get(_SENDER)) is not None:
         try:
             sender = json.loads(said)
-            return Who(tenant, key=str(sender["user"]))
+            return sender_named(str(sender["user"]), tenant)
         except (KeyError, TypeError, ValueError):
             return Who(tenant)
     return Who(tenant, by="operator") if message.reply.startswith(_OPERATOR) else None

@@ -22,7 +22,8 @@ _MOST: Final = 1000
 
 _LINE = re.compile(
     r"(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)(?:\.\d+)? \[ERR\] .*?- cid:(?P<cid>\d+) - .*"
-    r'"(?P<tenant>[a-z0-9-]{1,64})/nkey:(?P<key>U[A-Z2-7]{55})" - (?:Publish|Subscription) Violation - '
+    r'"(?P<tenant>[a-z0-9-]{1,64})/(?:nkey:(?P<key>U[A-Z2-7]{55})|user:(?P<login>[a-z0-9/-]{1,200}))" - '
+    r"(?:Publish|Subscription) Violation - "
     r'Subject "(?P<subject>[^"]{1,500})"'
 )
 _OF_TENANT = re.compile(
@@ -111,7 +112,7 @@ def attempt_of(line: str) -> Attempt | None:
     if wanted is None or wanted["owner"] == found["tenant"]:
         return None
     at = datetime.strptime(found["at"], "%Y/%m/%d %H:%M:%S").astimezone(UTC)
-    return Attempt(at, found["cid"], found["tenant"], found["key"], wanted["owner"], found["subject"])
+    return Attempt(at, found["cid"], found["tenant"], found["key"] or found["login"], wanted["owner"], found["subject"])
 
 
 def without_checks(attempts: Iterable[Attempt]) -> list[Attempt]:

@@ -21,7 +21,7 @@ from queuebit_gateway.access import Door
 from queuebit_kernel import Unavailable
 from queuebit_runtime.access_counter import Who
 from queuebit_runtime.bus_log import BusLogFile
-from queuebit_runtime.bus_readers import reader_of
+from queuebit_runtime.bus_readers import reader_of, sender_named
 from queuebit_runtime.connection import Client, Msg
 from queuebit_runtime.harden import listen
 
@@ -46,7 +46,7 @@ _KINDS: Final = {
 }
 """By noun and event: what an event of the log shows."""
 _VIOLATION: Final = re.compile(
-    r'.* - "(?P<account>[^ "]+)/nkey:(?P<key>U[A-Z2-7]{55})" - '
+    r'.* - "(?P<account>[^ "/]+)/(?:nkey:(?P<key>U[A-Z2-7]{55})|user:(?P<login>[a-z0-9/-]+))" - '
     r'(?P<what>Publish|Subscription) Violation - Subject "(?P<subject>[^ ]*)"(?:, SID .*)?$'
 )
 """The end of a line of nats-server's log. What a client chose, its name and the subject, has no blank after a quote."""
@@ -92,7 +92,7 @@ class BusDoor:
         if (found := _VIOLATION.fullmatch(line)) is None:
             return
         account = found["account"]
-        who = self._named(Who(PLATFORM if account.isupper() else account, key=found["key"]))
+        who = self._named(sender_named(found["key"] or found["login"], PLATFORM if account.isupper() else account))
         kind = "publish" if found["what"] == "Publish" else "subscribe"
         self._door.refused("bus", kind, found["subject"], who, "not_permitted")
 
@@ -109,9 +109,10 @@ class BusDoor:
     def _connected(self, body: bytes) -> None:
         """A user that is connected may follow all events of its tenant: the server says no more about it."""
         client = _client(body)
-        owner = self._owner_of(key := str(client.get("user", "")))
-        if owner is not None and owner[0] == client.get("acc"):
-            self._door.read("bus", "events", "connection", Who(owner[0], owner[1], key))
+        account = str(client.get("acc", ""))
+        who = self._named(sender_named(str(client.get("user", "")), account))
+        if who.by is not None and who.tenant == account:
+            self._door.read("bus", "events", "connection", who)
 
 
 def read_of(subject: str) -> tuple[str, str, str] | None:
