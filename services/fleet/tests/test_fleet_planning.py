@@ -116,6 +116,12 @@ def test_what_has_no_place_is_a_fact_once_and_is_planned_when_a_slot_is_freed(wo
     assert planned(world) == [THEN + 24 * HOUR]
 
 
+def test_a_backend_that_was_never_calibrated_has_no_window_by_rule(world: World) -> None:
+    world.happens(reserved(THEN + HOUR, 1))
+    world.later(hours=48)
+    assert world.calls == []
+
+
 def test_an_overdue_calibration_is_planned_soon(world: World) -> None:
     world.clock.advance(72 * 3600)
     world.happens(calibrated(THEN))

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from queuebit_contracts.backend import BackendRegistered
 from queuebit_contracts.calendar import (
     BackendFreed,
     BackendReserved,
@@ -43,8 +42,6 @@ class Calendar:
     backend: str
     windows: dict[str, PlannedWindow] = field(default_factory=dict)
     reserved: dict[str, ReservedSlot] = field(default_factory=dict)
-    since: datetime | None = None
-    """When the backend was registered first."""
     begun: datetime | None = None
     """When the newest window for a calibration began that is no longer kept."""
     left_out: datetime | None = None
@@ -55,8 +52,6 @@ class Calendar:
     def take(self, event: Decoded, stored_at: datetime) -> None:
         """Fold a fact of this backend."""
         match event:
-            case BackendRegistered():
-                self.since = self.since or stored_at
             case BackendWindowPlanned(data=it):
                 self._forget(stored_at)
                 self.windows[it.window] = it
@@ -79,18 +74,18 @@ class Calendar:
         return next((it for it in self._calibrations() if it.starts_at <= now < it.ends_at), None)
 
     def last(self, calibrated: datetime | None, now: datetime) -> datetime | None:
-        """When the backend was calibrated last, or could have been.
+        """When the backend was calibrated last, or could have been; None if it never was, as a simulator.
 
         The newest of: a calibration, the start of a window for one, a time that a person left out. A calibration in a
         window counts from the start of the window, so that the next one comes at the same time of the day.
         """
+        if calibrated is None:
+            return None
         begun = [it for it in self._calibrations() if it.starts_at <= now]
-        if calibrated is not None:
-            calibrated = min(calibrated, now)
-            inside = (it.starts_at for it in begun if it.starts_at <= calibrated <= it.ends_at)
-            calibrated = max(inside, default=calibrated)
-        known = [calibrated, self.begun, self.left_out, *(it.starts_at for it in begun)]
-        return max((it for it in known if it is not None), default=self.since)
+        calibrated = min(calibrated, now)
+        inside = (it.starts_at for it in begun if it.starts_at <= calibrated <= it.ends_at)
+        known = [max(inside, default=calibrated), self.begun, self.left_out, *(it.starts_at for it in begun)]
+        return max(it for it in known if it is not None)
 
     def ahead(self, now: datetime) -> list[PlannedWindow]:
         """The windows for calibrations that have not begun."""
