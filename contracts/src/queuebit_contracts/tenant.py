@@ -144,6 +144,14 @@ class ProjectDefinition(Wire):
     """Regions in which its jobs may run; absent: all."""
     weight: int | None = Field(default=None, ge=1)
     """Weight in fair share among the projects of the tenant; absent: 1."""
+    owner: Name | None = None
+    """Who answers for its work; absent: not said, like the three that follow."""
+    purpose: str | None = None
+    """What its work is for."""
+    impact: Annotated[str, open_text("low", "moderate", "high")] | None = None
+    """How much harm follows if its work or its data are lost, wrong or seen by others."""
+    risk_class: Name | None = None
+    """The class of risk by a scheme of the operator's own."""
     shared_device: Annotated[str, open_text(TENANT, ANYONE)] | None = None
     """With whose circuits its circuits may be on a device at the same time: `tenant` for those of projects of the same
     tenant that allow it, `anyone` for those of other tenants, too; absent: with none."""

@@ -226,6 +226,14 @@ class Project(_Entry):
     """Regions in which its jobs may run; empty means all. A job may name fewer."""
     weight: int = Field(default=1, ge=1, le=1_000_000)
     """Weight in fair share among the projects of the tenant."""
+    owner: Name | None = None
+    """Who answers for its work, for the workload inventory."""
+    purpose: str | None = Field(default=None, min_length=1, max_length=200)
+    """What its work is for."""
+    impact: Literal["low", "moderate", "high"] | None = None
+    """How much harm follows if its work or its data are lost, wrong or seen by others, as in FIPS 199."""
+    risk_class: Name | None = None
+    """The class of risk by a scheme of the operator's own."""
     shared_device: SharedDevice = NEVER
     """Whether small circuits of the project may be on a device at the same time as others, each on qubits of its own
     and for its share of the time: `tenant` with circuits of projects of the same tenant that allow it, `anyone` with

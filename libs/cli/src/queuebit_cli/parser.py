@@ -28,6 +28,7 @@ from queuebit_cli.parser_erase import erase_commands
 from queuebit_cli.parser_fleet import fleet_commands
 from queuebit_cli.parser_http import sidecar_commands, token_commands, webhook_commands
 from queuebit_cli.parser_incidents import incident_commands, readiness_commands
+from queuebit_cli.parser_inventory import inventory_commands
 from queuebit_cli.parser_invoices import invoice_commands
 from queuebit_cli.parser_keys import key_commands
 from queuebit_cli.parser_lab import lab_commands
@@ -100,6 +101,7 @@ def build() -> ArgumentParser:
     ledger_commands(words)
     audit_commands(words)
     erase_commands(words)
+    inventory_commands(words)
     alert_commands(words)
     silence_commands(words.group("silence", "alerts that notify no receiver for a time"))
     canary_commands(words.group("canary", "a candidate beside what is in use, on some jobs"))

@@ -156,6 +156,10 @@ def _limit(tenant: Group) -> None:
     limit.add_argument(
         "--weight", type=number(1), metavar="N", help="of the project: its weight in fair share inside the tenant (1)"
     )
+    limit.add_argument("--owner", metavar="NAME", help="of the project: who answers for its work; or `none`")
+    limit.add_argument("--purpose", metavar="TEXT", help="of the project: what its work is for; or `none`")
+    limit.add_argument("--impact", choices=("low", "moderate", "high", "none"), help="of the project, as in FIPS 199")
+    limit.add_argument("--risk-class", metavar="NAME", help="of the project, by a scheme of your own; or `none`")
     limit.add_argument(
         "--shared-device",
         choices=("never", "tenant", "anyone"),

@@ -25,7 +25,7 @@ TOPICS = {
         "circuit",
     ),
     "interfaces": ("console", "token", "webhooks", "events", "sql"),
-    "tenants": ("tenant", "apply", "export", "erase"),
+    "tenants": ("tenant", "apply", "export", "erase", "inventory"),
     "the stack": (
         "up",
         "down",

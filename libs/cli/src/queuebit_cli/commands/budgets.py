@@ -30,7 +30,12 @@ OF_A_PROJECT = (
     "regions",
     "weight",
     "shared_device",
+    "owner",
+    "purpose",
+    "impact",
+    "risk_class",
 )
+_INVENTORY = ("owner", "purpose", "impact", "risk_class")
 _TERMS = ("window", "soft", "warn_at")
 _NONE, _ALL, _YES = "none", "all", "yes"
 
@@ -77,7 +82,9 @@ def limit(args: Namespace, out: Output) -> Exit:
     lists = {"backends": _ALL, "fallback": _NONE, "vendors": _ALL, "regions": _ALL}
     named = {it: _named(it, getattr(args, it), empty) for it, empty in lists.items() if it in requested}
     consent = {"reruns": requested["reruns"] == _YES} if "reruns" in requested else {}
-    without = {it: None for it in ("min_fidelity", "deadline_s", "legal_hold") if requested.get(it) == _NONE}
+    without = {
+        it: None for it in ("min_fidelity", "deadline_s", "legal_hold", *_INVENTORY) if requested.get(it) == _NONE
+    }
     values = requested | named | consent | without
     edited(args, out, lambda it: it.set_limits(args.tenant, args.project, values))
     target = args.tenant if args.project is None else f"{args.project} of {args.tenant}"
