@@ -23,6 +23,7 @@ def backup(args: Namespace, out: Output) -> Exit:
     with Progress(out.as_json, f"copying {home.root}"):
         events = back_up(home, target)
     out.document({"folder": str(target), "events": events})
-    out.say(f"{target} holds the log up to event {events} at least, and every key: keep it as safe as the home")
+    out.say(f"{target} holds the log up to event {events} at least, and all keys but the master key")
+    out.say("keep it as safe as the home, and a copy of the master key in another place: it cannot be read without it")
     out.say(f"to continue from it if the home is lost: qb up --home {quote(str(target))}")
     return Exit.DONE
