@@ -20,7 +20,7 @@ from queuebit_scheduling import (
     plan,
     waiting,
 )
-from queuebit_scheduling.objectives import AWAIT_US, AWAITED_JOBS
+from queuebit_scheduling.objectives import AWAIT_FIRST_US, AWAIT_US, AWAITED_JOBS
 from queuebit_testing.snapshots import NOW_US, QUICK, grouped, snapshots
 
 MINUTE_US = 60_000_000
@@ -61,6 +61,13 @@ def test_a_job_waits_if_the_full_backend_is_the_better_choice(objective: str | N
     if waits:
         [why] = waiting(plan(POLICY, given_))
         assert why.reason.startswith("it waits for a place on good, which is better for its objective")
+
+
+@pytest.mark.parametrize(("waited_us", "waits"), [(AWAIT_FIRST_US - 1, True), (AWAIT_FIRST_US, False)])
+def test_an_interactive_job_waits_for_ten_seconds_at_most(waited_us: int, waits: bool) -> None:
+    given_ = snapshot(job(accepted_us=NOW_US - waited_us, workload_class="interactive"))
+    assert (placed(given_) == []) is waits
+    assert plan(POLICIES["fair-share/8"], replace(given_, policy="fair-share/8")).places == ()
 
 
 @pytest.mark.parametrize(("waited_us", "waits"), [(AWAIT_US - 1, True), (AWAIT_US, False)])

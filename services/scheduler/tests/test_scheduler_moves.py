@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from queuebit_contracts.calendar import BackendWindowPlanned, PlannedWindow
 from queuebit_contracts.job import JobAccepted, JobPlaced, Moved
 from queuebit_contracts.query import Question
 from queuebit_scheduler.explaining import ExplainJob
@@ -18,7 +20,7 @@ from queuebit_scheduler.state import State
 from queuebit_scheduling import POLICIES, BackendCapacity
 from queuebit_testing.contents import contents
 
-from .conftest import World
+from .conftest import THEN, World
 from .test_scheduler_preemption import cycle
 from .test_scheduler_snapshots import through_records
 
@@ -164,6 +166,26 @@ def test_only_as_many_jobs_as_a_snapshot_takes_are_in_it_those_that_wait_longest
     assert len(rows) == MOST_ROWS < MOST_COMPARED
     assert jobs[-1] in {it.job.job for it in rows}
     assert jobs[60] not in {it.job.job for it in rows}
+
+
+def window(start_s: int, end_s: int) -> BackendWindowPlanned:
+    begins, ends = (THEN + timedelta(seconds=it) for it in (start_s, end_s))
+    data = PlannedWindow(backend="aer", window="w1", kind="calibration", starts_at=begins, ends_at=ends)
+    return BackendWindowPlanned(source="qb/fleet", data=data)
+
+
+@pytest.mark.parametrize(("start_s", "moves"), [(30, True), (300, False)])
+def test_a_placed_job_leaves_a_backend_that_gets_a_window_it_cannot_end_before(start_s: int, moves: bool) -> None:
+    """Both backends have the same work, so that it stays without the window."""
+    world = World()
+    running = [accepted(f"r{it}", it, seconds=20) for it in ("aer", "boston")]
+    world.happens(world.registered("aer"), world.registered("boston"), *running, accepted("a"))
+    world.cycle()
+    world.fold()
+    world.happens(*(world.started(f"r{it}", backend=it) for it in ("aer", "boston")))
+    assert cycle(world) == []
+    world.happens(window(start_s, start_s + 600))
+    assert moved(cycle(world)) == ([("a", "aer", "boston")] if moves else [])
 
 
 def test_the_answers_say_why_it_was_moved() -> None:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from queuebit_scheduling.plan import Choice
 
-__all__ = ["AWAITED_FOR", "AWAITED_JOBS", "AWAITING", "AWAIT_US", "BALANCE_US", "OBJECTIVES"]
+__all__ = ["AWAITED_FOR", "AWAITED_JOBS", "AWAITING", "AWAIT_FIRST_US", "AWAIT_US", "BALANCE_US", "OBJECTIVES"]
 
 BALANCE_US = 18_000
 """What a millionth of success probability is worth to a balanced job: three minutes for each percentage point. With one
@@ -18,6 +18,9 @@ rate for all jobs, no other choice for each job has both a sooner mean completio
 
 AWAIT_US = 600_000_000
 """How long a job waits at most for a place on a better backend while another has a free one."""
+
+AWAIT_FIRST_US = 10_000_000
+"""The same for a job of the class `interactive`: a person waits for it."""
 
 AWAITED_JOBS = 32
 """The most jobs of a snapshot that do; further ones take what is free, so that each cycle places jobs."""

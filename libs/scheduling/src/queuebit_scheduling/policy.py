@@ -12,11 +12,11 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from math import lcm
 
 from queuebit_scheduling import moves, preemption
-from queuebit_scheduling.classes import ClassLimits, is_late
+from queuebit_scheduling.classes import ClassLimits, class_of, is_late
 from queuebit_scheduling.cycle import CycleState
 from queuebit_scheduling.fallback import answers, usable
 from queuebit_scheduling.isolation import PROBES, takes
-from queuebit_scheduling.objectives import AWAIT_US, AWAITED_FOR, AWAITED_JOBS, AWAITING, OBJECTIVES
+from queuebit_scheduling.objectives import AWAIT_FIRST_US, AWAIT_US, AWAITED_FOR, AWAITED_JOBS, AWAITING, OBJECTIVES
 from queuebit_scheduling.plan import Choice, Group, Step, Target
 from queuebit_scheduling.shares import Head, Line, Shares
 from queuebit_scheduling.snapshot import Account, BackendCapacity, Candidate, Job, Movable, Snapshot, Tenant
@@ -78,8 +78,8 @@ class FairShare:
        `batch` and `sandbox` are placed shortly before they run. A backend that runs one job at a time is full with two
        jobs and 20 seconds of run time, even if it has places. In front of a queue of others, a backend has free places
        while the placed run time is less than that queue. A job with the objective `time`, `fidelity` or `balanced`
-       waits for a full backend, for ten minutes at most, if that is the better choice also behind the jobs that already
-       wait for it.
+       waits for a full backend, for ten minutes at most, and for ten seconds if it is `interactive`, if that is the
+       better choice also behind the jobs that already wait for it.
        It is placed only where it is expected to end before the next window that is not its own, and in a reservation
        of its holder, before the end of that (`windows`); a job that does not fit does not block shorter ones.
     6. Placed jobs of its tenant that have not started give way to it where it is placed, if its class goes before
@@ -286,7 +286,7 @@ class FairShare:
             chosen: the best of the free ones.
             at_us: the moment of the decision.
         """
-        if job.objective not in AWAITING or chosen.candidate.fallback or at_us - job.accepted_us >= AWAIT_US:
+        if job.objective not in AWAITING or chosen.candidate.fallback or at_us - job.accepted_us >= self.await_us(job):
             return None
         late = is_late(job)
         full = [it for it in targets if it.capacity is not None and takes(it.capacity, job.tenant) and not it.free]
@@ -295,6 +295,10 @@ class FairShare:
         _, value = next(it for it in self.choice(job.objective) if it[0] in AWAITED_FOR)
         best = min(full, key=lambda it: (value(it), it.candidate.backend), default=None)
         return best if best is not None and value(best) < value(chosen) else None  # type: ignore[operator]  # integers
+
+    def await_us(self, job: Job) -> int:
+        """Return how long a job waits at most for a place on a better backend while another has a free one."""
+        return AWAIT_FIRST_US if class_of(job.workload_class).first else AWAIT_US
 
     def cost_us(self, job: Job, expected_us: int, at_us: int) -> int:
         """Return the cost of a job in the comparison of tenants."""
