@@ -34,9 +34,11 @@ HOUR = timedelta(hours=1)
 WHY = Reason(code="elements", text="coupler 0-1 is dead")
 
 
-def degraded(*couplers: tuple[int, int]) -> BackendDegraded:
+def degraded(*couplers: tuple[int, int], calibration: str | None = None) -> BackendDegraded:
     seen = (Observation(measure="two_qubit_error", element="0-1", value="1", event="c1"),)
-    data = Degradation(backend="torino", at=NOON, couplers=couplers, reason=WHY, evidence=seen, by="fleet")
+    data = Degradation(
+        backend="torino", at=NOON, couplers=couplers, reason=WHY, evidence=seen, by="fleet", calibration=calibration
+    )
     return BackendDegraded(source="qb/fleet", data=data)
 
 
@@ -64,6 +66,9 @@ def window(kind: str) -> BackendWindowPlanned:
     return BackendWindowPlanned(source="qb/broker", data=data)
 
 
+CAME = degraded((0, 1), calibration=digest(b"{}"))
+
+
 def readmitted() -> BackendReadmitted:
     data = Readmission(backend="torino", isolated_since=NOON, at=NOON, reason=WHY, by="fleet")
     return BackendReadmitted(source="qb/scheduler", data=data)
@@ -84,6 +89,13 @@ def firing(*events: AnyEvent) -> dict[str, bool | None]:
         pytest.param([degraded((0, 1)), degraded((0, 1), (1, 2))], {"BackendDegraded": True}, id="more are out"),
         pytest.param([degraded((0, 1)), degraded()], {"BackendDegraded": False}, id="whole again"),
         pytest.param([degraded()], {}, id="never degraded"),
+        pytest.param([calibrated(NOON), CAME], {}, id="it came so"),
+        pytest.param([calibrated(NOON), CAME, degraded((0, 1), (1, 2))], {"BackendDegraded": True}, id="then worse"),
+        pytest.param(
+            [calibrated(NOON), CAME, degraded((0, 1), (1, 2)), degraded((0, 1))],
+            {"BackendDegraded": False},
+            id="then as it came",
+        ),
         pytest.param([asked()], {"CalibrationAsked": True}, id="asked"),
         pytest.param([asked(), calibrated(NOON + HOUR)], {"CalibrationAsked": False}, id="calibrated"),
         pytest.param([asked(), calibrated(NOON - HOUR)], {"CalibrationAsked": True}, id="an older calibration"),

@@ -23,6 +23,8 @@ from queuebit_runtime.stored import Stored
 
 __all__ = ["FleetTickets"]
 
+_Element = tuple[int, ...]
+
 _DEGRADED: Final = "BackendDegraded"
 _ASKED: Final = "CalibrationAsked"
 _UNPLANNED: Final = "CalibrationUnplanned"
@@ -37,7 +39,8 @@ class _Cause:
 class FleetTickets:
     """Three alerts of each backend, for which the facts have the thresholds, so that none of them flaps.
 
-    `BackendDegraded`: qubits or couplers are not used, until all are used again. `CalibrationAsked`: the operator's
+    `BackendDegraded`: qubits or couplers are not used, until all are used again; those that the first calibration of
+    the backend took out are how it came, and no ticket. `CalibrationAsked`: the operator's
     system was asked to calibrate, until a later calibration comes or the backend is readmitted; a planned window whose
     request was accepted is no ticket. `CalibrationUnplanned`: a calibration is due by rule and its window has no place,
     until one is planned or a calibration comes.
@@ -47,12 +50,19 @@ class FleetTickets:
         self._newest: dict[tuple[str, str], _Cause | None] = {}
         """By alert and backend; None once its cause ended."""
         self._asked_at: dict[str, datetime] = {}
+        self._first: dict[str, str] = {}
+        """By backend: the digest of its first calibration."""
+        self._never_used: dict[str, frozenset[_Element]] = {}
+        """By backend: the elements that this one took out."""
 
     def take(self, stored: Stored) -> None:
         """Fold a fact about a backend."""
         match stored.event:
             case BackendDegraded(id=event, data=data):
-                if data.qubits or data.couplers:
+                elements = frozenset((*((it,) for it in data.qubits), *data.couplers))
+                if data.calibration == self._first.get(data.backend, ""):
+                    self._never_used.setdefault(data.backend, elements)
+                if elements - self._never_used.get(data.backend, frozenset()):
                     self._newest[_DEGRADED, data.backend] = _degraded(event, data)
                 else:
                     self._end(_DEGRADED, data.backend)
@@ -64,6 +74,7 @@ class FleetTickets:
                 evidence = Evidence(events=(event,), since=unplanned.at)
                 self._newest[_UNPLANNED, unplanned.backend] = _Cause(unplanned.reason.text, evidence)
             case BackendCalibrated(data=calibration):
+                self._first.setdefault(calibration.backend, calibration.digest)
                 self._end(_UNPLANNED, calibration.backend)
                 asked_at = self._asked_at.get(calibration.backend)
                 if asked_at is not None and calibration.calibrated_at > asked_at:
