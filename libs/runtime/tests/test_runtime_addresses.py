@@ -95,3 +95,22 @@ def test_urls_that_are_refused(url: str) -> None:
 )
 def test_parts_of_a_url(url: str, parts: tuple[object, ...]) -> None:
     assert RULES.target(url) == parts
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1", "127.0.0.1.", "127.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "017700000001",
+        "localhost.", "LOCALHOST", "a.localhost", "10.0.0.1", "192.168.0.1", "169.254.169.254", "2852039166", "0",
+        "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::ffff:a9fe:a9fe]", "[64:ff9b::7f00:1]",
+        "[fe80::1]", "[fd00::1]",
+    ],
+)  # fmt: skip
+def test_a_host_that_is_an_address_inside_is_refused_before_any_request(host: str) -> None:
+    with pytest.raises(BadTarget, match=r"has a .* address"):
+        Rules("QUEUEBIT_ALLOW", (), ()).target(f"https://{host}/")
+
+
+@pytest.mark.parametrize("host", ["localhost", "10.1.2.3", "169.254.169.254", "8.8.8.8", "134744072", "10.example.com"])
+def test_other_hosts_are_looked_up_or_allowed(host: str) -> None:
+    assert RULES.target(f"https://{host}/").host == host

@@ -134,6 +134,22 @@ async def test_the_name_is_checked_again_for_each_request() -> None:
     assert answers == [["93.184.215.14"]]
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "2130706433", "0177.0.0.1", "localhost.", "[::ffff:127.0.0.1]"])
+async def test_no_form_of_an_address_inside_is_connected_to(host: str) -> None:
+    """With the look-up of the machine, and a receiver that would answer."""
+    async with receiver(b"HTTP/1.1 200 OK\r\n\r\n") as (port, received):
+        outcome = await Sender((), SystemClock()).post(f"https://{host}:{port}/", {}, b"{}")
+    assert (outcome.verdict, outcome.status, received) == (Verdict.FAILED, None, [])
+    assert "loopback address" in (outcome.error or "")
+
+
+@pytest.mark.parametrize("inside", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "fd00::1"])
+async def test_a_name_that_resolves_to_an_address_inside_is_not_connected_to(inside: str) -> None:
+    outcome = await Sender((), SystemClock(), resolve=at("93.184.215.14", inside)).post("https://a.test/", {}, b"{}")
+    assert (outcome.verdict, outcome.status) == (Verdict.FAILED, None)
+    assert "a.test has a " in (outcome.error or "")
+
+
 async def test_the_address_that_was_checked_is_the_one_that_is_used() -> None:
     """One look-up for a request: between check and connection no other answer can come."""
     asked = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Collection, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final, NamedTuple
@@ -56,7 +57,7 @@ class Rules:
         self._plain = frozenset(it.lower() for it in plain_hosts)
 
     def target(self, url: str) -> Target:
-        """Read a URL.
+        """Read a URL. A host that is itself an address is checked here, before any request.
 
         Raises:
             BadTarget: it is no URL to which requests are sent.
@@ -77,6 +78,8 @@ class Rules:
         tls = parts.scheme == "https"
         if not tls and host not in self._plain:
             raise BadTarget(f"the URL must begin with https://; plain http to {host} needs {self._setting}")
+        if (said := _said(host)) is not None:
+            self.permitted(host, [said])
         usual = 443 if tls else 80
         name = f"[{host}]" if ":" in host else host
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -99,6 +102,21 @@ class Rules:
             hint = "" if host in self._private else f": the operator can allow the host with {self._setting}"
             raise BadTarget(f"{host} has a {reason} address{hint}")
         return addresses
+
+
+def _said(host: str) -> str | None:
+    """The address that a host is itself, in any form that resolvers read; None if its name must be looked up."""
+    name = host.rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):  # RFC 6761, section 6.3
+        return "127.0.0.1"
+    try:
+        return str(ip_address(name))
+    except ValueError:
+        pass
+    try:
+        return socket.inet_ntoa(socket.inet_aton(name))  # decimal, octal, hexadecimal and with fewer than four parts
+    except OSError:
+        return None
 
 
 def why_forbidden(address: str) -> str | None:
