@@ -316,4 +316,5 @@ class Withdrawal(Wire):
     backend: Name
     """Where it was placed."""
     reason: Reason
-    """`below_fidelity`: by its newest calibration the backend has less success probability than the job demands."""
+    """`below_fidelity`: by its newest calibration the backend has less success probability than the job demands;
+    `window`: the job cannot end before a window that was planned after its placement. May grow."""

@@ -166,7 +166,7 @@ class Withdrawing:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.withdraw = WithdrawJobs(world.state, world.log, lambda: world.term is not None)
+        self.withdraw = WithdrawJobs(world.state, world.log, world.clock, lambda: world.term is not None)
 
     def __call__(self) -> list[JobWithdrawn]:
         before = len(self.world.log.stored)
@@ -323,7 +323,7 @@ def test_a_job_is_withdrawn_once_by_two_schedulers_and_only_by_the_leader(
     assert withdrawing() == []
     world.term = 2
     assert len(withdrawing()) == 1
-    asyncio.run(WithdrawJobs(other, world.log, lambda: True).withdraw())
+    asyncio.run(WithdrawJobs(other, world.log, world.clock, lambda: True).withdraw())
     assert len([it for it in world.log.stored if isinstance(it.event, JobWithdrawn)]) == 1
 
 

@@ -28,7 +28,7 @@ from queuebit_scheduling.snapshot import (
     cost_ranks,
 )
 from queuebit_scheduling.usage import HALF_LIFE_S, PERIOD_US, Served, micros, moment_of, period_for, period_of
-from queuebit_scheduling.windows import Window
+from queuebit_scheduling.windows import Window, obstacle
 
 __all__ = [
     "CLASSES",
@@ -80,6 +80,7 @@ __all__ = [
     "is_silent",
     "micros",
     "moment_of",
+    "obstacle",
     "period_for",
     "period_of",
     "plan",

@@ -16,10 +16,15 @@ from queuebit_scheduling.preemption import GAIN_US
 from queuebit_scheduling.snapshot import BackendCapacity, Movable
 from queuebit_scheduling.windows import obstacle, room
 
-__all__ = ["MOVES", "better", "ends_us"]
+__all__ = ["MOVES", "better", "ends_us", "in_front"]
 
 MOVES: Final = 2
 """How often one job is moved at most."""
+
+
+def in_front(capacity: BackendCapacity, ahead_us: int) -> BackendCapacity:
+    """Return a backend as a placed job there sees it, behind so much run time."""
+    return replace(capacity, backlog_us=ahead_us, taken=min(1, ahead_us))
 
 
 def ends_us(placed: Movable, capacity: BackendCapacity, expected_us: int, at_us: int) -> int:
@@ -33,8 +38,7 @@ def ends_us(placed: Movable, capacity: BackendCapacity, expected_us: int, at_us:
     """
     ahead_us = placed.ahead_us or 0
     before_us = max(capacity.queue_us, -(-ahead_us // max(1, capacity.slots)))
-    in_front = replace(capacity, backlog_us=ahead_us, taken=min(1, ahead_us))
-    if (window := obstacle(placed.job, in_front, expected_us, at_us)) is not None:
+    if (window := obstacle(placed.job, in_front(capacity, ahead_us), expected_us, at_us)) is not None:
         before_us = max(before_us, window.end_us - at_us)
     return before_us + expected_us
 

@@ -50,7 +50,7 @@ def create_app() -> Service:
     decisions = StoredDecisions(payloads)
     shadows = ShadowPolicies(service.log, clock, lambda: leading.leads)
     place = PlaceJobs(state, service.log, decisions, clock, service.bus.tracing, lambda: leading.term, shadows)
-    withdraw = WithdrawJobs(state, service.log, lambda: leading.leads)
+    withdraw = WithdrawJobs(state, service.log, clock, lambda: leading.leads)
 
     def rescored() -> None:
         place.wake()

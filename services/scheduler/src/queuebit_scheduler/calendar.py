@@ -117,6 +117,11 @@ class Calendar:
             if run.started_us is None and run.start_by_us is not None and run.start_by_us < at_us
         ]
 
+    def is_kept_from(self, key: Key, window: Window) -> bool:
+        """Whether the placement of a job says that it must start before this window: its executor obeys that."""
+        run = self._runs.get(key)
+        return run is not None and run.start_by_us is not None and run.start_by_us <= window.start_us
+
     def take(self, event: Decoded, sequence: int, at: datetime, user: str | None = None) -> None:
         """Fold one event of the log, stored there `at`.
 

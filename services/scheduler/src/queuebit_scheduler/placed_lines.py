@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
 from queuebit_scheduler.jobs import Outstanding
 from queuebit_scheduler.movable_jobs import row_of
-from queuebit_scheduling import BackendCapacity, Key, Movable, micros
-from queuebit_scheduling.moves import MOVES
+from queuebit_scheduling import BackendCapacity, Key, Movable, Window, micros, obstacle
+from queuebit_scheduling.moves import MOVES, in_front
 from queuebit_scheduling.preemption import GAIN_US
 
 __all__ = ["MOST_COMPARED", "PlacedLines"]
@@ -60,6 +61,24 @@ class PlacedLines:
         found.sort(key=lambda it: (-it[0], it[1].job.sequence))
         return tuple(row for _, row in found[:MOST_COMPARED])
 
+    def before_windows(
+        self, backends: Mapping[str, BackendCapacity], holds_us: Callable[[Outstanding], int], at: datetime
+    ) -> Iterator[tuple[Outstanding, Window]]:
+        """Return the jobs that have not started and cannot end before a window that is not their own.
+
+        Those behind such a job are expected to start without it.
+        """
+        for name, line in self._on.items():
+            here, ahead_us = backends.get(name), 0
+            if here is None or not here.windows:
+                continue
+            for it in _in_order(line):
+                window = _window_before(it, here, holds_us(it) - here.queue_us, ahead_us, at)
+                if window is None:
+                    ahead_us += _left_us(it, holds_us(it), at)
+                else:
+                    yield it, window
+
 
 def _waits(here: BackendCapacity, line: Mapping[Key, Outstanding], least_us: int, at: datetime) -> bool:
     """Whether a job there may wait long enough to gain: for what is placed before it, or for a run that is late."""
@@ -76,15 +95,12 @@ def _behind(
     holds_us: Callable[[Outstanding], int],
     at: datetime,
 ) -> Iterator[tuple[int, Movable]]:
-    """The jobs of one backend that may gain, each with the time until it starts there.
-
-    A run that takes longer than expected is expected to take as long again as it is late.
-    """
+    """The jobs of one backend that may gain, each with the time until it starts there."""
     ahead_us = 0
-    for it in sorted(line.values(), key=lambda it: (it.started_at is None, not it.confirmed, it.after)):
+    for it in _in_order(line):
         held_us = holds_us(it)
         if it.started_at is not None:
-            ahead_us += abs(held_us - max(0, micros(at) - micros(it.started_at)))
+            ahead_us += _left_us(it, held_us, at)
             continue
         before_us = max(here.queue_us, ahead_us // max(1, here.slots))
         latest_us = before_us + held_us - GAIN_US
@@ -96,6 +112,27 @@ def _behind(
         ):
             yield before_us, row_of(it, ahead_us)
         ahead_us += held_us
+
+
+def _in_order(line: Mapping[Key, Outstanding]) -> list[Outstanding]:
+    """The jobs of one backend as they run."""
+    return sorted(line.values(), key=lambda it: (it.started_at is None, not it.confirmed, it.after))
+
+
+def _left_us(it: Outstanding, held_us: int, at: datetime) -> int:
+    """How long a job still holds its slot. A run that is late is expected to take as long again as it is late."""
+    return held_us if it.started_at is None else abs(held_us - max(0, micros(at) - micros(it.started_at)))
+
+
+def _window_before(
+    it: Outstanding, here: BackendCapacity, expected_us: int, ahead_us: int, at: datetime
+) -> Window | None:
+    """The window of others that a job cannot end before; None if it can, if it runs, or if its start is not known."""
+    if not it.waits:
+        return None
+    others = tuple(window for window in here.windows if not window.admits(it.accepted.job))
+    capacity = replace(in_front(here, ahead_us), windows=others)
+    return obstacle(it.accepted.job, capacity, expected_us, micros(at))
 
 
 def _may_move(it: Outstanding) -> bool:

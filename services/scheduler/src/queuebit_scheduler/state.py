@@ -47,6 +47,7 @@ from queuebit_scheduling import (
     Resource,
     RunTimes,
     Snapshot,
+    Window,
     micros,
 )
 
@@ -340,6 +341,20 @@ class State:
     def stranded(self) -> list[Outstanding]:
         """Jobs that have not started, on a backend with less than they demand, and with no other candidate."""
         return [it for it in self._outstanding.values() if self._falls_short(it) and not it.accepted.job.candidates]
+
+    def before_windows(self, at: datetime) -> list[tuple[Outstanding, Window]]:
+        """Jobs that have not started, and cannot end before a window of others that was planned after their placement.
+
+        A placement that says by when it must start is left to its executor, and a job that the next cycle moves to it.
+        """
+        backends = {it.name: self.calendar.with_windows(it, micros(at)) for it in self._backends.registered()}
+        found = [
+            (it, window)
+            for it, window in self._lines.before_windows(backends, self._held_us, at)
+            if not self.calendar.is_kept_from(it.accepted.key, window)
+        ]
+        moved = {it.job.key for it in self._improvable(at, MOST_ROWS)} if found and not self._waiting else set()
+        return [(it, window) for it, window in found if it.accepted.key not in moved]
 
     def overdue(self, at: datetime) -> list[Overdue]:
         """Jobs that have not started, and whose runs would end after their deadlines or slots if they began `at`."""
