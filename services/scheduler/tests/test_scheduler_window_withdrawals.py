@@ -54,7 +54,7 @@ def reasons(world: World) -> dict[str, str]:
 def test_a_job_leaves_a_backend_that_gets_a_window_it_cannot_end_before(changes: dict[str, object]) -> None:
     world = World()
     world.happens(world.registered("aer"), accepted("running", "aer", seconds=20))
-    world.happens(accepted("long", "aer", seconds=60, **changes))
+    world.happens(accepted("long", "aer", seconds=60, **changes))  # type: ignore[arg-type]  # fields of the acceptance
     world.cycle()
     world.fold()
     world.happens(world.started("running"))
