@@ -14,7 +14,7 @@ from typing import Final
 from queuebit_broker.grants import KeysOf, grant
 from queuebit_broker.proofs import Proof, read_proof
 from queuebit_broker.state import World
-from queuebit_contracts.delegation import MAX_LIFETIME_S, PREFIX, AccessToken, DelegateRequest, Delegation
+from queuebit_contracts.delegation import PREFIX, AccessToken, DelegateRequest, Delegation
 from queuebit_contracts.delegations import Authority, authority_of
 from queuebit_contracts.roles import ROLE_OF, VERBS, VERBS_OF, common_role, role_named
 from queuebit_contracts.topology import Topology
@@ -45,6 +45,8 @@ class _Known:
     user: str
     role: str
     expires_at: datetime
+    project: str | None
+    """The only project that it is for; None: any."""
 
 
 class Logins:
@@ -80,6 +82,8 @@ class Logins:
             return UserLogin(name, known.tenant, allowed, known.expires_at)
         if known.tenant != self._staff_tenant:
             return f"tenant {known.tenant} is not the operator's: its users have no rights on the platform"
+        if known.project is not None:
+            return f"the token is for project {known.project} alone: it has no rights on the platform"
         if not any(VERBS[verb].platform for verb in VERBS_OF[role_named(known.role)]):
             return f"{known.user} has the role {known.role}, which has no rights on the platform"
         allowed = self._topology.staff_permissions(known.role, known.tenant, known.key)
@@ -99,7 +103,7 @@ class Logins:
         it = authority_of(found, self._world.directory, public_key(token.seed), self._clock.now())
         if not isinstance(it, Authority):
             return it.text
-        return _Known(token.tenant, token.delegation, it.user, it.role, found.delegation.expires_at)
+        return _Known(token.tenant, token.delegation, it.user, it.role, found.delegation.expires_at, it.project)
 
     async def _of_issuer(self, proof: Proof) -> _Known | str:
         tenants = self._trusting(proof)
@@ -114,13 +118,18 @@ class Logins:
         given = grant(asked, proof, tenant, self._world.directory, keys, now)
         if not isinstance(given, Delegation):
             return _texts(given)
-        user = self._world.directory.tenant[tenant].user[given.user]
+        exchanged = self._world.delegations.find(tenant, given.delegation)
+        if exchanged is not None and exchanged.ended is not None:
+            return f"the token was exchanged for delegation {given.delegation}, which has ended: {exchanged.ended}"
+        entry = self._world.directory.tenant[tenant]
+        user = entry.user[given.user]
         worth = next(role for scope, role in ROLE_OF.items() if scope == given.scope)
         role = common_role(user.role, worth)
         if role is None:  # `grant` permits only scopes within the role
             return f"{given.user} has the role {user.role}, of which the scope {given.scope} permits nothing"
-        expires = datetime.fromtimestamp(proof.claims["exp"], UTC)
-        return _Known(tenant, given.delegation, given.user, role, min(expires, now + timedelta(seconds=MAX_LIFETIME_S)))
+        longest = min(it.max_lifetime_s for name, it in entry.issuer.items() if name == given.issuer)
+        expires = min(datetime.fromtimestamp(proof.claims["exp"], UTC), now + timedelta(seconds=longest))
+        return _Known(tenant, given.delegation, given.user, role, expires, given.project)
 
     def _trusting(self, proof: Proof) -> list[str]:
         """The tenants that trust the issuer for one of the audiences of a token."""
