@@ -12,6 +12,8 @@ from queuebit_broker.screening import Screening
 from queuebit_contracts.command import CancelJob, CancelRequest
 from queuebit_contracts.job import JobAccepted, JobSubmitted
 from queuebit_contracts.program import PROGRAM
+from queuebit_contracts.wire import Payload
+from queuebit_kernel import digest
 from queuebit_protection import Rules, parse_protection
 from queuebit_runtime.intake import Write
 from queuebit_runtime.payloads import CHUNK, describe
@@ -72,7 +74,15 @@ async def test_a_large_circuit_is_read_from_the_store_also_across_chunks() -> No
     await store.put("acme", content, "text/x-openqasm")
     assert await screening().refusal("acme", write(None, content[:CHUNK])) is None, "no chunk has all of it"
     assert "its source" in str(await screening(store).refusal("acme", write(event)))
-    assert await screening().refusal("acme", write(event)) is None, "admission refuses a circuit that is not stored"
+
+
+async def test_a_source_that_is_not_stored_is_refused_because_it_could_come_later_in_harmless_chunks() -> None:
+    event = job(circuit=Payload(digest=digest(b"later"), size=5, media_type=PROGRAM))
+    why = await screening().refusal("acme", write(event))
+    assert why is not None
+    assert why.startswith("data protection cannot search the source: ")
+    of_names = Rules(parse_protection('[rule.card]\nbuiltin = "payment_card"\naction = "block"\nfields = ["names"]'))
+    assert await Screening(of_names, MemoryPayloads()).refusal("acme", write(event)) is None, "no rule reads it"
 
 
 async def test_a_chunk_is_refused_before_it_is_stored() -> None:
@@ -84,6 +94,8 @@ async def test_a_flag_refuses_nothing_and_names_the_rule() -> None:
     assert await screening().refusal("acme", write(event)) is None
     assert await screening().flags(event) == ("mrn:names", "mrn:purpose")
     assert await screening().flags(job(purpose="a bell pair")) is None
+    unread = Payload(digest=digest(b"erased"), size=6, media_type=PROGRAM)
+    assert await screening().flags(job(purpose="MRN-1234", circuit=unread)) == ("mrn:purpose",)
 
 
 async def test_an_acceptance_has_the_flags(office: Office) -> None:

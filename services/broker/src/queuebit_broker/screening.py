@@ -36,10 +36,13 @@ class Screening:
         Raises:
             Unavailable: the payload store did not answer.
         """
-        if write.event is None:
-            found = await self._find(tenant, {"source": _text(write.body, "")})
-        else:
-            found = await self._find_in(tenant, write.event)
+        try:
+            if write.event is None:
+                found = await self._find(tenant, {"source": _text(write.body, "")})
+            else:
+                found = await self._find_in(tenant, write.event)
+        except Missing as error:  # it could be stored later, in chunks in which no rule finds anything
+            return f"data protection cannot search the source: {error}"
         blocked = [it for it in found if it.action == "block"]
         if not blocked:
             return None
@@ -54,18 +57,21 @@ class Screening:
         Raises:
             Unavailable: the payload store did not answer.
         """
-        found = await self._find_in(event.data.tenant, event)
+        found = await self._find_in(event.data.tenant, event, missing_ok=True)
         return tuple(f"{it.rule}:{it.field}" for it in found if it.action == "flag") or None
 
-    async def _find_in(self, tenant: str, event: JobSubmitted | HybridSubmitted | CancelJob) -> Sequence[Finding]:
+    async def _find_in(
+        self, tenant: str, event: JobSubmitted | HybridSubmitted | CancelJob, *, missing_ok: bool = False
+    ) -> Sequence[Finding]:
         if isinstance(event, CancelJob):
             return await self._find(tenant, {"purpose": event.data.reason})
         fields, source = fields_of(event.data), _source(event.data)
         if self._rules.looks_at(tenant, "source"):
             try:
                 fields["source"] = _text(await self._store.get(tenant, source), source.media_type)
-            except Missing:  # no executor can read it either
-                fields["source"] = source.inline or ""
+            except Missing:
+                if not missing_ok:
+                    raise
         return await self._find(tenant, fields)
 
     async def _find(self, tenant: str, fields: dict[str, str]) -> Sequence[Finding]:
