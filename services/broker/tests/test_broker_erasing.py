@@ -6,6 +6,7 @@ import pytest
 
 from queuebit_broker.erasing import EraseContents
 from queuebit_contracts.erasure import ErasedContent, EraseRequest, Erasure, PayloadsErased
+from queuebit_contracts.tenant import TenantDefined, TenantDefinition
 from queuebit_kernel import Unavailable, digest
 
 from .broker_office import Office
@@ -31,7 +32,7 @@ class Store:
 
 async def test_a_crash_between_fact_and_contents_is_completed_by_a_repetition(office: Office) -> None:
     store = Store(most=1)
-    erase = EraseContents(office.log, office.world, store)
+    erase = EraseContents(office.log, office.follower, office.world, store)
     with pytest.raises(Unavailable):
         await erase(REQUEST)
     assert [it.data for it in office.log.events(PayloadsErased)] == [REQUEST.erasure], "missing contents have a reason"
@@ -48,7 +49,15 @@ async def test_nothing_is_erased_under_a_legal_hold(office: Office) -> None:
         tenants.model_copy(update={"tenant": {**tenants.tenant, "acme": held}})
     )
     store = Store()
-    answer = await EraseContents(office.log, office.world, store)(REQUEST)
+    answer = await EraseContents(office.log, office.follower, office.world, store)(REQUEST)
     assert [it.code for it in answer.errors] == ["legal_hold"]
     assert "case 4711" in answer.errors[0].text
     assert (store.erased, office.log.events(PayloadsErased)) == ([], [])
+
+
+async def test_a_hold_that_another_broker_has_just_set_counts(office: Office) -> None:
+    held = TenantDefinition(tenant="acme", max_shots=1000, max_active_jobs=10, legal_hold="case 4711", by="counsel")
+    await office.log.append(TenantDefined(source="qb/broker", data=held))
+    store = Store()
+    answer = await EraseContents(office.log, office.follower, office.world, store)(REQUEST)
+    assert ([it.code for it in answer.errors], store.erased) == (["legal_hold"], [])

@@ -122,7 +122,7 @@ def create_app() -> Service:
         log=service.log, follower=view, world=world, tariff=tariff, clock=clock, holding=holding
     )
     service.include(reservation_requests(reservations, side_by_side=_QUERIES_AT_ONCE))
-    service.include(erasures(EraseContents(service.log, world, store)))
+    service.include(erasures(EraseContents(service.log, view, world, store)))
     service.include(windows(PlanWindows(service.log, view, world, clock)))
     service.work.append(sessions.run)
     service.work.append(ExpireGrants(service.log, view, world, clock).run)

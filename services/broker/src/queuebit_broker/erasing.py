@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Protocol
 
-from queuebit_broker.ports import EventLog
+from queuebit_broker.following import follow
+from queuebit_broker.ports import EventLog, Follower
 from queuebit_broker.state import World
 from queuebit_contracts.erasure import EraseAnswer, EraseRequest, PayloadsErased
-from queuebit_contracts.subjects import subject_of
+from queuebit_contracts.subjects import TENANTS, subject_of
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Stale, event_id
 
@@ -30,8 +31,9 @@ class _Eraser(Protocol):
 class EraseContents:
     """Appends the fact, then erases. A repetition after a crash finds the fact, and erases again."""
 
-    def __init__(self, log: EventLog, world: World, store: _Eraser) -> None:
+    def __init__(self, log: EventLog, follower: Follower, world: World, store: _Eraser) -> None:
         self._log = log
+        self._follower = follower
         self._world = world
         self._store = store
 
@@ -39,9 +41,11 @@ class EraseContents:
         """Erase contents of a tenant.
 
         Raises:
-            Unavailable: the log or the store did not confirm; the same request can be made again.
+            Unavailable: the log or the store did not confirm, or the view of the tenants lags; the same request can be
+                made again.
         """
         wanted = request.erasure
+        await follow(self._log, self._follower, TENANTS)  # another broker may have set a legal hold
         tenant = self._world.directory.tenant.get(wanted.tenant)
         if tenant is not None and tenant.legal_hold:
             text = f"tenant {wanted.tenant} is under a legal hold: {tenant.legal_hold}; nothing was erased"
