@@ -75,3 +75,16 @@ def test_a_missing_file_one_that_others_read_and_two_places_are_refused(file: Pa
     file.chmod(0o640)
     with pytest.raises(MasterKeyUnusable, match="chmod 600"):
         read_master_key({"QUEUEBIT_MASTER_KEY_FILE": str(file)})
+
+
+def test_without_a_home_directory_the_text_names_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(path: Path) -> Path:
+        raise RuntimeError(f"Could not determine home directory for {path}")
+
+    monkeypatch.setattr(Path, "expanduser", none)
+    with pytest.raises(MasterKeyUnusable, match="set HOME, or one of QUEUEBIT_MASTER_KEY_FILE"):
+        default_file({})
+
+
+def test_a_relative_folder_of_configurations_is_ignored() -> None:
+    assert default_file({"XDG_CONFIG_HOME": "config"}) == default_file({})

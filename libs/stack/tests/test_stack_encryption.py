@@ -63,3 +63,32 @@ def test_a_backup_has_the_keys_of_its_blocks_and_needs_the_same_master_key(home:
     assert (block.read_bytes(), block.with_suffix(".key").read_bytes()) == (b"encrypted", b"sealed")
     assert bus_store_key(copy) == bus_store_key(home)
     assert copy.encryption_file.read_bytes() == home.encryption_file.read_bytes()
+
+
+def test_a_damaged_note_of_the_key_lets_no_key_in(home: Home) -> None:
+    prepare_master_key(home)
+    home.encryption_file.write_text("{")
+    with pytest.raises(Stop, match="is damaged: restore it"):
+        bus_store_key(home)
+
+
+def test_where_no_key_can_be_made_the_text_names_the_place(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("a file in the place of a folder")
+    with pytest.raises(Stop, match=rf"no master key can be made: {tmp_path}/config.* with QUEUEBIT_MASTER_KEY_FILE"):
+        prepare_master_key(home)
+
+
+def test_a_user_without_a_home_directory_needs_a_variable(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(path: Path) -> Path:
+        raise RuntimeError(f"Could not determine home directory for {path}")
+
+    make_master_key(tmp_path / "master.key")
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setattr(Path, "expanduser", none)
+    with pytest.raises(Stop, match="set HOME, or one of"):
+        prepare_master_key(home)
+    monkeypatch.setenv(VARIABLES[0], str(tmp_path / "master.key"))
+    assert not prepare_master_key(home)
+    assert bus_store_key(home)

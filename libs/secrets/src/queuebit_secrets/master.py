@@ -51,16 +51,29 @@ class MasterKey:
 
 
 def default_file(environment: Mapping[str, str]) -> Path:
-    """Where the key of a user's own stacks is: outside of their folders, so that a copy of a folder has no key."""
-    folder = environment.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(folder).expanduser() / "queuebit" / "master.key"
+    """Where the key of a user's own stacks is: outside of their folders, so that a copy of a folder has no key.
+
+    Raises:
+        MasterKeyUnusable: the user has no home directory.
+    """
+    folder = Path(environment.get("XDG_CONFIG_HOME", ""))
+    if not folder.is_absolute():  # to be ignored, by the XDG Base Directory Specification
+        try:
+            folder = Path("~/.config").expanduser()
+        except RuntimeError as error:
+            named = ", ".join(VARIABLES)
+            raise MasterKeyUnusable(
+                f"there is no home directory for a master key: set HOME, or one of {named}"
+            ) from error
+    return folder / "queuebit" / "master.key"
 
 
 def read_master_key(environment: Mapping[str, str]) -> MasterKey:
     """Read the key from the place that the environment names, or from the default file.
 
     Raises:
-        MasterKeyUnusable: two places are named, or the file is missing, damaged, or readable by others.
+        MasterKeyUnusable: two places are named, or the file is missing, damaged, or readable by others, or there is no
+            home directory for the default file.
         VaultRefuses: Vault does not have it.
         VaultAway: Vault does not answer.
     """

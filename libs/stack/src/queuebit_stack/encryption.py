@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 from queuebit_secrets import (
     VARIABLES,
@@ -31,19 +32,19 @@ def prepare_master_key(home: Home) -> bool:
     Raises:
         Stop: the key is missing, or is not the one with which this home is encrypted.
     """
-    path = default_file(os.environ)
-    missing = not any(os.environ.get(it) for it in VARIABLES) and not path.exists()
+    missing = not any(os.environ.get(it) for it in VARIABLES) and not _default().exists()
     if missing and home.encryption_file.exists():
         raise Stop(
             Exit.USAGE,
-            f"{home.root} is encrypted, and its master key {path} is missing: restore the file, or name where it is "
-            f"with one of {', '.join(VARIABLES)}; without it, nothing in this folder can be read",
+            f"{home.root} is encrypted, and its master key {_default()} is missing: restore the file, or name where it "
+            f"is with one of {', '.join(VARIABLES)}; without it, nothing in this folder can be read",
         )
     if missing:
         try:
-            make_master_key(path)
+            make_master_key(_default())
         except OSError as error:
-            raise Stop(Exit.USAGE, f"no master key can be made: {error.filename or path}: {error.strerror}") from error
+            text = f"no master key can be made: {error.filename or _default()}: {error.strerror}; name a place for it "
+            raise Stop(Exit.USAGE, f"{text}with {VARIABLES[0]}") from error
     key = master_key(home)
     if not home.encryption_file.exists():
         write_private(home.encryption_file, json.dumps({"master_key": key.fingerprint}) + "\n")
@@ -54,7 +55,7 @@ def master_key(home: Home) -> MasterKey:
     """The master key of a home.
 
     Raises:
-        Stop: it cannot be read, or is not the one with which this home is encrypted.
+        Stop: it cannot be read, or is not the one with which this home is encrypted, or nothing says which one that is.
     """
     try:
         key = read_master_key(os.environ)
@@ -62,8 +63,14 @@ def master_key(home: Home) -> MasterKey:
         raise Stop(Exit.USAGE, str(error)) from error
     except VaultAway as error:
         raise Stop(Exit.UNREACHABLE, str(error)) from error
-    noted = (read_json(home.encryption_file) or {}).get("master_key", key.fingerprint)
-    if noted != key.fingerprint:
+    noted = (read_json(home.encryption_file) or {}).get("master_key")
+    if noted is None and home.encryption_file.exists():
+        raise Stop(
+            Exit.USAGE,
+            f"{home.encryption_file} is damaged: restore it from a backup, or write "
+            f'{{"master_key": "{key.fingerprint}"}} into it if the stores are encrypted with this master key',
+        )
+    if noted is not None and noted != key.fingerprint:
         raise Stop(
             Exit.USAGE,
             f"{home.root} is encrypted with the master key {noted}, and this one is {key.fingerprint}: name the right "
@@ -80,4 +87,11 @@ def bus_store_key(home: Home) -> str:
 def key_variables() -> dict[str, str]:
     """The variables that tell a process of the stack where the master key is."""
     given = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
-    return given or {VARIABLES[0]: str(default_file(os.environ))}
+    return given or {VARIABLES[0]: str(_default())}
+
+
+def _default() -> Path:
+    try:
+        return default_file(os.environ)
+    except MasterKeyUnusable as error:
+        raise Stop(Exit.USAGE, str(error)) from error
