@@ -14,6 +14,7 @@ import pytest
 
 from queuebit_cli.main import main
 from queuebit_cli.parser import build
+from queuebit_contracts.roles import VERBS
 from queuebit_runtime.keys import new_seed
 from queuebit_stack.bootstrap import bootstrap
 from queuebit_stack.errors import Exit, Stop
@@ -43,6 +44,11 @@ def test_every_command_exists_and_takes_home_and_json() -> None:
         module, _, name = parser.get_default("run").partition(":")
         assert callable(getattr(import_module(f"queuebit_cli.commands.{module}"), name))
         assert {"--home", "--json"} <= set(parser._option_string_actions)
+
+
+def test_commands_in_the_table_of_roles_exist() -> None:
+    (groups,) = [it.choices for it in build()._actions if isinstance(it.choices, dict)]
+    assert {it for verb in VERBS.values() for it in verb.commands} <= {*groups}
 
 
 def test_help_needs_nothing_heavy() -> None:
