@@ -17,7 +17,7 @@ from queuebit_scheduler.jobs import Outstanding
 from queuebit_scheduler.movable_jobs import MOST_ROWS
 from queuebit_scheduler.placed_lines import MOST_COMPARED, PlacedLines
 from queuebit_scheduler.state import State
-from queuebit_scheduling import POLICIES, BackendCapacity
+from queuebit_scheduling import POLICIES, BackendCapacity, decode, plan
 from queuebit_testing.contents import contents
 
 from .conftest import THEN, World
@@ -79,6 +79,31 @@ def test_a_run_that_is_late_drives_jobs_away_and_one_in_time_does_not() -> None:
     assert cycle(world) == [], "it is 4 s late, and may take as long again"
     world.clock.advance(1)
     assert moved(cycle(world)) == [("a", "aer", "boston")]
+
+
+@pytest.mark.parametrize(
+    ("policy", "ran_s", "backend"),
+    [
+        pytest.param("fair-share/9", 11, "aer", id="9 s late, and less is left than what a new job waits elsewhere"),
+        pytest.param("fair-share/9", 40, "boston", id="38 s late"),
+        pytest.param("fair-share/8", 40, "aer", id="38 s late, for the version before"),
+    ],
+)
+def test_a_run_that_is_late_counts_for_a_job_that_is_placed(policy: str, ran_s: int, backend: str) -> None:
+    world = World(policy=POLICIES[policy])
+    world.happens(world.registered("aer"), world.registered("boston"))
+    world.happens(accepted("late", "aer", seconds=2), accepted("other", "boston", seconds=20))
+    world.cycle()
+    world.fold()
+    world.happens(world.started("late"))
+    world.clock.advance(ran_s)
+    world.happens(accepted("new", seconds=5))
+    assert through_records(world.state).snapshot(world.clock.now(), 32) == world.snapshot()
+    (placed,) = cycle(world)
+    assert placed.data.backend == backend
+    snapshot = decode(world.decisions.kept[placed.data.snapshot])
+    (place,) = plan(POLICIES[policy], snapshot).places
+    assert place.backend == backend, "it recomputes from what was stored"
 
 
 @pytest.mark.parametrize("what", ["started", "cancelled"])

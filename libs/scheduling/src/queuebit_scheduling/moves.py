@@ -16,10 +16,15 @@ from queuebit_scheduling.preemption import GAIN_US
 from queuebit_scheduling.snapshot import BackendCapacity, Movable
 from queuebit_scheduling.windows import obstacle, room
 
-__all__ = ["MOVES", "better", "ends_us", "in_front"]
+__all__ = ["MOVES", "better", "ends_us", "in_front", "left_us"]
 
 MOVES: Final = 2
 """How often one job is moved at most."""
+
+
+def left_us(expected_us: int, ran_us: int) -> int:
+    """Return how long a run is expected to go on; one that is late, as long again as it is late."""
+    return abs(expected_us - ran_us)
 
 
 def in_front(capacity: BackendCapacity, ahead_us: int) -> BackendCapacity:

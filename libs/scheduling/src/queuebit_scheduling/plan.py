@@ -217,6 +217,10 @@ class Policy(Protocol):
         """Return the expected run time of a job, from the estimate at admission and recent times of similar jobs."""
         ...
 
+    def late_us(self, expected_us: int, ran_us: int) -> int:
+        """Return how much longer a run that has begun takes than its expected time, by which its backend has a load."""
+        ...
+
     def group(self, job: Job) -> Hashable:
         """Return the group of a job. Jobs of one group have the same tenant, project, user, class, priority,
         candidates, session, fallback and objective."""

@@ -153,6 +153,10 @@ class FairShare:
         """Return the learned run time; the estimate of admission if there is none."""
         return learned_us or max(1, promised_us)
 
+    def late_us(self, expected_us: int, ran_us: int) -> int:
+        """Return how much longer a run that has begun takes than its expected time, by which its backend has a load."""
+        return max(0, moves.left_us(expected_us, ran_us) - expected_us) if ran_us > expected_us else 0
+
     def group(self, job: Job) -> Hashable:
         """Return tenant, project, user, class, priority, whether it is spot, session, candidates, fallback and
         objective: groups can be placed independently."""

@@ -31,6 +31,9 @@ class _Version8(FairShare):
     name = "fair-share/8"
     most_moves = 0
 
+    def late_us(self, expected_us: int, ran_us: int) -> int:
+        return 0
+
     def await_us(self, job: Job) -> int:
         return AWAIT_US
 

@@ -9,8 +9,8 @@ from itertools import islice
 
 from queuebit_scheduler.jobs import Outstanding
 from queuebit_scheduler.movable_jobs import row_of
-from queuebit_scheduling import BackendCapacity, Key, Movable, Window, micros, obstacle
-from queuebit_scheduling.moves import MOVES, in_front
+from queuebit_scheduling import BackendCapacity, Key, Movable, Policy, Window, micros, obstacle
+from queuebit_scheduling.moves import MOVES, in_front, left_us
 from queuebit_scheduling.preemption import GAIN_US
 
 __all__ = ["MOST_COMPARED", "PlacedLines"]
@@ -24,15 +24,24 @@ class PlacedLines:
 
     def __init__(self) -> None:
         self._on: dict[str, dict[Key, Outstanding]] = {}
+        self._running: dict[Key, Outstanding] = {}
 
     def add(self, it: Outstanding) -> None:
         """Note a job that got a place."""
         self._on.setdefault(it.backend, {})[it.accepted.key] = it
+        if it.started_at is not None:
+            self._running[it.accepted.key] = it
+
+    def start(self, it: Outstanding, at: datetime) -> None:
+        """Note that a placed job runs."""
+        it.started_at = at
+        self._running[it.accepted.key] = it
 
     def remove(self, it: Outstanding) -> None:
         """Forget a job that has no place there any more."""
         line = self._on[it.backend]
         del line[it.accepted.key]
+        self._running.pop(it.accepted.key, None)
         if not line:
             del self._on[it.backend]
 
@@ -60,6 +69,15 @@ class PlacedLines:
                 found += _behind(here, line, waits_us, holds_us, at)
         found.sort(key=lambda it: (-it[0], it[1].job.sequence))
         return tuple(row for _, row in found[:MOST_COMPARED])
+
+    def late_us(self, policy: Policy, holds_us: Callable[[Outstanding], int], at: datetime) -> dict[str, int]:
+        """Return by backend how much longer its runs take than its load says; those of a few seconds do not count."""
+        found: dict[str, int] = {}
+        for it in self._running.values():
+            ran_us = 0 if it.started_at is None else micros(at) - micros(it.started_at)
+            if ran_us > max(GAIN_US, it.expected_us) and (late_us := policy.late_us(holds_us(it), ran_us)):
+                found[it.backend] = found.get(it.backend, 0) + late_us
+        return found
 
     def before_windows(
         self, backends: Mapping[str, BackendCapacity], holds_us: Callable[[Outstanding], int], at: datetime
@@ -121,7 +139,7 @@ def _in_order(line: Mapping[Key, Outstanding]) -> list[Outstanding]:
 
 def _left_us(it: Outstanding, held_us: int, at: datetime) -> int:
     """How long a job still holds its slot. A run that is late is expected to take as long again as it is late."""
-    return held_us if it.started_at is None else abs(held_us - max(0, micros(at) - micros(it.started_at)))
+    return held_us if it.started_at is None else left_us(held_us, max(0, micros(at) - micros(it.started_at)))
 
 
 def _window_before(

@@ -118,7 +118,7 @@ class State:
                 self._placed(event, sequence)
             case JobStarted():
                 if outstanding := self._shown((event.data.tenant, event.data.job), event.data.backend, sequence):
-                    outstanding.started_at = at
+                    self._lines.start(outstanding, at)
             case JobWithdrawn(data=data):
                 self._withdrawn((data.tenant, data.job), sequence)
             case BackendRegistered() | BackendInterrupted() | BackendRestored():
@@ -194,10 +194,7 @@ class State:
             at_us=micros(at),
             limit=limit,
             backends=tuple(
-                self.calendar.with_windows(
-                    it if not several else replace(it, kind=self._backends.kind(it.name)), micros(at)
-                )
-                for it in self._backends.registered()
+                it if not several else replace(it, kind=self._backends.kind(it.name)) for it in self._seen(at)
             ),
             tenants=tuple(self._tenants[name] for name in tenants),
             period_us=self.period_us,
@@ -222,7 +219,7 @@ class State:
     def _improvable(self, at: datetime, most: int) -> tuple[Movable, ...]:
         """The placed jobs that would be moved if no job waited, so many at most."""
         at_us = micros(at)
-        backends = {it.name: self.calendar.with_windows(it, at_us) for it in self._backends.registered()}
+        backends = {it.name: it for it in self._seen(at)}
         free = (it for it in backends.values() if self.policy.free(it))
         waits_us = {it.name: max(it.queue_us, it.backlog_us // it.slots) for it in free}
         rows = self._lines.rows(backends, waits_us, self._held_us, at)
@@ -232,6 +229,12 @@ class State:
         world = Snapshot(self.policy.name, at_us, 1, tuple(backends.values()), run_times=known, movable=rows)
         moved = {it.job.key for it in self.policy.improvable(world)}
         return tuple(it for it in rows if it.job.key in moved)[:most]
+
+    def _seen(self, at: datetime) -> list[BackendCapacity]:
+        """The registered backends as a decision sees them: with windows, and with the time that late runs still take."""
+        late_us, at_us = self._lines.late_us(self.policy, self._held_us, at), micros(at)
+        known = (self.calendar.with_windows(it, at_us) for it in self._backends.registered())
+        return [it.with_jobs(0, late_us[it.name]) if it.name in late_us else it for it in known]
 
     def answering(self) -> list[str]:
         """The backends that promised to answer."""
