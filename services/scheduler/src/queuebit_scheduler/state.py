@@ -231,7 +231,7 @@ class State:
         return tuple(it for it in rows if it.job.key in moved)[:most]
 
     def _seen(self, at: datetime) -> list[BackendCapacity]:
-        """The registered backends as a decision sees them: with windows, and with the time that late runs still take."""
+        """The registered backends as a decision sees them: with windows, and the time that late runs still take."""
         late_us, at_us = self._lines.late_us(self.policy, self._held_us, at), micros(at)
         known = (self.calendar.with_windows(it, at_us) for it in self._backends.registered())
         return [it.with_jobs(0, late_us[it.name]) if it.name in late_us else it for it in known]
