@@ -91,7 +91,7 @@ def test_a_malformed_snapshot_is_refused(path: tuple[str | int, ...], value: obj
         place = place[step]
     decode(canonical(document))
     place[path[-1]] = value
-    with pytest.raises(Malformed, match="not a snapshot of version 1 to 8"):
+    with pytest.raises(Malformed, match="not a snapshot of version 1 to 9"):
         decode(json.dumps(document).encode())
 
 

@@ -106,3 +106,15 @@ def test_a_copy_keeps_what_owners_received_and_is_of_one_half_life(world: World)
 def test_the_half_life_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUEUEBIT_SCHEDULER_HALF_LIFE_S", "3600")
     assert Settings().half_life_s == 3600
+
+
+def test_the_time_of_aging_is_a_setting_and_in_the_snapshot(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().aged_s == 3600
+    monkeypatch.setenv("QUEUEBIT_SCHEDULER_AGED_S", "60")
+    assert Settings().aged_s == 60
+    monkeypatch.setenv("QUEUEBIT_SCHEDULER_AGED_S", "0")
+    with pytest.raises(ValueError, match="aged_s"):
+        Settings()
+    world.state = State(8, aged_us=60_000_000)
+    world.happens(world.registered("aer"), world.accepted("j1"))
+    assert world.snapshot().aged_us == 60_000_000

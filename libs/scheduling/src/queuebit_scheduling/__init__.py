@@ -13,6 +13,7 @@ from queuebit_scheduling.reasons import Waiting, waiting, why_placed, why_waitin
 from queuebit_scheduling.registry import POLICIES, by_name
 from queuebit_scheduling.run_times import RunTimes, size_of
 from queuebit_scheduling.snapshot import (
+    AGED_US,
     Account,
     BackendCapacity,
     Candidate,
@@ -31,6 +32,7 @@ from queuebit_scheduling.usage import HALF_LIFE_S, PERIOD_US, Served, micros, mo
 from queuebit_scheduling.windows import Window, obstacle
 
 __all__ = [
+    "AGED_US",
     "CLASSES",
     "HALF_LIFE_S",
     "MEDIA_TYPE",

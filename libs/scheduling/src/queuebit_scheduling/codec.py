@@ -1,7 +1,7 @@
 """The stored form of a snapshot: canonical JSON, version 1; version 2 if it has sessions, 3 if it has a fallback or a
 backend that is out of service, 4 if a job has an objective, 5 if it has the project, user, class, priority or
 deadline of a job, or an isolated backend, a window, or a queue of others, 6 if it has placed jobs that may give way,
-7 if it has spot jobs, and 8 if it has placed jobs that may be moved.
+7 if it has spot jobs, 8 if it has placed jobs that may be moved, and 9 if jobs age after another time than an hour.
 
 Each table is an object of columns with the names of the fields. Equal snapshots have equal bytes; a placement refers to
 the digest of the bytes.
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from queuebit_kernel import Json, Malformed
 from queuebit_scheduling.snapshot import (
+    AGED_US,
     Account,
     BackendCapacity,
     Candidate,
@@ -178,10 +179,10 @@ class Document(_Table):
     `kind` of backends, the windows, `project`, `user` and `workload_class` of groups, `priority` and `deadline_us` of
     jobs, and what fair share inside a tenant needs: `period_us`, `resources`, `accounts` and `placed`. Version 6 has
     all of these, and `movable`. Version 7 has all of these, and `spot` of groups and of `movable`. Version 8 has all of
-    these, and `ahead_us` and `left` of `movable`.
+    these, and `ahead_us` and `left` of `movable`. Version 9 has all of these, and `aged_us`; others: an hour.
     """
 
-    version: Literal[1, 2, 3, 4, 5, 6, 7, 8]
+    version: Literal[1, 2, 3, 4, 5, 6, 7, 8, 9]
     policy: str
     at_us: _Whole
     limit: _Positive
@@ -195,6 +196,7 @@ class Document(_Table):
     accounts: _Accounts | None = None
     placed: _Placed | None = None
     movable: _Movable | None = None
+    aged_us: _Positive | None = None
 
 
 def encode(snapshot: Snapshot) -> bytes:
@@ -258,6 +260,8 @@ def _add_later_columns(document: dict[str, Any], snapshot: Snapshot) -> None:  #
         document["movable"]["spot"] = [it.job.spot for it in snapshot.movable]
     if version >= _MOVES:
         document["movable"] |= _columns(snapshot.movable, "ahead_us", "left")
+    if version >= _AGED:
+        document["aged_us"] = snapshot.aged_us
 
 
 def _add_version_5(document: dict[str, Any], snapshot: Snapshot) -> None:  # as JSON
@@ -312,16 +316,18 @@ def decode(content: bytes) -> Snapshot:
     try:
         return _snapshot(Document.model_validate_json(content))
     except ValueError as error:  # pydantic's errors too
-        raise Malformed(f"not a snapshot of version 1 to 8: {error!s:.300}") from error
+        raise Malformed(f"not a snapshot of version 1 to 9: {error!s:.300}") from error
 
 
-_SESSIONS, _FALLBACK, _OBJECTIVE, _SHARES, _MOVABLE, _SPOT, _MOVES = 2, 3, 4, 5, 6, 7, 8
+_SESSIONS, _FALLBACK, _OBJECTIVE, _SHARES, _MOVABLE, _SPOT, _MOVES, _AGED = 2, 3, 4, 5, 6, 7, 8, 9
 """The versions that have these."""
 
 
 def _version(snapshot: Snapshot) -> int:
     """The lowest version that has everything in a snapshot."""
     first = [it.jobs[0] for it in snapshot.groups]
+    if snapshot.aged_us != AGED_US:
+        return _AGED
     if any(it.ahead_us is not None or it.left for it in snapshot.movable):
         return _MOVES
     if any(it.spot for it in (*first, *(row.job for row in snapshot.movable))):
@@ -395,6 +401,7 @@ def _snapshot(document: Document) -> Snapshot:
         accounts=tuple(_read_accounts(document.accounts)),
         placed=tuple(_read_placed(document.placed)),
         movable=tuple(_read_movable(document.movable)),
+        aged_us=document.aged_us or AGED_US,
     )
     if _version(snapshot) != document.version:
         raise ValueError("its version is not the lowest that has everything in it")

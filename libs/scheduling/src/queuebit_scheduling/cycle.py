@@ -55,7 +55,7 @@ class CycleState:
 
     def __init__(self, policy: FairShare, snapshot: Snapshot) -> None:
         self._policy = policy
-        self._at_us = snapshot.at_us
+        self._at_us, self._aged_us = snapshot.at_us, snapshot.aged_us
         self._capacity = {it.name: it for it in snapshot.backends}
         self._with_windows = {it.name for it in snapshot.backends if it.windows}
         self._run_times = {(it.backend, it.size): it.us for it in snapshot.run_times}
@@ -202,7 +202,7 @@ class CycleState:
         placed = self._movable.get(target.candidate.backend) if self._movable else None
         if not placed or target.capacity is None:
             return ()
-        return self._policy.movers(job, target.capacity, target.expected_us, placed, self._at_us)
+        return self._policy.movers(job, target.capacity, target.expected_us, placed, self._at_us, self._aged_us)
 
     def _makes_room(self, job: Job, target: Target) -> bool:
         """Whether a full candidate takes a job because others give way to it: one more than its places for each slot,

@@ -73,7 +73,7 @@ _WHY_NEXT = {
     "interactive": "jobs of the class interactive are next in their tenant",
     "project_share": "its project had received the least for its weight",
     "project_name": "the name of its project is first in alphabetical order, among projects that received the same",
-    "aging": "it had waited for more than an hour, so that classes and priorities did not count",
+    "aging": "it had waited so long that classes and priorities did not count",
     "class": "its class is before the others of its project",
     "priority": "its priority was the highest in its project and class",
     "user_share": "its user had received the least in the project",

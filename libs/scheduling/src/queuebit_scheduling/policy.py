@@ -19,7 +19,7 @@ from queuebit_scheduling.isolation import PROBES, takes
 from queuebit_scheduling.objectives import AWAIT_FIRST_US, AWAIT_US, AWAITED_FOR, AWAITED_JOBS, AWAITING, OBJECTIVES
 from queuebit_scheduling.plan import Choice, Group, Step, Target
 from queuebit_scheduling.shares import Head, Line, Shares
-from queuebit_scheduling.snapshot import Account, BackendCapacity, Candidate, Job, Movable, Snapshot, Tenant
+from queuebit_scheduling.snapshot import AGED_US, Account, BackendCapacity, Candidate, Job, Movable, Snapshot, Tenant
 from queuebit_scheduling.windows import fits, is_open
 
 __all__ = [
@@ -70,8 +70,8 @@ class FairShare:
        part of one kind counts (`shares`). Cost is the shortest expected run time of the job minus its waiting time, and
        at least half of it: a job runs whole, so that its tenant is ahead by half a job on average.
     4. Inside the tenant, jobs of the class `interactive` are next. Then the project with the lowest usage / weight is;
-       in it, jobs that have waited for an hour, then the class, then the priority; then the user with the lowest usage;
-       then the oldest job. A job whose user has as many placed jobs as its class allows waits.
+       in it, jobs that have waited for `aged_us`, then the class, then the priority; then the user with the lowest
+       usage; then the oldest job. A job whose user has as many placed jobs as its class allows waits.
     5. It is placed on the first free candidate by its objective (`objectives`): by default the cheapest, then the
        soonest. Its candidates are those that it asked for. While all of these are out of service, and have been for as
        long as its project allows, they are those of its fallback that answer, in their order. Jobs of the classes
@@ -173,10 +173,16 @@ class FairShare:
         return preemption.rule(job, placed)
 
     def movers(
-        self, job: Job, capacity: BackendCapacity, expected_us: int, placed: Iterable[Movable], at_us: int
+        self,
+        job: Job,
+        capacity: BackendCapacity,
+        expected_us: int,
+        placed: Iterable[Movable],
+        at_us: int,
+        aged_us: int = AGED_US,
     ) -> tuple[Movable, ...]:
         """Return which of these placed jobs give way to a job that is placed on their backend."""
-        return preemption.movers(job, capacity, expected_us, placed, at_us)
+        return preemption.movers(job, capacity, expected_us, placed, at_us, aged_us)
 
     def better(self, placed: Movable, targets: Sequence[Target], at_us: int) -> Target | None:
         """Return where a placed job is moved; None if it stays.

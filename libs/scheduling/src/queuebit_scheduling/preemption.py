@@ -11,7 +11,6 @@ from typing import Final
 
 from queuebit_scheduling.classes import class_of, is_late
 from queuebit_scheduling.isolation import takes
-from queuebit_scheduling.shares import AGED_US
 from queuebit_scheduling.snapshot import BackendCapacity, Job, Movable
 from queuebit_scheduling.windows import fits, longer_us, room
 
@@ -55,7 +54,7 @@ def worth_us(slots: int) -> int:
     return LEAST_US * slots
 
 
-def gives_way(placed: Movable, job: Job, capacity: BackendCapacity, expected_us: int, at_us: int) -> bool:
+def gives_way(placed: Movable, job: Job, capacity: BackendCapacity, expected_us: int, at_us: int, aged_us: int) -> bool:
     """Whether a placed job gives way to a waiting one on its backend. A spot job does so however often.
 
     Args:
@@ -64,12 +63,13 @@ def gives_way(placed: Movable, job: Job, capacity: BackendCapacity, expected_us:
         capacity: the backend, with its load.
         expected_us: the run time of the waiting job there.
         at_us: the moment of the decision.
+        aged_us: after what time of waiting it gives way to `interactive` alone.
     """
     why = rule(job, placed.job)
     if why is None or placed.expected_us < worth_us(capacity.slots):
         return False
-    aged = at_us - placed.job.accepted_us >= AGED_US and rank(job)[0] == rank(placed.job)[0]
-    if why != "spot" and (placed.moves >= MOVES or aged):  # after an hour, only `interactive` goes before it
+    aged = at_us - placed.job.accepted_us >= aged_us and rank(job)[0] == rank(placed.job)[0]
+    if why != "spot" and (placed.moves >= MOVES or aged):  # then only `interactive` goes before it
         return False
     time = room(placed.job, capacity, at_us)
     if time is None or time.reservation is not None:
@@ -82,7 +82,7 @@ def gives_way(placed: Movable, job: Job, capacity: BackendCapacity, expected_us:
 
 
 def movers(
-    job: Job, capacity: BackendCapacity, expected_us: int, placed: Iterable[Movable], at_us: int
+    job: Job, capacity: BackendCapacity, expected_us: int, placed: Iterable[Movable], at_us: int, aged_us: int
 ) -> tuple[Movable, ...]:
     """Return the jobs on a backend that give way to a job, oldest first; none if it gains too little.
 
@@ -92,11 +92,12 @@ def movers(
         expected_us: the run time of the waiting job there.
         placed: the placed jobs there that may give way.
         at_us: the moment of the decision.
+        aged_us: after what time of waiting they give way to `interactive` alone.
     """
     time = room(job, capacity, at_us)
     if time is None or time.reservation is not None:
         return ()
-    found = tuple(it for it in placed if gives_way(it, job, capacity, expected_us, at_us))
+    found = tuple(it for it in placed if gives_way(it, job, capacity, expected_us, at_us, aged_us))
     return found if found and gained_us(capacity, found) >= GAIN_US else ()
 
 

@@ -14,7 +14,7 @@ from queuebit_scheduling.objectives import AWAIT_US
 from queuebit_scheduling.plan import Policy, Target
 from queuebit_scheduling.policy import POLICY, FairShare
 from queuebit_scheduling.shares import Head, Line, Shares
-from queuebit_scheduling.snapshot import BackendCapacity, Job, Movable
+from queuebit_scheduling.snapshot import AGED_US, BackendCapacity, Job, Movable
 
 __all__ = ["POLICIES", "by_name"]
 
@@ -51,7 +51,13 @@ class _Version7(_Version8):
         return None
 
     def movers(
-        self, job: Job, capacity: BackendCapacity, expected_us: int, placed: Iterable[Movable], at_us: int
+        self,
+        job: Job,
+        capacity: BackendCapacity,
+        expected_us: int,
+        placed: Iterable[Movable],
+        at_us: int,
+        aged_us: int = AGED_US,
     ) -> tuple[Movable, ...]:
         return ()
 

@@ -13,12 +13,9 @@ from fractions import Fraction
 from typing import Any
 
 from queuebit_scheduling.classes import class_of
-from queuebit_scheduling.snapshot import Account, Job, Snapshot
+from queuebit_scheduling.snapshot import AGED_US, Account, Job, Snapshot
 
 __all__ = ["AGED_US", "LINE", "Head", "Line", "Shares"]
-
-AGED_US = 3_600_000_000
-"""A job that has waited for an hour goes before the classes and priorities of its project."""
 
 LINE = (
     "interactive",
@@ -75,7 +72,7 @@ class Shares:
 
     def __init__(self, world: Snapshot) -> None:
         self._period = period = world.at_us // world.period_us
-        self._at_us = world.at_us
+        self._at_us, self._aged_us = world.at_us, world.aged_us
         self._slots = {it.kind: it.slots for it in world.resources} or {_ANY: 1}
         self._kinds = {it.name: it.kind for it in world.backends if it.kind in self._slots}
         self._used: dict[_Owner, dict[str, int]] = {}
@@ -144,7 +141,7 @@ class Shares:
 
     def _level(self, job: Job) -> tuple[bool, int, int]:
         """Return what is compared inside a project, before users: age, class and priority."""
-        if self._at_us - job.accepted_us >= AGED_US:
+        if self._at_us - job.accepted_us >= self._aged_us:
             return False, 0, 0
         return True, class_of(job.workload_class).rank, -job.priority
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from _typeshed import SupportsRichComparison
 
 __all__ = [
+    "AGED_US",
     "Account",
     "BackendCapacity",
     "Candidate",
@@ -28,6 +29,9 @@ __all__ = [
     "Tenant",
     "cost_ranks",
 ]
+
+AGED_US = 3_600_000_000
+"""A job that has waited for so long goes before the classes and priorities of its project, by default: an hour."""
 
 Key = tuple[str, str]
 """Tenant and id of a job."""
@@ -251,6 +255,8 @@ class Snapshot:
     movable: tuple[Movable, ...] = ()
     """Placed jobs that may give way, to jobs of their tenant, and spot jobs to those of all; and those that may be
     moved."""
+    aged_us: int = AGED_US
+    """After what time of waiting a job goes before the classes and priorities of its project."""
 
     def __post_init__(self) -> None:
         groups = [CandidateGroup(_sorted(it.jobs, _by_sequence), it.waiting) for it in self.groups]
@@ -291,6 +297,7 @@ class Snapshot:
             accounts=tuple(it for it in (*self.accounts, *accounts) if (it.tenant, it.project, it.user) in owners),
             placed=tuple(it for it in self.placed if (it.tenant, it.user, it.workload_class) in users),
             movable=movable,
+            aged_us=self.aged_us,
         )
 
 

@@ -45,7 +45,8 @@ def create_app() -> Service:
     name = settings.name or f"{gethostname()}:{bus.health_port}"
     lease = Lease(Bucket(service.bus, SCHEDULING), name, settings.lease_s, clock)
     leading = Leadership(lease, service.log, name)
-    state = State(settings.places_per_slot, POLICIES[settings.policy or POLICY.name], period_for(settings.half_life_s))
+    policy, aged_us = POLICIES[settings.policy or POLICY.name], round(settings.aged_s * 1e6)
+    state = State(settings.places_per_slot, policy, period_for(settings.half_life_s), aged_us)
     payloads = KeyValuePayloads(service.bus)
     decisions = StoredDecisions(payloads)
     shadows = ShadowPolicies(service.log, clock, lambda: leading.leads)

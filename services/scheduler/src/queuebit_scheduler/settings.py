@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from queuebit_scheduling import HALF_LIFE_S
+from queuebit_scheduling import AGED_US, HALF_LIFE_S
 from queuebit_scheduling.registry import POLICIES
 
 __all__ = ["Settings"]
@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     half_life_s: float = Field(default=HALF_LIFE_S, ge=1, le=30 * 86400)
     """After how long service received counts half in fair share. It is in the snapshot of each decision. With another
     value, the state is folded from the log again."""
+    aged_s: float = Field(default=AGED_US / 1e6, ge=1, le=30 * 86400)
+    """After what time of waiting a job goes before the classes and priorities of its project. It is in the snapshot of
+    each decision."""
     silence_s: float = Field(default=30.0, ge=2, le=3600)
     """How long a backend may leave questions unanswered before jobs that wait there are placed elsewhere."""
     return_s: float = Field(default=120.0, ge=2, le=86400)

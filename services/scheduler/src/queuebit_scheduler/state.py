@@ -34,6 +34,7 @@ from queuebit_scheduler.sessions import Sessions
 from queuebit_scheduler.slot_jobs import SlotJobs
 from queuebit_scheduler.tenants import Tenants
 from queuebit_scheduling import (
+    AGED_US,
     PERIOD_US,
     POLICY,
     PROBES,
@@ -73,10 +74,14 @@ class Overdue:
 class State:
     """Waiting jobs, placed jobs, and the service of every tenant."""
 
-    def __init__(self, places_per_slot: int, policy: Policy = POLICY, period_us: int = PERIOD_US) -> None:
+    def __init__(
+        self, places_per_slot: int, policy: Policy = POLICY, period_us: int = PERIOD_US, aged_us: int = AGED_US
+    ) -> None:
         self.policy = policy
         self.period_us = period_us
         """After which service received decays by a tenth."""
+        self.aged_us = aged_us
+        """After what time of waiting a job goes before the classes and priorities of its project."""
         self.calendar = Calendar()
         self._backends = Backends(places_per_slot)
         self._waiting = SlotJobs(policy, self.calendar, self._backends.out)
@@ -202,6 +207,7 @@ class State:
             accounts=self._accounts.of_tenants(tenants, kinds),
             placed=self._accounts.placed(),
             movable=movable,
+            aged_us=self.aged_us,
         )
         shown = self.policy.shown(world, groups, lambda jobs: self._accounts.within(jobs, kinds))
         if not shown and not improvable:
