@@ -43,6 +43,13 @@ def test_an_auditor_changes_nothing() -> None:
     assert VERBS_OF["auditor"].isdisjoint({"submit", "manage", "operate", "bill", "tenants"})
 
 
+def test_an_auditor_of_the_platform_asks_every_question_but_the_one_that_appends() -> None:
+    wanted = topology()
+    asked = {it for service in wanted.service.values() for it in service.answers if it.startswith("qb.query.*.")}
+    allowed = wanted.staff_permissions("auditor", "ops", "d1").publish
+    assert {it for it in asked if not _covered(allowed, it)} == {"qb.query.*.leaf"}
+
+
 def test_finance_reads_no_circuit_and_no_result() -> None:
     assert not may("finance", "read")
     assert topology().role["finance"].payloads == "none"

@@ -213,6 +213,14 @@ def test_logins_are_counted_by_whether_the_server_accepts_them(bus_door: BusDoor
     assert [it[1:3] for it in seen.reads] == [("events", "connection")]
 
 
+def test_a_connection_to_the_platform_follows_no_events_of_the_tenant_of_its_user(
+    bus_door: BusDoor, seen: Seen
+) -> None:
+    about = json.dumps({"client": {"acc": "QUEUEBIT", "user": "ops/ada/d1"}}).encode()
+    bus_door.take(message("qb.bus.connected.QUEUEBIT", data=about))
+    assert seen.reads == []
+
+
 LINE = (
     '[1] 2026/11/30 23:04:58.694114 [ERR] 127.0.0.1:39590 - cid:11 - "v2.16.0:python3:{}" - "{}/nkey:{}" - '
     '{} Violation - Subject "{}"{}'
