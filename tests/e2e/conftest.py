@@ -29,6 +29,7 @@ WORDS = {
     "invoice": ("poison", "2099-01", "1"),
     "backend": ("aer", "poison"),
     "reservation": ("poison", "rpoison"),
+    "access": ("poison", "gateway", "1"),
     "proof": ("main", "1"),
 }
 """The values of the wildcards of a subject, by its noun; a placement has one value per backend."""
