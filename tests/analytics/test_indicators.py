@@ -148,6 +148,9 @@ def test_a_job_that_was_taken_from_its_backend_waits_for_none(indicators: Wareho
     indicators.keep_cases("queue-wait")
     kept = "SELECT backend FROM kept_cases WHERE tenant = 'w2' AND indicator = 'queue-wait' ORDER BY backend"
     assert [it["backend"] for it in indicators.ask(kept)] == ["", "torino"]
+    jobs = "SELECT state, backend FROM jobs WHERE tenant = 'w2' ORDER BY state"
+    found = [(it["state"], it["backend"]) for it in indicators.ask(jobs)]
+    assert found == [("accepted", ""), ("started", "torino")]
 
 
 def test_latency_is_of_completed_jobs(indicators: Warehouse) -> None:

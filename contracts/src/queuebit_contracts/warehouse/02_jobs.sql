@@ -3,6 +3,8 @@
 -- A client may send `submitted` again at any time, with other content. What counts is the submission that was accepted,
 -- which is the last one before that, or else the first; and none of them takes back what was decided since.
 --
+-- A job that was taken from its backend waits again: it has none until it is placed again.
+--
 -- What is only settled is no job: the idle time of a session is.
 --
 -- A charge is provisional until its hold is settled, which happens at once when the usage is final.
@@ -27,7 +29,9 @@ SELECT
     job,
     submission.2 AS project,
     replaceOne(splitByChar('.', argMaxIf(type, (weight, seq), weight > 0))[3], 'withdrawn', 'accepted') AS state,
-    argMaxIf(backend, (weight > 1, seq), backend != '') AS backend,
+    argMaxIf(
+        if(type = 'qb.job.withdrawn.v1', '', toString(events.backend)),
+        (weight > 1, seq), events.backend != '') AS backend,
     submission.4 AS shots,
     max(qubits) AS qubits,
     submission.3 AS label,

@@ -29,7 +29,7 @@ def inventory(args: Namespace, out: Output) -> Exit:
     out.rows(rows, none="no project is in force: `qb tenant project add TENANT PROJECT` makes one", shown=_shown)
     if lacking := sum(bool(it["missing"]) for it in rows):
         out.paragraph(
-            f"{lacking} of {len(rows)} projects do not say all of owner, purpose, impact and risk class: "
+            f"projects without an owner, purpose, impact or risk class: {lacking} of {len(rows)}. "
             "`qb tenant limit TENANT PROJECT --owner …` sets them"
         )
     return Exit.DONE
