@@ -297,7 +297,7 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(LogCheckpointed, "qb.proof.{log}.checkpointed", ("provenance",)),
         Entry(KeysRotated, "qb.proof.{log}.keys_rotated.{trust_version}", ("provenance",)),
         Entry(AccessRead, _ACCESS + "read.{number}", ("gateway", "provenance", "telemetry")),
-        Entry(AccessRefused, _ACCESS + "refused.{number}", ("gateway",)),
+        Entry(AccessRefused, _ACCESS + "refused.{number}", ("gateway", "broker")),
         Entry(StatementLogged, "qb.proof.{log}.statement_logged.{entry}", ("provenance",)),
         Entry(CancelJob, "qb.command.{tenant}.{job}.cancel", ("client", "broker")),
     )

@@ -20,8 +20,11 @@ from queuebit_contracts.intake import (
     destination_of,
 )
 from queuebit_kernel import Malformed, digest
-from queuebit_runtime.connection import Connected
+from queuebit_runtime.access_counter import Who
+from queuebit_runtime.bus_readers import reader_of
+from queuebit_runtime.connection import Connected, Msg
 from queuebit_runtime.intake import Intake, Pace, Undecided, Write, read_write
+from queuebit_runtime.keys import public_key
 from queuebit_runtime.payloads import CHUNK, KeyValuePayloads, Missing
 from queuebit_runtime.tasks import Tasks
 from queuebit_testing.build import submitted
@@ -190,12 +193,19 @@ async def test_what_data_protection_refuses_reaches_no_stream(tmp_path: Path) ->
     async def screen(tenant: str, write: Write) -> str | None:
         return f"{tenant}: a rule finds something" if write.event is None else None
 
+    counted: list[tuple[str | None, str]] = []
+
+    def refused(message: Msg, code: str) -> None:
+        counted.append(((reader_of(message, "acme") or Who()).key, code))
+
     try:
         broker, ann = [await server.connect(name) for name in ("broker", "acme/ann")]
-        await Intake("broker", tasks, Pace(50), Undecided(), screen).listen(broker)
+        await Intake("broker", tasks, Pace(50), Undecided(), screen, refused).listen(broker)
         await broker.flush()
-        refused = await ask(ann, f"$KV.PAYLOADS.acme.{NAMED}.0", CONTENT)
-        assert refused["error"]["err_code"] == ERR_PROTECTED
+        answer = await ask(ann, f"$KV.PAYLOADS.acme.{NAMED}.0", CONTENT)
+        assert answer["error"]["err_code"] == ERR_PROTECTED
+        assert (await ask(ann, "qb.job.acme.j1.submitted", b"?"))["error"]["err_code"] == ERR_MALFORMED
+        assert counted == [(public_key(server.seeds["acme/ann"]), it) for it in ("protected_data", "malformed")]
         assert (await broker.jetstream().stream_info("KV_PAYLOADS")).state.messages == 0
         assert (await ask(ann, f"qb.job.acme.{submitted('k').data.job}.submitted", GOOD))["seq"] == 1
         await tasks.close()

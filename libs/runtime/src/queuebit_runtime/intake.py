@@ -46,7 +46,7 @@ from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.trace_context import traceparent_in
 
-__all__ = ["Intake", "Pace", "Screen", "Undecided", "Write", "read_write"]
+__all__ = ["Intake", "Pace", "Refused", "Screen", "Undecided", "Write", "read_write"]
 
 _log = logging.getLogger(__name__)
 
@@ -150,6 +150,14 @@ Screen = Callable[[str, Write], Awaitable[str | None]]
 """Says why data protection refuses a message of a tenant, without what it found; None: it does not."""
 
 
+Refused = Callable[[Msg, str], None]
+"""Takes a message that is refused, and the code of the reason."""
+
+
+def _not_counted(message: Msg, code: str) -> None:
+    del message, code
+
+
 async def _no_screen(tenant: str, write: Write) -> str | None:
     del tenant, write
     return None
@@ -229,13 +237,20 @@ class Intake:
     """Forwards tenants' messages. Processes of one service share the messages; each has its own rate limit."""
 
     def __init__(
-        self, service: str, tasks: Tasks, pace: Pace, undecided: Undecided, screen: Screen = _no_screen
+        self,
+        service: str,
+        tasks: Tasks,
+        pace: Pace,
+        undecided: Undecided,
+        screen: Screen = _no_screen,
+        refused: Refused = _not_counted,
     ) -> None:
         self._service = service
         self._tasks = tasks
         self._pace = pace
         self._undecided = undecided
         self._screen = screen
+        self._refused = refused
         self._refusals = Pace(_REFUSALS_PER_S)
 
     async def listen(self, client: Client) -> None:
@@ -249,6 +264,7 @@ class Intake:
             if wait is not None and (not job or self._undecided.enter(tenant, job, now)):
                 self._tasks.spawn(self._forward(requests, message, wait), "intake")
             elif message.reply and self._refusals.wait(tenant, 0, now) == 0.0:
+                self._refused(message, "too_fast")
                 refusal = _refusal(429, ERR_TOO_FAST, f"tenant {tenant} exceeds its rate: wait a second")
                 self._tasks.spawn(_answer(message, refusal), "intake")
 
@@ -260,10 +276,12 @@ class Intake:
             if wait_s:
                 await asyncio.sleep(wait_s)
             if (why := await self._screen(author_of(message.subject), write)) is not None:
+                self._refused(message, "protected_data")
                 answer = _refusal(403, ERR_PROTECTED, why)
             else:
                 answer = await _written(requests, write)
         except Malformed as error:
+            self._refused(message, "malformed")
             answer = _refusal(400, ERR_MALFORMED, str(error))
         except Unavailable as error:
             _log.warning("%s was not confirmed: %r", message.subject, error)

@@ -94,7 +94,7 @@ class Replies:
             refusal: how a refusal is worded.
             turns: where given, requests of a tenant wait for each other there, and for no other tenant's.
             exclude_none: whether fields without a value are left out.
-            answered: called with each request that a handler answered, and its answer.
+            answered: called with each request that a handler answered or that breaks its contract, and its answer.
         """
         self.answered = answered
         self.refusal = refusal
@@ -134,25 +134,33 @@ class _Reply(BaseMiddleware[Any, Msg | None]):
             async with self._owner.turn(msg.raw_message):
                 answer = await call_next(msg)
         except Crowded as error:
-            return self._refused("busy", "too many requests wait: ask again in a second, and less often", error)
+            return self._refused(
+                msg.raw_message, "busy", "too many requests wait: ask again in a second, and less often", error
+            )
         except Fault as error:
-            return self._refused(error.code, str(error), error)
+            return self._refused(msg.raw_message, error.code, str(error), error)
         except Exception as error:  # noqa: BLE001  # whatever it is, the requester gets an answer
             _log.exception("an internal error in the answer to a request on %s", msg.raw_message.subject)
-            return self._refused(_INTERNAL, f"internal error ({type(error).__name__}): see the service's log", error)
+            return self._refused(
+                msg.raw_message, _INTERNAL, f"internal error ({type(error).__name__}): see the service's log", error
+            )
         body = self._encoded(answer)
         if len(body) > _LARGEST:
-            return self._refused("too_large", "the answer is too large for the bus: ask with a smaller limit")
+            return self._refused(
+                msg.raw_message, "too_large", "the answer is too large for the bus: ask with a smaller limit"
+            )
         if self._owner.answered is not None:
             self._owner.answered(msg.raw_message, answer)
         return body
 
-    def _refused(self, code: str, text: str, error: Exception | None = None) -> bytes:
+    def _refused(self, request: Msg, code: str, text: str, error: Exception | None = None) -> bytes:
         self._outcome = code
         answer = self._owner.refusal(code, text)
         if answer is None:
             _log.warning("a request was not answered: %s: %s", code, text)
             raise error or Unavailable(text)
+        if isinstance(error, Malformed) and self._owner.answered is not None:
+            self._owner.answered(request, answer)
         return self._encoded(answer)
 
     def _encoded(self, answer: BaseModel) -> bytes:

@@ -20,6 +20,7 @@ from queuebit_broker.hybrids import AdmitHybridJobs, CancelByKind, StopHybridJob
 from queuebit_broker.key_sets import FetchedKeySets
 from queuebit_broker.logins import Logins
 from queuebit_broker.profiles import Profiles
+from queuebit_broker.refusals import Refusals
 from queuebit_broker.reservation_requests import KeepReservations, PlanWindows
 from queuebit_broker.routes import (
     delegations,
@@ -85,8 +86,12 @@ def create_app() -> Service:
     sessions = KeepSessions(log=service.log, follower=view, world=world, tariff=tariff, clock=clock, holding=holding)
     answers = Answers(world, profiles, tariff, clock, settings.max_source_bytes)
 
+    refusals = Refusals(service.counted(), world)
+
     async def forward_writes() -> None:
-        intake = Intake(service.name, service.tasks, Pace(settings.writes_per_s), undecided, screening.refusal)
+        intake = Intake(
+            service.name, service.tasks, Pace(settings.writes_per_s), undecided, screening.refusal, refusals.message
+        )
         await intake.listen(service.bus.client)
 
     service.views.append(view)
@@ -115,13 +120,13 @@ def create_app() -> Service:
             await callout.listen(service.bus.client)
 
         service.before.append(answer_logins)
-    service.include(delegations(keys, side_by_side=_QUERIES_AT_ONCE))
-    service.include(revocations(keys, side_by_side=_QUERIES_AT_ONCE))
-    service.include(session_requests(sessions, side_by_side=_QUERIES_AT_ONCE))
+    service.include(delegations(keys, side_by_side=_QUERIES_AT_ONCE, answered=refusals.request))
+    service.include(revocations(keys, side_by_side=_QUERIES_AT_ONCE, answered=refusals.request))
+    service.include(session_requests(sessions, side_by_side=_QUERIES_AT_ONCE, answered=refusals.request))
     reservations = KeepReservations(
         log=service.log, follower=view, world=world, tariff=tariff, clock=clock, holding=holding
     )
-    service.include(reservation_requests(reservations, side_by_side=_QUERIES_AT_ONCE))
+    service.include(reservation_requests(reservations, side_by_side=_QUERIES_AT_ONCE, answered=refusals.request))
     service.include(erasures(EraseContents(service.log, view, world, store)))
     service.include(windows(PlanWindows(service.log, view, world, clock)))
     service.work.append(sessions.run)

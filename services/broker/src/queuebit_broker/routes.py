@@ -27,7 +27,7 @@ from queuebit_contracts.wire import Reason
 from queuebit_kernel import Malformed
 from queuebit_runtime.consumers import Body, First, LogSequence, Redelivered, StoredAt, Subject, subscribes
 from queuebit_runtime.query_server import QueryServer
-from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Tenant, request_of
+from queuebit_runtime.replies import SIDE_BY_SIDE, Answered, Replies, Tenant, request_of
 from queuebit_runtime.tenant_limiter import PLACES, TenantLimiter
 
 __all__ = [
@@ -146,10 +146,12 @@ def queries(answers: Answers, *, side_by_side: int) -> NatsRouter:
     return server.router
 
 
-def delegations(keys: DelegateKeys, *, side_by_side: int) -> NatsRouter:
+def delegations(keys: DelegateKeys, *, side_by_side: int, answered: Answered | None = None) -> NatsRouter:
     """Requests for delegated keys; brokers share them."""
     router = NatsRouter(
-        middlewares=[Replies(_not_granted, turns=TenantLimiter(side_by_side, _ROOM), exclude_none=True)]
+        middlewares=[
+            Replies(_not_granted, turns=TenantLimiter(side_by_side, _ROOM), exclude_none=True, answered=answered)
+        ]
     )
 
     @router.subscriber(
@@ -166,10 +168,12 @@ def delegations(keys: DelegateKeys, *, side_by_side: int) -> NatsRouter:
     return router
 
 
-def revocations(keys: DelegateKeys, *, side_by_side: int) -> NatsRouter:
+def revocations(keys: DelegateKeys, *, side_by_side: int, answered: Answered | None = None) -> NatsRouter:
     """Requests to end delegated keys: they wait for no exchange whose issuer is slow."""
     router = NatsRouter(
-        middlewares=[Replies(_not_granted, turns=TenantLimiter(side_by_side, _ROOM), exclude_none=True)]
+        middlewares=[
+            Replies(_not_granted, turns=TenantLimiter(side_by_side, _ROOM), exclude_none=True, answered=answered)
+        ]
     )
 
     @router.subscriber(
@@ -182,9 +186,11 @@ def revocations(keys: DelegateKeys, *, side_by_side: int) -> NatsRouter:
     return router
 
 
-def session_requests(sessions: KeepSessions, *, side_by_side: int) -> NatsRouter:
+def session_requests(sessions: KeepSessions, *, side_by_side: int, answered: Answered | None = None) -> NatsRouter:
     """Requests to open and close sessions; brokers share them."""
-    router = NatsRouter(middlewares=[Replies(_not_open, turns=TenantLimiter(side_by_side, _ROOM), exclude_none=True)])
+    router = NatsRouter(
+        middlewares=[Replies(_not_open, turns=TenantLimiter(side_by_side, _ROOM), exclude_none=True, answered=answered)]
+    )
 
     @router.subscriber(
         subjects.sessions("open"),
@@ -211,9 +217,15 @@ def session_requests(sessions: KeepSessions, *, side_by_side: int) -> NatsRouter
     return router
 
 
-def reservation_requests(reservations: KeepReservations, *, side_by_side: int) -> NatsRouter:
+def reservation_requests(
+    reservations: KeepReservations, *, side_by_side: int, answered: Answered | None = None
+) -> NatsRouter:
     """Requests to book and cancel reservations; brokers share them."""
-    router = NatsRouter(middlewares=[Replies(_not_booked, turns=TenantLimiter(side_by_side, _ROOM), exclude_none=True)])
+    router = NatsRouter(
+        middlewares=[
+            Replies(_not_booked, turns=TenantLimiter(side_by_side, _ROOM), exclude_none=True, answered=answered)
+        ]
+    )
 
     @router.subscriber(
         subjects.reservations("book"),
