@@ -52,6 +52,7 @@ __all__ = [
     "ISOLATION_REQUEST",
     "QUERIES",
     "REPLAY",
+    "REQUESTS",
     "TENANTS",
     "TENANTS_REQUEST",
     "USAGE_REQUEST",
@@ -110,6 +111,9 @@ BUS_CONNECTED: Final = "qb.bus.connected."
 
 QUERIES: Final = "qb.query."
 """All questions of tenants begin so."""
+
+REQUESTS: Final = ("qb.identity.", "qb.sessions.", "qb.reservations.")
+"""All requests of tenants begin so, about delegated keys, sessions and reservations."""
 
 TENANTS_REQUEST: Final = "qb.admin.tenants"
 """The subject of the operator's requests about tenants: list them, or put a document in force."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from queuebit_contracts.intake import ARRIVALS, arrival_of
-from queuebit_contracts.subjects import BUS_CONNECTED, BUS_REFUSED, QUERIES
+from queuebit_contracts.subjects import BUS_CONNECTED, BUS_REFUSED, QUERIES, REQUESTS
 from queuebit_contracts.topology import Permissions, Topology, inbox_of
 
 __all__ = [
@@ -45,14 +45,7 @@ _SYSTEM_SHOWS = {
     "$SYS.ACCOUNT.*.CONNECT": f"{BUS_CONNECTED}$1",
 }
 """Events of the server that services may follow, logins refused and accepted, by the services' names for them."""
-_WITH_READER = (
-    "$JS.API.DIRECT.GET.",
-    QUERIES,
-    ARRIVALS.removesuffix(">"),
-    "qb.identity.",
-    "qb.sessions.",
-    "qb.reservations.",
-)
+_WITH_READER = ("$JS.API.DIRECT.GET.", QUERIES, ARRIVALS.removesuffix(">"), *REQUESTS)
 """Requests of tenants that say by which user they come: the server writes the header `Nats-Request-Info`, so that no
 client can."""
 
