@@ -13,7 +13,7 @@ from tests.contracts.walls import FORBIDDEN_TO_FOLLOW, FORBIDDEN_TO_PUBLISH
 
 __all__ = ["ATTACKS", "Attack", "Door"]
 
-Door = Literal["gateway", "sign-in", "bus publish", "bus subscribe", "bus login"]
+Door = Literal["gateway", "sign-in", "bus publish", "bus subscribe", "bus login", "bus send", "bus request"]
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,8 @@ _TOKENS: Final = (
     _post("another tenant's key is revoked", "/v1/delegations/d1:revoke", "404 unknown_delegation", token="admin"),
     _get("the audit with a token of the scope submit", "/v1/audit", "403 forbidden", token="submit"),
     _get("dead letters with a token of the scope read", "/v1/dead-letters", "403 forbidden"),
+    _post("a session of another project than that of the delegated key", "/v1/sessions", "403 scope_forbids",
+          '{"project": "other", "cap": {"amount": "1", "currency": "USD"}}', token="bound"),
     _get("a signature of an hour ago, sent again", "/v1/jobs", "401 unauthenticated", token="signed-old"),
     _get("a signature of another address", "/v1/jobs", "401 unauthenticated", token="signed-other"),
     _get("a signature by an unknown key", "/v1/jobs", "401 unauthenticated", token="signed-unknown"),
@@ -221,6 +223,41 @@ _BUS: Final = (
             ("reads of all tenants", "$JS.API.DIRECT.GET.>"),
             ("logins of all tenants", "qb.bus.>"),
         )
+    ),
+    Attack("a submission that is none", "bus send", "qb.job.evil.{own}.submitted", "malformed", body="{}"),
+    Attack(
+        "a submission with guards and an id for the stream",
+        "bus send",
+        "qb.job.evil.{own}.submitted",
+        "stored",
+        unseen="the intake leaves these headers out",
+        body="{submission}",
+        headers=(
+            ("Nats-Msg-Id", "x"),
+            ("Nats-Expected-Last-Msg-Id", "x"),
+            ("Nats-Expected-Last-Sequence", "1"),
+            ("Nats-Rollup", "all"),
+        ),
+    ),
+    Attack(
+        "a submission again, with a guard that would allow it",
+        "bus send",
+        "qb.job.evil.{own}.submitted",
+        "not stored",
+        unseen="a client that had no answer does the same",
+        body="{submission}",
+        headers=(("Nats-Msg-Id", "y"), ("Nats-Expected-Last-Subject-Sequence", "{sequence}")),
+    ),
+    Attack(
+        "a request for a delegated key that is none", "bus request", "qb.identity.evil.delegate", "malformed", body="{}"
+    ),
+    Attack(
+        "the receipt of another tenant's job",
+        "bus request",
+        "qb.query.evil.receipt",
+        "not_sealed",
+        unseen="a question about a job that is not there gets the same",
+        body='{"job": "{job}"}',
     ),
     Attack("a login without a key", "bus login", "nothing", "authentication_failed", who=""),
     Attack("a login with an unknown key", "bus login", "key", "authentication_failed", who=""),

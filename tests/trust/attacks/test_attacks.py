@@ -16,7 +16,13 @@ from tests.trust.attacks.world import World
 
 from queuebit_testing.embedded import EmbeddedStack
 
-_KINDS = {"bus publish": "publish", "bus subscribe": "subscribe", "bus login": "sign_in"}
+_KINDS = {
+    "bus publish": "publish",
+    "bus subscribe": "subscribe",
+    "bus login": "sign_in",
+    "bus send": "publish",
+    "bus request": "request",
+}
 
 
 def test_the_list_is_long_and_each_attack_has_its_name() -> None:

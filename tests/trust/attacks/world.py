@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 import jwt
@@ -22,9 +22,11 @@ from tests.trust.attacks.cases import Attack
 from queuebit import Client
 from queuebit.credentials import find
 from queuebit_contracts.delegation import AccessToken
+from queuebit_contracts.intake import ERR_MALFORMED
 from queuebit_kernel import digest
 from queuebit_runtime.keys import new_seed
-from queuebit_testing.build import BELL
+from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
+from queuebit_testing.build import BELL, submitted
 from queuebit_testing.embedded import EmbeddedStack
 from queuebit_testing.issuer import GITHUB, TestIssuer
 from queuebit_testing.signed_requests import signed_headers
@@ -33,6 +35,7 @@ __all__ = ["World"]
 
 _LARGE: Final = BELL + "// padding\n" * 3000
 """Large enough to lie in the payload store."""
+_OWN: Final = submitted("of evil", tenant="evil")
 _GRANT: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 _TYPE: Final = "urn:ietf:params:oauth:token-type:id_token"
 _ENTRY: Final = """
@@ -71,6 +74,8 @@ class World:
             "job": job,
             "digest": digest(_LARGE.encode()),
             "size": str(len(_LARGE)),
+            "own": _OWN.data.job,
+            "submission": _OWN.to_bytes().decode(),
             "bell": BELL.replace('"', "'").replace("\n", " "),
         }
 
@@ -105,6 +110,8 @@ class World:
                 return await self._sign_in(attack)
             case "bus login":
                 return await self._login(attack.tried)
+            case "bus send" | "bus request":
+                return await self._answered(attack)
         return await self._on_bus(attack)
 
     async def _request(self, attack: Attack) -> str:
@@ -219,6 +226,22 @@ class World:
             return "NOT REFUSED"
         return "not_permitted" if "permissions violation" in said and attack.tried.lower() in said else said
 
+    async def _answered(self, attack: Attack) -> str:
+        client = self._users.get(attack.who) or await self._connected(attack.who)
+        headers = {name: self._filled(value) for name, value in attack.headers}
+        body = self._filled(str(attack.body)).encode()
+        message = await client.request(self._filled(attack.tried), body, timeout=20, headers=headers or None)
+        return self._said(json.loads(message.data))
+
+    def _said(self, answer: dict[str, Any]) -> str:
+        """The code of a refusal, or what the stream did."""
+        refused = answer.get("error") or next(iter(answer.get("errors", ())), None)
+        if refused is None:
+            self._names["sequence"] = str(answer["seq"])
+            return "stored"
+        codes = {ERR_MALFORMED: "malformed", WRONG_LAST_SEQUENCE: "not stored"}
+        return str(codes.get(refused.get("err_code"), refused["code"]))
+
     async def _connected(self, who: str) -> BusClient:
         async def refused(error: Exception) -> None:
             self._refusals.put_nowait(str(error).lower())
@@ -245,6 +268,7 @@ def _tokens(stack: EmbeddedStack) -> dict[str, str]:
 
     found = {"read": new("eve", "--scope", "read"), "submit": new("eve", "--scope", "submit")}
     found |= {"admin": new("me", "--scope", "admin"), "revoked": new("eve", "--scope", "read")}
+    found["bound"] = new("eve", "--scope", "submit", "--project", "main")
     found["expired"] = new("eve", "--scope", "read", "--for", "1s")
     good = AccessToken.read(found["read"])
     stack.qb("token", "revoke", AccessToken.read(found["revoked"]).delegation, "--tenant", "evil", "--user", "eve")
