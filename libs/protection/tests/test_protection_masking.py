@@ -61,3 +61,14 @@ def test_masked_json_has_the_same_form_and_its_numbers() -> None:
         "[masked: card]": [4111111111111111, "card [masked: card]", None]
     }
     assert mask_json(Rules(parse_protection("")), "acme", content) == content
+
+
+def test_a_pattern_that_also_matches_a_place_without_text_ends() -> None:
+    rules = Rules(parse_protection("[rule.letter]\npattern = 'a|\\b'\naction = 'mask'\n"))
+    masker = Masker(rules, "acme")
+    assert masker.write(b"x a\n") + masker.end() == b"x [masked: letter]\n"
+
+
+def test_a_pattern_that_splits_a_character_leaves_json() -> None:
+    rules = Rules(parse_protection("[rule.a]\npattern = 'x\\C'\naction = 'mask'\n"))
+    assert json.loads(mask_json(rules, "acme", '{"name": "xé"}'.encode())) == {"name": "[masked: a]\ufffd"}

@@ -101,6 +101,7 @@ def test_a_finding_never_has_the_text_that_matched(field: str, before: str, afte
         ('[rule.a]\nbuiltin = "email"\npattern = "x"\naction = "block"\n', "builtin or pattern"),
         ('[rule.a]\npattern = "(?=x)"\naction = "block"\n', "no pattern of RE2"),
         ('[rule.a]\npattern = "x*"\naction = "block"\n', "empty text"),
+        ("[rule.a]\npattern = '\\b(?:MRN)?'\naction = 'mask'\n", "place without text"),
         ('[rule.a]\npattern = "((x{1,30}){1,30}){1,30}"\naction = "block"\n', "no pattern of RE2"),
         ('[rule.a]\nbuiltin = "email"\naction = "mask"\nfields = ["purpose"]\n', "signed by its author"),
         ('[rule.a]\nbuiltin = "email"\naction = "block"\nfields = []\n', "looks nowhere"),

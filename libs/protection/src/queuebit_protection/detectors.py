@@ -33,8 +33,11 @@ class Detector:
     def spans(self, text: bytes) -> Iterator[_Span]:
         """Every match, from left to right, without overlaps."""
         at = 0
-        while (found := self.pattern.search(text, at)) is not None:
+        while at < len(text) and (found := self.pattern.search(text, at)) is not None:
             begin, end = found.span()
+            if begin == end:  # a place without text, such as the end of a line: nothing to block or to mask
+                at = end + 1
+                continue
             kept = (begin, end) if self.accept is None else self.accept(text, (begin, end))
             if kept is None:
                 at = begin + 1
@@ -47,7 +50,7 @@ def compiled(pattern: str) -> Any:  # the package has no types
     """Return a pattern of RE2, which takes time linear in the text.
 
     Raises:
-        ValueError: RE2 cannot read it, it needs too much memory, or it matches the empty text.
+        ValueError: RE2 cannot read it, it needs too much memory, or it matches the empty text or a place without text.
     """
     options = re2.Options()
     options.log_errors = False
@@ -59,6 +62,8 @@ def compiled(pattern: str) -> Any:  # the package has no types
         raise ValueError(f"is no pattern of RE2: {why}") from None
     if found.search(b"") is not None:
         raise ValueError("matches the empty text, and with it every text")
+    if (place := found.search(b"a")) is not None and place.span() == (0, 0):
+        raise ValueError("matches a place without text, such as the start of a word: it must match at least one letter")
     return found
 
 

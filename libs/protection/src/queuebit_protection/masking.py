@@ -58,7 +58,7 @@ def mask_json(rules: Rules, tenant: str, content: bytes) -> bytes:
     def masked(value: object) -> object:
         match value:
             case str():
-                return _masked(masks, value.encode(errors="replace")).decode()
+                return _masked(masks, value.encode(errors="replace")).decode(errors="replace")
             case list():
                 return [masked(it) for it in value]
             case dict():
