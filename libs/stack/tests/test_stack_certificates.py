@@ -121,3 +121,27 @@ def test_what_does_not_answer_and_what_is_no_address() -> None:
     assert look_at("http://gateway.example").note == "not encrypted"
     with pytest.raises(ValueError, match="is no address"):
         look_at("ftp://x")
+
+
+def test_an_authority_whose_certificate_is_missing_is_not_replaced(tmp_path: Path) -> None:
+    made = issue(tmp_path, ["localhost"], datetime.now(UTC))
+    kept = made.authority_key.read_bytes()
+    made.authority.unlink()
+    with pytest.raises(Stop, match="would replace it"):
+        issue(tmp_path, ["localhost"], datetime.now(UTC))
+    assert made.authority_key.read_bytes() == kept
+
+
+def test_an_authority_that_is_no_longer_valid_makes_no_certificates(tmp_path: Path) -> None:
+    issue(tmp_path, ["localhost"], datetime.now(UTC))
+    with pytest.raises(Stop, match="was valid until"):
+        issue(tmp_path, ["localhost"], datetime.now(UTC) + timedelta(days=3651))
+
+
+def test_a_certificate_that_cannot_be_written_leaves_the_pair_that_was_there(tmp_path: Path) -> None:
+    made = issue(tmp_path, ["localhost"], datetime.now(UTC))
+    kept = made.key.read_bytes(), made.certificate.read_bytes()
+    (tmp_path / "server.pem.new").mkdir()
+    with pytest.raises(Stop, match="cannot be written"):
+        issue(tmp_path, ["localhost"], datetime.now(UTC))
+    assert (made.key.read_bytes(), made.certificate.read_bytes()) == kept

@@ -80,8 +80,11 @@ def issue(folder: Path, names: Sequence[str], now: datetime.datetime) -> Certifi
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
             .sign(signer, SHA256())
         )
-        _write_key(files.key, key)
-        files.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
+        new_key, new_certificate = (it.with_name(f"{it.name}.new") for it in (files.key, files.certificate))
+        _write_key(new_key, key)
+        new_certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
+        new_key.replace(files.key)  # both are written: after a full disk, the old pair is there and fits together
+        new_certificate.replace(files.certificate)
     except OSError as error:
         raise Stop(Exit.USAGE, f"{error.filename or folder} cannot be written: {error.strerror}") from error
     return files._replace(until=certificate.not_valid_after_utc)
@@ -89,6 +92,12 @@ def issue(folder: Path, names: Sequence[str], now: datetime.datetime) -> Certifi
 
 def _authority(files: Certificates, now: datetime.datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     if not files.authority.exists():
+        if files.authority_key.exists():
+            raise Stop(
+                Exit.USAGE,
+                f"{files.authority_key} is there without {files.authority.name}, and a new authority would replace it: "
+                "bring the certificate back, or choose another folder",
+            )
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Queuebit authority {now:%Y-%m-%d}")])
         certificate = (
@@ -110,6 +119,12 @@ def _authority(files: Certificates, now: datetime.datetime) -> tuple[x509.Certif
             f"the authority {files.authority} has no usable key {files.authority_key.name}: bring the key back, or "
             "choose another folder for a new authority",
         ) from error
+    if found.not_valid_after_utc <= now:
+        raise Stop(
+            Exit.USAGE,
+            f"the authority {files.authority} was valid until {found.not_valid_after_utc:%Y-%m-%d}: make a new one in "
+            "another folder, and give it to clients",
+        )
     if not isinstance(signer, ec.EllipticCurvePrivateKey) or signer.public_key() != found.public_key():
         raise Stop(Exit.USAGE, f"{files.authority_key} is not the key of {files.authority}: bring the right one back")
     return found, signer
