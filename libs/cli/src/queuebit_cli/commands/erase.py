@@ -32,6 +32,8 @@ def erase(args: Namespace, out: Output) -> Exit:
     if not args.dry_run and not args.reason:
         args.misused("say why with --reason: the fact in the log has it; or look first with --dry-run")
     found = _found(args, out)
+    if not found.sequence:
+        raise Stop(Exit.USAGE, f"the log has no job of {found.scope.words} of {args.tenant}: is it the right name?")
     erased = 0
     if not args.dry_run:
         home = Home(args.home)
