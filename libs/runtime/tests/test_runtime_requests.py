@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any, cast
 
 import pytest
@@ -11,8 +12,10 @@ from nats.errors import ConnectionClosedError
 from queuebit_kernel import Unavailable
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.connection import Client, Connected
+from queuebit_runtime.log import JetStreamLog
 from queuebit_runtime.received import Received
 from queuebit_runtime.requests import NoService, Requests
+from queuebit_testing.build import accepted
 from queuebit_testing.server import NatsServer
 
 
@@ -58,13 +61,39 @@ async def test_replies_find_their_requests_in_any_order(wire: Wire) -> None:
     wire.reply(asked[0][1], b"late")
 
 
+def _message(sequence: int, last: int) -> bytes:
+    """The headers of a message in a batch that the server reads from a stream."""
+    return (
+        f"NATS/1.0\r\nNats-Stream: LOG\r\nNats-Sequence: {sequence}\r\nStatus: 204\r\n"
+        f"Nats-Last-Sequence: {last}\r\n\r\n"
+    ).encode()
+
+
+def _end(last: int) -> bytes:
+    return f"NATS/1.0 204 EOB\r\nNats-Last-Sequence: {last}\r\n\r\n".encode()
+
+
 async def test_several_replies_end_with_the_servers_word(wire: Wire) -> None:
     asking = asyncio.ensure_future(_requests(wire).ask_all("qb.x", b""))
     _, inbox = await wire.asked.get()
-    for data in (b"1", b"2"):
-        wire.reply(inbox, data, b"NATS/1.0\r\nNats-Stream: LOG\r\nNats-Sequence: 1\r\nStatus: 204\r\n\r\n")
-    wire.reply(inbox, b"", b"NATS/1.0 204 EOB\r\n\r\n")
+    wire.reply(inbox, b"1", _message(4, 0))
+    wire.reply(inbox, b"2", _message(9, 4))
+    wire.reply(inbox, b"", _end(9))
     assert [it.data for it in await asking] == [b"1", b"2"]
+
+
+@pytest.mark.parametrize(
+    "arrived",
+    [[_message(9, 4), _end(9)], [_message(4, 0), _message(12, 9)], [_message(4, 0), _end(9)], [_end(9)]],
+    ids=["first", "middle", "last", "all"],
+)
+async def test_a_message_that_was_lost_among_several_is_noticed(wire: Wire, arrived: list[bytes]) -> None:
+    asking = asyncio.ensure_future(_requests(wire).ask_all("qb.x", b""))
+    _, inbox = await wire.asked.get()
+    for block in arrived:
+        wire.reply(inbox, b"", block)
+    with pytest.raises(Unavailable, match=r"qb\.x: a message of the answer was lost"):
+        await asking
 
 
 @pytest.mark.parametrize(("status", "fault"), [(b"503", NoService), (b"408 Bad Request", Unavailable)])
@@ -133,3 +162,16 @@ async def test_requests_of_a_lost_connection_end_and_later_ones_work(bus: Bus, f
         while not bus.connected:
             await asyncio.sleep(0.02)
     assert (await requests.ask(subject, timeout_s=20)).data
+
+
+@pytest.mark.server
+async def test_the_server_says_what_it_sent_last(bus: Bus) -> None:
+    log, requests = JetStreamLog(bus), Requests(bus, 20)
+    for number in range(3):
+        await log.append(accepted(f"j{number}"))
+    for wanted in (
+        {"multi_last": ["qb.job.>"], "batch": 2},
+        {"multi_last": ["qb.job.>"], "batch": 10, "up_to_seq": 2},
+        {"seq": 2, "next_by_subj": "qb.job.>", "batch": 10},
+    ):
+        assert len(await requests.ask_all("$JS.API.DIRECT.GET.LOG", json.dumps(wanted).encode())) == 2

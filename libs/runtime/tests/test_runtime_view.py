@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import pytest
+from nats.aio.subscription import Subscription
 
 from queuebit_contracts.topology import VIEWS
 from queuebit_runtime.bus import Bus
+from queuebit_runtime.connection import Client
+from queuebit_runtime.delivery import origin_of
+from queuebit_runtime.harden import listen
 from queuebit_runtime.log import JetStreamLog, Stored
+from queuebit_runtime.received import Received
 from queuebit_runtime.view import View, fold_events
 from queuebit_runtime.view_consumer import ViewConsumer
 from queuebit_testing.build import accepted, funded
@@ -128,6 +133,28 @@ async def test_a_killed_server_loses_and_doubles_nothing(bus: Bus, fresh_server:
     last = await log.append(funded())
     await asyncio.wait_for(reader.view.reached(last), 20)
     assert reader.seen == [1, 2]
+    await reader.close()
+
+
+async def test_the_last_message_is_read_again_if_it_was_lost(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost: list[Received] = []
+
+    async def listen_and_lose(client: Client, inbox: str, put: Callable[[Received], None]) -> Subscription:
+        def take(message: Received) -> None:
+            if message.status is None and not lost and origin_of(message).sequence == 2:
+                lost.append(message)
+            else:
+                put(message)
+
+        return await listen(client, inbox, take)
+
+    monkeypatch.setattr("queuebit_runtime.view.listen", listen_and_lose)
+    log = JetStreamLog(bus)
+    await log.append(funded())
+    reader = Reader(bus)
+    await asyncio.wait_for(reader.view.reached(1), 20)
+    await asyncio.wait_for(reader.view.reached(await log.append(funded("5"))), 20)
+    assert (len(lost), reader.seen) == (1, [1, 2])
     await reader.close()
 
 

@@ -14,7 +14,7 @@ from queuebit_runtime.received import Received
 
 __all__ = ["NoService", "Requests", "Unanswered"]
 
-_DONE = ("204", "404")
+_END, _NOTHING = "204", "404"
 """How the server ends several replies, or says that there is none."""
 
 
@@ -36,6 +36,11 @@ class _Open:
     several: bool
     answered: asyncio.Future[list[Received]]
     replies: list[Received] = field(default_factory=list)
+
+    def misses(self, reply: Received) -> bool:
+        """Whether a message before this reply was lost: the server says which it sent last."""
+        last = (self.replies[-1].headers or {}).get("Nats-Sequence") if self.replies else "0"
+        return (reply.headers or {}).get("Nats-Last-Sequence") != last
 
 
 class Requests:
@@ -63,7 +68,11 @@ class Requests:
         return (await self._ask(subject, body, headers, timeout_s, several=False))[0]
 
     async def ask_all(self, subject: str, body: bytes) -> list[Received]:
-        """Return every reply, in order, when the server has sent the last."""
+        """Return every message of a batch that is read from a stream, in order, when the server has sent the last.
+
+        Between two servers one message can be lost and the next arrive: then it raises `Unavailable`. An end of a job
+        that is missing from its history would be an end that did not happen.
+        """
         return await self._ask(subject, body, None, None, several=True)
 
     def refuse(self, subject: str, error: Callable[[str], Exception]) -> None:
@@ -112,9 +121,11 @@ class Requests:
             it.answered.set_exception(NoService(f"nothing answers {it.subject}"))
         elif not it.several:
             it.answered.set_result([reply])
+        elif status in (None, _END) and it.misses(reply):
+            it.answered.set_exception(Unavailable(f"{it.subject}: a message of the answer was lost"))
         elif status is None:
             it.replies.append(reply)
-        elif status in _DONE:
+        elif status in (_END, _NOTHING):
             it.answered.set_result(it.replies)
         else:
             why = f"{it.subject}: {status} {(reply.headers or {}).get('Description', '')}"

@@ -230,7 +230,10 @@ class View:
     def _rest(self, heartbeat: Msg) -> None:
         """The server has sent everything: messages that it still counts as pending cannot be read."""
         headers = heartbeat.headers or {}
-        if int(headers.get("Nats-Last-Consumer", -1)) != self._delivered:
+        sent = int(headers.get("Nats-Last-Consumer", -1))
+        if sent > self._delivered:  # a connection that broke lost some, and perhaps no further message shows it
+            raise Unavailable(f"{self._consumer.name} sent {sent} messages, and {self._delivered} arrived")
+        if sent != self._delivered:
             return
         self._restore(None)
         if self.pending > self.unreadable:

@@ -33,7 +33,7 @@ class JobWatch:
     def __init__(self, log: EventLog, look_s: float = LOOK_S) -> None:
         self._log = log
         self._look_s = look_s
-        self._watched: defaultdict[str, set[_Watched]] = defaultdict(set)
+        self._watched: defaultdict[str, list[_Watched]] = defaultdict(list)
 
     def hint(self, subject: str) -> None:
         """Say that an event on this subject was seen; it may not be stored yet, or never be."""
@@ -48,12 +48,12 @@ class JobWatch:
             Superseded: the work was cancelled.
         """
         with _Watched(self._log, job, placement, self._look_s) as watched:
-            self._watched[job.prefix].add(watched)
+            self._watched[job.prefix].append(watched)
             try:
                 return await work
             finally:
                 watched.stop()
-                self._watched[job.prefix].discard(watched)
+                self._watched[job.prefix].remove(watched)
                 if not self._watched[job.prefix]:
                     del self._watched[job.prefix]
 
