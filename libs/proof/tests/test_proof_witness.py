@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ from queuebit_proof import (
     request_for,
     require_continuation,
     require_entries,
+    require_witnesses,
     sign_checkpoint,
     verify_checkpoint,
 )
@@ -149,6 +151,21 @@ def test_lines_of_unknown_witnesses_are_left_out(
     assert add_cosignatures(cosigned, lines, witness.witnesses, trust) == cosigned, "twice is once"
     with pytest.raises(CheckpointInvalid, match="none of the lines"):
         add_cosignatures(checkpoint, theirs, witness.witnesses, trust)
+
+
+@pytest.mark.parametrize("kept", [(), (0,), (1,)], ids=["none", "only ed25519", "only ml-dsa-44"])
+def test_every_key_that_is_required_must_have_signed(
+    witness: WitnessFolder, ring: KeyRing, trust: TrustRoot, kept: tuple[int, ...]
+) -> None:
+    asked = request(ring, 0, 20)
+    checkpoint = read_request(asked).checkpoint
+    lines = witness.cosign(asked, trust, NOW).splitlines(keepends=True)
+    both = require_witnesses(checkpoint + "".join(lines), witness.witnesses)
+    assert [it.witness for it in both] == [*witness.witnesses]
+    missing = [it.algorithm for at, it in enumerate(witness.witnesses) if at not in kept]
+    named = ", ".join(f"{NAME} ({it})" for it in missing)
+    with pytest.raises(CheckpointInvalid, match=re.escape(f"{named} did not cosign this head")):
+        require_witnesses(checkpoint + "".join(lines[it] for it in kept), witness.witnesses)
 
 
 def test_a_line_under_another_head_does_not_match(witness: WitnessFolder, ring: KeyRing, trust: TrustRoot) -> None:
