@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +19,7 @@ from queuebit_proof import (
     read_witness_addresses,
     verify,
 )
+from queuebit_provenance import witnesses
 from queuebit_provenance.receipts import IssueReceipt
 from queuebit_provenance.witnesses import AskWitnesses, addresses_in, post
 from queuebit_testing.memory import MemoryLog
@@ -144,6 +146,32 @@ async def test_a_witness_that_answers_nonsense_changes_nothing(
     await asking.ask()
     assert asking.newest is None
     assert not (tmp_path / "c").exists()
+
+
+async def test_a_witness_that_never_ends_its_answer_does_not_keep_the_others_waiting(
+    keys: KeyRing,
+    ledger_of: LedgerOf,
+    attesting: Attesting,
+    metered: WriteLives,
+    witnessed: Witnessed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(witnesses, "_WITHIN_S", 0.5)
+    slow = WitnessProgram(tmp_path / "w2", "witness.example.org/w2", keys.trust, BEGIN)
+
+    async def sent(address: str, body: bytes) -> tuple[int, bytes]:
+        if address.startswith("https://slow"):
+            await asyncio.Event().wait()
+        return await post(address, body)
+
+    asked = {"https://slow.example": slow.witnesses, witnessed.address: witnessed.program.witnesses}
+    asking = AskWitnesses(ledger_of("reading"), asked, trust=keys.trust, file=tmp_path / "heads", every_s=1, post=sent)
+    async with attesting(ledger_of()) as attest:
+        await attest((await metered("j1"))[0])
+        await asking.ask()
+    assert asking.newest is not None
+    assert [it.witness.name for it in cosignatures(asking.newest[0], witnessed.program.witnesses)] == [NAME, NAME]
 
 
 def test_the_file_of_witnesses_has_keys_with_addresses(tmp_path: Path, witnessed: Witnessed) -> None:

@@ -33,6 +33,8 @@ __all__ = ["AskWitnesses", "Post", "addresses_in", "post"]
 _logger = logging.getLogger(__name__)
 _ANSWER_BYTES = 64 * 1024
 _TIMEOUT_S = 10.0
+_WITHIN_S = 30.0
+"""How long the others wait for a witness: one that sends a byte now and then never times out."""
 
 Post = Callable[[str, bytes], Awaitable[tuple[int, bytes]]]
 """Sends a body to an address, and returns the status and the content of the answer."""
@@ -116,7 +118,8 @@ class AskWitnesses:
     async def _cosigned(self, address: str, tree: TileLog, checkpoint: str) -> str | None:
         """The lines of a witness, verified; None: it has to be asked again."""
         try:
-            lines = await self._lines(address, tree, checkpoint)
+            async with asyncio.timeout(_WITHIN_S):
+                lines = await self._lines(address, tree, checkpoint)
             add_cosignatures(checkpoint, lines, self._witnesses[address], self._trust)
         except (OSError, HTTPException, ValueError, ProofFault, _Refused) as error:
             _logger.warning("the witness at %s did not cosign: %s", address, error)
