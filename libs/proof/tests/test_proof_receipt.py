@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def edited(receipt: bytes, **fields: object) -> bytes:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 
-def refused(receipt: bytes, trust: TrustRoot, **expected: str) -> tuple[str, str]:
+def refused(receipt: bytes, trust: TrustRoot, **expected: Any) -> tuple[str, str]:  # arguments of `verify`
     with pytest.raises(ReceiptInvalid) as caught:
         verify(receipt, trust, **expected)
     return caught.value.check, str(caught.value)
