@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import pytest
 
 from queuebit_simulation.plan import Plan
 from queuebit_simulation.run import simulate
 
-_BATCH = 10
-"""`make simulate` has more of them."""
+_LOST = (258, 285)
+"""Seeds that once showed an answer of the log with a message lost in its middle."""
 
 
-@pytest.mark.parametrize("first", range(0, 40, _BATCH))
-def test_all_invariants_hold(first: int) -> None:
-    failed = {seed: found for seed in range(first, first + _BATCH) if (found := simulate(seed).faults)}
+@pytest.mark.parametrize("seeds", [range(4), range(4, 8), _LOST], ids=["first", "next", "lost"])
+def test_all_invariants_hold(seeds: Sequence[int]) -> None:
+    """`make test` has two hundred, `make simulate` any number."""
+    failed = {seed: found for seed in seeds if (found := simulate(seed).faults)}
     assert failed == {}, "see one again with: make simulate SEED=…"
 
 
@@ -30,12 +32,12 @@ def test_without_faults_every_job_ends_soon() -> None:
 
 
 def test_a_seed_gives_the_same_log_to_the_byte() -> None:
-    first, second = simulate(5), simulate(5)
+    first, second = simulate(8), simulate(8)
     assert (first.log, first.steps, first.digest) == (second.log, second.steps, second.digest)
-    assert first.digest != simulate(6).digest
+    assert first.digest != simulate(9).digest
 
 
-@pytest.mark.parametrize("seed", [1, 9])
+@pytest.mark.parametrize("seed", [1])
 def test_a_seed_gives_the_same_log_in_another_process(seed: int) -> None:
     """Also where texts have other hashes: no order depends on that of a set."""
     code = f"from queuebit_simulation.run import simulate; print(simulate({seed}).digest)"

@@ -42,8 +42,9 @@ __all__ = ["faults_of"]
 _NANO: Final = 1_000_000_000
 _LONGEST_START: Final = 240
 """Half seconds that a start may take: all names of the consumers of a view may be in use for 30 s."""
-_SETTLED_S: Final = 3.0
-"""After this time without events a view has read all: a consumer that was lost is noticed after 2.5 s."""
+_SETTLED_S: Final = 12.0
+"""After this time without events a view has read all: a consumer that was lost is noticed after 2.5 s, and a request of
+the next one that was lost after 5 s."""
 
 
 async def faults_of(server: MemoryServer, network: Network, services: Services, members: Iterable[Member]) -> list[str]:

@@ -51,6 +51,30 @@ def here() -> Node:
     return NODE.get()
 
 
+class _Future(asyncio.Future[_T]):
+    """A future whose hash is its number: the order of a set of them is that of no addresses in memory."""
+
+    def __init__(self, number: int, loop: VirtualLoop) -> None:
+        self._number = number
+        super().__init__(loop=loop)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class _Task(asyncio.Task[_T]):
+    """A task whose hash is its number."""
+
+    def __init__(
+        self, number: int, loop: VirtualLoop, coro: Coroutine[Any, Any, _T], name: str | None, context: Context
+    ) -> None:
+        self._number = number
+        super().__init__(coro, loop=loop, name=name, context=context)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class VirtualLoop(asyncio.AbstractEventLoop):
     """Runs callbacks until a future is done. The time moves only when nothing is ready.
 
@@ -62,6 +86,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._now = 0.0
         self._timers: list[tuple[float, int, Node, asyncio.TimerHandle]] = []
         self._timed = 0
+        self._made = 0
+        """Futures and tasks."""
         self._busy: list[Node] = []
         """Nodes with something to run, those that are paused excepted."""
         self._tasks: list[tuple[asyncio.Task[Any], Context]] = []
@@ -87,13 +113,15 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return None
 
     def create_future(self) -> asyncio.Future[Any]:  # as asyncio declares it
-        return asyncio.Future(loop=self)
+        self._made += 1
+        return _Future(self._made, self)
 
     def create_task(
         self, coro: Any, *, name: str | None = None, context: Context | None = None
     ) -> asyncio.Task[Any]:  # as asyncio declares it
         context = copy_context() if context is None else context
-        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name, context=context)
+        self._made += 1
+        task: asyncio.Task[Any] = _Task(self._made, self, coro, name, context)
         self._tasks.append((task, context))
         return task
 

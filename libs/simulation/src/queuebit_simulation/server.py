@@ -331,11 +331,13 @@ class MemoryServer:
         if not found:
             self._deliver(reply, "", {"Status": "404", "Description": "No Results"}, b"")
             return
+        last = 0
         for it in found:
-            self._send_one(stream, reply, it)
-        self._deliver(reply, "", {"Status": "204", "Description": "EOB"}, b"")
+            self._send_one(stream, reply, it, {"Nats-Last-Sequence": str(last)})
+            last = it.sequence
+        self._deliver(reply, "", {"Status": "204", "Description": "EOB", "Nats-Last-Sequence": str(last)}, b"")
 
-    def _send_one(self, stream: Stream, reply: str, found: StoredMessage | None) -> None:
+    def _send_one(self, stream: Stream, reply: str, found: StoredMessage | None, more: Headers | None = None) -> None:
         if found is None:
             self._deliver(reply, "", {"Status": "404", "Description": "Message Not Found"}, b"")
             return
@@ -345,6 +347,7 @@ class MemoryServer:
             "Nats-Subject": found.subject,
             "Nats-Sequence": str(found.sequence),
             "Nats-Time-Stamp": _moment(found.stored_ns),
+            **(more or {}),
         }
         self._deliver(reply, "", headers, found.body)
 

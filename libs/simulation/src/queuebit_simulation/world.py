@@ -22,6 +22,7 @@ from unittest.mock import patch
 import anyio.to_thread
 import nats
 from cryptography.exceptions import InvalidSignature
+from faststream._internal.broker import registrator
 from faststream.nats.subscriber.usecases import ConcurrentCoreSubscriber, CoreSubscriber
 
 from queuebit_contracts import wire
@@ -47,6 +48,12 @@ def _start_if_asked(start: Callable[[Any], Awaitable[None]]) -> Callable[[Any], 
             await start(subscriber)
 
     return start_if_asked
+
+
+class _InOrder(list[object]):
+    """In place of FastStream's weak set of subscribers, which has the order of their addresses in memory."""
+
+    add = list.append
 
 
 class _Digests:
@@ -119,6 +126,7 @@ def simulated(loop: VirtualLoop, network: Network, random: Random) -> Iterator[N
         (algorithms, "_public", _public_key),
         (nats, "connect", connect),
         (anyio.to_thread, "run_sync", run_sync),
+        (registrator, "WeakSet", _InOrder),
         (service, "assert_topology", assured),
         (service, "_settle_memory", lambda: None),
     ]
