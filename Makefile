@@ -40,7 +40,6 @@ demo: setup ## three teams, seventy real circuits, five backends, half a minute:
 
 test: fast ## the whole suite: real nats-server, real warehouse, real processes, no Docker
 	$(PY) -m pytest -q -m "$(REAL)" -n 2 --dist loadfile
-	$(PY) -m queuebit_simulation --seeds 200
 
 check: analysis docs fast ## format, lint, types, layers, fresh generated files, links of the documentation, fast tests
 

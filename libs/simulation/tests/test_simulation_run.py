@@ -18,7 +18,7 @@ _LOST = (258, 285)
 
 @pytest.mark.parametrize("seeds", [range(4), range(4, 8), _LOST], ids=["first", "next", "lost"])
 def test_all_invariants_hold(seeds: Sequence[int]) -> None:
-    """`make test` has two hundred, `make simulate` any number."""
+    """These ten are part of the fast tests; `make simulate` has any number."""
     failed = {seed: found for seed in seeds if (found := simulate(seed).faults)}
     assert failed == {}, "see one again with: make simulate SEED=…"
 

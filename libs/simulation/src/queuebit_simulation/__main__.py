@@ -37,16 +37,16 @@ def _one(seed: int) -> int:
 
 def _many(seeds: range) -> int:
     ends: Counter[str] = Counter()
-    happened: Counter[str] = Counter()
+    injected: Counter[str] = Counter()
     failed, done, again = [], 0, 0
     with multiprocessing.get_context("fork").Pool(os.cpu_count(), initializer=_quiet) as pool:
         for it in _counted(pool.imap_unordered(simulate, seeds), len(seeds)):
             done, again = done + 1, again + it.runs_again
             ends.update(it.ends)
-            happened.update(it.happened)
+            injected.update(it.injected)
             if it.faults:
                 failed.append(it)
-    print(f"{done} seeds; jobs {dict(ends)}; faults {dict(happened)}; {again} runs were made again")
+    print(f"{done} seeds; jobs {dict(ends)}; faults {dict(injected)}; {again} runs were made again")
     return _report(failed)
 
 
@@ -64,7 +64,7 @@ def _quiet() -> None:
 
 
 def _line(it: Outcome) -> str:
-    jobs = f"{it.jobs} jobs {dict(it.ends)}, {len(it.log)} events, {it.lasted_s:.0f} s, faults {dict(it.happened)}"
+    jobs = f"{it.jobs} jobs {dict(it.ends)}, {len(it.log)} events, {it.lasted_s:.0f} s, faults {dict(it.injected)}"
     return f"seed {it.seed}: {jobs}"
 
 

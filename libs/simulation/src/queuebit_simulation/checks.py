@@ -25,6 +25,7 @@ from queuebit_audit.state import History
 from queuebit_contracts.account import AccountCorrected, AccountFunded, AccountHeld, AccountReleased, AccountSettled
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.job import TERMINAL, JobCorrected, JobMetered
+from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_contracts.subjects import parse
 from queuebit_contracts.topology import LOG
 from queuebit_pricing import load
@@ -80,7 +81,7 @@ def _lost(log: Sequence[StoredMessage], members: Iterable[Member]) -> Iterator[s
     stored = {it.subject for it in log}
     for member in members:
         for tenant, job in sorted(member.confirmed):
-            if f"qb.job.{tenant}.{job}.submitted" not in stored:
+            if job_aggregate(tenant, job).event("submitted") not in stored:
                 yield f"the submission of {tenant}/{job} was confirmed and is not in the log"
 
 

@@ -27,7 +27,7 @@ class Faults:
         self._network = network
         self._services = services
         self._random = random
-        self.happened: Counter[str] = Counter()
+        self.injected: Counter[str] = Counter()
         """By kind."""
 
     async def run(self) -> None:
@@ -35,7 +35,7 @@ class Faults:
         while self._plan.kinds:
             await asyncio.sleep(self._random.expovariate(1 / self._plan.every_s))
             kind = self._random.choice(self._plan.kinds)
-            self.happened[kind] += 1
+            self.injected[kind] += 1
             getattr(self, f"_{kind}")(self._random.choice(self._services.processes))
 
     def end(self) -> None:

@@ -16,6 +16,7 @@ from random import Random
 from typing import Final
 
 from queuebit_contracts.job import TERMINAL
+from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_contracts.subjects import parse
 from queuebit_contracts.topology import LOG
 from queuebit_runtime.keys import seed_of
@@ -54,8 +55,8 @@ class Outcome:
     steps: int = 0
     lasted_s: float = 0.0
     """In the time of the simulation."""
-    happened: dict[str, int] = field(default_factory=dict)
-    """Faults that happened, by kind."""
+    injected: dict[str, int] = field(default_factory=dict)
+    """Faults that the network and the processes had, by kind."""
     runs_again: int = 0
     """Runs of circuits that were made more than once."""
     log: list[StoredMessage] = field(default_factory=list)
@@ -107,7 +108,7 @@ class _Run:
             log=log,
             steps=self.loop.steps,
             lasted_s=self.loop.time(),
-            happened=self.faults.happened,
+            injected=self.faults.injected,
             runs_again=len(self.services.runs) - len({*self.services.runs}),
         )
 
@@ -139,14 +140,14 @@ class _Run:
         if waiting := self.server.unsettled(served(declared())):
             return f"messages wait: {waiting}"
         newest = self.server.streams[LOG].newest
-        ends = tuple(f".{it}" for it in TERMINAL)
         for subject in newest:
-            if subject.startswith("qb.job.") and subject.endswith(".submitted"):
-                job = subject.removesuffix(".submitted")
-                if not any(job + it in newest for it in ends):
-                    return f"{job} has no end"
-                if f"{job}.sealed" not in newest:
-                    return f"{job} has no receipt"
+            address = parse(subject)
+            if address.noun == "job" and address.event == "submitted":
+                job = job_aggregate(address.tenant, address.id)
+                if not any(job.event(it) in newest for it in TERMINAL):
+                    return f"{job.prefix} has no end"
+                if job.event("sealed") not in newest:
+                    return f"{job.prefix} has no receipt"
         return True
 
 
@@ -183,7 +184,7 @@ def _inputs(folder: Path) -> tuple[Path, Path, Path]:
 @contextmanager
 def _folder() -> Iterator[Path]:
     """A folder in memory, where there is one."""
-    memory = Path("/dev/shm")  # noqa: S108  # the folder in it has a random name  # the folder in it has a random name
+    memory = Path("/dev/shm")  # noqa: S108  # the folder in it has a random name
     path = Path(tempfile.mkdtemp(prefix="queuebit-simulation-", dir=memory if memory.is_dir() else None))
     try:
         yield path

@@ -399,7 +399,7 @@ class MemoryServer:
 
     def _pull(self, stream: str, name: str, reply: str, wanted: dict[str, Any]) -> None:
         consumer = self.consumers.get((stream, name))
-        if consumer is None:  # the client hears nothing, or that there is no responder
+        if consumer is None:  # the status says that no service answers here
             self._deliver(reply, "", {"Status": "503"}, b"")
             return
         now = self._loop.time()

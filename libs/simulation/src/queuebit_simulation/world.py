@@ -26,6 +26,7 @@ from faststream._internal.broker import registrator
 from faststream.nats.subscriber.usecases import ConcurrentCoreSubscriber, CoreSubscriber
 
 from queuebit_contracts import wire
+from queuebit_contracts.subjects import parse
 from queuebit_kernel import SystemClock
 from queuebit_proof import algorithms
 from queuebit_proof.algorithms import Algorithm, SigningKey
@@ -37,14 +38,14 @@ from queuebit_simulation.server import EPOCH
 __all__ = ["simulated"]
 
 
-_ASKED: Final = ("qb.profile.", "qb.alive.", "qb.job.")
-"""What the nodes of a simulation ask or watch without a stream. Other subscribers would wait for nothing, and to start
+_ASKED: Final = frozenset({"profile", "alive", "job"})
+"""Nouns of what the nodes of a simulation ask or watch without a stream. Other subscribers would wait for nothing, and to start
 one takes FastStream ten milliseconds."""
 
 
 def _start_if_asked(start: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
     async def start_if_asked(subscriber: Any) -> None:  # FastStream's
-        if subscriber.subject.broker_address.startswith(_ASKED):
+        if parse(subscriber.subject.broker_address).noun in _ASKED:
             await start(subscriber)
 
     return start_if_asked
