@@ -38,7 +38,7 @@ def _without_guards(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _settled_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each settlement is a new event: without a guard, and with an id of its own, by which the server does not know it."""
+    """Each settlement has no guard and a new id: the server would not store one that has the id of an earlier one."""
 
     async def once(log: EventLog, event: Any) -> bool:
         await log.append(event.model_copy(update={"id": str(uuid.uuid4())}))

@@ -15,8 +15,8 @@ __all__ = ["KINDS", "Plan", "plan_of"]
 KINDS: Final = ("kill", "pause", "stop", "cut", "loss", "slow", "redeliver", "restart", "clock")
 """`kill`: a process ends at once and starts again. `pause`: nothing of it runs for longer than leases last. `stop`: it
 ends in order. `cut`: it has no network for a while. `loss`: messages and answers are lost. `slow`: they take long.
-`redeliver`: a consumer delivers once more what a process still works on. `restart`: of the server. `clock`: the clock of
-a process jumps by minutes."""
+`redeliver`: a consumer delivers once more what a process still works on. `restart`: of the server. `clock`: the clock
+of a process jumps by minutes."""
 
 
 @dataclass(frozen=True, slots=True)

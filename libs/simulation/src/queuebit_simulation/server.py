@@ -372,7 +372,7 @@ class MemoryServer:
         return made
 
     def _remove_idle(self, consumer: _Consumer, idle_s: float) -> None:
-        """Remove a consumer from which nobody took anything for a while."""
+        """Remove a consumer from which no client took anything for a while."""
         if self.consumers.get((consumer.stream.name, consumer.name)) is not consumer:
             return
         if self._loop.time() - consumer.asked_at >= idle_s * 0.99:

@@ -39,8 +39,8 @@ __all__ = ["simulated"]
 
 
 _ASKED: Final = frozenset({"profile", "alive", "job"})
-"""Nouns of what the nodes of a simulation ask or watch without a stream. Other subscribers would wait for nothing, and to start
-one takes FastStream ten milliseconds."""
+"""Nouns of what the nodes of a simulation ask or watch without a stream. Other subscribers would wait for nothing, and
+to start one takes FastStream ten milliseconds."""
 
 
 def _start_if_asked(start: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
