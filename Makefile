@@ -14,7 +14,7 @@ REAL := server or stack or docker
 VENDORS := $(or $(ONLY),$(notdir $(patsubst %/,%,$(wildcard libs/vendors/*/))))
 VENDOR_MEMBERS := contracts libs/kernel libs/planning libs/pricing libs/proof libs/quantum libs/runtime libs/scheduling libs/secrets services/executor
 
-.PHONY: help setup demo test check analysis docs fast format generate lock provision bench focus fsck fidelity fuzz collections notebooks jupyter drill drill-billing images kits clients release vendors vendorlocks vendorstack
+.PHONY: help setup demo test check analysis docs fast format generate lock provision bench focus fsck fidelity fuzz simulate collections notebooks jupyter drill drill-billing images kits clients release vendors vendorlocks vendorstack
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -114,6 +114,9 @@ build/vendors/%/.ready: libs/vendors/%/requirements.lock libs/vendors/%/pyprojec
 	@$(PY) -m uv pip install --quiet --python $(@D)/.venv/bin/python --no-deps --no-build-isolation \
 	  $(foreach m,$(VENDOR_MEMBERS) libs/testing,-e $(m)) -e libs/vendors/$*
 	@touch $@
+
+simulate: setup ## the services over a bus in memory, with faults by seed: SEEDS=10000 FIRST=0; one seed with its log: SEED=7
+	$(PY) -m queuebit_simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200) --first $(or $(FIRST),0))
 
 provision: setup ## create streams, buckets and durables on URL with the provisioner's SEED file
 	$(PY) -m queuebit_runtime.provision $(URL) $(SEED)

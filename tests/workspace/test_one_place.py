@@ -48,6 +48,7 @@ DOTS_THAT_ARE_NO_SUBJECTS = frozenset({
     "services/gateway/src/queuebit_gateway/oauth.py",  # a signed token
     "services/gateway/src/queuebit_gateway/webhooks/store.py",  # a key of a bucket
     "libs/runtime/src/queuebit_runtime/requests.py",  # an inbox
+    "libs/simulation/src/queuebit_simulation/server.py",  # patterns, calls and replies of the protocol of a nats-server
     "libs/runtime/src/queuebit_runtime/delivery.py",  # a reply subject of the server
 })  # fmt: skip
 

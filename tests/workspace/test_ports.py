@@ -46,6 +46,7 @@ WITHOUT_LAWS = {
     "Scheduler": "one implementation, a request over the bus; the scheduler's answers have tests of their own",
     "Queueing": "what a plugin may add to Backend; VendorLaws have its law",
     "SharesDevice": "what a plugin may add to Backend; one implementation, and no fake",
+    "Peer": "one implementation, in memory; answers are compared with a real server's (test_simulation_server.py)",
     "Leaf": "attributes of two values; nothing is promised beyond them",
     "TakesCalibration": "what a plugin may add to Backend; one implementation, and no fake",
     "Sealing": "one implementation, and no fake",
