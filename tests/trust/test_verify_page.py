@@ -50,7 +50,7 @@ def by_shell(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_qb_verifies_with_the_receipt_and_the_keys_alone(auditor: Path) -> None:
     shutil.rmtree(auditor / "log")
     before = sorted(auditor.iterdir())
-    commands = [it for it in COMMANDS if it.startswith("qb receipt")]
+    commands = [it for it in COMMANDS if it.startswith("qb receipt") and "--witnesses" not in it]
     assert len(commands) == 2
     for command in commands:
         done = run(auditor, *command.split())

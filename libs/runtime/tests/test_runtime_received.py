@@ -29,6 +29,7 @@ LINE = st.binary(max_size=12) | st.sampled_from(
         b"A: \xff\xc3\xa4",
         b"A: b: c",
         b"A: \x85\xa0",
+        b"\x1c: x",
     ]
 )
 

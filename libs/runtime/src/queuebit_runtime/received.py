@@ -14,7 +14,7 @@ Headers = dict[str, str]
 _NOT_ITS_SENDERS = ("Status", "content-type", "reply_to")
 """Headers that the client obeys: a sender could forge the status, the reply subject and the content type."""
 
-_NAME = re.compile(rb"[^\s\x80-\xff]+")
+_NAME = re.compile(rb"[^\s\x1c-\x1f\x80-\xff]+")
 
 
 class Received(Msg):

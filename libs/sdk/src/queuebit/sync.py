@@ -438,6 +438,10 @@ class Client:
         """Keep the source of a circuit in the payload store of the tenant."""
         return self._loop.run(self._client.store_circuit(circuit))
 
+    def log_signature(self, envelope: bytes) -> str:
+        """Make the statement of a signed file a leaf of the platform's log; return its proof."""
+        return self._loop.run(self._client.log_signature(envelope))
+
     def lineage(self, name: str, *, limit: int = 200) -> Lineage:
         """What a job, circuit, calibration or data set has to do with others."""
         return self._loop.run(self._client.lineage(name, limit=limit))
