@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from queuebit.credentials import find
 from queuebit_cli.output import Output
 from queuebit_cli.render_explanations import explanation_lines
 from queuebit_cli.render_tables import took
+from queuebit_secrets import VARIABLES, make_master_key
 
 Done = tuple[Task, Result]
 Row = dict[str, str]
@@ -40,6 +42,9 @@ _BILL = ("tenant", "share>", "jobs>", "charged>", "budget")
 _QUALITY = ("backend", "circuits>", "mean>", "worst>", "of")
 _ASKED = 4
 """Jobs of each team whose placement is looked at."""
+
+_KEY = "master.key"
+"""The master key, in the folder of the demo: it is removed with what it encrypts."""
 
 _SWEEPER = next(iter(TEAMS))
 _OBSERVABLE = "XX"
@@ -60,7 +65,8 @@ _NEXT = """
 def qb(home: Path, *words: str, accept: Sequence[int] = (0,)) -> str:
     """Run `qb` on the home of the demo and return its output; exit if it fails."""
     command = [sys.executable, "-m", "queuebit_cli", *words, "--home", str(home)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    own = {name: it for name, it in os.environ.items() if name not in VARIABLES} | {VARIABLES[0]: str(home / _KEY)}
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=own)
     if ended.returncode not in accept:
         raise SystemExit(f"`qb {' '.join(words)}` failed, logs are in {home}/logs:\n{ended.stdout}{ended.stderr}")
     return ended.stdout
@@ -279,6 +285,7 @@ def main() -> int:
     logging.getLogger("queuebit").setLevel(logging.ERROR)  # the board shows what jobs wait for
     began = time.monotonic()
     home = Path(tempfile.mkdtemp(prefix="queuebit-demo-"))
+    make_master_key(home / _KEY)
     console.print("\n[bold]Queuebit[/]: three teams, one shared quantum cloud\n")
     try:
         held: bool | None = show(home)

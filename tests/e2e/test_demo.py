@@ -19,7 +19,7 @@ def test_the_demo_runs_to_its_end_and_leaves_nothing_behind(stack: EmbeddedStack
     done = subprocess.run(
         [sys.executable, "-m", "examples.demo"],
         cwd=Path(__file__).parents[2],
-        env=os.environ | {"TMPDIR": str(tmp_path)},
+        env=os.environ | {"TMPDIR": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")},
         capture_output=True,
         text=True,
         timeout=220,
