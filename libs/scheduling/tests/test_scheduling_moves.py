@@ -30,7 +30,7 @@ from queuebit_scheduling import (
 from queuebit_scheduling.moves import MOVES
 from queuebit_scheduling.plan import Moved
 from queuebit_scheduling.preemption import GAIN_US
-from queuebit_testing.snapshots import NOW_US, QUICK, grouped
+from queuebit_testing.snapshots import NOW_US, QUICK, grouped, job_on
 
 S = 1_000_000
 SLOT = Window(NOW_US - 10 * S, NOW_US + 1000 * S, "reservation", "acme", "r1", "main", None)
@@ -41,9 +41,7 @@ def window(start_s: int, end_s: int = 1000) -> Window:
 
 
 def job(name: str = "a", order: int = 1, seconds: int = 10, **changes: object) -> Job:
-    candidates = tuple(Candidate(it, seconds * S, 10**6) for it in ("aer", "boston", "cairo"))
-    made = Job("acme", name, order, NOW_US, f"2q{seconds}", candidates, project="main", user="ann")
-    return replace(made, **changes)  # type: ignore[arg-type]  # fields of a job
+    return job_on(("aer", "boston", "cairo"), name, order, seconds, **changes)
 
 
 def figures(it: Job, **of: tuple[int, int]) -> Job:

@@ -13,7 +13,6 @@ from queuebit_scheduling import (
     POLICIES,
     POLICY,
     BackendCapacity,
-    Candidate,
     GaveWay,
     Job,
     Movable,
@@ -30,7 +29,7 @@ from queuebit_scheduling import (
 )
 from queuebit_scheduling.preemption import GAIN_US, LEAST_US, MOVES, rank
 from queuebit_scheduling.shares import AGED_US
-from queuebit_testing.snapshots import NOW_US, QUICK, grouped
+from queuebit_testing.snapshots import NOW_US, QUICK, grouped, job_on
 
 S = 1_000_000
 SLOT = Window(NOW_US - 10 * S, NOW_US + 1000 * S, "reservation", "acme", "r1", "main", None)
@@ -38,9 +37,7 @@ MAINTENANCE = Window(NOW_US + 90 * S, NOW_US + 1000 * S, "maintenance")
 
 
 def job(name: str, order: int, seconds: int = 10, *, on: tuple[str, ...] = ("aer",), **changes: object) -> Job:
-    candidates = tuple(Candidate(it, seconds * S, 10**6) for it in on)
-    made = Job("acme", name, order, NOW_US, f"2q{seconds}", candidates, project="main", user="ann")
-    return replace(made, **changes)  # type: ignore[arg-type]  # fields of a job
+    return job_on(on, name, order, seconds, **changes)
 
 
 def urgent(**changes: object) -> Job:

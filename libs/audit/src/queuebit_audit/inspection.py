@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import TypeVar
 
 from nats.errors import Error as NatsError
@@ -31,6 +30,7 @@ from queuebit_contracts.invoice import InvoiceIssued
 from queuebit_contracts.topology import inbox_of
 from queuebit_kernel import Unavailable
 from queuebit_pricing import PriceBook
+from queuebit_runtime.collector import without_collection
 from queuebit_runtime.harden import connect
 from queuebit_runtime.keys import public_key
 from queuebit_runtime.payloads import KeyValuePayloads
@@ -59,7 +59,7 @@ async def inspect(target: Target, wait_s: float, sample: Sample | None = None) -
     Raises:
         Unavailable: a part of it does not answer.
     """
-    with _without_collection():
+    with without_collection():  # it would walk a growing history again and again: half of the time
         return await _inspected(target, wait_s, sample)
 
 
@@ -116,18 +116,6 @@ def judge(history: History, outstanding: Outstanding, book: PriceBook, published
         walls_hold(history),
         proven(history, outstanding, published),
     ]
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Without the garbage collector, which would walk a growing history again and again: half of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _helper(messages: int) -> AbstractContextManager[Helper]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import hashlib
 import shutil
 import tempfile
@@ -19,6 +18,7 @@ from queuebit_contracts.job import TERMINAL
 from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_contracts.subjects import parse
 from queuebit_contracts.topology import LOG
+from queuebit_runtime.collector import without_collection
 from queuebit_runtime.keys import seed_of
 from queuebit_simulation.checks import faults_of
 from queuebit_simulation.clients import Member, members, tenants_document
@@ -64,7 +64,7 @@ class Outcome:
 
 def simulate(seed: int, plan: Plan | None = None) -> Outcome:
     """Simulate one seed."""
-    with _folder() as folder, _without_collection():
+    with _folder() as folder, without_collection():  # when it runs depends on more than the seed
         return _Run(seed, plan or plan_of(seed), folder).outcome(seed)
 
 
@@ -190,16 +190,3 @@ def _folder() -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Without the garbage collector: when it runs depends on more than the seed."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-            gc.collect(0)

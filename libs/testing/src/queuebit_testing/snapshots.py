@@ -24,7 +24,7 @@ from queuebit_scheduling import (
     Window,
 )
 
-__all__ = ["NOW_US", "QUICK", "crowded", "grouped", "snapshots"]
+__all__ = ["NOW_US", "QUICK", "crowded", "grouped", "job_on", "snapshots"]
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 """The same examples in every run, without a deadline."""
@@ -44,6 +44,21 @@ def grouped(policy: Policy, jobs: Iterable[Job], *, hidden: Collection[str] = ()
     for job in jobs:
         groups.setdefault(policy.group(job), []).append(job)
     return tuple(CandidateGroup(tuple(own), len(own) + any(it.job in hidden for it in own)) for own in groups.values())
+
+
+def job_on(backends: Collection[str], name: str, order: int, seconds: int = 10, **changes: object) -> Job:
+    """Return a job of ann, in the project `main` of acme, that takes some seconds of QPU time on each of the backends.
+
+    Args:
+        backends: where it may run.
+        name: of the job.
+        order: its place among the jobs of its tenant.
+        seconds: how long it runs.
+        changes: further fields of the job.
+    """
+    candidates = tuple(Candidate(it, seconds * 1_000_000, 10**6) for it in backends)
+    made = Job("acme", name, order, NOW_US, f"2q{seconds}", candidates, project="main", user="ann")
+    return replace(made, **changes)  # type: ignore[arg-type]  # fields of a job
 
 
 @st.composite
