@@ -44,7 +44,7 @@ _ASKED = 4
 """Jobs of each team whose placement is looked at."""
 
 _KEY = "master.key"
-"""The master key, in the folder of the demo: it is removed with what it encrypts."""
+"""The master key, beside the home of the demo: it is removed with what it encrypts."""
 
 _SWEEPER = next(iter(TEAMS))
 _OBSERVABLE = "XX"
@@ -65,7 +65,8 @@ _NEXT = """
 def qb(home: Path, *words: str, accept: Sequence[int] = (0,)) -> str:
     """Run `qb` on the home of the demo and return its output; exit if it fails."""
     command = [sys.executable, "-m", "queuebit_cli", *words, "--home", str(home)]
-    own = {name: it for name, it in os.environ.items() if name not in VARIABLES} | {VARIABLES[0]: str(home / _KEY)}
+    others = {name: it for name, it in os.environ.items() if name not in VARIABLES}
+    own = others | {VARIABLES[0]: str(home.with_name(_KEY))}
     ended = subprocess.run(command, capture_output=True, text=True, check=False, env=own)
     if ended.returncode not in accept:
         raise SystemExit(f"`qb {' '.join(words)}` failed, logs are in {home}/logs:\n{ended.stdout}{ended.stderr}")
@@ -284,8 +285,9 @@ def main() -> int:
     """Run the demo; return 0 if every job completed, every receipt was verified and every invariant holds."""
     logging.getLogger("queuebit").setLevel(logging.ERROR)  # the board shows what jobs wait for
     began = time.monotonic()
-    home = Path(tempfile.mkdtemp(prefix="queuebit-demo-"))
-    make_master_key(home / _KEY)
+    folder = Path(tempfile.mkdtemp(prefix="queuebit-demo-"))
+    home = folder / "home"
+    make_master_key(home.with_name(_KEY))
     console.print("\n[bold]Queuebit[/]: three teams, one shared quantum cloud\n")
     try:
         held: bool | None = show(home)
@@ -298,7 +300,7 @@ def main() -> int:
     if held is False:
         console.print(f"  [red]not everything held[/]; logs are in {home}/logs")
         return 1
-    shutil.rmtree(home)
+    shutil.rmtree(folder)
     if held is None:
         return _INTERRUPTED
     console.print(f"  all of it took {time.monotonic() - began:.0f} s; nothing is left behind")
