@@ -89,9 +89,10 @@ def test_a_receipt_verifies_offline_and_an_altered_one_does_not(
     assert (checked["verified"], checked["job"]) == (True, printed["job"])
     other = stack.submit(str(circuits / "bell.qasm"))[0]["job"]
     whole = receipt.read_text()
+    middle = len(whole) // 2
     for altered in (
         whole.replace(printed["job"], other),
-        whole[: len(whole) // 2] + "A" + whole[len(whole) // 2 + 1 :],
+        whole[:middle] + ("B" if whole[middle] == "A" else "A") + whole[middle + 1 :],
     ):
         receipt.write_text(altered)
         refused = offline.run("receipt", "verify", str(receipt), "--trust", str(trust))

@@ -59,7 +59,8 @@ def test_malformed_messages_on_every_subject_stop_no_service(
     letters = _letters(second)
     executors = ("executor-aer", "executor-cirq", "executor-ibm")
     views = {f"{name}-view" for name in ("broker", "scheduler", "gateway", "hybrid", "alerting", "fleet", *executors)}
-    assert {it["owner"] for it in letters} == views | declared().durable.keys()
+    removed = {"executor-statevector-view"}  # a plugin that another test installs and removes reads the same log
+    assert {it["owner"] for it in letters} - removed == views | declared().durable.keys()
     assert all(it["reason"] and it["fault"] and it["sequence"] for it in letters)
     assert {it["subject"] for it in letters} >= {*filter(_read_by_a_handler, poisoned)}
     second.until(ready=True)
