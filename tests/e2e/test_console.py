@@ -136,8 +136,9 @@ def test_an_admin_ends_a_key_and_finds_it_in_the_audit(stack: EmbeddedStack, chr
     row = page.locator("tr", has_text=made["delegation"][:10]).first
     row.get_by_role("button", name="Revoke").click()
     row.get_by_text("me revoked it").wait_for()
-    page.reload()
-    page.get_by_text("delegation revoked").first.wait_for()
+    page.goto("/console/admin?action=keys")
+    page.get_by_text("delegation.revoke").first.wait_for()
+    page.goto("/console/admin?action=roles")
     page.get_by_text("viewer with 1 key").wait_for()
     page.goto("/console/oncall")
     page.get_by_text("Every message of this tenant was handled").wait_for()

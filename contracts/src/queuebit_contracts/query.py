@@ -127,10 +127,10 @@ class Question(Wire):
     before: int | None = Field(default=None, ge=1, lt=2**63)
     """Of jobs: only those whose submission has a lower sequence; the `sequence` of the last row continues a list. Of
     audit, incidents and calibrations: only facts with a lower sequence."""
-    kind: Name | None = None
-    """Of audit: only facts of this kind, such as `user` or `cancellation`."""
-    author: str | None = Field(default=None, max_length=200)
-    """Of audit: only facts by this author."""
+    action: str | None = Field(default=None, max_length=64)
+    """Of audit: only actions of this name, noun or matter, such as `user.define`, `user` or `roles`."""
+    actor: str | None = Field(default=None, max_length=200)
+    """Of audit: only actions of this person, service or public key."""
 
 
 class Answer(Wire):

@@ -8,8 +8,20 @@ from string import Formatter
 
 import pytest
 
-from queuebit_audit_trail import ABOUT, ACTIONS, NO_ACTIONS, Record, Selection, record_of, subjects
+from queuebit_audit_trail import (
+    ABOUT,
+    ACTIONS,
+    NO_ACTIONS,
+    WORDS,
+    Record,
+    Selection,
+    record_of,
+    subjects,
+    types_of,
+)
+from queuebit_audit_trail.details import MOST_DETAIL, detail_of
 from queuebit_contracts.catalog import CATALOG, decode
+from queuebit_contracts.config import Application, AppliedChange
 from queuebit_kernel import InvalidId
 
 EXAMPLES = Path(__file__).parents[3] / "contracts" / "examples"
@@ -131,10 +143,46 @@ def test_an_unknown_type_is_no_action() -> None:
         (Selection(actor="ann"), False),
         (Selection(since=STORED), True),
         (Selection(since=datetime(2026, 12, 1, tzinfo=UTC)), False),
+        (Selection(until=datetime(2026, 12, 1, tzinfo=UTC)), True),
+        (Selection(until=STORED), False),
     ],
 )
 def test_a_selection_takes_what_it_asks_for(selection: Selection, taken: bool) -> None:
     assert selection.takes(example("qb.tenant.user_defined.v1")) is taken
+
+
+@pytest.mark.parametrize(
+    ("type_", "name", "detail"),
+    [
+        ("qb.tenant.user_defined.v1", "*", "with 1 key"),
+        ("qb.tenant.defined.v1", "*", "shots a job"),
+        ("qb.tenant.project_defined.v1", "*", "backends: "),
+        ("qb.tenant.issuer_defined.v1", "*", "tokens of https://"),
+        ("qb.tenant.circuit_defined.v1", "*", "sha256:"),
+        ("qb.delegation.granted.v1", "*", "proved by "),
+        ("qb.config.applied.v1", "*", " → "),
+    ],
+)
+def test_a_change_says_what_it_sets(type_: str, name: str, detail: str) -> None:
+    found = example(type_, name).detail
+    assert found is not None
+    assert detail in found
+
+
+def test_a_detail_has_an_end() -> None:
+    change = AppliedChange(action="change", kind="tenants", name="tenant.acme", fields={"share": (1, 2)})
+    application = Application(by="ada", plan=f"sha256:{0:064}", changes=(change,) * 200)
+    found = detail_of(application)
+    assert found is not None
+    assert (len(found), found[-1]) == (MOST_DETAIL, "…")
+
+
+def test_the_words_choose_types_as_a_selection_chooses_records() -> None:
+    assert types_of(None) == [*ACTIONS]
+    for word in WORDS:
+        chosen = [it for it in ACTIONS if Selection(action=word).takes(example(it))]
+        assert types_of(word) == chosen != []
+    assert types_of("use") == []
 
 
 def test_a_tenant_sees_no_action_on_the_platform() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import queuebit_audit
+from queuebit_audit_trail import ABOUT
 from queuebit_cli.main import main
 from queuebit_proof import KeyRing
 from queuebit_stack.home import Home
@@ -81,6 +82,7 @@ def test_of_a_tenant_only_its_own_rows_are_read_and_shown(
         (("--action", "user.define"), [2]),
         (("--actor", "ada"), [1, 2]),
         (("--since", "2026-11-30T15:00:00Z"), [3, 4]),
+        (("--until", "2026-11-30T15:00:00Z"), [1, 2]),
         (("--limit", "1"), [4]),
     ],
 )
@@ -91,8 +93,8 @@ def test_rows_are_selected(arguments: Sequence[str], sequences: list[int], capsy
 def test_people_see_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "--action", "user"]) == 0
     head, row = capsys.readouterr().out.splitlines()
-    assert head.split() == ["sequence", "stored_at", "tenant", "actor", "action", "object", "outcome"]
-    assert row.split() == ["2", "2026-11-30T14:00:00", "acme", "ada", "user.define", "user", "ann", "done"]
+    assert head.split() == ["sequence", "stored_at", "tenant", "actor", "action", "object", "outcome", "detail"]
+    assert row.split()[:8] == ["2", "2026-11-30T14:00:00", "acme", "ada", "user.define", "user", "ann", "done"]
 
 
 def test_people_see_the_beginning_of_a_key(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,6 +102,13 @@ def test_people_see_the_beginning_of_a_key(monkeypatch: pytest.MonkeyPatch, caps
     assert main(["audit", "--action", "job.submit"]) == 0
     *_, row = capsys.readouterr().out.splitlines()
     assert re.search(r" key U[A-Z2-7]{7}… ", row)
+
+
+def test_the_help_has_all_words_for_what_an_action_is_about(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["audit", "--help"])
+    shown = capsys.readouterr().out
+    assert all(it in shown for it in ABOUT)
 
 
 def test_a_wildcard_is_no_tenant(capsys: pytest.CaptureFixture[str]) -> None:

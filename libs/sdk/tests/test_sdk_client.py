@@ -1,5 +1,7 @@
 """The client over a transport that is a function: what it sends, and how it reads the answers."""
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -160,6 +162,22 @@ async def test_questions_are_asked_under_the_own_tenant(ann: Credential) -> None
         with pytest.raises(Refused, match="later"):
             await client.slo()
     assert {subject for subject, _ in bus.asked} == {"qb.query.acme.jobs", "qb.query.acme.slo"}
+
+
+async def test_the_audit_trail_is_asked_with_its_filters(ann: Credential) -> None:
+    bus = FakeBus()
+    bus.answers = {"audit": {"rows": [{"sequence": 7, "action": "user.define", "actor": "ada"}]}}
+    since = datetime(2026, 11, 1, tzinfo=UTC)
+    async with AsyncClient(ann, transport=bus) as client:
+        assert [it["actor"] for it in await client.audit(action="roles", actor="ada", since=since, limit=3)] == ["ada"]
+        with pytest.raises(InvalidInput, match="time zone"):
+            await client.audit(until=datetime(2026, 11, 1))  # the zone is what is missing
+        with pytest.raises(InvalidInput, match="1 to 200"):
+            await client.audit(limit=201)
+    ((subject, body),) = bus.asked
+    assert subject == "qb.query.acme.audit"
+    expected = {"action": "roles", "actor": "ada", "since": "2026-11-01T00:00:00.000000Z", "limit": 3}
+    assert json.loads(body) == expected
 
 
 async def test_another_name_is_the_same_content(ann: Credential, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from queuebit.credentials import choose
 from queuebit.errors import Forbidden
 from queuebit.http_connection import Answer, origin_of
 from queuebit.http_errors import error_of
+from queuebit.http_queries import ask_http
 from queuebit.http_transport import HttpTransport
 from queuebit.transport import Message
 from queuebit_contracts.subjects import of_tenant, stored, subject_of
@@ -254,3 +255,14 @@ def test_reasons_are_kept() -> None:
     error = error_of(Answer(422, {"content-type": "application/problem+json"}, json.dumps(body).encode()), "x")
     assert isinstance(error, Refused)
     assert error.reasons == (Reason("a", "1"), Reason("b", "2"))
+
+
+async def test_the_audit_trail_has_its_filters_in_the_address() -> None:
+    rows = {"data": [{"sequence": 7, "actor": "ada", "objects": ["j1"]}], "next": None, "as_of_seq": 9}
+    body = json.dumps(rows).encode()
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    async with serving(head + body) as (script, transport):
+        found = await ask_http(transport, "audit", action="roles", actor="ada l", since="2026-11-01T00:00:00Z", limit=3)
+    assert found == rows["data"]
+    path = script.heads[0].split()[1]
+    assert path == "/v1/audit?action=roles&actor=ada+l&limit=3&from=2026-11-01t00%3a00%3a00z"

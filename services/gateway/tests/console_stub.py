@@ -82,7 +82,7 @@ class Stub:
             "/v1/incidents": {"data": INCIDENTS, "next": None},
             "/v1/dead-letters": {"data": [DEAD_LETTER]},
             "/v1/delegations": {"data": DELEGATIONS},
-            "/v1/audit": {"data": CHANGES, "next": None},
+            "/v1/audit": {"data": RECORDS, "next": None},
             "/v1/invoices": {"data": INVOICES},
             "/v1/reservations": {"data": SLOTS},
             "/v1/reservations/{id}": SLOT,
@@ -279,16 +279,19 @@ DELEGATIONS = [
     },
     {**KEY, "delegation": "d3abcdefghij", "ended": "ann revoked it"},
 ]  # fmt: skip
-CHANGE = {"sequence": 9, "at": "2026-11-29T11:00:00Z", "by": "ada", "data": {}}
-CHANGES = [
-    {**CHANGE, "kind": "user", "event": "tenant.user_defined", "about": "ann", "text": "admin with 1 key"},
+RECORD = {
+    "sequence": 9, "at": "2026-11-29T11:00:00Z", "stored_at": "2026-11-29T11:00:00Z", "tenant": "acme", "actor": "ada",
+    "service": "broker", "outcome": "done", "event": "e9", "type": "", "vocabulary": "audit/2",
+}  # fmt: skip
+RECORDS = [
+    {**RECORD, "action": "user.define", "about": "roles", "object": "user ann", "detail": "admin with 1 key"},
     {
-        **CHANGE, "sequence": 8, "kind": "config", "event": "config.applied", "about": "acme",
-        "text": "change tenant.acme.project.main: budget 100 → 250",
+        **RECORD, "sequence": 8, "action": "access.refuse", "about": "refusals", "object": "request GET /v1/jobs/j1",
+        "outcome": "refused", "door": "gateway", "count": 12, "reason": "unknown_job", "actor": "eve",
     },
     {
-        **CHANGE, "sequence": 7, "kind": "cancellation", "event": "job.cancelled", "by": "ann", "about": name_of(5),
-        "text": "wrong angle",
+        **RECORD, "sequence": 7, "action": "job.cancel", "about": "work", "object": f"job {name_of(5)}",
+        "actor": "ann", "reason": "wrong angle",
     },
 ]  # fmt: skip
 SESSION = {

@@ -180,12 +180,12 @@ def test_an_admin_ends_a_key_and_filters_the_audit(page: Page, log: list[str]) -
     page.locator("tr", has_text="d2abcdefgh").get_by_role("button", name="Revoke").click()
     page.get_by_role("button", name="Revoking").wait_for()
     assert [it.rpartition("/v1")[2] for it in asked] == ["/delegations/d2abcdefghij:revoke"]
-    with page.expect_request("**/v1/audit?kind=delegation"):
+    with page.expect_request("**/v1/audit?action=keys"):
         page.locator("label", has_text="Keys").click()
-    with page.expect_request("**/v1/audit?kind=delegation&author=ada"):
-        page.get_by_label("Author").fill("ada")
+    with page.expect_request("**/v1/audit?action=keys&actor=ada"):
+        page.get_by_label("Actor").fill("ada")
         page.keyboard.press("Enter")
-    page.wait_for_url("**/console/admin?kind=delegation&author=ada")
+    page.wait_for_url("**/console/admin?action=keys&actor=ada")
     page.unroute_all()
     assert log == []
 

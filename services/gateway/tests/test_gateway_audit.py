@@ -64,11 +64,14 @@ async def test_others_are_refused(bus: Bus, role: Role, path: str) -> None:
 async def test_an_audit_is_asked_of_the_own_tenant_and_goes_on_after_its_last_row(bus: Bus) -> None:
     bus.answers["qb.query.acme.audit"] = lambda _: {"rows": [{"sequence": 7}, {"sequence": 5}], "sequence": 9}
     app = seen_by("admin", bus)
-    first = (await send(app, "GET", "/v1/audit?kind=user&author=ada%20l&from=2026-11-01T00:00:00Z&limit=2")).json()
-    assert (first["as_of_seq"], bus.asked[0][1]["kind"], bus.asked[0][1]["author"]) == (9, "user", "ada l")
+    first = (await send(app, "GET", "/v1/audit?action=user&actor=ada%20l&from=2026-11-01T00:00:00Z&limit=2")).json()
+    assert (first["as_of_seq"], bus.asked[0][1]["action"], bus.asked[0][1]["actor"]) == (9, "user", "ada l")
     await send(app, "GET", f"/v1/audit?limit=2&after={first['next']}")
     assert bus.asked[1][1] == {"limit": 2, "before": 5}
-    for query, code in (("kind=nothing", "bad_kind"), (f"author={'a' * 201}", "bad_author"), ("from=now", "bad_time")):
+    for query, code in (
+        ("action=nothing", "bad_action"), (f"actor={'a' * 201}", "bad_actor"), ("from=now", "bad_time"),
+        ("limit=201", "bad_limit"),
+    ):  # fmt: skip
         answer = await send(app, "GET", f"/v1/audit?{query}")
         assert (answer.status, answer.json()["code"]) == (422, code)
 

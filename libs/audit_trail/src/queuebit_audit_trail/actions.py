@@ -12,9 +12,9 @@ from typing import Final
 from queuebit_contracts.catalog import CATALOG
 from queuebit_contracts.wildcards import every
 
-__all__ = ["ABOUT", "ACTIONS", "NO_ACTIONS", "VOCABULARY", "Action", "subjects"]
+__all__ = ["ABOUT", "ACTIONS", "NO_ACTIONS", "VOCABULARY", "WORDS", "Action", "named", "subjects", "types_of"]
 
-VOCABULARY: Final = "audit/1"
+VOCABULARY: Final = "audit/2"
 """The version of the words and of the form of a record. Any change of either is a new version."""
 
 ABOUT: Final = (
@@ -168,6 +168,23 @@ NO_ACTIONS: Final[Mapping[str, str]] = {
     "qb.proof.checkpointed.v1": "the head of the log over the seals, which are the actions",
 }
 """Types of events that are no action, and why."""
+
+WORDS: Final = (
+    *ABOUT,
+    *sorted({it.name.partition(".")[0] for it in ACTIONS.values()}),
+    *sorted({it.name for it in ACTIONS.values()}),
+)
+"""The words by which actions can be chosen: what they are about, their nouns, and their names."""
+
+
+def named(word: str, name: str, about: str) -> bool:
+    """Whether one of `WORDS` chooses an action."""
+    return word in (name, about) or name.startswith(f"{word}.")
+
+
+def types_of(word: str | None) -> list[str]:
+    """The types of events that one of `WORDS` chooses; without one, of all actions."""
+    return [type_ for type_, it in ACTIONS.items() if word is None or named(word, it.name, it.about)]
 
 
 def subjects(tenant: str | None = None) -> list[str]:

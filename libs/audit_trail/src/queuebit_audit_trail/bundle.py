@@ -107,6 +107,7 @@ def build_bundle(
         "vocabulary": VOCABULARY,
         "tenant": wanted.tenant,
         "since": None if wanted.since is None else rfc3339(wanted.since),
+        "until": None if wanted.until is None else rfc3339(wanted.until),
         "actor": wanted.actor,
         "action": wanted.action,
         "through": covered.through,
@@ -261,8 +262,8 @@ _RECEIPT = frozenset({"number", "previous", "receipt"})
 _STATEMENT = frozenset({"_type", "subject", "predicateType", "predicate"})
 _PREDICATE = frozenset(
     {
-        *("signer", "made_at", "vocabulary", "tenant", "since", "actor", "action", "through"),
-        *("records", "receipts", "checkpoint"),
+        *("signer", "made_at", "vocabulary", "tenant", "since", "until", "actor", "action"),
+        *("through", "records", "receipts", "checkpoint"),
     }
 )
 

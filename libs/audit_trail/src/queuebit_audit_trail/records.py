@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from queuebit_audit_trail.actions import ACTIONS, VOCABULARY
+from queuebit_audit_trail.actions import ACTIONS, VOCABULARY, named
+from queuebit_audit_trail.details import detail_of
 from queuebit_contracts.access import Access
 from queuebit_contracts.billing import Charge
 from queuebit_contracts.catalog import Decoded
@@ -46,6 +47,8 @@ class Record:
     object: str
     outcome: str
     """`done`, `requested`, `refused` or `failed`."""
+    detail: str | None
+    """What it sets, such as the role of a user or the limits of a tenant; at most 1,000 characters."""
     reason: str | None
     amount: str | None
     event: str
@@ -76,7 +79,11 @@ class Selection:
     tenant: str | None = None
     """Only records of this tenant; those of the platform are not among them."""
     since: datetime | None = None
+    """Only records that the log stored then or later."""
+    until: datetime | None = None
+    """Only records that the log stored before."""
     actor: str | None = None
+    """Only records of this person, service or public key."""
     action: str | None = None
     """An action such as `account.fund`, a noun such as `account`, or what it is about, such as `money`."""
 
@@ -85,12 +92,9 @@ class Selection:
         return (
             (self.tenant is None or record.tenant == self.tenant)
             and (self.since is None or record.stored_at >= rfc3339(self.since))
+            and (self.until is None or record.stored_at < rfc3339(self.until))
             and (self.actor is None or self.actor in (record.actor, record.key))
-            and (
-                self.action is None
-                or self.action in (record.action, record.about)
-                or record.action.startswith(f"{self.action}.")
-            )
+            and (self.action is None or named(self.action, record.action, record.about))
         )
 
 
@@ -117,6 +121,7 @@ def record_of(event: Decoded, sequence: int, stored_at: datetime) -> Record | No
         about=rule.about,
         object=rule.object.format(**vars(data), named=_named(access)).strip(),
         outcome=rule.outcome,
+        detail=detail_of(data),
         reason=next((found for name in rule.why if (found := _words(getattr(data, name, None)))), None),
         amount=next((_money(found) for name in _AMOUNTS if (found := getattr(data, name, None))), None),
         event=event.id,

@@ -8,6 +8,10 @@ from queuebit_cli.grammar import Group, moment, number
 
 __all__ = ["audit_commands"]
 
+_ABOUT = (
+    *("money", "keys", "roles", "policies", "results", "configuration", "work", "operation", "reads", "refusals"),
+)
+
 
 def audit_commands(words: Group) -> None:
     """The audit trail; without a command it is listed."""
@@ -35,8 +39,7 @@ def audit_commands(words: Group) -> None:
 def _selection(command: ArgumentParser) -> None:
     command.add_argument("--tenant", metavar="T", help="of this tenant; without it of all, and of the platform itself")
     command.add_argument("--since", type=moment, metavar="TIME", help="stored from then on, such as 2026-11-01, in UTC")
+    command.add_argument("--until", type=moment, metavar="TIME", help="stored before then")
     command.add_argument("--actor", metavar="NAME", help="by this person, service or public key")
-    text = (
-        "such as account.fund, account, or one of money, keys, roles, policies, results, configuration, work, operation"
-    )
+    text = f"such as account.fund, account, or one of {', '.join(_ABOUT)}"
     command.add_argument("--action", metavar="A", help=text)

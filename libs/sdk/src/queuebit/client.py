@@ -15,7 +15,7 @@ from queuebit.access import access_of
 from queuebit.credentials import Credential, choose, load
 from queuebit.errors import InvalidInput, NotFound
 from queuebit.finding import LATEST, is_id, meant
-from queuebit.inputs import plain_name, whole_number
+from queuebit.inputs import moment, plain_name, whole_number
 from queuebit.permissions import permitted
 from queuebit.records import Row, Table
 from queuebit.transport import Transport
@@ -47,6 +47,7 @@ __all__ = ["AsyncClient"]
 
 _MOST_ROWS = 10_000
 _MOST_INVOICES = 500
+_MOST_RECORDS = 200
 
 _IN_SESSION = "QUEUEBIT_HYBRID_SESSION"
 """Names the session of all jobs that name none: a hybrid job with a cap sets it."""
@@ -843,10 +844,8 @@ class AsyncClient:
 
         if form not in FORMS:
             raise InvalidInput(f"charges are not exported as {form}: use one of {', '.join(FORMS)}")
-        if any(it is not None and it.tzinfo is None for it in (since, until)):
-            raise InvalidInput("a time of an export needs a time zone, such as datetime(2026, 11, 1, tzinfo=UTC)")
         wanted = None if project is None else plain_name("project", project)
-        begin, end = (None if it is None else rfc3339(it) for it in (since, until))
+        begin, end = moment("since", since), moment("until", until)
         return self._access.export(form, project=wanted, since=begin, until=end)
 
     async def quotas(self, *, project: str | None = None) -> Table:
@@ -892,6 +891,32 @@ class AsyncClient:
     async def slo(self) -> Table:
         """Service levels: objectives and measured values."""
         return await self._ask("slo")
+
+    async def audit(
+        self,
+        *,
+        action: str | None = None,
+        actor: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 200,
+    ) -> Table:
+        """The audit trail of the tenant, newest first: who did what, when, why and from where. For auditors and admins.
+
+        Args:
+            action: a name such as `user.define`, a noun such as `user`, or what it is about, such as `roles`.
+            actor: only of this person, service or public key.
+            since: only what the log stored at this time or later.
+            until: only what the log stored before this time.
+            limit: how many records, up to 200; those before them are the ones `until` the oldest `stored_at`.
+
+        Raises:
+            InvalidInput: a time has no time zone, or the limit is out of range.
+            Refused: the role may not read the audit trail.
+        """
+        begin, end = moment("since", since), moment("until", until)
+        most = whole_number("limit", limit, 1, _MOST_RECORDS)
+        return await self._ask("audit", action=action, actor=actor, since=begin, until=end, limit=most)
 
     async def canaries(self) -> Table:
         """The canary that started last with each flag of the tenant: its state, and the values of both arms."""

@@ -58,6 +58,11 @@ async def ask_http(http: HttpTransport, question: str, **asked: object) -> Table
             states = [state for state, name in WAITING.items() if name == question]
             found = await http.get("/v1/jobs:waiting", state=",".join(states), job=asked.get("job"))
             return Table(found["data"])
+        case "audit":
+            filters = {it: asked.get(it) for it in ("action", "actor", "limit")}
+            period = {"from": asked.get("since"), "to": asked.get("until")}
+            found = await http.get("/v1/audit", **filters, **period)
+            return Table(dict(row) for row in found["data"])
         case "sessions" | "reservations" | "windows":
             return await _held(http, question, asked)
         case name if name in _LISTS:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from operator import index
 from typing import Any, SupportsIndex, cast
 
 from queuebit.errors import InvalidInput
 from queuebit.text import control_character
-from queuebit_kernel import InvalidId, require_token
+from queuebit_kernel import InvalidId, require_token, rfc3339
 
-__all__ = ["WHOLE", "one_line", "plain_json", "plain_name", "whole_number"]
+__all__ = ["WHOLE", "moment", "one_line", "plain_json", "plain_name", "whole_number"]
 
 WHOLE = 2**53 - 1
 """The largest whole number that every JSON reader keeps exact."""
@@ -45,6 +46,13 @@ def whole_number(what: str, value: object, least: int = -WHOLE, most: int = WHOL
         limits = f" of at most {most:,}" if least == -WHOLE else f" from {least:,} to {most:,}"
         raise InvalidInput(f"{what} must be a whole number{limits}, not {value!r:.40}")
     return number
+
+
+def moment(what: str, value: datetime | None) -> str | None:
+    """A time with its zone, as RFC 3339 has it; None stays None."""
+    if value is not None and value.tzinfo is None:
+        raise InvalidInput(f"{what} needs a time zone, such as datetime(2026, 11, 1, tzinfo=UTC)")
+    return None if value is None else rfc3339(value)
 
 
 def plain_json(text: str) -> Any:  # what JSON holds

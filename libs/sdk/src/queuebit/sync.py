@@ -554,6 +554,19 @@ class Client:
         """Service levels: objectives and measured values."""
         return self._loop.run(self._client.slo())
 
+    def audit(
+        self,
+        *,
+        action: str | None = None,
+        actor: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 200,
+    ) -> Table:
+        """As `AsyncClient.audit`."""
+        asked = self._client.audit(action=action, actor=actor, since=since, until=until, limit=limit)
+        return self._loop.run(asked)
+
     def canaries(self) -> Table:
         """The canary that started last with each flag of the tenant: its state, and the values of both arms."""
         return self._loop.run(self._client.canaries())

@@ -1,4 +1,4 @@
-"""Who changed what, and what went wrong: facts of the log and dead letters, newest first."""
+"""The audit trail of a tenant, and what went wrong: facts of the log and dead letters, newest first."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from queuebit_contracts.auditing import AUDITED
+from queuebit_audit_trail import WORDS
 from queuebit_gateway.answers import listed
 from queuebit_gateway.callers import Caller, CallerOf
-from queuebit_gateway.pages import cursor_of, limit_of, page_of
+from queuebit_gateway.pages import MOST_RECORDS, MOST_ROWS, cursor_of, limit_of, page_of
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.problems import Problem
 
@@ -17,7 +17,7 @@ __all__ = ["Audit"]
 
 
 class Audit:
-    """`GET /v1/incidents`; and for admins `/v1/audit`, which names users and keys, and `/v1/dead-letters`."""
+    """`GET /v1/incidents`; and with their verbs `/v1/audit`, which names users and keys, and `/v1/dead-letters`."""
 
     def __init__(self, platform: Platform, caller_of: CallerOf) -> None:
         self._platform = platform
@@ -33,12 +33,16 @@ class Audit:
 
     async def _audit(self, request: Request) -> Response:
         caller = await self._caller_of(request)
-        kind, author = request.query_params.get("kind") or None, request.query_params.get("author") or None
-        if kind is not None and kind not in AUDITED:
-            raise Problem(422, "bad_kind", f"kind is one of {', '.join(AUDITED)}")
-        if author is not None and len(author) > 200:
-            raise Problem(422, "bad_author", "author has at most 200 characters")
-        return await self._facts(request, caller, "audit", kind=kind, author=author)
+        action, actor = request.query_params.get("action") or None, request.query_params.get("actor") or None
+        if action is not None and action not in WORDS:
+            raise Problem(
+                422,
+                "bad_action",
+                f"action is a name such as user.define, or one of {', '.join(it for it in WORDS if '.' not in it)}",
+            )
+        if actor is not None and len(actor) > 200:
+            raise Problem(422, "bad_actor", "actor has at most 200 characters")
+        return await self._facts(request, caller, "audit", most=MOST_RECORDS, action=action, actor=actor)
 
     async def _incidents(self, request: Request) -> Response:
         return await self._facts(request, await self._caller_of(request), "incidents")
@@ -49,7 +53,9 @@ class Audit:
         letters = await self._platform.dead_letters(caller.tenant)
         return listed(request, [it.document() for it in letters], as_of=None)
 
-    async def _facts(self, request: Request, caller: Caller, question: str, **asked: object) -> Response:
-        limit = limit_of(request)
+    async def _facts(
+        self, request: Request, caller: Caller, question: str, *, most: int = MOST_ROWS, **asked: object
+    ) -> Response:
+        limit = limit_of(request, most=most)
         found = await self._platform.ask(caller.tenant, question, limit=limit, **page_of(request), **asked)
         return listed(request, found.rows, as_of=found.as_of, after=cursor_of(found.rows, limit))

@@ -35,6 +35,7 @@ from queuebit_gateway.parameters import (
 from queuebit_gateway.plans import PlanBody
 from queuebit_gateway.reservations import ReservationBody, WithdrawBody
 from queuebit_gateway.schemas import (
+    AuditAnswer,
     GroupAnswer,
     GroupsAnswer,
     JobAnswer,
@@ -240,7 +241,10 @@ OPERATIONS: Final = (
     _grouped("", "group", "Jobs by state, what they cost, and when.", answer=GroupAnswer, parameters={"days": DAYS}),
     _grouped("/receipt", "group_receipt", "The receipts of its jobs, with a manifest.", answer={"type": "object"}),
     _rows("incidents", "list_incidents", "Jobs and calibrations that failed, by the time at which they did.", PAGE),
-    _rows("audit", "list_changes", "Who changed what, newest first; for admins.", {**AUDIT, **PAGE}, 403),
+    Operation(
+        "GET", "/v1/audit", "list_audit", "The audit trail of the tenant, newest first; for auditors and admins.",
+        AuditAnswer, parameters=AUDIT, problems=(403, 422),
+    ),
     _rows("dead-letters", "list_dead_letters", "The tenant's messages that could not be handled; for admins.", {}, 403),
     _rows(
         "delegations", "list_delegations", "Delegated keys that have not expired: the user's own, or for admins all.",

@@ -14,6 +14,7 @@ from queuebit_kernel import InvalidId, from_base64url, require_token, rfc3339, t
 
 __all__ = [
     "MOST_DAYS",
+    "MOST_RECORDS",
     "MOST_ROWS",
     "cursor_of",
     "days_of",
@@ -27,6 +28,8 @@ __all__ = [
 ]
 
 MOST_ROWS: Final = 1_000
+MOST_RECORDS: Final = 200
+"""Of the audit trail: an answer of telemetry has no more."""
 _USUAL_ROWS: Final = 50
 MOST_DAYS: Final = 366
 _USUAL_DAYS: Final = 30

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from queuebit.charge_exports import FORMS
-from queuebit_contracts.auditing import AUDITED
+from queuebit_audit_trail import WORDS
 from queuebit_contracts.lifecycle import STATES
 from queuebit_gateway.backends import MOST_CALIBRATIONS
-from queuebit_gateway.pages import MOST_DAYS, MOST_ROWS
+from queuebit_gateway.pages import MOST_DAYS, MOST_RECORDS, MOST_ROWS
 from queuebit_gateway.waits import UNTIL
 
 __all__ = [
@@ -101,8 +101,14 @@ EXPORT: Final[Mapping[str, Schema]] = {
 }
 OUTPUT: Final = {"after": {"type": "string", "description": "`next` of the answer before: what follows, also later."}}
 AUDIT: Final[Mapping[str, Schema]] = {
-    "kind": {"type": "string", "enum": [*AUDITED], "description": "Only changes of this kind."},
-    "author": {"type": "string", "maxLength": 200, "description": "Only changes by this author."},
+    "action": {
+        "type": "string",
+        "enum": [*WORDS],
+        "description": "Only actions of this name, noun or matter.",
+    },
+    "actor": {"type": "string", "maxLength": 200, "description": "Only actions of this person, service or public key."},
+    **PAGE,
+    "limit": {**PAGE["limit"], "maximum": MOST_RECORDS},
 }
 CALIBRATIONS: Final = {"type": "integer", "minimum": 1, "maximum": MOST_CALIBRATIONS, "description": "Rows of a page."}
 DAYS: Final = {"type": "integer", "minimum": 1, "maximum": MOST_DAYS, "description": "How far back."}

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from queuebit_contracts.wire import Amount, Reason
 
 __all__ = [
+    "AuditAnswer",
     "GroupAnswer",
     "GroupsAnswer",
     "JobAnswer",
@@ -171,6 +172,53 @@ class RowsAnswer(_Answer):
     """A list."""
 
     data: list[dict[str, JsonValue]]
+    next: str | None
+    as_of_seq: int | None
+
+
+class AuditRecord(_Answer):
+    """One action. What it does not say is absent."""
+
+    sequence: int
+    """Of its event in the log."""
+    at: str
+    """When, by the clock of its author."""
+    stored_at: str
+    """When the log stored it."""
+    tenant: str
+    actor: str
+    """The person by name; else the public key that signed; else the service; `unknown` if nothing says who tried."""
+    key: str = ""
+    delegation: str = ""
+    service: str
+    """Which process wrote the event; `client` for a signed request of a user."""
+    action: str
+    """Noun and verb, such as `user.define`."""
+    about: str
+    """`money`, `keys`, `roles`, `policies`, `results`, `configuration`, `work`, `operation`, `reads` or `refusals`."""
+    object: str
+    """What it was done to."""
+    outcome: str
+    """`done`, `requested`, `refused` or `failed`."""
+    detail: str = ""
+    """What it sets, such as the role of a user."""
+    reason: str = ""
+    amount: str = ""
+    event: str
+    type: str
+    trace: str = ""
+    door: str = ""
+    """Of reads and refusals: where."""
+    since: str = ""
+    count: int = 1
+    objects: list[str] = Field(default_factory=list)
+    vocabulary: str
+
+
+class AuditAnswer(_Answer):
+    """Records of the audit trail."""
+
+    data: list[AuditRecord]
     next: str | None
     as_of_seq: int | None
 

@@ -100,7 +100,7 @@ class Answers(Client):
             before=question.before or 0,
             limit=question.limit,
             backend=question.backend or "",
-            author=question.author or "",
+            actor=question.actor or "",
             **_period(question),
         )
         return [_json(row) for row in rows]

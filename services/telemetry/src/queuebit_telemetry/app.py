@@ -22,7 +22,7 @@ from queuebit_runtime.view import Fold, View
 from queuebit_slo import Objective, digest, parse_all, shipped
 from queuebit_telemetry.adapters import ClickHouse, LogHead
 from queuebit_telemetry.backlog import Backlog
-from queuebit_telemetry.fact_lists import LISTS, listed
+from queuebit_telemetry.fact_lists import LISTS, audit, listed
 from queuebit_telemetry.handlers import AnswerActivity, AnswerGroups, AnswerLevels, KeepSpans
 from queuebit_telemetry.holding import HoldEvidence
 from queuebit_telemetry.invoice_list import invoices
@@ -71,6 +71,7 @@ class Telemetry(Service):
             "slo": levels,
             "activity": AnswerActivity(self._warehouse, clock),
             "groups": AnswerGroups(self._warehouse, clock),
+            "audit": partial(audit, self._warehouse),
             **{name: partial(listed, self._warehouse, name) for name in LISTS},
         }
         turn = asyncio.Semaphore(_AT_ONCE)

@@ -1,139 +1,96 @@
-"""Lists of single facts: what was changed and by whom, what went wrong, and how a device was calibrated."""
+"""Lists of single facts: who did what, what went wrong, and how a device was calibrated."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from datetime import datetime
+from typing import Any, Final, NamedTuple, cast
 
 from pydantic import JsonValue
 
-from queuebit_contracts.auditing import AUDITED
-from queuebit_contracts.catalog import CATALOG
+from queuebit_audit_trail import Record, Selection, record_of, types_of
+from queuebit_contracts.catalog import CATALOG, decode
 from queuebit_contracts.query import Question
+from queuebit_kernel import Malformed
 from queuebit_telemetry.ports import Facts
 
-__all__ = ["LISTS", "listed"]
+__all__ = ["LISTS", "MOST_RECORDS", "audit", "listed"]
+
+MOST_RECORDS: Final = 200
+"""Records of one answer: it stays below the largest message."""
 
 _Row = dict[str, JsonValue]
 _Data = dict[str, Any]  # the data of a fact, as its contract has them
-
-_KIND: Final = {type_: kind for kind, types in AUDITED.items() for type_ in types}
 
 
 async def listed(facts: Facts, name: str, tenant: str, question: Question) -> list[_Row]:
     """The rows of one of `LISTS`, newest first; raises `Unavailable` when the warehouse does not answer."""
     it = LISTS[name]
-    types = AUDITED.get(question.kind, ()) if question.kind and name == "audit" else it.types
     return [
-        it.row(row, json.loads(str(row["data"])), tenant)
-        for row in await facts.facts(tenant, types, it.shared, question)
+        it.row(row, json.loads(str(row["data"]))) for row in await facts.facts(tenant, it.types, it.shared, question)
     ]
 
 
-def _audited(row: _Row, data: _Data, tenant: str) -> _Row:
-    type_ = str(row["type"])
-    if type_ == "qb.config.applied.v1":  # the other changes, and their number, are other tenants'
-        own = [
-            it for it in data["changes"] if it["kind"] == "tenants" and f"{it['name']}.".startswith(f"tenant.{tenant}.")
-        ]
-        data = {"by": data["by"], "commit": data.get("commit"), "changes": own}
-    about = next(
-        (str(data[it]) for it in ("job", "delegation", "user", "project", "issuer", "account") if it in data), tenant
-    )
-    head: _Row = {
-        "kind": _KIND[type_],
-        "event": _short(type_),
-        "by": data.get("by") or data.get("user"),
-        "about": about,
+async def audit(facts: Facts, tenant: str, question: Question) -> list[_Row]:
+    """The records of a tenant's audit trail, newest first, as `qb audit --tenant` has them.
+
+    The warehouse finds actions that may be by the actor, and the record says who it is: so pages are read until there
+    are enough. Raises `Unavailable` when the warehouse does not answer.
+    """
+    selection = Selection(tenant, question.since, question.until, question.actor, question.action)
+    types, limit = types_of(question.action), min(question.limit, MOST_RECORDS)
+    found: list[_Row] = []
+    while types and (missing := limit - len(found)) > 0:
+        page = question.model_copy(update={"limit": missing})
+        rows = await facts.facts(tenant, types, (), page)
+        records = (_record(row) for row in rows)
+        found += [_json(it) for it in records if it is not None and selection.takes(it)]
+        if len(rows) < missing:
+            break
+        question = question.model_copy(update={"before": rows[-1]["sequence"]})
+    return found
+
+
+def _json(record: Record) -> _Row:
+    return cast("_Row", record.document())
+
+
+def _record(row: _Row) -> Record | None:
+    """The record of the event that a row was made from; None if it is not readable."""
+    event = {
+        "specversion": "1.0",
+        "id": row["event"],
+        "source": row["source"],
+        "type": row["type"],
+        "time": row["at"],
+        "data": json.loads(str(row["data"])),
     }
-    return {**_place(row), **head, "text": _TEXT.get(_short(type_), _removed)(data), "data": data}
+    if row["traceparent"]:
+        event["traceparent"] = row["traceparent"]
+    try:
+        decoded = decode(json.dumps(event).encode())
+    except Malformed:
+        return None
+    return record_of(decoded, int(str(row["sequence"])), datetime.fromisoformat(str(row["stored_at"])))
 
 
-def _incident(row: _Row, data: _Data, tenant: str) -> _Row:
-    del tenant
+def _incident(row: _Row, data: _Data) -> _Row:
     reasons = data.get("reasons") or [data["reason"]]
     said: _Row = {"code": reasons[0]["code"], "text": "; ".join(it["text"] for it in reasons)}
+    entry = CATALOG[str(row["type"])]
     return {
-        **_place(row),
-        "event": _short(str(row["type"])),
+        "sequence": row["sequence"],
+        "at": row["at"],
+        "event": f"{entry.noun}.{entry.name}",
         "job": row["job"] or None,
         "backend": row["backend"] or None,
         **said,
     }
 
 
-def _calibration(row: _Row, data: _Data, tenant: str) -> _Row:
-    del tenant
+def _calibration(row: _Row, data: _Data) -> _Row:
     return {"sequence": row["sequence"], **data}
-
-
-def _place(row: _Row) -> _Row:
-    return {"sequence": row["sequence"], "at": row["at"]}
-
-
-def _short(type_: str) -> str:
-    """The noun and the event of a type, such as `job.failed`."""
-    entry = CATALOG[type_]
-    return f"{entry.noun}.{entry.name}"
-
-
-def _config(data: _Data) -> str:
-    return "; ".join(f"{it['action']} {it['name']}{_fields(it['fields'])}" for it in data["changes"])
-
-
-def _fields(fields: _Data) -> str:
-    if not fields:
-        return ""
-    return ": " + ", ".join(f"{name} {_plain(old)} → {_plain(new)}" for name, (old, new) in fields.items())
-
-
-def _plain(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"{text:.80}"
-
-
-def _limits(data: _Data) -> str:
-    budgets = ", ".join(f"{name} {it['amount']} {it['currency']}" for name, it in (data.get("budgets") or {}).items())
-    limits = f"share {data['share']}, {data['max_shots']:,} shots a job, {data['max_active_jobs']:,} jobs at once"
-    return f"{limits}, budgets: {budgets}" if budgets else limits
-
-
-def _project(data: _Data) -> str:
-    backends = ", ".join(data.get("backends") or ()) or "all"
-    fallback = f", fallback: {', '.join(data['fallback'])}" if data.get("fallback") else ""
-    return f"budget {data['budget']} {data['currency']}, backends: {backends}, default {data['default_kind']}{fallback}"
-
-
-def _user(data: _Data) -> str:
-    number = len(data["keys"])
-    return f"{data['role']} with {number} key{'' if number == 1 else 's'}"
-
-
-def _delegation(data: _Data) -> str:
-    project = f", project {data['project']}" if data.get("project") else ""
-    until = f"{data['expires_at'][:10]} {data['expires_at'][11:16]} UTC"
-    return f"scope {data['scope']}{project}, until {until}, proved by {data['subject']}"
-
-
-def _funded(data: _Data) -> str:
-    note = f": {data['note']}" if data.get("note") else ""
-    return f"{data['amount']['amount']} {data['amount']['currency']}{note}"
-
-
-def _removed(data: _Data) -> str:
-    return str(data.get("reason") or "")
-
-
-_TEXT: Final[Mapping[str, Callable[[_Data], str]]] = {
-    "config.applied": _config,
-    "tenant.defined": _limits,
-    "tenant.project_defined": _project,
-    "tenant.user_defined": _user,
-    "delegation.granted": _delegation,
-    "account.funded": _funded,
-}
-"""What a fact says beside its author and its object; of others the reason, if they have one."""
 
 
 class _List(NamedTuple):
@@ -142,13 +99,12 @@ class _List(NamedTuple):
     types: Sequence[str]
     shared: Sequence[str]
     """Types of which the platform's own facts are every tenant's to see."""
-    row: Callable[[_Row, _Data, str], _Row]
+    row: Callable[[_Row, _Data], _Row]
 
 
 _CALIBRATED, _NOT_CALIBRATED = "qb.backend.calibrated.v1", "qb.backend.calibration_failed.v1"
 
 LISTS: Final[Mapping[str, _List]] = {
-    "audit": _List(tuple(_KIND), AUDITED["config"], _audited),
     "incidents": _List(("qb.job.failed.v1", "qb.job.rejected.v1", _NOT_CALIBRATED), (_NOT_CALIBRATED,), _incident),
     "calibrations": _List((_CALIBRATED,), (_CALIBRATED,), _calibration),
 }

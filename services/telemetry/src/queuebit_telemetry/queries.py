@@ -127,27 +127,22 @@ ORDER BY backend
 """The measured fidelity of a tenant's newest completed jobs beside their success probabilities, by backend."""
 
 FACTS: Final = """
-SELECT seq AS sequence, event_time AS at, type, job, backend, data
+SELECT seq AS sequence, stored_at, event_time AS at, event_id AS event, type, source, traceparent, job, backend, data
 FROM events
 WHERE type IN {types:Array(String)}
-    AND (tenant = {tenant:String} OR (
-        tenant = '' AND type IN {shared:Array(String)} AND (
-            type != 'qb.config.applied.v1'
-            OR arrayExists(
-                it -> JSONExtractString(it, 'kind') = 'tenants' AND startsWith(
-                    concat(JSONExtractString(it, 'name'), '.'), concat('tenant.', {tenant:String}, '.')),
-                JSONExtractArrayRaw(data, 'changes')))))
+    AND (tenant = {tenant:String} OR (tenant = '' AND type IN {shared:Array(String)}))
     AND ({before:UInt64} = 0 OR seq < {before:UInt64})
     AND stored_at >= toDateTime64({since:Float64}, 6, 'UTC')
     AND ({until:Float64} = 0 OR stored_at < toDateTime64({until:Float64}, 6, 'UTC'))
     AND ({backend:String} = '' OR backend = {backend:String})
-    AND ({author:String} = ''
-        OR {author:String} = if(JSONHas(data, 'by'), JSONExtractString(data, 'by'), JSONExtractString(data, 'user')))
+    AND ({actor:String} IN ('', 'unknown') OR source = concat('qb/', {actor:String}) OR {actor:String} IN (
+        JSONExtractString(data, 'by'), JSONExtractString(data, 'user'), JSONExtractString(data, 'author'),
+        JSONExtractString(data, 'key'), JSONExtractString(data, 'proof', 'key')))
 ORDER BY seq DESC
 LIMIT 1 BY seq
 LIMIT {limit:UInt32}
 """
-"""Of documents that were put in force, a tenant gets only those that changed something of its own."""
+"""Of an actor: the facts that may be by this one; their records say whether they are."""
 
 CHARGES: Final = """
 SELECT project, currency, sum(billed) AS jobs, sum(charge) AS amount, sum(jbu) AS jbu

@@ -29,7 +29,7 @@ __all__ = ["export", "show", "verify"]
 _WAIT_S: Final = 10.0
 _LONGEST: Final = 1 << 20
 """Bytes of a line: an event has at most 128 KiB, and a receipt less."""
-_COLUMNS = ("sequence", "stored_at", "tenant", "actor", "action", "object", "outcome", "amount", "reason")
+_COLUMNS = ("sequence", "stored_at", "tenant", "actor", "action", "object", "outcome", "detail", "amount", "reason")
 
 
 def show(args: Namespace, out: Output) -> Exit:
@@ -96,7 +96,9 @@ def verify(args: Namespace, out: Output) -> Exit:
         f"ok  {len(found.records):,} records: none is changed, dropped, inserted or moved; each follows from its event"
     )
     out.say(f"ok  {_receipts_text(len(found.receipts))} of sealed jobs")
-    wanted = [f"{name} {stated[name]}" for name in ("tenant", "since", "actor", "action") if stated[name] is not None]
+    wanted = [
+        f"{name} {stated[name]}" for name in ("tenant", "since", "until", "actor", "action") if stated[name] is not None
+    ]
     asked = f"asked for: {', '.join(wanted)}" if wanted else "asked for: everything"
     out.say(f"{asked}; the log was read up to sequence {stated['through']}")
     return Exit.DONE
@@ -187,7 +189,7 @@ def _read(args: Namespace, out: Output, take: Callable[[Record, bytes], object])
 def _selection(args: Namespace) -> Selection:
     from queuebit_audit_trail import Selection
 
-    return Selection(args.tenant, args.since, args.actor, args.action)
+    return Selection(args.tenant, args.since, args.until, args.actor, args.action)
 
 
 def _shown(rows: Sequence[Row]) -> Sequence[Row]:

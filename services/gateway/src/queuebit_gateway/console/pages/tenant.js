@@ -168,36 +168,38 @@ function DelegatedKeys({ me }) {
   ]} />`}<//>`;
 }
 
-const KINDS = [["", "All"], ["user", "Users"], ["delegation", "Keys"], ["project", "Projects"], ["limits", "Limits"], ["config", "Documents"], ["issuer", "Issuers"], ["money", "Money"], ["cancellation", "Cancelled jobs"]];
+const ABOUT = [["", "All"], ...["roles", "keys", "policies", "configuration", "money", "results", "work", "reads", "refusals"].map((it) => [it, it[0].toUpperCase() + it.slice(1)])];
 const isAudited = (it) => /^tenant\.|^job\.cancelled$|^account\.funded$/.test(it.name);
-const AUDIT_SQL = `SELECT seq, event_time, type, JSONExtractString(data, 'by') AS by, data FROM events
-WHERE type LIKE 'qb.tenant.%' OR type LIKE 'qb.delegation.%'
-  OR type IN ('qb.account.funded.v1', 'qb.job.cancelled.v1')
-ORDER BY seq DESC`;
+const AUDIT_SQL = `SELECT seq, stored_at, type, JSONExtractString(data, 'by') AS by, data FROM events
+WHERE type LIKE 'qb.tenant.%' OR type LIKE 'qb.delegation.%' OR type LIKE 'qb.access.%' OR type LIKE 'qb.account.%'
+ORDER BY seq DESC LIMIT 100`;
+const jobOf = (it) => (it.object.startsWith("job ") ? it.object.slice(4) : null);
 
-/** Facts about who may do what, newest first; each page begins after the last row of the one before. */
-function Audit({ kind, author }) {
-  const path = withQuery("/v1/audit", { kind, author });
+/** The audit trail of the tenant, newest first; each page begins after the last row of the one before. */
+function Audit({ action, actor }) {
+  const path = withQuery("/v1/audit", { action, actor });
   const first = useData(path, { on: isAudited, every: EVERY_MS });
   const [older, setOlder] = useState({ rows: [] });
   useEffect(() => setOlder({ rows: [] }), [path]);
   const next = older.rows.length ? older.next : first.data?.next;
   const more = async () => {
-    const page = await getJson(withQuery("/v1/audit", { kind, author, after: next }));
+    const page = await getJson(withQuery("/v1/audit", { action, actor, after: next }));
     setOlder({ rows: [...older.rows, ...page.data], next: page.next });
   };
   return html`
     <${Panel} title="Audit" hint="Newest first" wide tools=${html`
-      <label><span class="hidden">Author</span><input type="search" placeholder="Author" value=${author} onChange=${(event) => setQuery({ author: event.target.value })} /></label>
+      <label><span class="hidden">Actor</span><input type="search" placeholder="Actor" value=${actor} onChange=${(event) => setQuery({ actor: event.target.value })} /></label>
       <${Share} path=${path} sql=${AUDIT_SQL} />`}>
-      <${Choice} name="kind" label="Kind of change" options=${KINDS} value=${kind} onChange=${(value) => setQuery({ kind: value })} />
+      <${Choice} name="action" label="About" options=${ABOUT} value=${action} onChange=${(value) => setQuery({ action: value })} />
       <${Loaded} of=${first}>${({ data }) => (data.length
         ? html`<${Table} caption="Audit" rows=${[...data, ...older.rows]} rowKey=${(it) => it.sequence} columns=${[
             { name: "When", cell: (it) => html`<${When} at=${it.at} />` },
-            { name: "By", cell: (it) => it.by || "–" },
-            { name: "Change", cell: (it) => html`${it.event.replace(/^tenant\.(?=.*_)/, "").replace(/[._]/, " ")} ${it.event.startsWith("job.") ? html`<a href=${href(`/jobs/${it.about}`)}><code>${it.about.slice(0, 10)}</code></a>` : html`<strong>${it.about}</strong>`}${it.text && html`<br /><span class="quiet">${it.text}</span>`}` },
+            { name: "Actor", cell: (it) => html`${it.actor === it.key ? html`<code title=${it.key}>${it.key.slice(0, 10)}…</code>` : it.actor}${it.door && html`<br /><span class="quiet">${it.door}</span>`}` },
+            { name: "Action", cell: (it) => html`${it.action} ${jobOf(it) ? html`<a href=${href(`/jobs/${jobOf(it)}`)}><code>${jobOf(it).slice(0, 10)}</code></a>` : html`<strong>${it.object}</strong>`}${it.count > 1 && html` <span class="quiet">${count(it.count)} times</span>`}
+              ${[it.detail, it.amount, it.reason].some(Boolean) && html`<br /><span class="quiet">${[it.detail, it.amount, it.reason].filter(Boolean).join("; ")}</span>`}` },
+            { name: "Outcome", less: "wide-only", cell: (it) => html`<span class=${["refused", "failed"].includes(it.outcome) ? "bad" : "quiet"}>${it.outcome}</span>` },
           ]} />`
-        : html`<${Empty}>There is no such change.<//>`)}<//>
+        : html`<${Empty}>No such action is in the log.<//>`)}<//>
       ${next && html`<button onClick=${more}>Older</button>`}
     <//>`;
 }
@@ -221,7 +223,7 @@ export function Admin({ me, query }) {
           ]} />`
         : html`<${Empty}>Users and their keys are shown to admins; you are a ${me.role}.<//>`)}<//><//>
       <${Panel} title="Delegated keys" wide><${DelegatedKeys} me=${me} /><//>
-      ${me.role === "admin" && html`<${Audit} kind=${query.kind || ""} author=${query.author || ""} />`}
+      ${["admin", "auditor"].includes(me.role) && html`<${Audit} action=${query.action || ""} actor=${query.actor || ""} />`}
     </div>
     <p class="quiet">Users, roles and limits change with <code>qb tenant</code> or <code>qb apply</code>.</p>`;
 }
