@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from queuebit_contracts.access import MOST_OBJECTS, AccessRead, AccessRefused
 from queuebit_contracts.topology import PLATFORM
 from queuebit_kernel import FixedClock, Unavailable
-from queuebit_runtime.access_counter import APART, Counter, Who
+from queuebit_runtime.access_counter import APART, Counter, Who, unverified
 from queuebit_runtime.access_recorder import Recorder
 from queuebit_runtime.log import Guarded
+from queuebit_runtime.metrics import Counter as MetricCounter
+from queuebit_runtime.metrics import Metrics
 from queuebit_testing.memory import MemoryLog
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -52,6 +56,45 @@ def test_readers_kinds_and_doors_are_counted_apart() -> None:
     assert {(one.data.door, one.data.kind, one.data.by) for one in it.facts(NOON)} == {
         *(("gateway", "result", "ann"), ("bus", "result", "ann"), ("bus", "bill", "ann"), ("bus", "bill", "eve"))
     }
+
+
+HOSTILE = {
+    "control characters": "eve\x00\r\n\x07\x1b]0;x\x07",
+    "10 KB": "x" * 10_240,
+    "ANSI escapes": "\x1b[2J\x1b[31mroot\x1b[0m",
+    "SQL": "'; DROP TABLE events; --",
+    "a quote and a backslash": '"\\" - "acme/nkey:U',
+    "a line of a log": 'x\n[1] 2026/11/30 [ERR] "acme/nkey:UA" - Publish Violation',
+    "text from right to left": "\u202eadmin\u2066",
+    "letters outside of ASCII": "\u0430dmin 😀" * 20,
+    "half a character": "\ud800x",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+def test_a_name_that_a_stranger_gives_is_short_plain_text_in_quotes(name: str) -> None:
+    shown = unverified(name)
+    assert shown.isascii()
+    assert shown.isprintable()
+    assert len(shown) <= 75
+    assert (shown[0], shown[-1]) == ('"', '"')
+    assert json.loads(shown).removesuffix("...") == name[: len(json.loads(shown).removesuffix("..."))]
+    it = counter()
+    it.refused("bus", "sign_in", shown, Who(), "authentication_failed", NOON)
+    [fact] = it.facts(NOON)
+    assert fact.data.objects == (shown,), "it is cut nowhere else"
+    assert len(fact.to_bytes()) < 1_000
+
+
+def test_a_public_key_that_a_stranger_gives_is_whole() -> None:
+    assert unverified("U" + "A" * 55) == '"U' + "A" * 55 + '"'
+
+
+@given(st.text(max_size=200))
+def test_whatever_a_name_has_can_be_read_again(name: str) -> None:
+    shown = json.loads(unverified(name))
+    assert shown == name or name.startswith(shown.removesuffix("..."))
 
 
 def test_more_objects_than_a_fact_names_are_counted() -> None:
@@ -138,3 +181,14 @@ async def test_the_end_of_a_process_leaves_nothing_uncounted() -> None:
     assert len(log.events(AccessRead)) == 1
     await it.append(everything=True)
     assert [one.data.count for one in log.events(AccessRead)] == [1, 1]
+
+
+def test_refusals_are_a_metric_at_once() -> None:
+    metrics = Metrics("gateway")
+    recorder = Recorder("gateway", MemoryLog(), FixedClock(NOON), metrics)
+    for _ in range(3):
+        recorder.refused("bus", "sign_in", "x", Who(), "authentication_failed")
+    recorder.read("bus", "result", "j1", ANN)
+    (counted,) = [it for it in metrics if it.name == "queuebit_refusals_total"]
+    assert isinstance(counted, MetricCounter)
+    assert counted.series == {("bus", "sign_in", "authentication_failed"): 3}

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import nkeys
 import pytest
 
 from queuebit_contracts.topology import Permissions
-from queuebit_kernel import Malformed, from_base64url, to_base64url
-from queuebit_runtime.callout import UserLogin, granted, read_login, refused
+from queuebit_kernel import FixedClock, Malformed, from_base64url, to_base64url
+from queuebit_runtime.callout import Callout, LoginRequest, UserLogin, granted, read_login, refused
 from queuebit_runtime.keys import new_account_seed, new_seed, public_key, sign_bytes, verify_bytes
+from queuebit_runtime.tasks import Tasks
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
@@ -36,6 +38,7 @@ def asked(seed: str = SERVER, **changed: Any) -> dict[str, Any]:  # JSON
     asks = {
         "server_id": {"id": server},
         "user_nkey": "U" + "A" * 55,
+        "client_info": {"host": "192.0.2.1", "user": "platform"},
         "connect_opts": {"auth_token": "a token", "user": "platform"},
     }
     return {"iss": server, "aud": "nats-authorization-request", "exp": NOW.timestamp() + 2, "nats": asks} | changed
@@ -44,6 +47,7 @@ def asked(seed: str = SERVER, **changed: Any) -> dict[str, Any]:  # JSON
 def test_a_request_of_a_server_is_read() -> None:
     found = read_login(signed(asked()), NOW)
     assert (found.server, found.token, found.name) == (public_key(SERVER), "a token", "platform")
+    assert found.address == "192.0.2.1"
     assert "a token" not in repr(found)
 
 
@@ -94,3 +98,20 @@ def test_an_answer_is_for_one_server_and_one_connection() -> None:
 def test_a_refusal_has_no_user() -> None:
     answer = claims_of(refused(new_account_seed(), read_login(signed(asked()), NOW), "it is unknown", NOW).decode())
     assert (answer["nats"]["error"], "jwt" in answer["nats"]) == ("it is unknown", False)
+
+
+@pytest.mark.parametrize(("left_s", "lets_in"), [(-1, False), (0, False), (1, True)])
+async def test_a_login_whose_end_has_come_is_refused(left_s: int, lets_in: bool) -> None:
+    seed, answers = new_account_seed(), list[bytes]()
+
+    async def decide(_: LoginRequest) -> UserLogin:
+        return UserLogin("acme/ann/d1", "acme", Permissions(publish=(), subscribe=()), NOW + timedelta(seconds=left_s))
+
+    async def respond(body: bytes) -> None:
+        answers.append(body)
+
+    tasks = Tasks()
+    callout = Callout("broker", tasks, seed, decide, FixedClock(NOW))
+    await callout.answer(SimpleNamespace(data=signed(asked()), respond=respond))  # type: ignore[arg-type]
+    content = claims_of(answers[0].decode())["nats"]
+    assert ("jwt" in content, content.get("error")) == (lets_in, None if lets_in else "the token has expired")

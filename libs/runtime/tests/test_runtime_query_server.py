@@ -11,7 +11,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from queuebit_contracts.query import Answer, Question
+from queuebit_contracts.wire import Reason
 from queuebit_kernel import Unavailable
+from queuebit_runtime.access_counter import Who
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.replies import Tenant
@@ -21,16 +23,22 @@ pytestmark = pytest.mark.server
 
 
 class Office:
-    """Answers acme when the test releases it, and others at once."""
+    """Answers acme when the test releases it, and others at once. It remembers what is counted."""
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
         self.asked = 0
+        self.refusals: list[tuple[str, str, str, Who, str]] = []
+
+    def refused(self, door: str, kind: str, named: str, who: Who, code: str) -> None:
+        self.refusals.append((door, kind, named, who, code))
 
     async def __call__(self, tenant: str, question: Question) -> Answer:
         self.asked += 1
         if tenant == "acme":
             await self.open.wait()
+        if question.job == "secret":
+            return Answer(error=Reason(code="not_found", text="there is no such job"))
         if question.job is not None:
             raise Unavailable("the warehouse is closed")
         return Answer(rows=({"tenant": tenant, "text": "x" * (1_100_000 if question.limit == 1 else 1)},))
@@ -38,11 +46,8 @@ class Office:
 
 @pytest.fixture
 async def office(fresh_server: NatsServer) -> AsyncIterator[Office]:
-    bus, server, office = (
-        Bus("telemetry", fresh_server.url, fresh_server.seeds["telemetry"]),
-        QueryServer("telemetry", side_by_side=2),
-        Office(),
-    )
+    bus, office = Bus("telemetry", fresh_server.url, fresh_server.seeds["telemetry"]), Office()
+    server = QueryServer("telemetry", side_by_side=2, access=office)  # type: ignore[arg-type]  # as far as it is used
 
     @server.answers("jobs")
     async def on_jobs(tenant: Tenant, question: Question) -> Answer:
@@ -83,4 +88,18 @@ async def test_what_cannot_be_answered_is_said(office: Office, fresh_server: Nat
         error = (await _ask(eve, "evil", **question)).error
         assert error is not None
         assert error.code == code
+    await eve.close()
+
+
+async def test_a_refused_question_is_counted_and_one_that_may_be_answered_later_is_not(
+    office: Office, fresh_server: NatsServer
+) -> None:
+    eve = await fresh_server.connect("evil/eve")
+    for question in ({"job": "secret"}, {"limit": 0}, {"job": "j1"}, {}):
+        await _ask(eve, "evil", **question)
+    assert [(*it[:3], it[3].tenant, it[4]) for it in office.refusals] == [
+        ("bus", "request", "qb.query.evil.jobs", "evil", "not_found"),
+        ("bus", "request", "qb.query.evil.jobs", "evil", "malformed"),
+    ]
+    assert all(it[3].key for it in office.refusals)
     await eve.close()

@@ -21,6 +21,7 @@ from jwt.algorithms import RSAAlgorithm
 from nats.aio.client import Client
 
 from queuebit_broker.grants import KeysOf
+from queuebit_broker.login_limit import LoginLimit
 from queuebit_broker.logins import STAFF, Logins
 from queuebit_broker.proofs import Proof
 from queuebit_broker.state import World
@@ -88,6 +89,10 @@ def confused() -> str:
     return f"{signed}.{to_base64url(hmac.new(secret, signed.encode(), hashlib.sha256).digest())}"
 
 
+MOST = 40
+"""Logins that may fail in a minute: more than any other test here lets fail."""
+
+
 class Platform:
     """A server, and what decides on its logins."""
 
@@ -96,6 +101,8 @@ class Platform:
         self.world = World()
         self.world.directory = Directory(parse_tenants(TENANTS))
         self.tasks = Tasks()
+        self.now = 0.0
+        self.refused: list[tuple[str, str]] = []
 
     async def keys_for(self, tenant: str, proof: Proof) -> KeysOf:
         return {"github": JWKS}
@@ -104,7 +111,8 @@ class Platform:
         await self.server.start()
         self.broker = await self.server.connect("broker")
         logins = Logins(self.world, self.keys_for, SystemClock(), self.server.wanted, "ops")
-        await Callout("broker", self.tasks, self.server.login_seed, logins, SystemClock()).listen(self.broker)
+        limit = LoginLimit(logins, MOST, lambda: self.now, lambda name, code: self.refused.append((name, code)))
+        await Callout("broker", self.tasks, self.server.login_seed, limit, SystemClock()).listen(self.broker)
         await self.broker.flush()
 
     async def end(self) -> None:
@@ -223,6 +231,22 @@ async def test_every_other_token_is_refused(platform: Platform) -> None:
     log = (platform.server.folder / "nats.log").read_text()
     assert "ask its issuer for the audience" not in log
     assert token().split(".")[0] not in log
+
+
+async def test_too_many_failed_logins_of_an_address_stop_new_tokens_from_there_for_a_minute(platform: Platform) -> None:
+    known, new = platform.delegated("viewer"), platform.delegated("submitter")
+    assert not await platform.refuses(known.text(), known.delegation)
+    for _ in range(MOST):
+        assert await platform.refuses("x")
+    assert platform.refused == []
+    assert await platform.refuses(new.text(), new.delegation, user="the name it gives")
+    assert platform.refused == [("the name it gives", "too_many_failed_logins")]
+    assert f"more than {MOST} logins from 127.0.0.1 failed in 60 s" in (platform.server.folder / "nats.log").read_text()
+    assert not await platform.refuses(known.text(), known.delegation)
+    ann = await platform.server.connect("acme/ann", allow_reconnect=False)
+    await ann.close()
+    platform.now += 60
+    assert not await platform.refuses(new.text(), new.delegation)
 
 
 async def test_a_delegated_key_has_the_rights_of_its_role_and_ends_with_its_revocation(platform: Platform) -> None:

@@ -33,6 +33,7 @@ async def send(
     headers: Sequence[tuple[str, str]] = (),
     body: bytes | Sequence[bytes] = b"",
     host: str | None = "localhost",
+    client: str = "127.0.0.1",
 ) -> Answer:
     """Send one request, its body in one or several pieces."""
     target, _, query = path.partition("?")
@@ -57,11 +58,11 @@ async def send(
         "type": "http",
         "method": method,
         "scheme": "http",
+        "client": (client, 50_000),
         "path": target,
         "raw_path": target.encode(),
         "query_string": query.encode(),
         "server": ("127.0.0.1", 80),
-        "client": ("127.0.0.1", 50_000),
         "root_path": "",
         "headers": [(name.encode(), value.encode()) for name, value in given],
     }

@@ -204,12 +204,20 @@ def test_a_key_that_is_gone_or_of_another_tenant_names_no_user(bus_door: BusDoor
     assert [it[3] for it in seen.reads] == [Who("acme", None, other), Who("evil", None, KEY)]
 
 
+def test_a_refused_login_has_the_name_that_it_gave_as_an_escaped_text(bus_door: BusDoor, seen: Seen) -> None:
+    about = json.dumps({"client": {"user": "\x1b[31m'; DROP TABLE events; --\n" + "x" * 10_240}}).encode()
+    bus_door.take(message("qb.bus.refused.N1", data=about))
+    ((_, _, named, who, _),) = seen.refusals
+    assert named.startswith("\"\\u001b[31m'; DROP TABLE events; --\\nxxx")
+    assert (len(named), who) == (75, Who())
+
+
 def test_logins_are_counted_by_whether_the_server_accepts_them(bus_door: BusDoor, seen: Seen) -> None:
     about = json.dumps({"client": {"acc": "acme", "user": KEY}, "reason": "Authentication Failure"}).encode()
     bus_door.take(message("qb.bus.refused.N1", data=about))
     bus_door.take(message("qb.bus.connected.acme", data=about))
     bus_door.take(message("qb.bus.connected.acme", data=b"no JSON"))
-    assert seen.refusals == [("bus", "sign_in", KEY, Who(), "authentication_failed")]
+    assert seen.refusals == [("bus", "sign_in", f'"{KEY}"', Who(), "authentication_failed")]
     assert [it[1:3] for it in seen.reads] == [("events", "connection")]
 
 

@@ -34,6 +34,8 @@ class Attack:
     body: str | bytes = b""
     who: str = "evil/eve"
     """The user on the bus."""
+    times: int = 1
+    """More than one: it is tried so often from an address of its own, and the last answer counts."""
 
     @property
     def code(self) -> str:
@@ -100,6 +102,8 @@ _TOKENS: Final = (
     _get("a token with another key", "/v1/jobs", "401 unknown_delegation", token="forged"),
     _get("a token that names another tenant", "/v1/jobs", "401 unknown_delegation", token="renamed"),
     _get("a token that names a look-alike of a tenant", "/v1/jobs", "401 bad_token", token="look-alike"),
+    Attack("61 wrong tokens from one address", "gateway", "GET /v1/jobs", "429 too_many_failed_logins", token="forged",
+           times=61),
     _get("a revoked token", "/v1/jobs", "401 delegation_revoked", token="revoked"),
     _get("an expired token", "/v1/jobs", "401 delegation_expired", token="expired"),
     _get("two tokens", "/v1/jobs", "401 bad_token", token="both"),

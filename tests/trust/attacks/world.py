@@ -38,6 +38,8 @@ _LARGE: Final = BELL + "// padding\n" * 3000
 _OWN: Final = submitted("of evil", tenant="evil")
 _GRANT: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 _TYPE: Final = "urn:ietf:params:oauth:token-type:id_token"
+_ELSEWHERE: Final = "127.0.0.9"
+"""Another address of this machine."""
 _ENTRY: Final = """
 [tenant.evil.issuer.local]
 url = "{url}"
@@ -126,14 +128,17 @@ class World:
         headers += [] if "content-length" in given or not content else [("content-length", str(len(content)))]
         headers += self._proof(attack.token, method, path)
         head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers)
-        status, answer = await self._sent(head.encode() + b"connection: close\r\n\r\n" + content)
+        source = "127.0.0.1" if attack.times == 1 else _ELSEWHERE
+        for _ in range(attack.times):
+            status, answer = await self._sent(head.encode() + b"connection: close\r\n\r\n" + content, source)
         if status == 200:
             own = self.job not in answer.decode() and "acme" not in answer.decode()
             return "it is answered, with objects of the own tenant alone" if own else "OBJECTS OF ANOTHER TENANT"
         return f"{status} {_code(answer)}".strip()
 
-    async def _sent(self, request: bytes) -> tuple[int, bytes]:
-        reader, writer = await asyncio.open_connection(self._address.hostname, self._address.port)
+    async def _sent(self, request: bytes, source: str = "127.0.0.1") -> tuple[int, bytes]:
+        where = self._address.hostname, self._address.port
+        reader, writer = await asyncio.open_connection(*where, local_addr=(source, 0))
         answer = b""
         try:
             writer.write(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Final
 from queuebit_contracts.access import MOST_OBJECTS, Access, AccessRead, AccessRefused, Refusal
 from queuebit_contracts.topology import PLATFORM
 
-__all__ = ["APART", "Counter", "Who"]
+__all__ = ["APART", "Counter", "Who", "unverified"]
 
 APART: Final = timedelta(minutes=1)
 """The least time between two facts about one reader and kind."""
@@ -24,6 +25,8 @@ _LONGEST: Final = 160
 _TRIED, _LONGEST_TRIED = 8, 80
 """Objects of refusals, and their characters: a stranger may choose them."""
 _OTHERS: Final = "others"
+_LONGEST_NAME: Final = 70
+"""Characters of a name that nothing verified, after it was escaped: a public key has 56."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,17 @@ class Counter:
             return AccessRead(source=self._source, time=now, data=Access.model_validate(fields))
         refusal = Refusal.model_validate({**fields, "code": row.code})
         return AccessRefused(source=self._source, time=now, data=refusal)
+
+
+def unverified(name: str) -> str:
+    """A name that a stranger gave, as a text of JSON in ASCII: in quotes, escaped, and cut where it is long."""
+    kept = ""
+    for it in name:
+        escaped = json.dumps(it, ensure_ascii=True)[1:-1]
+        if len(kept) + len(escaped) > _LONGEST_NAME:
+            return f'"{kept}..."'
+        kept += escaped
+    return f'"{kept}"'
 
 
 def _plain(text: str) -> str:

@@ -13,6 +13,7 @@ from queuebit_contracts.access import AccessRead, AccessRefused
 from queuebit_kernel import Clock, Fault, Stale
 from queuebit_runtime.access_counter import Counter, Who
 from queuebit_runtime.log import EventLog, Guarded
+from queuebit_runtime.metrics import Metrics
 
 __all__ = ["Recorder"]
 
@@ -26,14 +27,19 @@ _log = logging.getLogger(__name__)
 class Recorder:
     """Counts reads and refusals of one process, and appends facts about them once a second."""
 
-    def __init__(self, service: str, log: EventLog, clock: Clock) -> None:
-        """Count for one process of a service; facts are stored in `log`, with the time of `clock`."""
+    def __init__(self, service: str, log: EventLog, clock: Clock, metrics: Metrics | None = None) -> None:
+        """Count for one process of a service; facts are stored in `log`, with the time of `clock`.
+
+        `metrics` shows refusals at once.
+        """
         self._log = log
         self._clock = clock
         self._counter = Counter(service, f"{service}-{secrets.token_hex(6)}")
         self._batches: deque[list[AccessRead | AccessRefused]] = deque()
         """Made, and not confirmed by the log."""
         self._appending = asyncio.Lock()
+        text = "Requests, logins, publications and subscriptions that were refused."
+        self._refusals = metrics and metrics.counter("queuebit_refusals_total", text, "door", "kind", "code")
 
     def read(self, door: str, kind: str, named: str, who: Who) -> None:
         """Count a read."""
@@ -41,6 +47,8 @@ class Recorder:
 
     def refused(self, door: str, kind: str, named: str, who: Who, code: str) -> None:
         """Count a refusal."""
+        if self._refusals is not None:
+            self._refusals.add(door, kind, code)
         self._counter.refused(door, kind, named, who, code, self._clock.now())
 
     async def run(self) -> None:

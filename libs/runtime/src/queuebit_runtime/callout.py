@@ -49,6 +49,8 @@ class LoginRequest:
     token: str = field(repr=False)
     name: str = ""
     """The user name beside the token, if the client gave one."""
+    address: str = ""
+    """From where the client is connected, as the server sees it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +79,9 @@ def read_login(body: bytes, now: datetime) -> LoginRequest:
         signed, signature = f"{parts[1]}.{parts[2]}", parts[3]
         head, claims = (json.loads(from_base64url(it)) for it in (parts[1], parts[2]))
         server, asked = claims["iss"], claims["nats"]
-        given = asked["connect_opts"]
+        given, address = asked["connect_opts"], str(asked["client_info"].get("host") or "")
         token = given.get("auth_token") or given.get("pass") or ""
-        found = LoginRequest(str(server), str(asked["user_nkey"]), str(token), str(given.get("user") or ""))
+        found = LoginRequest(str(server), str(asked["user_nkey"]), str(token), str(given.get("user") or ""), address)
         fits = claims["aud"] == _AUDIENCE and asked["server_id"]["id"] == server and head == _HEADER
         current = now.timestamp() < claims["exp"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -162,13 +164,14 @@ class Callout:
     async def _handle(self, message: Received) -> None:
         try:
             async with asyncio.timeout(5):  # the server waits no longer
-                await self._answered(message)
+                await self.answer(message)
         except (Malformed, TimeoutError) as error:
             _log.warning("a login was not decided: %s", error or "it took too long")
         finally:
             self._open -= 1
 
-    async def _answered(self, message: Received) -> None:
+    async def answer(self, message: Received) -> None:
+        """Answer one request; raises `Malformed` if it is none."""
         request = read_login(message.data, self._clock.now())
         found = await self._decide(request)
         now = self._clock.now()

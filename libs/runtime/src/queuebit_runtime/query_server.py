@@ -34,6 +34,9 @@ READS: Final[Mapping[str, str]] = {
 }
 """Questions whose answers are reads of the audit trail, and the kind of what is read."""
 
+_NOT_NOW: Final = frozenset({"busy", "internal_error", "not_sealed", "stale", "unavailable"})
+"""Reasons for which the same question may be answered later: no refusals."""
+
 _ROOM = 4 << 20
 """Bytes of waiting queries: about a hundred of a single tenant, so that each is answered in time."""
 
@@ -42,7 +45,7 @@ class QueryServer:
     """Routes of the questions that a service answers; processes of one service share them."""
 
     def __init__(self, service: str, *, side_by_side: int, access: Recorder | None = None) -> None:
-        """Answer up to `side_by_side` queries of each tenant concurrently, and count reads in `access`."""
+        """Answer up to `side_by_side` queries of each tenant concurrently; `access` counts reads and refusals."""
         self._service = service
         self._access = access
         turns = TenantLimiter(side_by_side, _ROOM)
@@ -62,10 +65,12 @@ class QueryServer:
     def _count(self, request: Msg, answer: BaseModel) -> None:
         """Count the answer to a reader on the bus; the gateway counts for whom it asks."""
         about = parse(request.subject)
-        kind = READS.get(about.event)
-        if self._access is None or kind is None or not isinstance(answer, Answer) or answer.error is not None:
+        if self._access is None or not isinstance(answer, Answer) or (who := reader_of(request, about.tenant)) is None:
             return
-        if (who := reader_of(request, about.tenant)) is not None:
+        if answer.error is not None:
+            if answer.error.code not in _NOT_NOW:
+                self._access.refused("bus", "request", request.subject, who, answer.error.code)
+        elif (kind := READS.get(about.event)) is not None:
             job = Question.model_validate_json(request.data or b"{}").job
             self._access.read("bus", kind, job or "all", who)
 

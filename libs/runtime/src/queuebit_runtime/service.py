@@ -87,7 +87,7 @@ class Service:
 
     def counted(self) -> Recorder:
         """Count reads and refusals of this process: facts are appended once a second, and the rest at the end."""
-        recorder = Recorder(self.name, self.log, SystemClock())
+        recorder = Recorder(self.name, self.log, SystemClock(), self.metrics)
         self.work.append(recorder.run)
         self.flushing.append(partial(recorder.append, everything=True))
         return recorder

@@ -18,6 +18,7 @@ from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.holding import Holding
 from queuebit_broker.hybrids import AdmitHybridJobs, CancelByKind, StopHybridJobs
 from queuebit_broker.key_sets import FetchedKeySets
+from queuebit_broker.login_limit import LoginLimit
 from queuebit_broker.logins import Logins
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.refusals import Refusals
@@ -86,7 +87,8 @@ def create_app() -> Service:
     sessions = KeepSessions(log=service.log, follower=view, world=world, tariff=tariff, clock=clock, holding=holding)
     answers = Answers(world, profiles, tariff, clock, settings.max_source_bytes)
 
-    refusals = Refusals(service.counted(), world)
+    access = service.counted()
+    refusals = Refusals(access, world)
 
     async def forward_writes() -> None:
         intake = Intake(
@@ -108,18 +110,15 @@ def create_app() -> Service:
     service.metrics.gauge("queuebit_tenants_registered", "Known tenants.", lambda: len(world.directory.tenant))
     service.bus.separate_tenants("broker-submitted", settings.workers)
     service.bus.separate_tenants("broker-commands", 4)
-    service.include(queries(answers, side_by_side=_QUERIES_AT_ONCE))
+    service.include(queries(answers, side_by_side=_QUERIES_AT_ONCE, access=access))
     service.include(tenancy(apply_tenants))
     key_sets = FetchedKeySets(settings.private_issuer_hosts, monotonic)
     keys = DelegateKeys(log=service.log, follower=view, world=world, key_sets=key_sets, clock=clock)
     if settings.login_seed_file is not None:
         logins = Logins(world, keys.keys_for, clock, topology(), settings.staff_tenant)
-        callout = Callout(service.name, service.tasks, _login_seed(settings.login_seed_file), logins, clock)
-
-        async def answer_logins() -> None:
-            await callout.listen(service.bus.client)
-
-        service.before.append(answer_logins)
+        limited = LoginLimit(logins, settings.failed_logins_per_min, monotonic, refusals.login)
+        callout = Callout(service.name, service.tasks, _login_seed(settings.login_seed_file), limited, clock)
+        service.before.append(lambda: callout.listen(service.bus.client))
     service.include(delegations(keys, side_by_side=_QUERIES_AT_ONCE, answered=refusals.request))
     service.include(revocations(keys, side_by_side=_QUERIES_AT_ONCE, answered=refusals.request))
     service.include(session_requests(sessions, side_by_side=_QUERIES_AT_ONCE, answered=refusals.request))

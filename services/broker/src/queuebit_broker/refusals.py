@@ -14,6 +14,7 @@ from queuebit_contracts.reservation import ReservationAnswer
 from queuebit_contracts.session import SessionAnswer
 from queuebit_contracts.subjects import parse
 from queuebit_kernel import Unavailable
+from queuebit_runtime.access_counter import Who, unverified
 from queuebit_runtime.access_recorder import Recorder
 from queuebit_runtime.bus_readers import reader_of
 from queuebit_runtime.connection import Msg
@@ -43,6 +44,10 @@ class Refusals:
         """Count an answer that is a refusal."""
         if isinstance(answer, _ANSWERS) and answer.errors and answer.errors[0].code != Unavailable.code:
             self._count(request, parse(request.subject).tenant, "request", request.subject, answer.errors[0].code)
+
+    def login(self, name: str, code: str) -> None:
+        """Count a login that is refused before its token is read; the name is what the client gave."""
+        self._access.refused("bus", "sign_in", unverified(name), Who(), code)
 
     def _count(self, message: Msg, tenant: str, kind: str, named: str, code: str) -> None:
         if (who := reader_of(message, tenant)) is None:

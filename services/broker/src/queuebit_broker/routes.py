@@ -25,6 +25,7 @@ from queuebit_contracts.session import CloseSession, OpenSession, SessionAnswer
 from queuebit_contracts.subjects import ERASE_REQUEST, TENANTS_REQUEST, WINDOWS_REQUEST, identity
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Malformed
+from queuebit_runtime.access_recorder import Recorder
 from queuebit_runtime.consumers import Body, First, LogSequence, Redelivered, StoredAt, Subject, subscribes
 from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.replies import SIDE_BY_SIDE, Answered, Replies, Tenant, request_of
@@ -89,9 +90,9 @@ def hybrid_routes(admit: AdmitHybridJobs) -> NatsRouter:
     return router
 
 
-def queries(answers: Answers, *, side_by_side: int) -> NatsRouter:
-    """Queries of tenants; brokers share them."""
-    server = QueryServer("broker", side_by_side=side_by_side)
+def queries(answers: Answers, *, side_by_side: int, access: Recorder | None = None) -> NatsRouter:
+    """Queries of tenants, whose refusals `access` counts; brokers share them."""
+    server = QueryServer("broker", side_by_side=side_by_side, access=access)
 
     @server.answers("backends")
     async def on_backends(tenant: Tenant, question: Question) -> Answer:

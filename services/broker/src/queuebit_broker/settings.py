@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     """The rules of data protection, read once; absent, or without the file: none."""
     login_seed_file: Path | None = None
     """The account key that grants logins to the bus with tokens; without it there are none."""
+    failed_logins_per_min: int = Field(default=60, ge=1, le=100_000)
+    """Logins with tokens of one address that may fail in a minute; further ones are refused until it has passed."""
     staff_tenant: str = Field(default="", pattern="^([a-z0-9][a-z0-9-]{0,63})?$")
     """The operator's own tenant, whose users have on the platform what their roles permit there; empty: none has."""
     workers: int = Field(default=64, ge=1, le=64)

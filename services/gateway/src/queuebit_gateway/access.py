@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from queuebit_runtime.access_counter import Who
 
-__all__ = ["CODE", "READS", "Counting", "Door", "note_caller", "note_path", "note_result"]
+__all__ = ["CODE", "READS", "Counting", "Door", "has_caller", "note_caller", "note_path", "note_result"]
 
 READS: Final[Mapping[str, str]] = {
     "/v1/jobs/{job}/result": "result",
@@ -61,6 +61,11 @@ class Door(Protocol):
 def note_caller(scope: Scope, who: Who) -> None:
     """Say who sends a request, once this is verified."""
     scope[_WHO] = who
+
+
+def has_caller(scope: Scope) -> bool:
+    """Whether it is verified who sends a request."""
+    return _WHO in scope
 
 
 def note_path(scope: Scope, path: str) -> None:

@@ -19,7 +19,7 @@ from queuebit_contracts.tenants import Role
 from queuebit_contracts.topology import PLATFORM
 from queuebit_gateway.access import Door
 from queuebit_kernel import Unavailable
-from queuebit_runtime.access_counter import Who
+from queuebit_runtime.access_counter import Who, unverified
 from queuebit_runtime.bus_log import BusLogFile
 from queuebit_runtime.bus_readers import reader_of, sender_named
 from queuebit_runtime.connection import Client, Msg
@@ -102,9 +102,9 @@ class BusDoor:
         return replace(who, by=owner[1]) if owner is not None and owner[0] == who.tenant else who
 
     def _login_refused(self, body: bytes) -> None:
-        """A login that the server refuses; the key that it names has signed nothing."""
+        """A login that the server refuses; the key or name that it gives is verified by nothing."""
         client = _client(body)
-        self._door.refused("bus", "sign_in", str(client.get("user", "")), Who(), "authentication_failed")
+        self._door.refused("bus", "sign_in", unverified(str(client.get("user", ""))), Who(), "authentication_failed")
 
     def _connected(self, body: bytes) -> None:
         """A user that is connected may follow all events of its tenant: the server says no more about it."""

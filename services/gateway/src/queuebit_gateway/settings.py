@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     record. Of several gateways, one reads it."""
     rate_per_s: int = Field(default=500, ge=1, le=100_000)
     """Requests of one tenant in a second; twice as many may come at once."""
+    failed_logins_per_min: int = Field(default=60, ge=1, le=100_000)
+    """Logins of one address that may fail in a minute; further ones are refused until it has passed."""
     max_connections: int = Field(default=4_000, ge=10, le=100_000)
     """Open connections; further ones are closed at once."""
     head_s: float = Field(default=10, gt=0, le=600)

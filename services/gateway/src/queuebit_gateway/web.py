@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from time import monotonic
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ from queuebit_gateway.hybrid_starts import HybridStarts
 from queuebit_gateway.invoices import Invoices
 from queuebit_gateway.jobs import Jobs
 from queuebit_gateway.limits import Limited
+from queuebit_gateway.login_limit import LoginLimit
 from queuebit_gateway.money import Money
 from queuebit_gateway.paths import by_path
 from queuebit_gateway.plans import Plans
@@ -88,7 +90,8 @@ def web_app(
         *console.routes(),
     ]
     router = Router(by_path(routes), redirect_slashes=False, middleware=[Middleware(limited.counted)])
-    guarded = Guard(router, hosts=settings.hosts, body_s=settings.head_s)
+    limit = LoginLimit(router, settings.failed_logins_per_min, monotonic)
+    guarded = Guard(limit, hosts=settings.hosts, body_s=settings.head_s)
     return guarded if door is None else Counting(guarded, door)
 
 
