@@ -21,6 +21,9 @@ _EVERY_S: Final = 1.0
 _BATCH: Final = 256
 """Facts of one append. Its guards say that a repeated one is stored once: no other process writes on its subjects."""
 
+_REFUSALS: Final = "Requests, logins, publications and subscriptions that were refused."
+_LABELS: Final = ("door", "kind", "code")
+
 _log = logging.getLogger(__name__)
 
 
@@ -38,8 +41,7 @@ class Recorder:
         self._batches: deque[list[AccessRead | AccessRefused]] = deque()
         """Made, and not confirmed by the log."""
         self._appending = asyncio.Lock()
-        text = "Requests, logins, publications and subscriptions that were refused."
-        self._refusals = metrics and metrics.counter("queuebit_refusals_total", text, "door", "kind", "code")
+        self._refusals = None if metrics is None else metrics.counter("queuebit_refusals_total", _REFUSALS, *_LABELS)
 
     def read(self, door: str, kind: str, named: str, who: Who) -> None:
         """Count a read."""
