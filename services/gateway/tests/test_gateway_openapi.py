@@ -10,6 +10,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from queuebit_gateway.guard import Guard
+from queuebit_gateway.login_limit import LoginLimit
 from queuebit_gateway.openapi import DOCUMENT, document, text
 from queuebit_gateway.operations import OPERATIONS
 from queuebit_gateway.webhooks.routes import WebhookRoutes
@@ -26,7 +27,8 @@ def test_the_committed_document_is_fresh() -> None:
 
 def test_it_has_each_address_and_no_other(app: ASGIApp) -> None:
     assert isinstance(app, Guard)
-    router: Any = app._app
+    assert isinstance(app._app, LoginLimit)
+    router: Any = app._app._app
     nothing: Any = None  # nothing is asked
     webhooks: list[Any] = [*WebhookRoutes(nothing, nothing, nothing).routes()]
     served = {
