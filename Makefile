@@ -12,7 +12,7 @@ REAL := server or stack or docker
 
 # Plugins of vendors: each has an environment of its own, because their SDKs conflict.
 VENDORS := $(or $(ONLY),$(notdir $(patsubst %/,%,$(wildcard libs/vendors/*/))))
-VENDOR_MEMBERS := contracts libs/kernel libs/planning libs/pricing libs/proof libs/quantum libs/runtime libs/scheduling libs/secrets services/executor
+VENDOR_MEMBERS := contracts libs/deployment libs/documents libs/kernel libs/planning libs/pricing libs/proof libs/quantum libs/runtime libs/scheduling libs/secrets services/executor
 
 .PHONY: help setup demo test check analysis docs fast format generate lock provision bench focus fsck fidelity fuzz simulate collections notebooks jupyter drill drill-billing images kits clients release vendors vendorlocks vendorstack
 

@@ -3,7 +3,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 members=(
-  contracts libs/audit libs/audit_trail libs/billing libs/ci libs/cli libs/documents libs/experiments libs/gameday libs/gitops
+  contracts libs/audit libs/audit_trail libs/billing libs/ci libs/cli libs/deployment libs/documents libs/experiments libs/gameday libs/gitops
   libs/incidents libs/isolation libs/kernel libs/lab libs/ledger libs/lineage libs/planning libs/pricing libs/probes libs/proof libs/protection libs/quantum
   libs/randomness libs/reconciliation libs/replay libs/runtime libs/scheduling libs/sdk libs/secrets libs/slo libs/stack libs/templates
 )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,3 +76,31 @@ async def test_what_is_missing_is_named(fresh_server: NatsServer) -> None:
     with pytest.raises(Drift, match="durable broker-more does not exist"):
         await assert_topology(broker, wanted, "broker")
     await broker.close()
+
+
+async def test_a_stream_grows_and_never_shrinks(fresh_server: NatsServer) -> None:
+    client, size = await fresh_server.connect("provisioner"), topology().stream["LOG"].max_bytes
+    await provision(client, with_stream("LOG", max_bytes=2 * size), tags=())
+    await provision(client, topology())
+    found = await client.jetstream(timeout=10).stream_info("LOG")
+    assert found.config.max_bytes == 2 * size
+    await assert_topology(client, topology(), "broker")
+    await client.close()
+
+
+async def test_the_command_reads_the_deployment_file(fresh_server: NatsServer, tmp_path: Path) -> None:
+    seed, file = fresh_server.seed_file("provisioner"), tmp_path / "queuebit.toml"
+    size = 2 * topology().stream["LOG"].max_bytes
+    file.write_text(
+        f'[bus]\nurls = ["{fresh_server.url}"]\n[credentials]\nseed = "file:{seed}"\n[stream.LOG]\nmax_bytes = {size}\n'
+    )
+    command = [sys.executable, "-m", "queuebit_runtime.provision", "--deployment", str(file)]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    client = await fresh_server.connect("provisioner")
+    assert (await client.jetstream(timeout=10).stream_info("LOG")).config.max_bytes == size
+    await client.close()
+    file.write_text("[bus]\nurls = []\n")
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "bus.urls is empty" in done.stderr

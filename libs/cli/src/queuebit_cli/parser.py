@@ -24,6 +24,7 @@ from queuebit_cli.parser_audit import audit_commands
 from queuebit_cli.parser_canaries import canary_commands
 from queuebit_cli.parser_checkpoints import checkpoint_commands
 from queuebit_cli.parser_circuits import circuit_commands
+from queuebit_cli.parser_deployment import deployment_commands
 from queuebit_cli.parser_erase import erase_commands
 from queuebit_cli.parser_fleet import fleet_commands
 from queuebit_cli.parser_http import sidecar_commands, token_commands, webhook_commands
@@ -380,6 +381,7 @@ def _reading(words: Group) -> None:
     checkpoint_commands(words.group("checkpoint", "the signed head of the log: continuity and witnesses"))
     key_commands(words.group("keys", "the keys that sign receipts: list, replace"))
     tls_commands(words)
+    deployment_commands(words.group("deployment", "the servers of the bus, as queuebit.toml describes them"))
     signing_commands(words)
     replay_commands(words)
     circuit_commands(words.group("circuit", "named circuits: versions, from the draft to the release"))

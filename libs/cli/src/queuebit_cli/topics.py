@@ -36,6 +36,7 @@ TOPICS = {
         "recover",
         "warehouse",
         "containers",
+        "deployment",
         "backend",
         "tls",
         "hops",

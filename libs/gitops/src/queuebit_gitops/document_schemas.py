@@ -1,4 +1,4 @@
-"""Writes the JSON Schemas of `fleet.toml` and `protection.toml`, from the root.
+"""Writes the JSON Schemas of `fleet.toml`, `protection.toml` and `queuebit.toml`, from the root.
 
 python -m queuebit_gitops.document_schemas            write them
 python -m queuebit_gitops.document_schemas --check    fail if a committed file is stale
@@ -15,12 +15,14 @@ from typing import Final
 from pydantic import BaseModel
 
 from queuebit_contracts.field_docs import describe_fields
+from queuebit_deployment import document as deployment
 from queuebit_isolation import document as fleet
 from queuebit_protection import document as protection
 
 __all__ = ["main", "schema"]
 
 _PUBLISHED: Final[dict[str, tuple[ModuleType, type[BaseModel]]]] = {
+    "deployment": (deployment, deployment.Deployment),
     "fleet": (fleet, fleet.FleetDocument),
     "protection": (protection, protection.ProtectionDocument),
 }

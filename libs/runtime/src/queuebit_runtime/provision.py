@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Awaitable
-from dataclasses import fields, replace
+import os
+import sys
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nats
 from nats.aio.client import Client
@@ -17,6 +20,7 @@ from nats.js.api import (
     ConsumerInfo,
     DeliverPolicy,
     DiscardPolicy,
+    Placement,
     RePublish,
     RetentionPolicy,
     StorageType,
@@ -28,12 +32,17 @@ from nats.js.errors import NotFoundError
 from queuebit_contracts.executors import parse_stacks, with_executors
 from queuebit_contracts.topology import Bucket, Durable, Stream, Topology, inbox_of, topology
 from queuebit_kernel import Fault
+from queuebit_runtime.deployment import VARIABLE, read_deployment, secret_of, sized
+from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.servers import servers_of, tls_of
+
+if TYPE_CHECKING:
+    from queuebit_deployment import Deployment
 
 __all__ = ["Drift", "assert_topology", "provision"]
 
 
-_FREE = ("description", "num_replicas")
+_FREE = ("description", "max_bytes", "num_replicas", "placement")
 """Settings that an installation may choose."""
 
 
@@ -97,32 +106,44 @@ def _streams(wanted: Topology) -> list[StreamConfig]:
     return streams + [_bucket(name, bucket) for name, bucket in wanted.bucket.items()]
 
 
-async def provision(client: Client, wanted: Topology, replicas: int | None = None) -> list[str]:
+async def provision(
+    client: Client, wanted: Topology, replicas: int | None = None, tags: Sequence[str] | None = None
+) -> list[str]:
     """Create or update every stream, bucket and consumer. Safe to repeat.
 
     Args:
         client: a connection as the user `provisioner`.
         wanted: the topology.
         replicas: servers that keep each stream; default: unchanged, and one for new streams.
+        tags: what a server must have to keep streams; default: unchanged, and nothing for new streams.
 
     Returns:
         Changes, as text for people.
     """
     js = client.jetstream(timeout=10)
-    done = [await _ensure_stream(js, config, replicas) for config in _streams(wanted)]
+    done = [await _ensure_stream(js, config, replicas, tags) for config in _streams(wanted)]
     for name, durable in wanted.durable.items():
         await js.add_consumer(durable.stream, _durable(name, durable))
     return [line for line in done if line] + [f"durable {name}" for name in wanted.durable]
 
 
-async def _ensure_stream(js: JetStreamContext, config: StreamConfig, replicas: int | None) -> str:
+async def _ensure_stream(
+    js: JetStreamContext, config: StreamConfig, replicas: int | None, tags: Sequence[str] | None
+) -> str:
+    wanted = replace(config, placement=Placement(tags=[*tags]) if tags else None)
     try:
-        found = (await js.stream_info(str(config.name))).config.num_replicas
+        found = (await js.stream_info(str(config.name))).config
     except NotFoundError:
-        await js.add_stream(replace(config, num_replicas=replicas or 1))
+        await js.add_stream(replace(wanted, num_replicas=replicas or 1))
         return f"stream {config.name} created"
-    await js.update_stream(replace(config, num_replicas=replicas or found))
-    return "" if replicas in (None, found) else f"stream {config.name} on {replicas} servers, {found} before"
+    if found.max_bytes:  # a smaller stream would have to lose messages
+        wanted = replace(wanted, max_bytes=max(int(found.max_bytes), int(config.max_bytes or 0)))
+    if tags is None:
+        wanted = replace(wanted, placement=found.placement)
+    await js.update_stream(replace(wanted, num_replicas=replicas or found.num_replicas))
+    if replicas in (None, found.num_replicas):
+        return ""
+    return f"stream {config.name} on {replicas} servers, {found.num_replicas} before"
 
 
 async def assert_topology(client: Client, wanted: Topology, service: str) -> None:
@@ -158,30 +179,66 @@ async def _assert(
 
 
 async def _main(args: argparse.Namespace) -> None:
+    target = _of_arguments(args) if args.deployment is None else _of_deployment(read_deployment(args.deployment), args)
     client = await nats.connect(
-        args.servers,
-        nkeys_seed=str(args.seed_file),
+        target.servers,
+        nkeys_seed_str=target.seed,
         inbox_prefix=inbox_of("provisioner").encode(),
-        tls=tls_of(args.ca_file),
+        tls=tls_of(target.ca_file),
     )
     try:
-        wanted = with_executors(topology(), parse_stacks(args.stacks.read_bytes()) if args.stacks else {})
-        for line in await provision(client, wanted, args.replicas):
+        for line in await provision(client, target.topology, target.replicas, target.tags):
             print(line)
     finally:
         await client.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What is provisioned, and where."""
+
+    servers: list[str]
+    seed: str
+    ca_file: Path | None
+    topology: Topology
+    replicas: int | None
+    tags: Sequence[str] | None
+
+
+def _of_arguments(args: argparse.Namespace) -> _Target:
+    return _Target(args.servers, read_secret(args.seed_file), args.ca_file, _wanted(args), args.replicas, None)
+
+
+def _of_deployment(found: Deployment, args: argparse.Namespace) -> _Target:
+    """From the deployment file; arguments that are given count more."""
+    bus = found.bus
+    seed = read_secret(args.seed_file) if args.seed_file else secret_of(found.credentials.seed or "", "provisioner")
+    servers, ca_file = args.servers or [*bus.urls], args.ca_file or bus.ca_file
+    replicas = args.replicas or bus.replicas
+    return _Target(servers, seed, ca_file, sized(_wanted(args), found), replicas, bus.placement)
+
+
+def _wanted(args: argparse.Namespace) -> Topology:
+    return with_executors(topology(), parse_stacks(args.stacks.read_bytes()) if args.stacks else {})
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m queuebit_runtime.provision", description="Create or update streams, buckets and durables."
     )
-    parser.add_argument("servers", type=servers_of, metavar="URL", help="one server, or several separated by commas")
-    parser.add_argument("seed_file", type=_file, metavar="SEED_FILE", help="the provisioner's seed")
+    parser.add_argument(
+        "servers", nargs="?", type=servers_of, metavar="URL", help="one server, or several separated by commas"
+    )
+    parser.add_argument("seed_file", nargs="?", type=_file, metavar="SEED_FILE", help="the provisioner's seed")
+    parser.add_argument("--deployment", type=_file, metavar="FILE", help=f"the deployment file ({VARIABLE})")
     parser.add_argument("--stacks", type=_file, help="JSON file with the backends of each stack, by its name")
     parser.add_argument("--replicas", type=int, choices=(1, 3, 5), help="servers that keep each stream")
     parser.add_argument("--ca-file", type=_file, help="CA certificate of the servers")
-    return parser.parse_args()
+    parser.set_defaults(deployment=_file(named) if (named := os.environ.get(VARIABLE)) else None)
+    args = parser.parse_args()
+    if args.deployment is None and args.seed_file is None:
+        parser.error("name URL and SEED_FILE, or the deployment file with --deployment")
+    return args
 
 
 def _file(name: str) -> Path:
@@ -191,4 +248,7 @@ def _file(name: str) -> Path:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(_arguments()))
+    try:
+        asyncio.run(_main(_arguments()))
+    except (Fault, OSError, ValueError) as error:  # the text says what to do
+        sys.exit(f"cannot provision: {error}")

@@ -25,6 +25,7 @@ __all__ = [
     "PLATFORM_ACCOUNT",
     "ClientUser",
     "Cluster",
+    "Sizes",
     "Tls",
     "User",
     "render",
@@ -49,9 +50,8 @@ _WITH_READER = ("$JS.API.DIRECT.GET.", QUERIES, ARRIVALS.removesuffix(">"), *REQ
 """Requests of tenants that say by which user they come: the server writes the header `Nats-Request-Info`, so that no
 client can."""
 
-_TENANT_LIMITS = "limits: { max_connections: 256, max_subscriptions: 256, max_payload: 192KB }"
-"""Limits of a tenant: connections of all its users, subscriptions of each connection, bytes of one message. The client
-keeps one connection and about ten subscriptions, and sends at most 128 KiB and headers."""
+_TENANT_PAYLOAD = "192KB"
+"""Bytes of one message of a tenant. The client sends at most 128 KiB and headers."""
 
 
 def server_binary() -> str:
@@ -110,6 +110,23 @@ class Cluster:
     """Host and port of the other servers."""
     password: str = field(repr=False)
     """The shared password of the servers."""
+    name: str = "queuebit"
+    """The name of the cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What an installation chooses of a server."""
+
+    sync_interval: str = "always"
+    max_memory: int = 256 << 20
+    max_store: int = 64 << 30
+    tags: Sequence[str] = ()
+    """What streams are placed by."""
+    connections: int = 256
+    """Connections of all users of a tenant; the client keeps one."""
+    subscriptions: int = 256
+    """Subscriptions of one connection of a tenant; the client keeps about ten."""
 
 
 def users_of(wanted: Topology, service_keys: dict[str, str], clients: Sequence[ClientUser]) -> list[User]:
@@ -149,6 +166,7 @@ def render(
     cluster: Cluster | None = None,
     tls: Tls | None = None,
     store_key: str | None = None,
+    sizes: Sizes = Sizes(),
 ) -> str:
     """Write the configuration file: JetStream on disk, every write synced, a key for every user.
 
@@ -165,6 +183,7 @@ def render(
         cluster: settings in a cluster; None for a single server.
         tls: certificates; without them, connections are not encrypted.
         store_key: the variable of the server's environment with the key that encrypts its store; None: plain files.
+        sizes: how much it stores, how it syncs, and what a tenant may use at once.
     """
     monitor = "" if monitor_port is None else f'http: "127.0.0.1:{monitor_port}"\n'
     return f"""\
@@ -172,20 +191,20 @@ def render(
 server_name: {json.dumps("queuebit" if cluster is None else cluster.server)}
 host: {json.dumps(host)}
 port: {port}
-{monitor}pid_file: {_quoted(pid_file)}
+{f"server_tags: {json.dumps(list(sizes.tags))}" + chr(10) if sizes.tags else ""}{monitor}pid_file: {_quoted(pid_file)}
 max_payload: 1MB
 max_control_line: 4KB
 write_deadline: "10s"
 jetstream {{
   store_dir: {_quoted(store)}
-  sync_interval: always
-  max_mem: 256MB
-  max_file: 64GB
+  sync_interval: {sizes.sync_interval}
+  max_mem: {sizes.max_memory}
+  max_file: {sizes.max_store}
 {_encryption(store_key)}}}
 authorization {{ timeout: 5{_callout(users, issuer)} }}
 {_tls(tls)}{_cluster(cluster, tls)}{"" if system_key is None else f"system_account: {_SYSTEM}"}
 accounts {{
-{_accounts(users, walls, shows={} if system_key is None else _SYSTEM_SHOWS)}
+{_accounts(users, walls, sizes, shows={} if system_key is None else _SYSTEM_SHOWS)}
 {"" if system_key is None else _system_account(system_key)}
 }}
 """
@@ -229,7 +248,7 @@ def _cluster(cluster: Cluster | None, tls: Tls | None) -> str:
     routes = [f"nats://route:{quote(cluster.password, safe='')}@{it}" for it in cluster.routes]
     return f"""\
 cluster {{
-name: queuebit
+name: {json.dumps(cluster.name)}
 listen: {json.dumps(cluster.listen)}
 authorization {{ user: route, password: {json.dumps(cluster.password)}, timeout: 5 }}
 routes: {json.dumps(routes)}
@@ -242,7 +261,11 @@ def _quoted(path: Path) -> str:
     return json.dumps(str(path), ensure_ascii=False)
 
 
-def _accounts(users: Sequence[User], walls: Mapping[str, Permissions], shows: Mapping[str, str]) -> str:
+def _accounts(users: Sequence[User], walls: Mapping[str, Permissions], sizes: Sizes, shows: Mapping[str, str]) -> str:
+    limits = (
+        f"limits: {{ max_connections: {sizes.connections}, max_subscriptions: {sizes.subscriptions}, "
+        f"max_payload: {_TENANT_PAYLOAD} }}"
+    )
     services = {tenant: [arrival_of(it) or it for it in own.publish] for tenant, own in walls.items()}
     streams = {tenant: own.subscribe for tenant, own in walls.items()}
     exports = [*_exports("service", services), *_exports("stream", streams)]
@@ -253,7 +276,7 @@ def _accounts(users: Sequence[User], walls: Mapping[str, Permissions], shows: Ma
     for tenant, own in walls.items():
         imports = [_import("service", there, here) for here, there in zip(own.publish, services[tenant], strict=True)]
         imports += [_import("stream", it, it) for it in own.subscribe]
-        blocks.append(_account(json.dumps(tenant), [_TENANT_LIMITS, _list("imports", imports)], users, tenant))
+        blocks.append(_account(json.dumps(tenant), [limits, _list("imports", imports)], users, tenant))
     return "\n".join([*blocks, f"  {_NO_USERS}: {{}}"])
 
 

@@ -26,7 +26,6 @@ from queuebit_runtime.log import JetStreamLog
 from queuebit_runtime.log_records import CountRecords, KeepRecords, LogSettings, write_logs
 from queuebit_runtime.otlp import exporting
 from queuebit_runtime.provision import assert_topology
-from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.servers import tls_of
 from queuebit_runtime.service_metrics import measure_service
 from queuebit_runtime.settings import BusSettings
@@ -53,7 +52,7 @@ class Service:
         self.name = name
         self.settings = settings
         self.topology = wanted or topology()
-        self.bus = Bus(name, settings.url, read_secret(settings.seed_file), tls_of(settings.ca_file))
+        self.bus = Bus(name, settings.url, settings.seed_of(name), tls_of(settings.ca_file))
         self.log = JetStreamLog(self.bus, self.bus.metrics)
         self.metrics = self.bus.metrics
         """Declare in it what this service counts or measures, beside what the runtime does."""

@@ -70,7 +70,7 @@ def create_app() -> Service:
     """Wire one executor; the SDK is loaded by its children only."""
     settings, bus = Settings(), BusSettings()
     service = Service(settings.service, bus, settings.topology)
-    circuits = _circuits(settings, bus.seed_file, service.tasks)
+    circuits = _circuits(settings, bus.seed_path(settings.service), service.tasks)
     calls = None if settings.calls_per_minute is None else TokenBucket(settings.calls_per_minute)
     parts = _Parts(
         settings=settings,
@@ -106,7 +106,7 @@ def create_app() -> Service:
     return service
 
 
-def _circuits(settings: Settings, seed_file: Path, tasks: Tasks) -> ChildCircuits:
+def _circuits(settings: Settings, seed_file: Path | None, tasks: Tasks) -> ChildCircuits:
     """The children, which are started later."""
     plan = ZygoteSettings(
         settings.stack,
@@ -121,7 +121,7 @@ def _circuits(settings: Settings, seed_file: Path, tasks: Tasks) -> ChildCircuit
             settings.writable,
             settings.programs,
             settings.sandbox,
-            keys=(str(seed_file.resolve()),),
+            keys=() if seed_file is None else (str(seed_file.resolve()),),
         ),
     )
     return ChildCircuits(

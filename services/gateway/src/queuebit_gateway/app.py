@@ -37,7 +37,6 @@ from queuebit_runtime.bus_log import BusLogFile
 from queuebit_runtime.http_metrics import HttpMetrics
 from queuebit_runtime.log import newest_of
 from queuebit_runtime.requests import Requests
-from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.stored import Stored
@@ -71,7 +70,7 @@ class Gateway(Service):
         hub = Hub(reader)
         reader.take, reader.in_use = hub.take, lambda: hub.streams > 0
         further = OAuth(platform, tokens).routes()
-        store, signing = Store(self.bus), Signing(read_secret(bus.seed_file))
+        store, signing = Store(self.bus), Signing(bus.seed_of("gateway"))
         sender = Sender(settings.webhook_private_hosts, clock)
         listening = listen_on(settings)
         leases = Leases(store, settings.name or name_of(listening), settings.webhook_lease_s, clock)

@@ -24,7 +24,6 @@ from queuebit_hybrid.usage_file import UsageFiles
 from queuebit_kernel import SystemClock
 from queuebit_protection import ProtectionDocument, Rules, parse_protection
 from queuebit_runtime.payloads import KeyValuePayloads
-from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.stored import Stored
@@ -37,7 +36,7 @@ def create_app() -> Service:
     """Build the service from its environment."""
     settings, bus = Settings(), BusSettings()
     service = Service("hybrid", bus)
-    keys, rules = JobKeys(read_secret(bus.seed_file)), Rules(_protection(settings.protection))
+    keys, rules = JobKeys(bus.seed_of("hybrid")), Rules(_protection(settings.protection))
     runner = Runner(settings, keys, BusTransport(service.bus), service.topology, rules)
     runs = ChildRuns(service.bus, runner)
     run = RunHybridJobs(
