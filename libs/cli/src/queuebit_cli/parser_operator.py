@@ -243,6 +243,10 @@ def operating_commands(words: Group) -> None:
     )
     containers = words.group("containers", "the same stack on a container engine")
     containers.command("prepare", "containers:prepare", "keys and configuration for compose.yaml, in a home of its own")
+    given = containers.command(
+        "secrets", "containers:secrets", "print the Secrets of the Helm chart; keep them private"
+    )
+    given.add_argument("--release", default="queuebit", metavar="NAME", help="the name of the Helm release (queuebit)")
 
 
 def _budget(parser: ArgumentParser) -> None:

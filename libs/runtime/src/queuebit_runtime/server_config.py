@@ -29,6 +29,7 @@ __all__ = [
     "Tls",
     "User",
     "render",
+    "render_logins",
     "server_binary",
     "users_of",
     "walls_of",
@@ -201,8 +202,19 @@ jetstream {{
   max_mem: {sizes.max_memory}
   max_file: {sizes.max_store}
 {_encryption(store_key)}}}
+{_tls(tls)}{_cluster(cluster, tls)}{render_logins(users, walls=walls, issuer=issuer, system_key=system_key)}"""
+
+
+def render_logins(
+    users: Sequence[User], *, walls: Mapping[str, Permissions], issuer: str | None, system_key: str | None = None
+) -> str:
+    """Write the part of the configuration that says who may log in, for a server that has its own file for the rest.
+
+    The arguments are those of `render`.
+    """
+    return f"""\
 authorization {{ timeout: 5{_callout(users, issuer)} }}
-{_tls(tls)}{_cluster(cluster, tls)}{"" if system_key is None else f"system_account: {_SYSTEM}"}
+{"" if system_key is None else f"system_account: {_SYSTEM}"}
 accounts {{
 {_accounts(users, walls, sizes, shows={} if system_key is None else _SYSTEM_SHOWS)}
 {"" if system_key is None else _system_account(system_key)}
