@@ -202,11 +202,16 @@ jetstream {{
   max_mem: {sizes.max_memory}
   max_file: {sizes.max_store}
 {_encryption(store_key)}}}
-{_tls(tls)}{_cluster(cluster, tls)}{render_logins(users, walls=walls, issuer=issuer, system_key=system_key)}"""
+{_tls(tls)}{_cluster(cluster, tls)}{render_logins(users, walls=walls, issuer=issuer, system_key=system_key, sizes=sizes)}"""
 
 
 def render_logins(
-    users: Sequence[User], *, walls: Mapping[str, Permissions], issuer: str | None, system_key: str | None = None
+    users: Sequence[User],
+    *,
+    walls: Mapping[str, Permissions],
+    issuer: str | None,
+    system_key: str | None = None,
+    sizes: Sizes = Sizes(),
 ) -> str:
     """Write the part of the configuration that says who may log in, for a server that has its own file for the rest.
 
