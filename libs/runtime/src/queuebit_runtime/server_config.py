@@ -187,6 +187,7 @@ def render(
         sizes: how much it stores, how it syncs, and what a tenant may use at once.
     """
     monitor = "" if monitor_port is None else f'http: "127.0.0.1:{monitor_port}"\n'
+    logins = render_logins(users, walls=walls, issuer=issuer, system_key=system_key, sizes=sizes)
     return f"""\
 # Written by Queuebit; replaced by the next start or change of a tenant.
 server_name: {json.dumps("queuebit" if cluster is None else cluster.server)}
@@ -202,7 +203,7 @@ jetstream {{
   max_mem: {sizes.max_memory}
   max_file: {sizes.max_store}
 {_encryption(store_key)}}}
-{_tls(tls)}{_cluster(cluster, tls)}{render_logins(users, walls=walls, issuer=issuer, system_key=system_key, sizes=sizes)}"""
+{_tls(tls)}{_cluster(cluster, tls)}{logins}"""
 
 
 def render_logins(
