@@ -1,29 +1,21 @@
-"""The fault drill: several clients submit jobs while every process is killed in turn; then the checks.
+"""A fault drill: several clients submit jobs while faults strike a running stack; then the checks.
 
-    python tests/faults/drill.py --jobs 10000 --every 2
-
-It starts a separate stack, prints one JSON report, and exits with 0 if every job has its result and a receipt that
-verifies offline, every invariant holds, and the warehouse's invoice of each tenant has the lines that the raw log
-gives. One process after another is killed with SIGKILL, also nats-server: each at least once, and until the last job is
-submitted. All jobs must still complete.
+Every job must have its result and a receipt that verifies offline, every invariant must hold, and the warehouse's
+invoice of each tenant must have the lines that the raw log gives.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import itertools
-import json
-import sys
-import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
+
+from tests.faults.strikes import Struck
 
 from queuebit import AsyncClient, AsyncJob, QueuebitError, Refused, StillRunning, Unreachable
 from queuebit.credentials import find
@@ -57,7 +49,10 @@ class Report:
     refused: list[str] = field(default_factory=list)
     """Jobs that ended without a result, and why."""
     seconds: float = 0.0
-    kills: dict[str, int] = field(default_factory=dict)
+    strikes: dict[str, int] = field(default_factory=dict)
+    """How often each thing was struck."""
+    worst: dict[str, float] = field(default_factory=dict)
+    """The largest of each figure of a strike, in seconds."""
     retries: int = 0
     """Submissions that had to be repeated without a confirmation."""
     slowest_submit_s: float = 0.0
@@ -76,25 +71,31 @@ class Report:
 class Drill:
     """One drill on one running stack."""
 
-    def __init__(self, stack: EmbeddedStack, jobs: int, every_s: float) -> None:
+    def __init__(self, stack: EmbeddedStack, jobs: int, spread_s: float, least: int) -> None:
+        """Prepare it.
+
+        Args:
+            stack: the stack.
+            jobs: how many are submitted.
+            spread_s: seconds over which they are submitted, so that the first strikes meet work in flight.
+            least: how many strikes there are at least. After the last job is submitted, no other begins.
+        """
         self._stack = stack
-        self._every_s = every_s
-        self._names = stack.names()
-        # slow enough that the first round of kills meets work in flight from its first to its last
-        self._gap_s = every_s * (len(self._names) + 1) / jobs
+        self._gap_s = spread_s / jobs
+        self._least = least
         self._room = asyncio.Semaphore(IN_FLIGHT)
         self._all_sent = asyncio.Event()
         self.report = Report(jobs)
 
-    async def run(self) -> None:
-        """Submit, kill, and wait for every result."""
+    async def run(self, strikes: AsyncIterator[Struck]) -> None:
+        """Submit, let faults strike, and wait for every result."""
         clients = {tenant: [self._client(tenant) for _ in range(CLIENTS_EACH)] for tenant in TENANTS}
         try:
             for client, *_ in clients.values():
                 await self._patiently(partial(client.plan, BELL), Refused)  # until the broker has read the tenants file
             begin = time.monotonic()
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._kill_in_turn())
+                group.create_task(self._strike(strikes))
                 await self._submit_all(group, clients)
             self.report.seconds = round(time.monotonic() - begin, 1)
         finally:
@@ -143,32 +144,35 @@ class Drill:
                     raise
                 await asyncio.sleep(0.2)
 
-    async def _kill_in_turn(self) -> None:
-        for turn, name in enumerate(itertools.cycle(self._names)):
-            if turn >= len(self._names) and self._all_sent.is_set():
+    async def _strike(self, strikes: AsyncIterator[Struck]) -> None:
+        count = 0
+        async for it in strikes:
+            count += 1
+            self.report.strikes[it.name] = self.report.strikes.get(it.name, 0) + 1
+            for name, seconds in it.figures.items():
+                self.report.worst[name] = max(self.report.worst.get(name, 0.0), round(seconds, 1))
+            if count >= self._least and self._all_sent.is_set():
                 return
-            await asyncio.sleep(self._every_s)
-            self.report.kills[name] = self.report.kills.get(name, 0) + self._stack.kill(name)
 
     def _client(self, tenant: str) -> AsyncClient:
         return AsyncClient(find(self._stack.home, tenant))
 
 
-def drill(home: Path, jobs: int, every_s: float) -> Report:
-    """Start a stack, run the drill, verify."""
-    with EmbeddedStack(home) as stack:
-        stack.qb("tenant", "add", "lab", "--budget", "1000000")
-        stack.qb("tenant", "fund", "demo", "playground", "1000000")
-        it = Drill(stack, jobs, every_s)
-        asyncio.run(it.run())
-        stack.until(ready=True)
-        begin = time.monotonic()
-        for verdict in stack.ask("verify", "--wait", "60", accept=(0, 1), timeout=600):
-            findings = [f"{found['subject']}: {found['text']}" for found in verdict["findings"]]
-            it.report.invariants[verdict["invariant"]] = "; ".join(findings[:20]) or "holds"
-        it.report.verify_s = round(time.monotonic() - begin, 1)
-        it.report.invoices = invoices(stack)
-        return it.report
+def fund(stack: EmbeddedStack) -> None:
+    """Give the tenants of a drill money for its jobs."""
+    stack.qb("tenant", "add", "lab", "--budget", "1000000")
+    stack.qb("tenant", "fund", "demo", "playground", "1000000")
+
+
+def check(stack: EmbeddedStack, report: Report) -> None:
+    """Add the invariants and the invoices to a report, when the faults are over."""
+    stack.until(ready=True)
+    begin = time.monotonic()
+    for verdict in stack.ask("verify", "--wait", "60", accept=(0, 1), timeout=600):
+        findings = [f"{found['subject']}: {found['text']}" for found in verdict["findings"]]
+        report.invariants[verdict["invariant"]] = "; ".join(findings[:20]) or "holds"
+    report.verify_s = round(time.monotonic() - begin, 1)
+    report.invoices = invoices(stack)
 
 
 _KEY = ("project", "price", "component", "unit", "currency")
@@ -208,20 +212,3 @@ async def _messages(stack: EmbeddedStack) -> list[Message]:
     finally:
         await client.close()
     return messages
-
-
-def main() -> int:
-    """Run it as a program."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--jobs", type=int, default=500, metavar="N")
-    parser.add_argument("--every", type=float, default=2.0, metavar="S", help="seconds between two kills")
-    parser.add_argument("--home", type=Path, metavar="DIR", help="where the stack lies; a temporary folder when absent")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="queuebit-drill-") as folder:
-        report = drill(asked.home or Path(folder), asked.jobs, asked.every)
-    print(json.dumps(asdict(report) | {"passed": report.passed}, indent=1))
-    return 0 if report.passed else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -111,6 +111,10 @@ class EmbeddedStack:
         found: int | None = json.loads((self.home / "stack.json").read_text())["processes"][name]["pid"]
         return found
 
+    def supervisor(self) -> int:
+        """Return the process id of the supervisor."""
+        return int(json.loads((self.home / "stack.json").read_text())["supervisor"]["pid"])
+
     def names(self) -> list[str]:
         """Return the names of all processes of the supervisor."""
         return list(json.loads((self.home / "stack.json").read_text())["processes"])
