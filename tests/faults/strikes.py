@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from tests.faults.disks import CutDisk, fill
+from tests.faults.disks import CutDisk, Unavailable, fill
 
 from queuebit_contracts.topology import topology
 from queuebit_stack.process import Identity
@@ -38,6 +38,7 @@ __all__ = [
     "silent_warehouse",
 ]
 
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 OFFSETS = ("+1h", "-1h", "+1d")
 _LOOK_S = 0.1
 _READY_S = 120.0
@@ -200,13 +201,21 @@ async def clocks(
         names: the services.
         every_s: seconds between two strikes.
         hold_s: seconds with the wrong clock.
+
+    Raises:
+        Unavailable: libfaketime is not installed.
     """
+    if not FAKETIME.exists():
+        raise Unavailable(f"{FAKETIME} is missing: install faketime")
     for name, offset in zip(itertools.cycle(names), itertools.cycle(OFFSETS), strict=False):
         await asyncio.sleep(every_s)
         wrong = folder / name
         wrong.write_text(offset)
         stack.kill(name)
         await asyncio.sleep(hold_s)
+        pid = stack.pid(name)
+        was_wrong = pid is not None and "FAKETIME" in psutil.Process(pid).environ()
         wrong.unlink()
         stack.kill(name)
-        yield Struck(f"{name} {offset}")
+        if was_wrong:
+            yield Struck(f"{name} {offset}")
