@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import shlex
 import subprocess
@@ -73,6 +74,7 @@ def main() -> int:
         "--folder", type=Path, metavar="DIR", help="where the stack lies; a temporary folder when absent"
     )
     asked = parser.parse_args()
+    logging.getLogger("queuebit").setLevel(logging.ERROR)  # that a job still waits is no news here
     by = ROWS[asked.row].by
     if isinstance(by, Programs):
         return _run(by, asked.jobs)

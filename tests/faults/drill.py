@@ -71,7 +71,7 @@ class Report:
 class Drill:
     """One drill on one running stack."""
 
-    def __init__(self, stack: EmbeddedStack, jobs: int, spread_s: float, least: int) -> None:
+    def __init__(self, stack: EmbeddedStack, jobs: int, spread_s: float, least: int, prefix: str = "drill") -> None:
         """Prepare it.
 
         Args:
@@ -79,8 +79,9 @@ class Drill:
             jobs: how many are submitted.
             spread_s: seconds over which they are submitted, so that the first strikes meet work in flight.
             least: how many strikes there are at least. After the last job is submitted, no other begins.
+            prefix: of the idempotency keys of its jobs.
         """
-        self._stack = stack
+        self._stack, self._prefix = stack, prefix
         self._gap_s = spread_s / jobs
         self._least = least
         self._room = asyncio.Semaphore(IN_FLIGHT)
@@ -118,7 +119,7 @@ class Drill:
             receipt = await self._patiently(lambda: job.receipt(timeout=10))
             self.report.receipts += bool(receipt.verify(self._stack.home / "trust.json", result=result))
         except QueuebitError as error:
-            self.report.refused.append(f"drill-{number}: {error!r}")
+            self.report.refused.append(f"{self._prefix}-{number}: {error!r}")
         finally:
             self._room.release()
 
@@ -126,7 +127,7 @@ class Drill:
         begin = time.monotonic()
         backend = BACKENDS[number // len(TENANTS) % len(BACKENDS)]
         job = await self._patiently(
-            lambda: client.submit(BELL, shots=SHOTS, backend=backend, purpose="drill", key=f"drill-{number}")
+            lambda: client.submit(BELL, shots=SHOTS, backend=backend, purpose="drill", key=f"{self._prefix}-{number}")
         )
         self.report.slowest_submit_s = max(self.report.slowest_submit_s, round(time.monotonic() - begin, 3))
         return job

@@ -120,9 +120,7 @@ def _clocks_wrong(folder: Path, every_s: float) -> Iterator[Scene]:
         del os.environ["DRILL_CLOCKS"]
 
 
-_NOTHING = (
-    "every job has its one result, its one bill and its receipt; I1 to I7 hold; invoices equal a second computation"
-)
+_NOTHING = "nothing is lost or doubled"
 
 ROWS = {
     1: Row("an executor is killed every 2 s", _NOTHING, Strikes(_executors_killed, 10_000, 2.0, 20)),

@@ -39,7 +39,10 @@ __all__ = [
 ]
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
-OFFSETS = ("+1h", "-1h", "+1d")
+BEHIND = "-1h"
+OFFSETS = ("+1h", BEHIND, "+1d")
+SIGNER = "provenance"
+"""Its clock is only ever behind: after times that were signed ahead, it signs nothing until they have come."""
 _LOOK_S = 0.1
 _READY_S = 120.0
 
@@ -207,8 +210,11 @@ async def clocks(
     """
     if not FAKETIME.exists():
         raise Unavailable(f"{FAKETIME} is missing: install faketime")
-    for name, offset in zip(itertools.cycle(names), itertools.cycle(OFFSETS), strict=False):
+    for turn in itertools.count():
         await asyncio.sleep(every_s)
+        rounds, index = divmod(turn, len(names))
+        name = names[index]
+        offset = BEHIND if name == SIGNER else OFFSETS[(index + rounds) % len(OFFSETS)]
         wrong = folder / name
         wrong.write_text(offset)
         stack.kill(name)
