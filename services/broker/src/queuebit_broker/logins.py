@@ -14,7 +14,7 @@ from typing import Final
 from queuebit_broker.grants import KeysOf, grant
 from queuebit_broker.proofs import Proof, read_proof
 from queuebit_broker.state import World
-from queuebit_contracts.delegation import PREFIX, AccessToken, DelegateRequest, Delegation
+from queuebit_contracts.delegation import MAX_LIFETIME_S, PREFIX, AccessToken, DelegateRequest, Delegation
 from queuebit_contracts.delegations import Authority, authority_of
 from queuebit_contracts.roles import ROLE_OF, VERBS, VERBS_OF, common_role, role_named
 from queuebit_contracts.topology import Topology
@@ -31,6 +31,10 @@ STAFF: Final = "platform"
 
 _ANY_KEY: Final = "U" + "A" * 55
 """The key in the request by which a token is judged here: no key is granted."""
+
+_LONGEST: Final = timedelta(seconds=MAX_LIFETIME_S)
+"""How old a token of an issuer may be at a login. Ended keys are forgotten later than that (`KEPT`), so that the token
+that a revoked key came from never opens a connection, however long it is valid."""
 
 _KeysFor = Callable[[str, Proof], Awaitable[KeysOf]]
 
@@ -121,6 +125,8 @@ class Logins:
         exchanged = self._world.delegations.find(tenant, given.delegation)
         if exchanged is not None and exchanged.ended is not None:
             return f"the token was exchanged for delegation {given.delegation}, which has ended: {exchanged.ended}"
+        if now >= datetime.fromtimestamp(proof.claims["iat"], UTC) + _LONGEST:
+            return f"the token is older than {_LONGEST // timedelta(hours=1)} hours: get a new one from its issuer"
         entry = self._world.directory.tenant[tenant]
         user = entry.user[given.user]
         worth = next(role for scope, role in ROLE_OF.items() if scope == given.scope)
