@@ -180,6 +180,14 @@ async def test_the_audit_trail_is_asked_with_its_filters(ann: Credential) -> Non
     assert json.loads(body) == expected
 
 
+async def test_the_inventory_is_asked_of_the_own_tenant(ann: Credential) -> None:
+    bus = FakeBus()
+    bus.answers = {"inventory": {"rows": [{"project": "main", "owner": "ann"}]}}
+    async with AsyncClient(ann, transport=bus) as client:
+        assert [it["owner"] for it in await client.inventory()] == ["ann"]
+    assert bus.asked == [("qb.query.acme.inventory", b"{}")]
+
+
 async def test_another_name_is_the_same_content(ann: Credential, tmp_path: Path) -> None:
     async with AsyncClient(ann, transport=FakeBus(runs)) as client:
         first = await client.submit(BELL, key="k", label="a.qasm")

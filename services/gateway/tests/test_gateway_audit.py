@@ -76,6 +76,14 @@ async def test_an_audit_is_asked_of_the_own_tenant_and_goes_on_after_its_last_ro
         assert (answer.status, answer.json()["code"]) == (422, code)
 
 
+async def test_the_inventory_is_of_the_own_tenant_and_not_for_finance(bus: Bus) -> None:
+    bus.answers["qb.query.acme.inventory"] = lambda _: {"rows": [{"tenant": "acme", "project": "main"}], "sequence": 9}
+    found = (await send(seen_by("viewer", bus), "GET", "/v1/inventory")).json()
+    assert (found["data"], found["as_of_seq"]) == ([{"tenant": "acme", "project": "main"}], 9)
+    answer = await send(seen_by("finance", bus), "GET", "/v1/inventory")
+    assert (answer.status, answer.json()["code"], len(bus.asked)) == (403, "forbidden", 1)
+
+
 async def test_incidents_are_shown_to_everyone_of_the_tenant(bus: Bus) -> None:
     bus.answers["qb.query.acme.incidents"] = lambda _: {"rows": [{"sequence": 7, "event": "job.failed"}]}
     assert (await send(seen_by("viewer", bus), "GET", "/v1/incidents")).json()["data"][0]["event"] == "job.failed"

@@ -918,6 +918,10 @@ class AsyncClient:
         most = whole_number("limit", limit, 1, _MOST_RECORDS)
         return await self._ask("audit", action=action, actor=actor, since=begin, until=end, limit=most)
 
+    async def inventory(self) -> Table:
+        """The workload inventory: each project, who answers for it and for what, and what its jobs amount to."""
+        return await self._ask("inventory")
+
     async def canaries(self) -> Table:
         """The canary that started last with each flag of the tenant: its state, and the values of both arms."""
         return await self._ask("canaries")

@@ -26,6 +26,7 @@ _LISTS: Final[Mapping[str, str]] = {
     "fidelities": "fidelities",
     "liveness": "backends:status",
     "slo": "slo",
+    "inventory": "inventory",
     "invoices": "invoices",
 }
 

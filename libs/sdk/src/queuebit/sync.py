@@ -567,6 +567,10 @@ class Client:
         asked = self._client.audit(action=action, actor=actor, since=since, until=until, limit=limit)
         return self._loop.run(asked)
 
+    def inventory(self) -> Table:
+        """As `AsyncClient.inventory`."""
+        return self._loop.run(self._client.inventory())
+
     def canaries(self) -> Table:
         """The canary that started last with each flag of the tenant: its state, and the values of both arms."""
         return self._loop.run(self._client.canaries())

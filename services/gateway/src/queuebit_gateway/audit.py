@@ -17,7 +17,7 @@ __all__ = ["Audit"]
 
 
 class Audit:
-    """`GET /v1/incidents`; and with their verbs `/v1/audit`, which names users and keys, and `/v1/dead-letters`."""
+    """`GET /v1/incidents`, `/v1/inventory`, `/v1/dead-letters`, and `/v1/audit`, which names users and keys."""
 
     def __init__(self, platform: Platform, caller_of: CallerOf) -> None:
         self._platform = platform
@@ -29,6 +29,7 @@ class Audit:
             Route("/v1/audit", self._audit),
             Route("/v1/dead-letters", self._dead_letters),
             Route("/v1/incidents", self._incidents),
+            Route("/v1/inventory", self._inventory),
         ]
 
     async def _audit(self, request: Request) -> Response:
@@ -46,6 +47,11 @@ class Audit:
 
     async def _incidents(self, request: Request) -> Response:
         return await self._facts(request, await self._caller_of(request), "incidents")
+
+    async def _inventory(self, request: Request) -> Response:
+        caller = await self._caller_of(request)
+        found = await self._platform.ask(caller.tenant, "inventory")
+        return listed(request, found.rows, as_of=found.as_of)
 
     async def _dead_letters(self, request: Request) -> Response:
         """The tenant's own: all others are the operator's, who is no user of a tenant and has `qb doctor`."""

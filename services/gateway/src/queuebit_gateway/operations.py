@@ -38,6 +38,7 @@ from queuebit_gateway.schemas import (
     AuditAnswer,
     GroupAnswer,
     GroupsAnswer,
+    InventoryAnswer,
     JobAnswer,
     JobsAnswer,
     ObjectAnswer,
@@ -241,6 +242,10 @@ OPERATIONS: Final = (
     _grouped("", "group", "Jobs by state, what they cost, and when.", answer=GroupAnswer, parameters={"days": DAYS}),
     _grouped("/receipt", "group_receipt", "The receipts of its jobs, with a manifest.", answer={"type": "object"}),
     _rows("incidents", "list_incidents", "Jobs and calibrations that failed, by the time at which they did.", PAGE),
+    Operation(
+        "GET", "/v1/inventory", "list_inventory", "Projects, who answers for them, and what their jobs amount to.",
+        InventoryAnswer,
+    ),
     Operation(
         "GET", "/v1/audit", "list_audit", "The audit trail of the tenant, newest first; for auditors and admins.",
         AuditAnswer, parameters=AUDIT, problems=(403, 422),

@@ -12,6 +12,7 @@ __all__ = [
     "AuditAnswer",
     "GroupAnswer",
     "GroupsAnswer",
+    "InventoryAnswer",
     "JobAnswer",
     "JobRow",
     "JobsAnswer",
@@ -219,6 +220,39 @@ class AuditAnswer(_Answer):
     """Records of the audit trail."""
 
     data: list[AuditRecord]
+    next: str | None
+    as_of_seq: int | None
+
+
+class WorkloadRow(_Answer):
+    """A project in force."""
+
+    tenant: str
+    project: str
+    owner: str | None
+    purpose: str | None
+    impact: str | None
+    risk_class: str | None
+    missing: list[str]
+    """Which of the four the project does not say."""
+    jobs: int
+    """Completed jobs."""
+    last_run: str | None
+    """When its newest result was published."""
+    cost: list[str]
+    """Bills with their corrections, such as `12.50 USD`."""
+    backends: list[str]
+    data_sets: list[str]
+    """Data sets that its submissions name."""
+    regions: list[str]
+    """What tenant and project allow together; empty: everywhere."""
+    vendors: list[str]
+
+
+class InventoryAnswer(_Answer):
+    """The workload inventory of the tenant."""
+
+    data: list[WorkloadRow]
     next: str | None
     as_of_seq: int | None
 

@@ -28,7 +28,7 @@ _TABLE: Final[Mapping[Verb, str]] = {
         GET /v1/jobs /v1/jobs:waiting /v1/jobs/{job} /v1/jobs/{job}/result /v1/jobs/{job}/receipt /v1/jobs/{job}/circuit
         GET /v1/jobs/{job}/history /v1/jobs/{job}/explain /v1/jobs/{job}/events /v1/payloads/{digest}
         GET /v1/backends/{backend}/queue /v1/events /v1/activity /v1/groups /v1/groups/{kind}/{name}
-        GET /v1/groups/{kind}/{name}/receipt /v1/incidents /v1/sessions /v1/sessions/{session}
+        GET /v1/groups/{kind}/{name}/receipt /v1/incidents /v1/inventory /v1/sessions /v1/sessions/{session}
         GET /v1/reservations /v1/reservations/{reservation} /v1/hybrid-jobs /v1/hybrid-jobs/{hybrid}
         GET /v1/hybrid-jobs/{hybrid}/key /v1/hybrid-jobs/{hybrid}/history /v1/hybrid-jobs/{hybrid}/logs
         GET /v1/hybrid-jobs/{hybrid}/metrics /v1/hybrid-jobs/{hybrid}/result /v1/hybrid-jobs/{hybrid}/events

@@ -19,7 +19,7 @@ from queuebit_slo import Query
 from queuebit_telemetry.activity import MOST_ROWS, activity
 from queuebit_telemetry.client import Client
 from queuebit_telemetry.groups import GROUPS, MOST_GROUPS, group_document
-from queuebit_telemetry.queries import BILLED, BILLED_BESIDE, BILLS, CHARGES, FACTS, FIDELITIES, JOBS, NEWEST
+from queuebit_telemetry.queries import BILLED, BILLED_BESIDE, BILLS, CHARGES, FACTS, FIDELITIES, INVENTORY, JOBS, NEWEST
 
 __all__ = ["Answers"]
 
@@ -104,6 +104,9 @@ class Answers(Client):
             **_period(question),
         )
         return [_json(row) for row in rows]
+
+    async def workloads(self, tenant: str) -> list[dict[str, Any]]:  # columns of any type
+        return await self._query(INVENTORY, tenant=tenant)
 
     async def cases(self, query: Query) -> list[dict[str, Any]]:  # columns of any type
         return await self._query(query.sql, **query.parameters)

@@ -25,6 +25,7 @@ from queuebit_telemetry.backlog import Backlog
 from queuebit_telemetry.fact_lists import LISTS, audit, listed
 from queuebit_telemetry.handlers import AnswerActivity, AnswerGroups, AnswerLevels, KeepSpans
 from queuebit_telemetry.holding import HoldEvidence
+from queuebit_telemetry.inventory_list import inventory
 from queuebit_telemetry.invoice_list import invoices
 from queuebit_telemetry.keeping import KeepCases
 from queuebit_telemetry.routes import Handler, queries, spans
@@ -71,6 +72,7 @@ class Telemetry(Service):
             "slo": levels,
             "activity": AnswerActivity(self._warehouse, clock),
             "groups": AnswerGroups(self._warehouse, clock),
+            "inventory": partial(inventory, self._warehouse),
             "audit": partial(audit, self._warehouse),
             **{name: partial(listed, self._warehouse, name) for name in LISTS},
         }

@@ -15,7 +15,7 @@ from queuebit_contracts.query import Question
 from queuebit_kernel import Malformed
 from queuebit_telemetry.ports import Facts
 
-__all__ = ["LISTS", "MOST_RECORDS", "audit", "listed"]
+__all__ = ["LISTS", "MOST_RECORDS", "audit", "event_of", "listed"]
 
 MOST_RECORDS: Final = 200
 """Records of one answer: it stays below the largest message."""
@@ -56,8 +56,8 @@ def _json(record: Record) -> _Row:
     return cast("_Row", record.document())
 
 
-def _record(row: _Row) -> Record | None:
-    """The record of the event that a row was made from; None if it is not readable."""
+def event_of(row: _Row) -> bytes:
+    """The event that a row of facts was made from, with what the warehouse has of it."""
     event = {
         "specversion": "1.0",
         "id": row["event"],
@@ -68,8 +68,13 @@ def _record(row: _Row) -> Record | None:
     }
     if row["traceparent"]:
         event["traceparent"] = row["traceparent"]
+    return json.dumps(event).encode()
+
+
+def _record(row: _Row) -> Record | None:
+    """The record of an event; None if it is not readable."""
     try:
-        decoded = decode(json.dumps(event).encode())
+        decoded = decode(event_of(row))
     except Malformed:
         return None
     return record_of(decoded, int(str(row["sequence"])), datetime.fromisoformat(str(row["stored_at"])))

@@ -13,6 +13,7 @@ __all__ = [
     "FACTS",
     "FIDELITIES",
     "FORGET",
+    "INVENTORY",
     "JOBS",
     "NEWEST",
     "POSITION",
@@ -143,6 +144,34 @@ LIMIT 1 BY seq
 LIMIT {limit:UInt32}
 """
 """Of an actor: the facts that may be by this one; their records say whether they are."""
+
+INVENTORY: Final = """
+SELECT
+    project,
+    currency,
+    countIf(state = 'completed') AS jobs,
+    maxOrNullIf(ended_at, state = 'completed') AS last_run,
+    groupUniqArrayIf(backend, state = 'completed') AS backends,
+    sum(coalesce(charge, 0)) AS charge,
+    [] AS data_sets
+FROM jobs
+WHERE tenant = {tenant:String}
+GROUP BY project, currency
+UNION ALL
+SELECT
+    project,
+    '' AS currency,
+    toUInt64(0) AS jobs,
+    NULL AS last_run,
+    [] AS backends,
+    0 AS charge,
+    groupUniqArray(concat(used.name, '@', used.version)) AS data_sets
+FROM events
+ARRAY JOIN JSONExtract(data, 'inputs', 'Array(Tuple(name String, version String))') AS used
+WHERE tenant = {tenant:String} AND type = 'qb.job.submitted.v1'
+GROUP BY project
+"""
+"""What the jobs of each project amount to, by currency, and the data sets that their submissions name."""
 
 CHARGES: Final = """
 SELECT project, currency, sum(billed) AS jobs, sum(charge) AS amount, sum(jbu) AS jbu

@@ -38,8 +38,8 @@ def inventory(args: Namespace, out: Output) -> Exit:
 def _read(args: Namespace, out: Output) -> list[dict[str, Any]]:
     quick_start()
     from queuebit_audit import read_events, target_of
-    from queuebit_audit.inventory import Inventory, subjects
     from queuebit_contracts.catalog import decode
+    from queuebit_contracts.inventory import Inventory, subjects
     from queuebit_contracts.wire import UnknownEvent
     from queuebit_kernel import InvalidId, Malformed, Unavailable
     from queuebit_pricing import BadPriceBook
@@ -52,7 +52,7 @@ def _read(args: Namespace, out: Output) -> list[dict[str, Any]]:
         except Malformed:
             return
         if not isinstance(event, UnknownEvent):
-            found.take(event, raw.stored_at)
+            found.take(event)
 
     try:
         run(read_events(target_of(args.home), subjects(args.tenant), fold), out, "reading the log")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -13,13 +13,18 @@ from queuebit_contracts.directory import Directory, TenantEvent
 from queuebit_contracts.job import JobCompleted, JobCorrected, JobMetered, JobSubmitted
 from queuebit_contracts.tenants import Project, Tenant
 from queuebit_contracts.wildcards import every
+from queuebit_kernel import Money
 
-__all__ = ["ASKED", "Inventory", "Workload", "subjects"]
+__all__ = ["ASKED", "TENANT_TYPES", "Inventory", "Workload", "rows_of", "subjects"]
 
 ASKED: Final = ("owner", "purpose", "impact", "risk_class")
 """What each project should say."""
 
 _WORK: Final[tuple[type[AnyEvent], ...]] = (JobSubmitted, JobCompleted, JobMetered, JobCorrected)
+
+
+TENANT_TYPES: Final = tuple(str(it.model_fields["type"].default) for it in get_args(TenantEvent))
+"""Types of the events that say which projects are in force."""
 
 
 def subjects(tenant: str | None = None) -> list[str]:
@@ -34,6 +39,7 @@ class Workload:
 
     jobs: int = 0
     last_run: datetime | None = None
+    """When the newest result was published."""
     backends: set[str] = field(default_factory=set)
     data_sets: set[str] = field(default_factory=set)
     cost: dict[str, Decimal] = field(default_factory=dict)
@@ -51,7 +57,7 @@ class Inventory:
         self._charged: dict[tuple[str, str], tuple[str, Decimal]] = {}
         """By tenant and job: the newest bill."""
 
-    def take(self, event: AnyEvent, stored_at: datetime) -> None:
+    def take(self, event: AnyEvent) -> None:
         """Fold one event."""
         if isinstance(event, get_args(TenantEvent)):
             self._directory.take(event)
@@ -61,16 +67,16 @@ class Inventory:
                 names = (f"{it.name}@{it.version}" for it in asked.inputs or ())
                 self._of(asked.tenant, asked.project).data_sets.update(names)
         elif isinstance(event, JobCompleted | JobMetered | JobCorrected):
-            self._ended(event, stored_at)
+            self._ended(event)
 
-    def _ended(self, event: JobCompleted | JobMetered | JobCorrected, stored_at: datetime) -> None:
+    def _ended(self, event: JobCompleted | JobMetered | JobCorrected) -> None:
         key = event.data.tenant, event.data.job
         if (project := self._project.get(key)) is None:
             return
         work = self._of(key[0], project)
         if isinstance(event, JobCompleted):
             work.jobs += 1
-            work.last_run = stored_at
+            work.last_run = event.time if work.last_run is None else max(work.last_run, event.time)
             work.backends.add(event.data.backend)
             return
         before, charge = self._charged.get(key), event.data.charge
@@ -83,10 +89,20 @@ class Inventory:
         return self._work.setdefault((tenant, project), Workload())
 
     def rows(self) -> Iterator[dict[str, Any]]:  # plain JSON
-        """One row for each project in force, by tenant and name; what a project does not say is in `missing`."""
-        for tenant, entry in sorted(self._directory.tenant.items()):
-            for name, project in sorted(entry.project.items()):
-                yield _row(tenant, entry, name, project, self._work.get((tenant, name), Workload()))
+        """One row for each project in force."""
+        return rows_of(self._directory, self._work)
+
+
+def rows_of(directory: Directory, work: Mapping[tuple[str, str], Workload]) -> Iterator[dict[str, Any]]:  # plain JSON
+    """One row for each project in force, by tenant and name; what a project does not say is in `missing`.
+
+    Args:
+        directory: the tenants.
+        work: by tenant and project, what its jobs amount to.
+    """
+    for tenant, entry in sorted(directory.tenant.items()):
+        for name, project in sorted(entry.project.items()):
+            yield _row(tenant, entry, name, project, work.get((tenant, name), Workload()))
 
 
 def _row(tenant: str, entry: Tenant, name: str, project: Project, work: Workload) -> dict[str, Any]:
@@ -98,7 +114,7 @@ def _row(tenant: str, entry: Tenant, name: str, project: Project, work: Workload
         "missing": [it for it, value in said.items() if not value],
         "jobs": work.jobs,
         "last_run": None if work.last_run is None else work.last_run.isoformat(timespec="seconds"),
-        "cost": [f"{amount:f} {currency}" for currency, amount in sorted(work.cost.items())],
+        "cost": [f"{Money(amount).text()} {currency}" for currency, amount in sorted(work.cost.items())],
         "backends": sorted(work.backends),
         "data_sets": sorted(work.data_sets),
         "regions": _both(entry.regions, project.regions),
