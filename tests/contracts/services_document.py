@@ -84,7 +84,20 @@ def services_document() -> dict[str, Any]:  # JSON
         queuebit_telemetry.routes.spans(handler),
         queuebit_telemetry.routes.queries(
             dict.fromkeys(
-                ("jobs", "charges", "bills", "invoices", "slo", "activity", "groups", "fidelities", *LISTS), handler
+                (
+                    "jobs",
+                    "charges",
+                    "bills",
+                    "invoices",
+                    "slo",
+                    "activity",
+                    "groups",
+                    "fidelities",
+                    "audit",
+                    "inventory",
+                    *LISTS,
+                ),
+                handler,
             ),
             asyncio.Semaphore(1),
             side_by_side=1,

@@ -39,7 +39,7 @@ NO_READS = """
     /v1/groups /v1/groups/{kind}/{name} /v1/incidents /v1/sessions /v1/sessions/{session} /v1/reservations
     /v1/reservations/{reservation} /v1/hybrid-jobs /v1/hybrid-jobs/{hybrid} /v1/hybrid-jobs/{hybrid}/key
     /v1/hybrid-jobs/{hybrid}/metrics /qrmi/jobs /qrmi/jobs/{job} /qrmi/jobs/{job}/logs /qrmi/sessions/{session}
-    /v1/budgets /v1/quotas
+    /v1/budgets /v1/quotas /v1/inventory
 """
 """Addresses of the verbs `read` and `charges` that show states, lists and limits."""
 

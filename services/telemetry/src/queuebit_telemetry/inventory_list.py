@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Protocol
-
 from pydantic import JsonValue
 
 from queuebit_contracts.catalog import decode
@@ -15,20 +13,12 @@ from queuebit_contracts.wire import UnknownEvent
 from queuebit_telemetry.fact_lists import event_of
 from queuebit_telemetry.ports import Facts
 
-__all__ = ["Projects", "inventory"]
+__all__ = ["inventory"]
 
 _FACTS = 1_000
 
 
-class Projects(Facts, Protocol):
-    """What is known about projects; raises `Unavailable` when there is no answer."""
-
-    async def workloads(self, tenant: str) -> list[dict[str, Any]]:  # columns of any type
-        """By project and currency: completed jobs, the newest result, backends, charges and data sets."""
-        ...
-
-
-async def inventory(warehouse: Projects, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
+async def inventory(warehouse: Facts, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
     """One row for each project, as `qb inventory --tenant` has it; raises `Unavailable` as the warehouse does."""
     del question
     directory = await _directory(warehouse, tenant)
