@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+
 from pydantic import JsonValue
 
 from queuebit_contracts.catalog import decode
