@@ -278,3 +278,20 @@ def test_what_is_no_token_is_refused_without_being_quoted(cut: str) -> None:
 def _code(found: Authority | Reason) -> str:
     assert isinstance(found, Reason)
     return found.code
+
+
+@pytest.mark.parametrize(
+    ("name", "claims", "matches"),
+    [
+        ("a/b", {"a": {"b": "x"}}, True),
+        ("a/b/c", {"a": {"b": {"c": "x"}}}, True),
+        ("a/b", {"a/b": "x", "a": {"b": "y"}}, True),
+        ("a/b", {"a/b": "y", "a": {"b": "x"}}, False),
+        ("a/b", {"a": "x"}, False),
+        ("a/b", {"a": {}}, False),
+        ("a", {"a": {"": "x"}}, False),
+        ("a/", {"a": "x"}, False),
+    ],
+)
+def test_a_claim_inside_of_others_is_named_by_its_path(name: str, claims: dict[str, object], matches: bool) -> None:
+    assert isinstance(match_claims(issuer(claims={name: "x"}), claims), dict) is matches

@@ -8,7 +8,8 @@
     user = "ci"
 
 In a pattern, `*` stands for any characters but `/` and `:`, and `**` for any. `{user}` and `{project}` stand for a
-plain name, and make it the user or the project of the key that the token is exchanged for.
+plain name, and make it the user or the project of the key that the token is exchanged for. A claim inside of others is
+named by its path: `"kubernetes.io/pod/name"`.
 """
 
 from __future__ import annotations
@@ -144,7 +145,7 @@ def match_claims(issuer: Issuer, claims: Mapping[str, object]) -> Mapping[str, s
     found = {"user": issuer.user, "project": issuer.project}
     wrong = list[str]()
     for name, pattern in issuer.claims.items():
-        values = claims.get(name)
+        values = _claim(claims, name)
         each = values if isinstance(values, list) else [values]
         matches = (_compiled(pattern).fullmatch(text) for text in map(_text, each) if text is not None)
         if (first := next((it for it in matches if it), None)) is None:
@@ -152,6 +153,15 @@ def match_claims(issuer: Issuer, claims: Mapping[str, object]) -> Mapping[str, s
         else:
             found |= first.groupdict()
     return wrong or found
+
+
+def _claim(claims: Mapping[str, object], name: str) -> object:
+    """A claim by its name, or by its path if there is none of that name."""
+    first, _, rest = name.partition("/")
+    inner = claims.get(first)
+    if name in claims or not rest or not isinstance(inner, Mapping):
+        return claims.get(name)
+    return _claim(inner, rest)
 
 
 def _text(value: object) -> str | None:

@@ -338,3 +338,28 @@ def test_what_is_no_token_is_refused_without_being_quoted(text: str) -> None:
     with pytest.raises(Malformed) as caught:
         read_proof(text)
     assert len(text) < 4 or text not in str(caught.value)
+
+
+def test_a_pod_of_kubernetes_acts_for_the_tenant_of_its_namespace() -> None:
+    """A token that its cluster signs, with claims inside of `kubernetes.io`; one that is bound to no pod is refused."""
+    url = "https://kubernetes.default.svc.cluster.local"
+    entry = f"""
+[tenant.acme.issuer.kubernetes-chem]
+url = "{url}"
+audience = "queuebit:acme"
+jwks_url = "{url}/openid/v1/jwks"
+claims = {{ sub = "system:serviceaccount:chem:*", "kubernetes.io/pod/uid" = "*" }}
+user = "ci"
+project = "chem"
+"""
+    directory = Directory(parse_tenants(TENANTS + entry))
+    bound = {"namespace": "chem", "pod": {"name": "a", "uid": "1ad6"}, "serviceaccount": {"name": "run", "uid": "77d0"}}
+    claims = {"iss": url, "sub": "system:serviceaccount:chem:run", "jti": "a", "kubernetes.io": bound}
+    found = decide(asked(ISSUER.token(claims, NOW)), directory=directory)
+    assert isinstance(found, Delegation)
+    assert (found.user, found.project, found.scope) == ("ci", "chem", "submit")
+    unbound = {**claims, "kubernetes.io": {"namespace": "chem"}}
+    assert decide(asked(ISSUER.token(unbound, NOW)), directory=directory) == ["claims_do_not_match"]
+    elsewhere = {**claims, "sub": "system:serviceaccount:beta:run"}
+    assert decide(asked(ISSUER.token(elsewhere, NOW)), directory=directory) == ["claims_do_not_match"]
+    assert decide(asked(STRANGER.token(claims, NOW)), directory=directory) == ["bad_signature"]

@@ -66,6 +66,7 @@ def tenant_commands(tenant: Group) -> None:
     tenant.command("remove", "tenancy:remove", "its users can no longer log in", "TENANT")
     _money(tenant)
     _people(tenant)
+    _namespaces(tenant)
     _finance(tenant.group("finance", "logins that read charges of some tenants in the warehouse"))
 
 
@@ -185,6 +186,19 @@ def _people(tenant: Group) -> None:
     _output(token.command("new", "tenancy:new_token", "add a token; older ones stay valid", "TENANT", "USER"))
     revoke = token.command("revoke", "tenancy:revoke_token", "revoke a token", "TENANT", "USER")
     revoke.add_argument("key", metavar="KEY", help="a prefix of its public key, as in `qb tenant show`")
+
+
+def _namespaces(tenant: Group) -> None:
+    text = "let pods of Kubernetes log in as the tenants that their namespaces name: docs/kubernetes.md"
+    given = tenant.command("namespaces", "namespaces:apply", text)
+    given.add_argument(
+        "file", metavar="FILE", help="what `kubectl get namespaces -o json` prints; - reads it from a pipe"
+    )
+    given.add_argument("--issuer", required=True, metavar="URL", help="the issuer of the cluster's tokens")
+    keys = given.add_mutually_exclusive_group(required=True)
+    keys.add_argument("--jwks", metavar="FILE", help="its public keys: what `kubectl get --raw /openid/v1/jwks` prints")
+    keys.add_argument("--jwks-url", metavar="URL", help="or where the broker finds them")
+    given.add_argument("--cluster", default="kubernetes", metavar="NAME", help="begins names of entries (kubernetes)")
 
 
 def _finance(finance: Group) -> None:

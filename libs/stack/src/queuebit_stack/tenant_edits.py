@@ -13,6 +13,7 @@ from pathlib import Path
 import tomlkit
 
 from queuebit_contracts.circuits import CIRCUIT_STATES
+from queuebit_contracts.issuers import Issuer
 from queuebit_kernel import InvalidId, Money, require_token
 from queuebit_runtime.keys import new_seed, public_key
 from queuebit_stack.bootstrap import kept_credentials, read_tenants, write_credential
@@ -289,6 +290,28 @@ class TenantEditor:
                     **({} if expires is None else {"expires": expires}),
                 }
             return names
+
+    def set_issuers(self, url: str, prefix: str, wanted: Mapping[str, Mapping[str, Issuer]]) -> None:
+        """Replace the entries of one issuer whose names begin with a prefix, in all tenants.
+
+        Args:
+            url: the issuer.
+            prefix: how the names of the entries begin.
+            wanted: the new entries, by tenant and name.
+        """
+        with self._editing() as document:
+            for tenant, entries in wanted.items():
+                for issuer in entries.values():
+                    user_in(document, tenant, issuer.user)
+                    if issuer.project:
+                        project_in(document, tenant, issuer.project)
+            for tenant, entry in document.get("tenant", {}).items():
+                issuers = entry.get("issuer", {})
+                for name in [it for it in issuers if it.startswith(prefix) and issuers[it].get("url") == url]:
+                    del issuers[name]
+                for name, issuer in wanted.get(tenant, {}).items():
+                    plain = issuer.model_dump(mode="json", exclude_defaults=True)
+                    entry.setdefault("issuer", _table())[name] = tomlkit.item(plain)
 
     def _editing(self) -> AbstractContextManager[Toml]:
         return editing(self._home, self._author)
