@@ -31,6 +31,12 @@ def down(stack: EmbeddedStack) -> dict[str, str]:
     return {it["backend"]: it["severity"] for it in labels if it["alertname"] == "BackendDown"}
 
 
+def opened(stack: EmbeddedStack) -> list[object]:
+    """The open incidents of the executor."""
+    labels = {"executor": "cirq"}
+    return [it for it in stack.ask("incident", "list") if it["state"] == "open" and it["labels"] == labels]
+
+
 def test_an_executor_that_hangs_is_one_incident_of_all_its_backends(stack: EmbeddedStack) -> None:
     stack.until(ready=True)
     known = len(stack.ask("backends"))
@@ -46,9 +52,11 @@ def test_an_executor_that_hangs_is_one_incident_of_all_its_backends(stack: Embed
     try:
         until(lambda: bool(down(stack)), 90, "no alert says that a backend is down")
         backends = down(stack)
+        until(lambda: bool(opened(stack)), 60, "no incident says which executor is down")
+        incidents = opened(stack)
     finally:
         os.kill(pid, signal.SIGCONT)
     assert set(backends.values()) == {"page"}
     assert all("cirq" in it for it in backends), "those of other executors answer"
-    opened = [it["labels"] for it in stack.ask("incident", "list") if it["state"] == "open"]
-    assert opened.count({"executor": "cirq"}) == 1
+    assert len(incidents) == 1
+    stack.until(ready=True)

@@ -43,7 +43,7 @@ class Door:
 
     def connect(self, method: str, path: str, body: bytes = b"", **headers: str) -> HTTPConnection:
         address = urlsplit(self.url)
-        connection = HTTPConnection(str(address.hostname), address.port, timeout=30)
+        connection = HTTPConnection(str(address.hostname), address.port, timeout=60)
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         signed = signed_headers(self.credential.seed, method, self.url + path, body)
         connection.request(method, path, body or None, {**signed, **given})
@@ -148,6 +148,6 @@ def test_the_gateway_ends_in_time_with_streams_and_half_open_requests(second: Em
         begun = time.monotonic()
         os.kill(pid, signal.SIGTERM)
         while Path(f"/proc/{pid}").exists():
-            assert time.monotonic() - begun < 8
+            assert time.monotonic() - begun < 30, "the stream would last for an hour"
             time.sleep(0.05)
     second.until(ready=True)

@@ -22,9 +22,10 @@ WITHOUT = {"nats-server"}
 
 def scrape(stack: EmbeddedStack) -> dict[str, str]:
     """The text of each process, at the addresses that the stack gives to Prometheus."""
+    stack.until(ready=True)
     groups = json.loads((stack.home / "prometheus.json").read_text())
     found = {group["labels"]["process"]: group["targets"][0] for group in groups}
-    return {name: urlopen(f"http://{at}/metrics", timeout=10).read().decode() for name, at in found.items()}
+    return {name: urlopen(f"http://{at}/metrics", timeout=30).read().decode() for name, at in found.items()}
 
 
 def test_every_process_shows_what_it_did_without_names_of_tenants_or_jobs(
@@ -64,7 +65,7 @@ def test_promtool_accepts_every_process(stack: EmbeddedStack) -> None:
 
 def test_lines_of_the_logs_reach_the_warehouse(stack: EmbeddedStack) -> None:
     query = "SELECT ServiceName, any(SeverityText) AS level FROM otel_logs WHERE Body LIKE '% is ready%' GROUP BY ALL"
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while True:
         rows = stack.ask("sql", query)
         if {"broker", "scheduler"} <= {it["ServiceName"] for it in rows}:

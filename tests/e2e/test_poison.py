@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -56,11 +58,15 @@ def test_malformed_messages_on_every_subject_stop_no_service(
     for backend in ("aer", "cirq", "emulated-ibm-manila"):
         (output,) = second.submit(str(circuits / "bell.qasm"), "--backend", backend)
         assert (output["state"], output["receipt"]["verified"]) == ("completed", True)
+    while any(it["behind"] for it in second.until(ready=True)):
+        time.sleep(0.2)  # the test's own time limit ends this
     letters = _letters(second)
     executors = ("executor-aer", "executor-cirq", "executor-ibm")
     views = {f"{name}-view" for name in ("broker", "scheduler", "gateway", "hybrid", "alerting", "fleet", *executors)}
-    removed = {"executor-statevector-view"}  # a plugin that another test installs and removes reads the same log
-    assert {it["owner"] for it in letters} - removed == views | declared().durable.keys()
+    owners, ours = {it["owner"] for it in letters}, views | declared().durable.keys()
+    assert owners >= ours
+    plugins = owners - ours  # other tests install and remove them, and they read the same log
+    assert all(re.fullmatch(r"executor-\w+-view", it) for it in plugins), plugins
     assert all(it["reason"] and it["fault"] and it["sequence"] for it in letters)
     assert {it["subject"] for it in letters} >= {*filter(_read_by_a_handler, poisoned)}
     second.until(ready=True)
@@ -71,7 +77,7 @@ def test_malformed_messages_on_every_subject_stop_no_service(
     viewed = next(it for it in letters if it["owner"] in views)
     (verdict,) = second.ask("doctor", "--replay", str(viewed["id"]), accept=(1,))
     assert "--drop" in verdict["result"]
-    assert len(_letters(second)) == len(letters)
+    assert {it["id"] for it in letters} <= {it["id"] for it in _letters(second)}
     assert all(it["settled"] for it in second.ask("doctor", "--drop", "all"))
     assert _letters(second) == []
     assert second.run("doctor", "--replay", "1").returncode == 3
@@ -83,7 +89,9 @@ def test_a_letter_is_settled_once_its_cause_is_gone(second: EmbeddedStack) -> No
     second.qb("tenant", "user", "add", "team", "bob", "--role", "submitter")
     with _halted(second, "executor-cirq"):
         job = asyncio.run(_ask_to_stop_what_is_anothers(second))
-        (letter,) = _letters_about(second, f"qb.command.team.{job}.cancel")
+        while not (letters := _letters_about(second, f"qb.command.team.{job}.cancel")):
+            time.sleep(0.1)  # the test's own time limit ends this
+        (letter,) = letters
         assert (letter["owner"], letter["fault"]) == ("broker-commands", "forbidden")
         second.qb("tenant", "user", "role", "team", "bob", "admin")
         while not second.ask("doctor", "--replay", str(letter["id"]), accept=(0, 1))[0]["settled"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.stack
 
 
 def _until(stack: EmbeddedStack, name: str, tenant: str, state: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 60
     while True:
         row = stack.ask("reserve", "show", name, "--tenant", tenant)
         if row["state"] == state or time.monotonic() > deadline:
@@ -30,7 +31,7 @@ def test_a_slot_is_kept_free_for_its_holder_billed_and_given_back(second: Embedd
     bell = str(circuits / "bell.qasm")
     for name in ("holder", "other"):
         second.qb("tenant", "add", name, "--budget", "100")
-    booked = second.ask("reserve", "book", "aer", "--from", "+8s", "--for", "2m", "--tenant", "holder")
+    booked = second.ask("reserve", "book", "aer", "--from", "+5s", "--for", "2m", "--tenant", "holder")
     name = booked["reservation"]
     early = second.qb("submit", bell, "--reservation", name[:12], "--tenant", "holder", "--json").splitlines()[0]
     bound = json.loads(early)["job"]
@@ -40,8 +41,6 @@ def test_a_slot_is_kept_free_for_its_holder_billed_and_given_back(second: Embedd
     assert again.returncode == 3
     assert "aer is reserved from" in again.stdout + again.stderr
     assert name not in again.stdout + again.stderr
-    waiting = second.ask("job", "show", bound, "--tenant", "holder")
-    assert waiting["state"] in ("submitted", "accepted"), waiting
     refused = second.run("backend", "window", "add", "aer", "--from", "+1m", "--for", "1h")
     assert refused.returncode == 3
     assert name in refused.stdout + refused.stderr
@@ -50,26 +49,28 @@ def test_a_slot_is_kept_free_for_its_holder_billed_and_given_back(second: Embedd
     foreign = json.loads(second.qb("submit", bell, "--backend", "aer", "--tenant", "other", "--json").splitlines()[0])
     (own,) = second.submit(bell, "--backend", "aer", "--tenant", "holder")
     assert own["state"] == "completed"
-    assert second.ask("job", "show", bound, "--tenant", "holder")["state"] == "completed"
+    first = second.ask("job", "show", bound, "--tenant", "holder")
+    assert first["state"] == "completed"
+    placed = next(it["at"] for it in first["steps"] if it["event"] == "placed")
+    assert datetime.fromisoformat(placed) >= datetime.fromisoformat(booked["starts_at"]), "it waits for its slot"
     waits = second.ask("job", "show", foreign["job"], "--tenant", "other")
     assert waits["state"] in ("submitted", "accepted")
     second.qb("reserve", "cancel", name, "--tenant", "holder")
     end = _until(second, name, "holder", "ended")
     assert end["reason"] == "given_back"
-    assert end["used_s"] + end["idle_s"] + end["unavailable_s"] < 60
-    deadline = time.monotonic() + 30
+    assert end["used_s"] + end["idle_s"] + end["unavailable_s"] < 120, "less than it was booked for"
+    deadline = time.monotonic() + 60
     while (after := second.ask("job", "show", foreign["job"], "--tenant", "other"))["state"] != "completed":
         assert time.monotonic() < deadline, after
         time.sleep(0.2)
 
     charge = Decimal(end["used_s"] + end["idle_s"]) * Decimal("0.01")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         (main,) = [it for it in second.ask("balances", "--tenant", "holder") if it["kind"] == "account"]
         if Decimal(main["held"]) == 0 or time.monotonic() > deadline:
             break
         time.sleep(0.2)
-    first = second.ask("job", "show", bound, "--tenant", "holder")
     jobs = sum(Decimal(it["charge"]["amount"]) for it in (own, first))
     assert (Decimal(main["held"]), Decimal(main["spent"])) == (Decimal(0), charge + jobs), "jobs have their own price"
     verdicts = {it["invariant"]: it for it in second.ask("verify", accept=(0, 1))}
