@@ -82,6 +82,14 @@ def test_while_the_log_rests_nothing_is_counted() -> None:
     assert count.has_news()
 
 
+def test_nothing_is_counted_for_metrics_that_are_not_read() -> None:
+    metrics = Metrics("telemetry")
+    count = CountObjectives(_Cases(), [SUCCESS], metrics, FixedClock(), lambda: 0)
+    assert not count.was_read()
+    _scraped(metrics)
+    assert [count.was_read(), count.was_read()] == [True, False]
+
+
 async def test_no_tenant_is_a_label_and_all_count_together() -> None:
     cases, metrics = _Cases(), Metrics("telemetry")
     await CountObjectives(cases, [SUCCESS], metrics, FixedClock(), lambda: 0)()

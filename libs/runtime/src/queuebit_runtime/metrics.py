@@ -136,8 +136,11 @@ class Metrics:
     def __init__(self, service: str) -> None:
         self.service = service
         self._declared: dict[str, Metric] = {}
+        self.reads = 0
+        """How often they were read. What is expensive to count need not be counted between two readings."""
 
     def __iter__(self) -> Iterator[Metric]:
+        self.reads += 1
         return iter(self._declared.values())
 
     def counter(self, name: str, text: str, *labels: str) -> Counter:

@@ -1,6 +1,8 @@
 """Cases of objectives as counters of Prometheus, which the rules of `qb slo rules` read.
 
 A counter has the cases since a day before the process started: a late event of that time adds to it when it arrives.
+The warehouse plans some thirty queries for one round, a second or more of a processor. Where no Prometheus reads the
+metrics, nothing is counted; one that reads them again gets the new counts half a minute later.
 A job is a case when it ended. Names of tenants, projects and workload classes are no labels: a counter is about all of
 them together. Tenants choose classes as they like, and a metric has few series.
 """
@@ -49,6 +51,7 @@ class CountObjectives:
     ) -> None:
         """`position` is the last sequence that the warehouse has of the log: while that rests, nothing is counted."""
         self._cases = cases
+        self._metrics = metrics
         self._promised = [replace(it, by=tuple(name for name in LABELS if name in it.by)) for it in promised]
         self._clock = clock
         self._since = clock.now().replace(minute=0, second=0, microsecond=0) - _BEFORE
@@ -58,14 +61,20 @@ class CountObjectives:
         self._counted: dict[Labels, tuple[int, int]] = {}
         self._position = position
         self._seen, self._rests = -1, 0
+        self._read = metrics.reads
 
     async def run(self) -> None:
         """Count until cancelled."""
         while True:
             began = self._clock.monotonic()
-            if self.has_news():
+            if self.was_read() and self.has_news():
                 await self()
             await asyncio.sleep(max(_EVERY_S, _PAUSE_FACTOR * (self._clock.monotonic() - began)))
+
+    def was_read(self) -> bool:
+        """Whether the metrics were read since the round before; call it once in each round."""
+        before, self._read = self._read, self._metrics.reads
+        return self._read != before
 
     def has_news(self) -> bool:
         """Whether this round may find other counts than the one before; call it once in each round."""
