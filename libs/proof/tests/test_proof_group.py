@@ -17,11 +17,14 @@ from queuebit_proof import (
     Member,
     TileLog,
     TrustRoot,
+    WitnessFolder,
+    add_cosignatures,
     build_group,
     build_statement,
     entry_of,
     is_group,
     issue,
+    request_for,
     seal,
     sign_checkpoint,
     verify_group,
@@ -38,13 +41,18 @@ JOBS = ("j1", "j2", "j3")
 def issued(record: JobRecord, tmp_path: Path) -> Callable[..., dict[str, bytes]]:
     """Receipts of these jobs in one log of a signer."""
 
-    def issued(signer: KeyRing, *jobs: str, tenant: str = "acme") -> dict[str, bytes]:
+    def issued(
+        signer: KeyRing, *jobs: str, tenant: str = "acme", witness: WitnessFolder | None = None
+    ) -> dict[str, bytes]:
         bill = (ChargeLine("shots", "1", "0.10", "0.10", "USD"), ChargeLine("shots", "1", "0.20", "0.20", "EUR"))
         records = [replace(record, job=job, tenant=tenant, charges=bill) for job in jobs]
         sealed = [seal(build_statement(it, salt=bytes(16)), signer) for it in records]
         log = TileLog(tmp_path / "unwritten")
         first = log.append([entry_of(payload_of(it)) for it in sealed])
         checkpoint = sign_checkpoint(log.head(signer.origin), signer, BEGIN + timedelta(seconds=1))
+        if witness is not None:
+            lines = witness.cosign(str(request_for(log, 0, checkpoint)), signer.trust, BEGIN + timedelta(minutes=1))
+            checkpoint = add_cosignatures(checkpoint, lines, witness.witnesses, signer.trust)
         return {
             job: issue(it, leaf_index=first + n, inclusion=log.inclusion(first + n), checkpoint=checkpoint)
             for n, (job, it) in enumerate(zip(jobs, sealed, strict=True))
@@ -154,3 +162,17 @@ def test_what_is_no_document_is_refused(content: bytes, trust: TrustRoot) -> Non
 def test_a_job_that_is_named_twice_makes_no_document(receipts: dict[str, bytes]) -> None:
     with pytest.raises(ValueError, match="named twice"):
         made(receipts, Member("j1", "completed"))
+
+
+def test_each_receipt_must_have_the_lines_of_required_witnesses(
+    receipts: dict[str, bytes], issued: Callable[..., dict[str, bytes]], ring: KeyRing, tmp_path: Path
+) -> None:
+    witness = WitnessFolder.open(tmp_path / "w1", "witness.example/w1")
+    with pytest.raises(GroupInvalid) as refused:
+        verify_group(made(receipts), ring.trust, witness.witnesses)
+    assert [(it.kind, it.job) for it in refused.value.faults] == [("witnesses", it) for it in JOBS]
+    cosigned = issued(ring, *JOBS, witness=witness)
+    assert len(verify_group(made(cosigned), ring.trust, witness.witnesses).receipts) == len(JOBS)
+    with pytest.raises(GroupInvalid) as refused:
+        verify_group(made({**cosigned, "j2": receipts["j2"]}), ring.trust, witness.witnesses)
+    assert [(it.kind, it.job) for it in refused.value.faults] == [("witnesses", "j2")]

@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from queuebit_proof import KeyRing, LeafInvalid, TileLog, entry_of, sign_checkpoint, verify_leaf, write_tlog_proof
+from queuebit_proof import (
+    KeyRing,
+    LeafInvalid,
+    TileLog,
+    WitnessFolder,
+    add_cosignatures,
+    entry_of,
+    request_for,
+    sign_checkpoint,
+    verify_leaf,
+    write_tlog_proof,
+)
 from queuebit_proof.tlog_proof import MAX_PROOF_BYTES
 
 ENTRY = entry_of(b"statement 2")
@@ -55,3 +66,18 @@ def test_another_statement_or_a_shorter_path_is_refused(proof: str, ring: KeyRin
     del lines[3]
     with pytest.raises(LeafInvalid, match="is not leaf 2"):
         verify_leaf("\n".join(lines), ENTRY, ring.trust)
+
+
+def test_a_proof_whose_head_a_required_witness_did_not_sign_is_refused(
+    proof: str, ring: KeyRing, tmp_path: Path
+) -> None:
+    log, at = TileLog(Path("unwritten")), ring.begin + timedelta(seconds=2)
+    log.append([entry_of(f"statement {it}".encode()) for it in range(5)])
+    head = sign_checkpoint(log.head(ring.origin), ring, ring.begin + timedelta(seconds=1))
+    first, second = (WitnessFolder.open(tmp_path / it, f"witness.example/{it}") for it in ("w1", "w2"))
+    lines = first.cosign(str(request_for(log, 0, head)), ring.trust, at)
+    cosigned = write_tlog_proof(2, log.inclusion(2), add_cosignatures(head, lines, first.witnesses, ring.trust), b"")
+    assert verify_leaf(cosigned, ENTRY, ring.trust, first.witnesses).index == 2
+    for given, required in ((proof, first.witnesses), (cosigned, (*first.witnesses, *second.witnesses))):
+        with pytest.raises(LeafInvalid, match="did not cosign"):
+            verify_leaf(given, ENTRY, ring.trust, required)

@@ -18,7 +18,7 @@ from securesystemslib.signer._key import Key, SSlibKey
 from queuebit import InvalidInput, NotVerified, sign_file, signing_keys, verify_file
 from queuebit.artefacts import PREDICATE_TYPE, statement_digest
 from queuebit_kernel import Json, SystemClock, canonical
-from queuebit_proof import KeyRing, TileLog, rotate_keys, seal, sign_checkpoint, write_tlog_proof
+from queuebit_proof import KeyRing, TileLog, WitnessFolder, rotate_keys, seal, sign_checkpoint, write_tlog_proof
 
 SIGNER = "acme.example/releases"
 
@@ -184,6 +184,11 @@ def test_a_signature_with_a_leaf_was_made_before_its_head(tmp_path: Path) -> Non
     assert verify_file(file, envelope, trust, leaf=proof.encode()).leaf is None, (
         "without the log's keys it says nothing"
     )
+    witness = str(WitnessFolder.open(tmp_path / "w1", "witness.example/w1").witnesses[0]).encode()
+    with pytest.raises(NotVerified, match="did not cosign"):
+        verify_file(file, envelope, trust, leaf=proof.encode(), log_trust=log_trust, witnesses=witness)
+    with pytest.raises(InvalidInput):
+        verify_file(file, envelope, trust, leaf=proof.encode(), log_trust=log_trust, witnesses=b"no key")
     with pytest.raises(NotVerified, match="there is no proof"):
         verify_file(file, envelope, trust, log_trust=log_trust)
     with pytest.raises(NotVerified, match="is not leaf 1"):

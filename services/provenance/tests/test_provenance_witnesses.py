@@ -122,6 +122,61 @@ async def test_a_witness_that_is_away_is_asked_again(
     assert len(cosignatures(asking.newest[0], witnessed.program.witnesses)) == 2
 
 
+async def test_a_head_that_fewer_witnesses_signed_does_not_replace_an_equal_one_and_a_larger_one_does(
+    keys: KeyRing, ledger_of: LedgerOf, attesting: Attesting, metered: WriteLives, witnessed: Witnessed, tmp_path: Path
+) -> None:
+    second = WitnessProgram(tmp_path / "w2", "witness.example.org/w2", keys.trust, BEGIN + timedelta(minutes=1))
+    both = (*witnessed.program.witnesses, *second.witnesses)
+    with running(second) as address:
+        asked = {witnessed.address: witnessed.program.witnesses, address: second.witnesses}
+
+        def again() -> AskWitnesses:
+            heads = tmp_path / "heads"
+            return AskWitnesses(ledger_of("reading"), asked, trust=keys.trust, file=heads, every_s=1, post=post)
+
+        def signed(asking: AskWitnesses) -> tuple[int, int]:
+            assert asking.newest is not None
+            return asking.newest[1].head.size, len(cosignatures(asking.newest[0], both))
+
+        async with attesting(ledger_of()) as attest:
+            await attest((await metered("j1"))[0])
+            await again().ask()
+            second.away, started = True, again()
+            await started.ask()
+            assert signed(started) == signed(again()) == (1, 4)
+            await attest((await metered("j2"))[0])
+            await started.ask()
+            assert signed(started) == signed(again()) == (2, 2)
+            second.away = False
+            await started.ask()
+            assert signed(started) == signed(again()) == (2, 4)
+
+
+async def test_a_witness_that_knows_more_entries_than_the_log_has_is_not_asked_again(
+    keys: KeyRing,
+    ledger_of: LedgerOf,
+    attesting: Attesting,
+    metered: WriteLives,
+    witnessed: Witnessed,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bodies: list[bytes] = []
+
+    async def knows_more(_: str, body: bytes) -> tuple[int, bytes]:
+        bodies.append(body)
+        return 409, b"2\n"
+
+    asked = {"https://w.example": witnessed.program.witnesses}
+    ledger = ledger_of("reading")
+    asking = AskWitnesses(ledger, asked, trust=keys.trust, file=tmp_path / "c", every_s=1, post=knows_more)
+    async with attesting(ledger_of()) as attest:
+        await attest((await metered("j1"))[0])
+    await asking.ask()
+    assert [it.split(b"\n")[0] for it in bodies] == [b"old 0"]
+    assert "it knows 2 entries of this log, which has 1" in caplog.text
+
+
 @pytest.mark.parametrize(
     "answer", [(200, b"no line"), (200, b"\xff"), (409, b"999\n"), (409, b"x"), (404, b""), (500, b"")]
 )

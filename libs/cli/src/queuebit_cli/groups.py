@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from queuebit.errors import InvalidInput
 from queuebit.group import GROUP_KINDS
 from queuebit_cli.output import Output
 from queuebit_stack.errors import Exit, Stop
+
+if TYPE_CHECKING:
+    from queuebit_proof import Witness
 
 __all__ = ["amounts_text", "count_of", "group_in", "total_line", "verify_group_file"]
 
@@ -41,14 +44,14 @@ def total_line(row: Mapping[str, Any]) -> str:
     return f"{row['kind']} {row['name']}: {count_of(row['jobs'])} ({states}), {money}"
 
 
-def verify_group_file(args: Namespace, out: Output, path: Path, trust: bytes) -> Exit:
-    """Verify a file with the receipts of a group."""
+def verify_group_file(args: Namespace, out: Output, path: Path, trust: bytes, witnesses: Sequence[Witness]) -> Exit:
+    """Verify a file with the receipts of a group, whose heads these witnesses must have signed."""
     from queuebit_proof import GroupInvalid, TrustInvalid, TrustRoot, verify_group
 
     if args.result:
         raise Stop(Exit.USAGE, "a result belongs to one job: leave out --result, or verify the receipt of that job")
     try:
-        found = verify_group(_content(path), TrustRoot.parse(trust))
+        found = verify_group(_content(path), TrustRoot.parse(trust), witnesses)
     except TrustInvalid as error:
         out.document({"verified": False, "check": "trust", "text": str(error)})
         raise Stop(Exit.JOB_FAILED, f"not verified: {error}") from error

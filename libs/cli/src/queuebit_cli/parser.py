@@ -375,7 +375,7 @@ def _reading(words: Group) -> None:
     verify.add_argument("receipt", metavar="FILE|ID", help=f"a file, or for a job {_JOB}")
     verify.add_argument("--trust", metavar="FILE", help="the trust document (trust.json of the home)")
     verify.add_argument("--result", metavar="FILE", help="compare this result too, from `qb job result --output FILE`")
-    text = "verifier keys of witnesses that must have cosigned the head of the log; not for a group"
+    text = "verifier keys of witnesses that must have cosigned the head of the log"
     verify.add_argument("--witnesses", metavar="FILE", help=text)
 
     checkpoint_commands(words.group("checkpoint", "the signed head of the log: continuity and witnesses"))

@@ -23,3 +23,5 @@ def signing_commands(words: Group) -> None:
     text = "the trust document of a log: the signature must be a leaf of it"
     verify.add_argument("--log-trust", metavar="FILE", help=text)
     verify.add_argument("--leaf", metavar="FILE", help="another place of the proof of the leaf (FILE.tlog-proof)")
+    text = "verifier keys of witnesses that must have cosigned the head of that log; with --log-trust"
+    verify.add_argument("--witnesses", metavar="FILE", help=text)

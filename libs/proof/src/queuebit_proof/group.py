@@ -19,6 +19,7 @@ from queuebit_proof.receipt import Receipt
 from queuebit_proof.statement import read_statement
 from queuebit_proof.trust import TrustRoot
 from queuebit_proof.verifier import Verified, verify
+from queuebit_proof.witness import Witness
 
 __all__ = ["MAX_GROUP_JOBS", "Member", "VerifiedGroup", "build_group", "is_group", "verify_group"]
 
@@ -99,8 +100,13 @@ def is_group(content: bytes) -> bool:
     return content.startswith(_HEAD)
 
 
-def verify_group(content: bytes, trust: TrustRoot) -> VerifiedGroup:
+def verify_group(content: bytes, trust: TrustRoot, witnesses: Sequence[Witness] = ()) -> VerifiedGroup:
     """Verify a document and all its receipts, with only the trust document.
+
+    Args:
+        content: the document.
+        trust: the keys of the log.
+        witnesses: keys that must have cosigned the head of each receipt, too.
 
     Raises:
         GroupInvalid: with every fault that was found.
@@ -119,7 +125,7 @@ def verify_group(content: bytes, trust: TrustRoot) -> VerifiedGroup:
         raise GroupInvalid((GroupFault("form", "", f"this is not a group receipt: {error}"),)) from error
     faults, verified = list[GroupFault](), dict[str, Verified]()
     for receipt in receipts:
-        found = _verified(receipt, tenant, manifest, verified, trust)
+        found = _verified(receipt, tenant, manifest, verified, trust, witnesses)
         if isinstance(found, GroupFault):
             faults.append(found)
         else:
@@ -150,6 +156,7 @@ def _verified(
     manifest: Mapping[str, tuple[str, str | None]],
     known: Mapping[str, Verified],
     trust: TrustRoot,
+    witnesses: Sequence[Witness],
 ) -> Verified | GroupFault:
     try:
         receipt = Receipt.parse(content)
@@ -164,9 +171,9 @@ def _verified(
     if digest(content) != wanted:
         return GroupFault("altered", job, "its receipt is not the one that the manifest names")
     try:
-        found = verify(content, trust, tenant=tenant, job=job)
+        found = verify(content, trust, tenant=tenant, job=job, witnesses=witnesses)
     except ReceiptInvalid as error:
-        return GroupFault("altered", job, str(error))
+        return GroupFault("witnesses" if error.check == "witnesses" else "altered", job, str(error))
     if (stated := _outcome(found.statement)) != state:
         return GroupFault("altered", job, f"the manifest says {state}, and its signed statement {stated}")
     return found

@@ -12,6 +12,7 @@ from queuebit_proof.encoding import b64, unb64
 from queuebit_proof.errors import CheckpointInvalid, LeafInvalid
 from queuebit_proof.merkle import leaf_hash, verify_inclusion
 from queuebit_proof.trust import TrustRoot
+from queuebit_proof.witness import Witness, require_witnesses
 
 __all__ = ["MAX_PROOF_BYTES", "ProvenLeaf", "verify_leaf", "write_tlog_proof"]
 
@@ -47,16 +48,17 @@ def write_tlog_proof(index: int, inclusion: Sequence[bytes], checkpoint: str, ex
     return "\n".join(lines)
 
 
-def verify_leaf(proof: str, entry: bytes, trust: TrustRoot) -> ProvenLeaf:
+def verify_leaf(proof: str, entry: bytes, trust: TrustRoot, witnesses: Sequence[Witness] = ()) -> ProvenLeaf:
     """Verify that an entry is a leaf of a log, offline.
 
     Args:
         proof: as `write_tlog_proof` writes it.
         entry: the entry of the statement, of `entry_of`.
         trust: the keys of the log.
+        witnesses: keys that must have cosigned the head, too.
 
     Raises:
-        LeafInvalid: the text is no proof, the log did not sign its head, or the entry is not in it.
+        LeafInvalid: the text is no proof, the log or a witness did not sign its head, or the entry is not in it.
     """
     try:
         index, inclusion, checkpoint = _parse(proof)
@@ -66,6 +68,10 @@ def verify_leaf(proof: str, entry: bytes, trust: TrustRoot) -> ProvenLeaf:
         signed = verify_checkpoint(checkpoint, trust)
     except CheckpointInvalid as error:
         raise LeafInvalid(f"the log did not sign the head of this proof: {error}") from error
+    try:
+        require_witnesses(checkpoint, witnesses)
+    except CheckpointInvalid as error:
+        raise LeafInvalid(f"a witness is missing: {error}") from error
     head = signed.head
     if not verify_inclusion(leaf_hash(entry), index, head.size, inclusion, head.root):
         raise LeafInvalid(

@@ -131,6 +131,7 @@ def verify_file(
     *,
     leaf: Path | str | bytes | None = None,
     log_trust: Path | str | bytes | None = None,
+    witnesses: Path | str | bytes | None = None,
 ) -> SignedFile:
     """Verify the signature of a file, offline.
 
@@ -140,6 +141,7 @@ def verify_file(
         trust: the trust document of the signer, or its path; it must come from another source than the file.
         leaf: the proof that the statement is a leaf of a log, or its path; with `log_trust`.
         log_trust: the trust document of that log, or its path. With it, the statement must be a leaf.
+        witnesses: verifier keys of witnesses that must have cosigned the head of that log, one a line, or its path.
 
     Raises:
         NotVerified: a signature is missing or wrong, the file is not the signed one, or its statement is no such leaf.
@@ -164,7 +166,7 @@ def verify_file(
         )
     if log_trust is None:
         return found
-    return replace(found, leaf=leaf_of(path, opened.payload, found.signed_at, leaf, log_trust))
+    return replace(found, leaf=leaf_of(path, opened.payload, found.signed_at, leaf, log_trust, witnesses))
 
 
 def leaf_of(
@@ -173,6 +175,7 @@ def leaf_of(
     signed_at: datetime,
     leaf: Path | str | bytes | None,
     log_trust: Path | str | bytes,
+    witnesses: Path | str | bytes | None = None,
 ) -> ProvenLeaf:
     """Verify that a statement is a leaf of a log, and that it was not signed after the log had it.
 
@@ -180,16 +183,17 @@ def leaf_of(
         NotVerified: it is not.
         InvalidInput: a file cannot be read, or the trust document is none.
     """
-    from queuebit_proof import LeafInvalid, TrustInvalid, TrustRoot, entry_of, verify_leaf
+    from queuebit_proof import LeafInvalid, TrustInvalid, TrustRoot, entry_of, read_witnesses, verify_leaf
 
     if leaf is None:
         raise NotVerified(f"{path} is not verified: there is no proof that its signature is a leaf of the log")
     try:
         root = TrustRoot.parse(_content(log_trust))
-    except TrustInvalid as error:
+        required = () if witnesses is None else read_witnesses(_content(witnesses).decode())
+    except (TrustInvalid, UnicodeDecodeError) as error:
         raise InvalidInput(str(error)) from error
     try:
-        found = verify_leaf(_content(leaf).decode(), entry_of(statement), root)
+        found = verify_leaf(_content(leaf).decode(), entry_of(statement), root, required)
     except (LeafInvalid, UnicodeDecodeError) as error:
         raise NotVerified(f"{path} is not verified: {error}") from error
     if signed_at > found.signed_at + _CLOCKS:

@@ -20,6 +20,7 @@ from queuebit_proof import (
     TrustRoot,
     Witness,
     add_cosignatures,
+    cosignatures,
     read_checkpoint,
     read_witness_addresses,
     request_for,
@@ -112,8 +113,10 @@ class AskWitnesses:
         if lines := "".join(filter(None, answers)):
             known = [it for keys in self._witnesses.values() for it in keys]
             cosigned = add_cosignatures(checkpoint, lines, known, self._trust)
-            await asyncio.to_thread(replace_file, self._file, cosigned.encode())
-            self._newest = cosigned, verify_checkpoint(cosigned, self._trust)
+            found = cosigned, verify_checkpoint(cosigned, self._trust)
+            if self._newest is None or _rank(found, known) >= _rank(self._newest, known):
+                await asyncio.to_thread(replace_file, self._file, cosigned.encode())
+                self._newest = found
 
     async def _cosigned(self, address: str, tree: TileLog, checkpoint: str) -> str | None:
         """The lines of a witness, verified; None: it has to be asked again."""
@@ -143,6 +146,12 @@ class AskWitnesses:
                 raise _Refused(f"it knows {known[:20]} entries of this log, which has {size}: see `qb verify`")
             self._known[address] = int(known)
         raise _Refused(f"it answered {status}: {answer[:200].decode(errors='replace')}")
+
+
+def _rank(found: tuple[str, SignedCheckpoint], witnesses: Sequence[Witness]) -> tuple[int, int]:
+    """By which a head replaces another one: its size, and for equal sizes how many keys of witnesses signed it."""
+    text, signed = found
+    return signed.head.size, len({it.witness for it in cosignatures(text, witnesses)})
 
 
 def addresses_in(file: Path | None) -> Mapping[str, Sequence[Witness]]:

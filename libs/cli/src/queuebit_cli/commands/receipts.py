@@ -20,7 +20,7 @@ from queuebit_stack.home import Home
 if TYPE_CHECKING:
     from queuebit.client import AsyncClient
     from queuebit.records import Receipt
-    from queuebit_proof import Verified
+    from queuebit_proof import Verified, Witness
 
 __all__ = ["get", "verify"]
 
@@ -83,7 +83,7 @@ def _say_written(args: Namespace, out: Output, target: Path) -> None:
 
 def verify(args: Namespace, out: Output) -> Exit:
     """Verify a receipt: a file offline, or a job's from the stack; optionally also against a result."""
-    from queuebit_proof import ReceiptInvalid, TrustInvalid, TrustRoot, is_group, read_witnesses
+    from queuebit_proof import ReceiptInvalid, TrustInvalid, TrustRoot, is_group
     from queuebit_proof import verify as check
 
     path = Path(args.receipt)
@@ -92,9 +92,7 @@ def verify(args: Namespace, out: Output) -> Exit:
     if path.is_file():
         content, job = read_receipt(path), None
         if is_group(content):
-            if args.witnesses:
-                raise Stop(Exit.USAGE, "--witnesses is for one receipt: leave it out for a group")
-            return verify_group_file(args, out, path, trust)
+            return verify_group_file(args, out, path, trust, _witnesses(args, out))
     else:
         try:
             receipt, stored = _fetched(args, out, with_result=result is None)
@@ -102,7 +100,7 @@ def verify(args: Namespace, out: Output) -> Exit:
             raise Stop(Exit.USAGE, f"there is no file {path}, and {error}") from error
         content, job, result = receipt.content, receipt.job, result or stored
     try:
-        witnesses = read_witnesses(_text(args.witnesses)) if args.witnesses else ()
+        witnesses = _witnesses(args, out)
         verified = check(content, TrustRoot.parse(trust), job=job, result_digest=result, witnesses=witnesses)
     except (ReceiptInvalid, TrustInvalid) as error:
         out.document({"verified": False, "check": getattr(error, "check", "trust"), "text": str(error)})
@@ -112,6 +110,17 @@ def verify(args: Namespace, out: Output) -> Exit:
         out.say("to compare the result too, give --result FILE, written by:")
         out.say(f"  qb job result {verified.receipt.job} --output FILE")
     return Exit.DONE
+
+
+def _witnesses(args: Namespace, out: Output) -> tuple[Witness, ...]:
+    """The keys that must have signed; none if none are required."""
+    from queuebit_proof import TrustInvalid, read_witnesses
+
+    try:
+        return read_witnesses(_text(args.witnesses)) if args.witnesses else ()
+    except TrustInvalid as error:
+        out.document({"verified": False, "check": "trust", "text": str(error)})
+        raise Stop(Exit.JOB_FAILED, f"not verified: {error}") from error
 
 
 def _text(path: str) -> str:

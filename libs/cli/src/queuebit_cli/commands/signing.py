@@ -58,8 +58,11 @@ def verify(args: Namespace, out: Output) -> Exit:
     """Verify a file: 0 if both signatures hold and it is the signed file, else 1."""
     signature = Path(args.signature) if args.signature else Path(args.file + SUFFIX)
     trust = Path(args.trust) if args.trust else Path(args.home) / _KEYS / "trust.json"
+    if args.witnesses and not args.log_trust:
+        args.misused("--witnesses are of a log: give --log-trust too")
+    log = {"leaf": _leaf(args), "log_trust": args.log_trust, "witnesses": args.witnesses}
     try:
-        found = verify_file(args.file, signature, trust, leaf=_leaf(args), log_trust=args.log_trust)
+        found = verify_file(args.file, signature, trust, **log)
     except NotVerified as error:
         out.document({"verified": False, "text": str(error)})
         raise
