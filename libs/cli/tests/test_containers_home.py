@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,7 +16,8 @@ from queuebit.credentials import find
 from queuebit_cli.main import main
 from queuebit_runtime.keys import public_key
 from queuebit_runtime.server_config import server_binary
-from queuebit_stack.containers import folder
+from queuebit_stack.containers import KEYS, env_file, folder, keys_folder
+from queuebit_stack.encryption import bus_store_key, master_key
 from queuebit_stack.errors import Exit
 from queuebit_stack.home import Home
 from queuebit_stack.stack import Stack
@@ -98,11 +101,55 @@ def test_a_rebuild_says_who_does_not_answer(home: Home, capsys: pytest.CaptureFi
     assert "4222" in capsys.readouterr().err
 
 
-def test_nats_server_takes_its_configuration(home: Home) -> None:
+def test_nats_server_takes_its_configuration_and_the_key_of_its_store(home: Home, tmp_path: Path) -> None:
+    for file in (folder(home) / "nats.conf", keys_folder(home) / "bus-store.conf"):
+        shutil.copy(file, tmp_path)
     checked = subprocess.run(
-        [server_binary(), "-t", "-c", str(folder(home) / "nats.conf")], capture_output=True, text=True, check=False
+        [server_binary(), "-t", "-c", str(tmp_path / "nats.conf")], capture_output=True, text=True, check=False
     )
     assert checked.returncode == 0, checked.stderr
+    (tmp_path / "bus-store.conf").write_text("")
+    without = subprocess.run(
+        [server_binary(), "-t", "-c", str(tmp_path / "nats.conf")], capture_output=True, text=True, check=False
+    )
+    assert "QUEUEBIT_BUS_STORE_KEY" in without.stderr
+
+
+def test_no_key_of_a_store_is_in_the_home(home: Home) -> None:
+    keys = (bus_store_key(home), master_key(home).derive("warehouse").hex())
+    written = [path.read_text() for path in home.root.rglob("*") if path.is_file()]
+    assert not [key for key in keys for text in written if key in text]
+    made = [keys_folder(home), *keys_folder(home).iterdir()]
+    assert all(any(key in path.read_text() for path in made[1:]) for key in keys)
+    assert {path.stat().st_mode & 0o077 for path in made} == {0}
+
+
+def test_the_keys_can_be_in_a_folder_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEYS, str(tmp_path / "in-memory"))
+    assert main(["containers", "prepare", "--home", str(tmp_path / "home")]) == Exit.DONE
+    assert {it.name for it in (tmp_path / "in-memory").iterdir()} == {"bus-store.conf", "clickhouse-disks.xml"}
+    assert f"{KEYS}='{tmp_path / 'in-memory'}'" in env_file(Home(tmp_path / "home")).read_text()
+
+
+@pytest.mark.server
+def test_clickhouse_encrypts_every_table_with_the_key(home: Home, tmp_path: Path) -> None:
+    disks = (keys_folder(home) / "clickhouse-disks.xml").read_text()
+    config, data = tmp_path / "config.xml", tmp_path / "data"
+    config.write_text(disks.replace("/var/lib/clickhouse/", f"{data}/"))
+    program = """
+import sys, chdb
+session = chdb.connect(f"{sys.argv[1]}?config-file={sys.argv[2]}")
+session.query("CREATE TABLE notes (text String) ENGINE = MergeTree ORDER BY tuple()")
+session.query("INSERT INTO notes SELECT 'a word in plain text ' || toString(number) FROM numbers(1000)")
+print(session.query("SELECT DISTINCT disk_name FROM system.parts WHERE table = 'notes'", "TSV"))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(data), str(config)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["encrypted"], done.stderr
+    stored = [path.read_bytes() for path in data.rglob("*") if path.is_file()]
+    assert sum(map(len, stored)) > 0
+    assert not any(b"a word in plain text" in it for it in stored)
 
 
 def test_the_warehouse_knows_a_writer_and_a_reader_by_the_hashes_of_their_passwords(home: Home) -> None:

@@ -20,17 +20,23 @@ from queuebit_stack.bootstrap import (
     login_issuer,
     write_logins,
 )
+from queuebit_stack.encryption import STORE_KEY, bus_store_key, default_place, master_key
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import write_private
 from queuebit_stack.home import Home
-from queuebit_stack.home_documents import text_in
+from queuebit_stack.home_documents import file_of, text_in
 from queuebit_stack.stack import CONTAINERS, Stack
 from queuebit_stack.stacks import find, home_topology, known, save
 
-__all__ = ["RESTARTED", "configure", "env_file", "folder", "prepare", "restart_command", "used"]
+__all__ = ["KEYS", "RESTARTED", "configure", "env_file", "folder", "keys_folder", "prepare", "restart_command", "used"]
 
 RESTARTED = ("nats",)
 """Containers that read only when they start who may log in."""
+
+KEYS = "QUEUEBIT_CONTAINERS_KEYS"
+"""The variable with the folder of the servers' keys, such as one in memory, if it is not beside the master key."""
+
+_STORE_KEY_FILE = "bus-store.conf"
 
 _NATS, _MONITOR, _WAREHOUSE = 4222, 8222, 8123
 """Ports of the containers; the engine publishes them under the same numbers on loopback."""
@@ -68,6 +74,31 @@ _USERS = """\
 </clickhouse>
 """
 
+_DISKS = """\
+<!-- Written by `qb containers prepare`. All tables are on the encrypted disk; `former` has parts from before it. -->
+<clickhouse>
+  <storage_configuration>
+    <disks>
+      <files><type>local</type><path>/var/lib/clickhouse/encrypted/</path></files>
+      <encrypted>
+        <type>encrypted</type>
+        <disk>files</disk>
+        <algorithm>AES_256_CTR</algorithm>
+        <key_hex>{key}</key_hex>
+      </encrypted>
+    </disks>
+    <policies>
+      <default>
+        <volumes>
+          <main><disk>encrypted</disk></main>
+          <former><disk>default</disk></former>
+        </volumes>
+      </default>
+    </policies>
+  </storage_configuration>
+</clickhouse>
+"""
+
 
 def folder(home: Home) -> Path:
     """The folder in the home that only containers use."""
@@ -79,6 +110,16 @@ def env_file(home: Home) -> Path:
     return folder(home) / "compose.env"
 
 
+def keys_folder(home: Home) -> Path:
+    """Where the keys of both servers are: outside of the home, so that a copy of it cannot be read.
+
+    Raises:
+        Stop: the master key cannot be read, or is not that of this home.
+    """
+    named = os.environ.get(KEYS)
+    return Path(named).absolute() if named else default_place().parent / "containers" / master_key(home).fingerprint
+
+
 def restart_command(home: Home) -> str:
     """The command that restarts what reads its users only when it starts."""
     return f"docker compose --env-file {env_file(home)} restart {' '.join(RESTARTED)}"
@@ -88,7 +129,7 @@ def prepare(home: Home) -> Path:
     """Create missing files, write the configuration again, and return the file for `docker compose --env-file`.
 
     Raises:
-        Stop: the home belongs to `qb up`, or its path cannot be written into that file.
+        Stop: the home belongs to `qb up`, or its path cannot be written into that file, or there is no master key.
     """
     stack = Stack.load(home)
     if stack is not None and stack.state != CONTAINERS:
@@ -98,11 +139,13 @@ def prepare(home: Home) -> Path:
     home.prepare()
     save(home, find(home, starting=True))
     bootstrap(home)
-    for name in ("nats", "clickhouse", "provenance", "trust", "broker", "scheduler"):
+    keys = _write_keys(home)
+    for name in ("nats", "clickhouse", "provenance", "trust", "broker", "scheduler", "hybrid"):
         (folder(home) / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in (home.objectives_folder, home.alert_secrets, home.fleet_secrets):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, file in (("alerts", home.alerts_file), ("fleet", home.fleet_file)):
+    for name in ("alerts", "fleet", "protection"):
+        file = file_of(home, name)
         if not file.exists():  # a container mounts it, also while it says nothing
             write_private(file, text_in(home, name))
     _link_trust(home)
@@ -111,11 +154,23 @@ def prepare(home: Home) -> Path:
         keep_tenants(home)
     write_private(
         env_file(home),
-        f"QUEUEBIT_CONTAINERS_HOME='{home.root}'\nQUEUEBIT_CONTAINERS_USER={os.getuid()}:{os.getgid()}\n",
+        f"QUEUEBIT_CONTAINERS_HOME='{home.root}'\n{KEYS}='{keys}'\n"
+        f"QUEUEBIT_CONTAINERS_USER={os.getuid()}:{os.getgid()}\n",
     )
     listens = {"nats-server": f"nats://127.0.0.1:{_NATS}", "warehouse": f"http://127.0.0.1:{_WAREHOUSE}"}
     Stack(CONTAINERS, {"nats-server": _NATS, "warehouse": _WAREHOUSE}, listens).save(home)
     return env_file(home)
+
+
+def _write_keys(home: Home) -> Path:
+    """Write what gives both servers their keys; a home from before is encrypted as the servers write its data again."""
+    keys = keys_folder(home)
+    if "'" in str(keys):
+        raise Stop(Exit.USAGE, f"{keys} has a quote in its name: choose another folder with {KEYS}")
+    keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(keys / _STORE_KEY_FILE, f'{STORE_KEY}: "{bus_store_key(home)}"\n')
+    write_private(keys / "clickhouse-disks.xml", _DISKS.format(key=master_key(home).derive("warehouse").hex()))
+    return keys
 
 
 def _link_trust(home: Home) -> None:
@@ -149,8 +204,9 @@ def configure(home: Home, tenants: Tenants) -> None:
         store=data,
         pid_file=data / "nats.pid",
         system_key=key_of(home, "system"),
+        store_key=STORE_KEY,
     )
-    write_private(folder(home) / "nats.conf", nats)
+    write_private(folder(home) / "nats.conf", f'include "{_STORE_KEY_FILE}"\n{nats}')
     write_logins(home, tenants)
     digests = [
         hashlib.sha256(read_secret(it).encode()).hexdigest() for it in (home.warehouse_password, home.analyst_password)

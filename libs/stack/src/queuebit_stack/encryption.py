@@ -20,7 +20,7 @@ from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import read_json, write_private
 from queuebit_stack.home import Home
 
-__all__ = ["STORE_KEY", "bus_store_key", "key_variables", "master_key", "prepare_master_key"]
+__all__ = ["STORE_KEY", "bus_store_key", "default_place", "key_variables", "master_key", "prepare_master_key"]
 
 STORE_KEY = "QUEUEBIT_BUS_STORE_KEY"
 """The variable from which nats-server takes the key of its store; it reads it in no other way."""
@@ -32,19 +32,21 @@ def prepare_master_key(home: Home) -> bool:
     Raises:
         Stop: the key is missing, or is not the one with which this home is encrypted.
     """
-    missing = not any(os.environ.get(it) for it in VARIABLES) and not _default().exists()
+    missing = not any(os.environ.get(it) for it in VARIABLES) and not default_place().exists()
     if missing and home.encryption_file.exists():
         raise Stop(
             Exit.USAGE,
-            f"{home.root} is encrypted, and its master key {_default()} is missing: restore the file, or name where it "
-            f"is with one of {', '.join(VARIABLES)}; without it, nothing in this folder can be read",
+            f"{home.root} is encrypted, and its master key {default_place()} is missing: restore the file, or name "
+            f"where it is with one of {', '.join(VARIABLES)}; without it, nothing in this folder can be read",
         )
     if missing:
         try:
-            make_master_key(_default())
+            make_master_key(default_place())
         except OSError as error:
-            text = f"no master key can be made: {error.filename or _default()}: {error.strerror}; name a place for it "
-            raise Stop(Exit.USAGE, f"{text}with {VARIABLES[0]}") from error
+            text = (
+                f"no master key can be made: {error.filename or default_place()}: {error.strerror}; name a place for "
+            )
+            raise Stop(Exit.USAGE, f"{text}it with {VARIABLES[0]}") from error
     key = master_key(home)
     if not home.encryption_file.exists():
         write_private(home.encryption_file, json.dumps({"master_key": key.fingerprint}) + "\n")
@@ -87,10 +89,15 @@ def bus_store_key(home: Home) -> str:
 def key_variables() -> dict[str, str]:
     """The variables that tell a process of the stack where the master key is."""
     given = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
-    return given or {VARIABLES[0]: str(_default())}
+    return given or {VARIABLES[0]: str(default_place())}
 
 
-def _default() -> Path:
+def default_place() -> Path:
+    """Where the master key is unless a variable names another place.
+
+    Raises:
+        Stop: this account has no home directory.
+    """
     try:
         return default_file(os.environ)
     except MasterKeyUnusable as error:
