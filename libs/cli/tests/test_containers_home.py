@@ -16,11 +16,15 @@ from queuebit.credentials import find
 from queuebit_cli.main import main
 from queuebit_runtime.keys import public_key
 from queuebit_runtime.server_config import server_binary
+from queuebit_stack import checks
+from queuebit_stack.bootstrap import key_of
 from queuebit_stack.containers import KEYS, env_file, folder, keys_folder
 from queuebit_stack.encryption import bus_store_key, master_key
 from queuebit_stack.errors import Exit
 from queuebit_stack.home import Home
+from queuebit_stack.probe import Look
 from queuebit_stack.stack import Stack
+from queuebit_stack.stacks import home_topology
 
 
 @pytest.fixture
@@ -94,6 +98,20 @@ def test_doctor_looks_at_what_the_engine_publishes(home: Home, capsys: pytest.Ca
     ]
     assert "docker compose ps" in checks["warehouse"]["do"]
     assert "qb up" not in json.dumps([checks["nats-server"], checks["warehouse"]])
+
+
+def test_the_doctor_names_services_that_are_not_connected_to_the_bus(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [*home_topology(home).service]
+    there = {key_of(home, name) for name in names if name not in ("fleet", "executor-cirq")}
+    monkeypatch.setattr(checks, "health", lambda *_: Look(True, True, True))
+    monkeypatch.setattr(checks, "connected_keys", lambda *_: there)
+    capsys.readouterr()
+    main(["doctor", "--home", str(home.root), "--json"])
+    rows = {it["check"]: it for it in json.loads(capsys.readouterr().out)["checks"]}
+    assert rows["services"]["state"] == "attention"
+    assert set(rows["services"]["found"].partition(": ")[2].split(", ")) == {"fleet", "executor-cirq"}
 
 
 def test_a_rebuild_says_who_does_not_answer(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

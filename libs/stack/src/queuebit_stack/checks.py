@@ -14,14 +14,16 @@ from pathlib import Path
 from queuebit.dead_letters import DeadLetter, dead_letters, drop, replay
 from queuebit.errors import QueuebitError
 from queuebit_kernel import Unavailable
+from queuebit_stack.bootstrap import key_of
 from queuebit_stack.config_check import troubles
 from queuebit_stack.connection import operator_of
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
-from queuebit_stack.nats_server import health
+from queuebit_stack.nats_server import connected_keys, health
 from queuebit_stack.overview import overview
 from queuebit_stack.recovery.finding import damage, repair_hint
 from queuebit_stack.stack import Stack
+from queuebit_stack.stacks import home_topology
 from queuebit_stack.warehouse import query, unreadable
 
 __all__ = [
@@ -140,16 +142,31 @@ def _processes(home: Home, stack: Stack | None) -> Iterator[Check]:
 
 
 def _servers(home: Home, stack: Stack) -> Iterator[Check]:
-    """Checks of containers from outside: the two published servers."""
+    """Checks of containers from outside: the two published servers, and over the bus which services are there."""
     advice = "docker compose ps shows more, and the services"
     seen = health(home.seed_file("system"), stack.ports["nats-server"])
     yield _verdict("nats-server", seen.ready, seen.reason or "ready", advice)
+    if seen.answered:
+        yield _services(home, stack)
     try:
         status, body = query(home, stack, "SELECT 1")
         found = "ready" if status == 200 else body.decode(errors="replace").strip()[:300]
     except Stop as stop:
         status, found = 0, str(stop)
     yield _verdict("warehouse", status == 200, found, advice)
+
+
+def _services(home: Home, stack: Stack) -> Check:
+    """Whether each service is logged in to the bus; a container that starts again and again is not."""
+    advice = "docker compose ps and docker compose logs say why"
+    try:
+        there = connected_keys(home.seed_file("system"), stack.ports["nats-server"])
+    except OSError as error:
+        return _verdict("services", good=False, found=str(error), advice=advice)
+    names = [*home_topology(home).service]
+    missing = [name for name in names if key_of(home, name) not in there]
+    found = f"not connected to the bus: {', '.join(missing)}" if missing else f"{len(names)} connected to the bus"
+    return _verdict("services", not missing, found, advice)
 
 
 def _rows(home: Home, stack: Stack) -> Check:

@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from queuebit_contracts.topology import LOG
+from queuebit_runtime.server_config import PLATFORM_ACCOUNT
 from queuebit_stack.connection import connected_once, quick_start
 from queuebit_stack.home import Home
 from queuebit_stack.log_mark import Mark, known
 from queuebit_stack.probe import Look
 
-__all__ = ["backlog", "health", "keep_log_mark", "log_mark", "reload"]
+__all__ = ["backlog", "connected_keys", "health", "keep_log_mark", "log_mark", "reload"]
 
 _TIMEOUT_S = 2
+_MOST_CONNECTIONS = 4096
+"""Of the platform's own account, which has some for each process."""
 
 _Reply = dict[str, Any]  # the form is the server's own
 
@@ -29,6 +32,16 @@ def health(seed_file: Path, port: int) -> Look:
         return Look(reason="does not answer" if isinstance(error, ConnectionRefusedError) else f"no answer: {error}")
     good = reply.get("status_code") == 200
     return Look(True, good, good, 0, "" if good else str(reply.get("error") or reply.get("status") or "is not healthy"))
+
+
+def connected_keys(seed_file: Path, port: int) -> set[str]:
+    """The public keys with which services and operators are logged in now.
+
+    Raises:
+        OSError: the server does not answer.
+    """
+    reply = _ask(seed_file, port, "PING.CONNZ", auth=True, acc=PLATFORM_ACCOUNT, limit=_MOST_CONNECTIONS)
+    return {str(it["nkey"]) for it in reply.get("data", {}).get("connections") or () if "nkey" in it}
 
 
 def log_mark(seed_file: Path, port: int) -> Mark | None:
@@ -80,7 +93,7 @@ def _streams(reply: _Reply) -> list[_Reply]:
     return [stream for account in accounts for stream in account.get("stream_detail") or ()]
 
 
-def _ask(seed_file: Path, port: int, what: str, **options: bool) -> _Reply:
+def _ask(seed_file: Path, port: int, what: str, **options: bool | int | str) -> _Reply:
     seed = seed_file.read_text(errors="replace").strip()
     return asyncio.run(_asked(seed, port, what, json.dumps(options).encode()))
 
