@@ -85,6 +85,7 @@ async def test_a_content_that_other_work_needs_stays() -> None:
     log = Log()
     mine = log.job("k1", ONE)
     log.job("k2", ONE, user="bob")
+    assert (await log.find(Scope("acme", jobs=(mine, "jwrong")))).unknown == ("jwrong",)
     found = await log.find(Scope("acme", jobs=(mine,)))
     assert found.erased == {}
     assert found.stays[0][0] == mine

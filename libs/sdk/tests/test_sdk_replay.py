@@ -81,17 +81,20 @@ async def test_a_replay_asks_for_the_calibration_of_the_first_job_if_the_log_has
     monkeypatch.setattr(replays, "_PAGE", 1)
     done = SimpleNamespace(calibration=ran_under, backend="torino")
     it = cast("replays.Ran", SimpleNamespace(done=done))  # all that is read
-    found = await replays.earlier_calibration(it, calibrations(*known))
+    found, note = await replays.earlier_calibration(it, calibrations(*known))
+    assert note == ""
     assert (found is not None) == pinned
     assert found is None or found.digest == digest(str(ran_under).encode())
 
 
-async def test_without_an_answer_a_replay_runs_under_the_present_calibration() -> None:
+async def test_without_an_answer_a_replay_runs_under_the_present_calibration_and_says_so() -> None:
     async def ask(*_: object, **__: object) -> list[dict[str, Any]]:
         raise Unreachable("no service answers")
 
     it = cast("replays.Ran", SimpleNamespace(done=SimpleNamespace(calibration=FIRST, backend="torino")))
-    assert await replays.earlier_calibration(it, ask) is None
+    found, note = await replays.earlier_calibration(it, ask)
+    assert found is None
+    assert note == "the calibration of the first job could not be asked for: no service answers"
 
 
 async def test_another_seed_is_consistent_and_another_circuit_is_not() -> None:

@@ -113,6 +113,23 @@ async def test_nats_server_chooses_the_hybrid_and_python_only_with_a_library_tha
     assert bool(found.note) is not post_quantum
 
 
+def test_an_https_address_at_which_plain_http_answers_is_called_plain() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            taken, _ = listening.accept()
+            with taken:
+                taken.recv(4096)
+                taken.sendall(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        found = look_at(f"https://127.0.0.1:{listening.getsockname()[1]}")
+        thread.join()
+    assert (found.protocol, found.group, found.post_quantum) == ("plain", "", False)
+    assert "does not speak TLS" in found.note
+
+
 def test_what_does_not_answer_and_what_is_no_address() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

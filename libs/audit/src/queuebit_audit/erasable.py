@@ -101,6 +101,8 @@ class Found:
     inside_events: int = 0
     """Contents of up to 16 KiB that are in events."""
     sequence: int = 0
+    unknown: tuple[str, ...] = ()
+    """Jobs of the scope that the tenant does not have."""
 
     def erasures(self, reason: str, by: str) -> list[Erasure]:
         """The requests, each of as many contents as one may have; the same log gives the same ones."""
@@ -153,7 +155,8 @@ class Contents:
 
     async def find(self, scope: Scope, read: _Read) -> Found:
         """What is in a scope. A content that other work needs stays; so does that of work that has not ended."""
-        found, needed = Found(scope), dict(self._named)
+        unknown = tuple(it for it in scope.jobs if it not in self.works)
+        found, needed = Found(scope, unknown=unknown), dict(self._named)
         for work in self.works.values():
             if not (scope.has(work) and work.ended):
                 async for it in _all(work, read):

@@ -22,6 +22,7 @@ def compared_document(found: Compared) -> dict[str, object]:
     return {
         "verdict": numbers.pop("verdict"),
         "text": found.text,
+        "note": found.note,
         "same": found.finding.same,
         "one": found.one,
         "other": found.other,

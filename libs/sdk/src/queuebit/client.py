@@ -567,6 +567,7 @@ class AsyncClient:
         require_limits(alpha, floor)
         first = await self._ran(job)
         sender = Sender(self.credential, self._log_client(), self._watch, self._payloads())
+        calibration, note = await earlier_calibration(first, self._ask)
         again = await replay_of(
             sender,
             first,
@@ -574,10 +575,10 @@ class AsyncClient:
             backend=backend,
             key=key,
             max_cost=max_cost,
-            calibration=await earlier_calibration(first, self._ask),
+            calibration=calibration,
         )
         await self.job(again).result(timeout)
-        return compared(first, await self._ran(again), alpha, floor)
+        return replace(compared(first, await self._ran(again), alpha, floor), note=note)
 
     async def compare(self, one: str, other: str, *, alpha: float = ALPHA, floor: float = FLOOR) -> Compared:
         """Compare the results of two completed jobs, such as one of a simulator and one of a device.

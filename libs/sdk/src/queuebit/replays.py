@@ -77,6 +77,8 @@ class Compared:
     other: str
     finding: Finding
     conditions: tuple[Condition, ...]
+    note: str = ""
+    """Of a replay: why it did not run under the calibration of the first job, if this could not be asked for."""
 
     @property
     def verdict(self) -> str:
@@ -92,7 +94,7 @@ class Compared:
     def text(self) -> str:
         """The verdict in a sentence."""
         changed = f"; not the same: {', '.join(self.changed)}" if self.changed else ""
-        return f"{VERDICTS[self.finding.verdict]}{changed}"
+        return f"{VERDICTS[self.finding.verdict]}{changed}{f'; {self.note}' if self.note else ''}"
 
 
 async def ran(log_client: LogClient, payloads: Payloads, job: str, status: Status) -> Ran:
@@ -176,8 +178,10 @@ def _require_counts(it: Ran) -> None:
         )
 
 
-async def earlier_calibration(it: Ran, ask: Callable[..., Awaitable[list[Row]]]) -> Payload | None:
-    """The snapshot of the calibration under which a job ran; None: it is in force, or not known any more.
+async def earlier_calibration(it: Ran, ask: Callable[..., Awaitable[list[Row]]]) -> tuple[Payload | None, str]:
+    """The snapshot of the calibration under which a job ran, if there is a later one and the log has it.
+
+    The text says why it could not be asked for; empty if it could.
 
     Args:
         it: the job.
@@ -187,15 +191,16 @@ async def earlier_calibration(it: Ran, ask: Callable[..., Awaitable[list[Row]]])
     while wanted is not None:
         try:
             rows = await ask("calibrations", backend=it.done.backend, limit=_PAGE, before=before)
-        except (Unreachable, Refused):
-            return None  # the comparison says that the calibration is another one
+        except (Unreachable, Refused) as error:
+            return None, f"the calibration of the first job could not be asked for: {error}"
         for row in rows:
             if row["digest"] == wanted:
-                return None if before is None and row is rows[0] else Payload.model_validate(row["snapshot"])
+                in_force = before is None and row is rows[0]
+                return None if in_force else Payload.model_validate(row["snapshot"]), ""
         if len(rows) < _PAGE:
-            return None
+            break
         before = rows[-1]["sequence"]
-    return None
+    return None, ""
 
 
 async def replay_of(

@@ -20,6 +20,8 @@ __all__ = ["Hop", "hops_of", "look_at"]
 
 _TIMEOUT_S: Final = 5.0
 _PORTS: Final = {"nats": 4222, "tls": 4222, "https": 443, "http": 80}
+_TLS_RECORDS: Final = (0x15, 0x16)
+"""The types of records with which a server answers: alert and handshake (RFC 8446, section 5.1)."""
 _RECORD: Final = 5
 
 
@@ -70,6 +72,12 @@ def look_at(address: str, hop: str = "") -> Hop:
             note = "not encrypted, and does not leave this machine" if _is_loopback(url.hostname) else "not encrypted"
             return _with(found, protocol="plain", note=note)
         group, problem = _group(url.scheme, place)
+    except _NoTls:
+        return _with(
+            found,
+            protocol="plain",
+            note=f"not encrypted: what answers there does not speak TLS, as {url.scheme}:// says",
+        )
     except (OSError, ValueError) as error:
         return _with(found, note=f"not reached: {error}")
     try:
@@ -87,6 +95,10 @@ def look_at(address: str, hop: str = "") -> Hop:
         post_quantum=safe,
         note=problem or ("" if safe or "MLKEM" not in group else f"{ssl.OPENSSL_VERSION} here has no ML-KEM"),
     )
+
+
+class _NoTls(Exception):
+    """The answer to the begin of TLS is no record of TLS."""
 
 
 def _with(hop: Hop, **values: object) -> Hop:
@@ -135,6 +147,8 @@ def _group(scheme: str, place: tuple[str, int]) -> tuple[str, str]:
             if not (more := raw.recv(4096)):
                 break
             answer += more
+    if answer and answer[0] not in _TLS_RECORDS:
+        raise _NoTls
     try:
         return chosen_group(answer), ""
     except ValueError as error:

@@ -34,6 +34,8 @@ def erase(args: Namespace, out: Output) -> Exit:
     found = _found(args, out)
     if not found.sequence:
         raise Stop(Exit.USAGE, f"the log has no job of {found.scope.words} of {args.tenant}: is it the right name?")
+    if found.unknown:
+        raise Stop(Exit.USAGE, f"{args.tenant} has no job {', '.join(found.unknown)}: nothing was erased")
     erased = 0
     if not args.dry_run:
         home = Home(args.home)
