@@ -51,7 +51,7 @@ WITHOUT_LAWS = {
     "TakesCalibration": "what a plugin may add to Backend; one implementation, and no fake",
     "Sealing": "one implementation, and no fake",
     "Snapshots": "one implementation, the store of payloads, which has laws of its own",
-    "Signer": "its signatures are verified by programs of others; no device is shipped",
+    "Signer": "its signatures are verified by programs of others; those of devices by DeviceLaws",
     "Slots": "a part of Endpoints",
     "Snapshotted": "one law for both states: a snapshot and the rest are the whole (test_snapshots.py)",
     "Facts": "one implementation, and no fake",

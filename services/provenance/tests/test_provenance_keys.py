@@ -18,6 +18,7 @@ from queuebit_proof import (
     KeyRing,
     KeysUnsafe,
     Profile,
+    SignerAway,
     TileLog,
     entry_of,
     open_envelope,
@@ -30,6 +31,7 @@ from queuebit_provenance.adapters import publish_trust
 from queuebit_provenance.keys import changes_in, folder_of, open_keys, record_changes
 from queuebit_provenance.receipts import IssueReceipt
 from queuebit_provenance.settings import Settings
+from queuebit_testing.key_devices import needs_softhsm, soft_token
 from queuebit_testing.memory import MemoryLog
 
 from .attesting import Attesting, WriteLives
@@ -121,6 +123,31 @@ def test_the_document_of_the_new_keys_replaces_the_published_one(folder: Path, o
     assert publish_trust(new.trust, path) == new.trust
     assert path.read_bytes() == new.trust.to_bytes()
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+@needs_softhsm
+async def test_receipts_wait_for_a_token_that_is_away_and_none_is_lost(
+    tmp_path: Path, log: MemoryLog, ledger_of: LedgerOf, attesting: Attesting, metered: WriteLives
+) -> None:
+    with soft_token(tmp_path / "softhsm") as token:
+        signers = tmp_path / "signers.toml"
+        references = {it: token.make_key(it) for it in ("statement", "checkpoint")}
+        signers.write_text("".join(f"[{it}]\ned25519 = {json.dumps(name)}\n" for it, name in references.items()))
+        ring = open_keys(settings_of(tmp_path, signers_file=signers), FixedClock(BEGIN), {})
+        ledger = ledger_of(keys=ring)
+        bills = await metered("j1", "j2")
+        async with attesting(ledger) as attest:
+            await attest(bills[0])
+            with token.unplugged():
+                with pytest.raises(SignerAway):
+                    await attest(bills[1])
+                assert "nothing can be signed: there is no token" in str(ledger.trouble)
+            await attest(bills[1])  # as it is delivered again
+        assert ledger.trouble is None
+        assert [it.data.leaf_index for it in log.events(JobSealed)] == [0, 1]
+        issue = IssueReceipt(log, MemorySeals(log), ledger_of("reading", keys=ring), keys=ring, trust=ring.trust)
+        receipt = str((await issue("acme", Question(job="j2"))).rows[0]["receipt"]).encode()
+        assert verify(receipt, ring.trust, tenant="acme")
 
 
 def settings_of(folder: Path, **more: object) -> Settings:

@@ -13,6 +13,8 @@ def key_commands(keys: Group) -> None:
     rotate = keys.command("rotate", "keys:rotate", "replace the keys; the stack must be down")
     rotate.add_argument("--profile", choices=("default", "cnsa2"), help="of the new keys (that of the old ones)")
     rotate.add_argument("--passphrase-file", metavar="FILE", help="with the passphrase of encrypted keys")
+    text = "with references of new keys that a device or a service keeps"
+    rotate.add_argument("--signers", metavar="FILE", help=text)
     text = "replace a trust document by its successor, if the keys that it lists signed the change"
     accept = keys.command("accept", "keys:accept", text)
     accept.add_argument("new", metavar="NEW", help="the new trust document")

@@ -15,6 +15,7 @@ from queuebit_proof.continuity import (
     require_continuation,
     require_entries,
 )
+from queuebit_proof.devices import Signers, read_signers
 from queuebit_proof.encoding import b64, unb64
 from queuebit_proof.envelope import Opened, entry_of, open_envelope, seal
 from queuebit_proof.errors import (
@@ -28,6 +29,7 @@ from queuebit_proof.errors import (
     LogInconsistent,
     ProofFault,
     ReceiptInvalid,
+    SignerAway,
     TrustInvalid,
 )
 from queuebit_proof.group import MAX_GROUP_JOBS, Member, VerifiedGroup, build_group, is_group, verify_group
@@ -95,6 +97,8 @@ __all__ = [
     "Receipt",
     "ReceiptInvalid",
     "SignedCheckpoint",
+    "SignerAway",
+    "Signers",
     "TileLog",
     "Tree",
     "TrustInvalid",
@@ -121,6 +125,7 @@ __all__ = [
     "read_checkpoint",
     "read_public",
     "read_request",
+    "read_signers",
     "read_statement",
     "read_witness_addresses",
     "read_witnesses",

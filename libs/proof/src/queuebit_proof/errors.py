@@ -17,14 +17,16 @@ __all__ = [
     "LogInconsistent",
     "ProofFault",
     "ReceiptInvalid",
+    "SignerAway",
     "TrustInvalid",
 ]
 
 
 class ProofFault(Fault):
-    """A part of a proof is invalid; a retry cannot succeed.
+    """A part of a proof is invalid; a retry cannot succeed, except after `SignerAway`.
 
     ProofFault
+    ├── SignerAway         the device that keeps a key does not sign now          → retry, delayed
     ├── KeysUnsafe         other users can read the private keys, or the keys are damaged or of another log
     ├── TrustInvalid       a trust document is invalid, or requires less than both signatures
     ├── EnvelopeInvalid    a statement does not have both valid signatures
@@ -44,6 +46,13 @@ class KeysUnsafe(ProofFault):
     """The key folder cannot be used safely."""
 
     code = "keys_unsafe"
+
+
+class SignerAway(ProofFault):
+    """The device or service that keeps a key does not sign; the text says why. Nothing was signed, nothing is lost."""
+
+    code = "signer_away"
+    settle = Settle.RETRY_LATER
 
 
 class TrustInvalid(ProofFault):

@@ -6,18 +6,28 @@ import os
 import stat
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from queuebit_proof.algorithms import Algorithm, Signer, SigningKey
+from queuebit_proof.devices import KeptKey, Signers, public_key_of
 from queuebit_proof.errors import KeysUnsafe, TrustInvalid
-from queuebit_proof.key_file import KeyFile, Seeds, WrongPassphrase, new_seeds, public_keys
+from queuebit_proof.key_file import KeyFile, Seeds, WrongPassphrase, new_keys
 from queuebit_proof.note import require_key_name
 from queuebit_proof.profiles import Profile, Purpose
 from queuebit_proof.trust import TrustKey, TrustRoot
 
-__all__ = ["KEYS_FILE", "TRUST_FILE", "KeyRing", "create_once", "read_public", "replace_file", "require_private"]
+__all__ = [
+    "KEYS_FILE",
+    "TRUST_FILE",
+    "KeyRing",
+    "create_once",
+    "kept_in",
+    "read_public",
+    "replace_file",
+    "require_private",
+]
 
 KEYS_FILE = "keys.json"
 """The file of all private keys: one file, so that there are either all keys or none."""
@@ -29,8 +39,8 @@ TRUST_FILE = "trust.json"
 class KeyRing:
     """The signing keys of a log. `trust` has the public keys for verifiers, those of earlier keys included.
 
-    Keys that a device or a service keeps have the same form: `KeyRing(trust, signers)`, with a `Signer` for each key of
-    the newest generation.
+    Keys that a device or a service keeps have the same form (`queuebit_proof.devices`): it has a `Signer` for each key
+    of the newest generation.
     """
 
     trust: TrustRoot
@@ -68,6 +78,7 @@ class KeyRing:
         *,
         passphrase: bytes | None = None,
         profile: Profile | None = None,
+        signers: Signers | None = None,
     ) -> KeyRing:
         """Load the keys in `folder`; generate them if there are none.
 
@@ -79,18 +90,24 @@ class KeyRing:
             now: the `valid_from` of new keys, rounded down to seconds, because checkpoints have whole seconds.
             passphrase: encrypts the private keys; those that lie there in plain text are encrypted now.
             profile: of new keys; other keys must have it, if it is given.
+            signers: which new keys devices keep. Of keys in use, a reference that differs replaces the earlier one, if
+                the device there has the same key.
 
         Raises:
             KeysUnsafe: other users can access the folder or the keys, the passphrase is missing or wrong, or the keys
-                belong to another log or have another profile.
+                belong to another log, have another profile, or are not the ones of the references.
+            SignerAway: a device with a new key, or at a new place, does not answer.
         """
         require_key_name(origin)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         require_private(folder)
         if not (folder / KEYS_FILE).exists():
-            seeds = new_seeds(profile or Profile.DEFAULT)
-            trust = TrustRoot(1, origin, public_keys(origin, seeds, now.replace(microsecond=0)))
-            create_once(folder / KEYS_FILE, KeyFile.of(trust, seeds, passphrase).to_bytes())
+            kept = signers or {}
+            keys, seeds = new_keys(profile or Profile.DEFAULT, origin, now.replace(microsecond=0), kept)
+            file = KeyFile.of(TrustRoot(1, origin, keys), seeds, passphrase, kept)
+            create_once(folder / KEYS_FILE, file.to_bytes())
+        if signers:
+            _move(folder, signers)
         ring = cls.load(folder, passphrase)
         if ring.origin != origin:
             raise KeysUnsafe(f"the keys in {folder} belong to {ring.origin}, not to {origin}: use another folder")
@@ -110,12 +127,15 @@ class KeyRing:
         """
         file, seeds = _secret(folder, passphrase)
         if passphrase is not None and not file.encrypted:
-            replace_file(folder / KEYS_FILE, KeyFile.of(file.trust, seeds, passphrase).to_bytes())
+            replace_file(folder / KEYS_FILE, KeyFile.of(file.trust, seeds, passphrase, file.kept).to_bytes())
         if not (folder / TRUST_FILE).exists():
             create_once(folder / TRUST_FILE, file.trust.to_bytes())
         elif (folder / TRUST_FILE).read_bytes() != (document := file.trust.to_bytes()):
             replace_file(folder / TRUST_FILE, document)
-        return cls(file.trust, {use: SigningKey(use[1], seed) for use, seed in seeds.items()})
+        own = {use: SigningKey(use[1], seed) for use, seed in seeds.items()}
+        public = {(it.purpose, it.algorithm): it.public for it in file.trust.current.keys}
+        kept = {use: KeptKey(use[1], public[use], reference) for use, reference in file.kept.items()}
+        return cls(file.trust, {**own, **kept})
 
 
 def read_public(folder: Path) -> TrustRoot:
@@ -125,6 +145,25 @@ def read_public(folder: Path) -> TrustRoot:
         KeysUnsafe: there are no keys, they are damaged, or other users can read them.
     """
     return _file(folder).trust
+
+
+def kept_in(folder: Path) -> Signers:
+    """References of the keys in use that devices keep; raises as `read_public`."""
+    return _file(folder).kept
+
+
+def _move(folder: Path, signers: Signers) -> None:
+    """Take up references that differ from those in the file, if they are of the same keys."""
+    file = _file(folder)
+    moved = {use: it for use, it in signers.items() if file.kept.get(use) != it}
+    public = {(it.purpose, it.algorithm): it.public for it in file.trust.current.keys}
+    for use, reference in moved.items():
+        if use not in file.kept or public_key_of(reference, use[1]) != public[use]:
+            raise KeysUnsafe(
+                f"the key {'/'.join(use)} in use is not {reference}: qb keys rotate --signers FILE changes to it"
+            )
+    if moved:
+        replace_file(folder / KEYS_FILE, replace(file, kept={**file.kept, **moved}).to_bytes())
 
 
 def _secret(folder: Path, passphrase: bytes | None) -> tuple[KeyFile, Seeds]:

@@ -12,11 +12,12 @@ from datetime import datetime
 from pathlib import Path
 
 from queuebit_kernel import canonical, rfc3339
+from queuebit_proof.devices import Signers
 from queuebit_proof.encoding import parse_json
 from queuebit_proof.envelope import open_envelope, seal
 from queuebit_proof.errors import EnvelopeInvalid, KeysUnsafe, TrustInvalid
-from queuebit_proof.key_file import KeyFile, new_seeds, public_keys
-from queuebit_proof.keys import KEYS_FILE, KeyRing, read_public, replace_file
+from queuebit_proof.key_file import KeyFile, new_keys
+from queuebit_proof.keys import KEYS_FILE, KeyRing, kept_in, read_public, replace_file
 from queuebit_proof.profiles import Profile
 from queuebit_proof.statement import SALT_BYTES, STATEMENT_TYPE
 from queuebit_proof.trust import TrustRoot
@@ -27,7 +28,12 @@ ROTATION_TYPE = "https://queuebit.dev/attestations/key-rotation/v1"
 
 
 def rotate_keys(
-    folder: Path, now: datetime, *, passphrase: bytes | None = None, profile: Profile | None = None
+    folder: Path,
+    now: datetime,
+    *,
+    passphrase: bytes | None = None,
+    profile: Profile | None = None,
+    signers: Signers | None = None,
 ) -> KeyRing:
     """Replace the keys in `folder`. The old ones sign the statement about it, and their private parts are deleted.
 
@@ -39,11 +45,14 @@ def rotate_keys(
         now: the end of the old keys and the beginning of the new ones.
         passphrase: of the file; it stays the same.
         profile: of the new keys; that of the old ones if none is given.
+        signers: which new keys devices keep; those that a device kept, one keeps again.
 
     Raises:
-        KeysUnsafe: as `KeyRing.load`; or the clock is before the last change, or the profile would be weaker.
+        KeysUnsafe: as `KeyRing.load`; or the clock is before the last change, the profile would be weaker, or a key
+            would leave its device.
+        SignerAway: a device does not sign for the old keys, or does not have a new one.
     """
-    old = KeyRing.load(folder, passphrase)
+    old, kept = KeyRing.load(folder, passphrase), signers or {}
     moment, wanted = now.replace(microsecond=0), profile or old.profile
     if moment <= old.begin:
         raise KeysUnsafe(
@@ -51,12 +60,16 @@ def rotate_keys(
         )
     if [*Profile].index(wanted) < [*Profile].index(old.profile):
         raise KeysUnsafe(f"the keys have the profile {old.profile}, and those of a log never get weaker")
-    seeds = new_seeds(wanted)
+    if leaving := set(kept_in(folder)) - set(kept):
+        raise KeysUnsafe(f"a device keeps the key {'/'.join(min(leaving))}: name its next key with --signers FILE")
+    keys, seeds = new_keys(wanted, old.origin, moment, kept)
+    if {it.public for it in keys} & {it.public for it in old.trust.keys}:
+        raise KeysUnsafe("the signers file names a key that this log used before: make new keys in the devices")
     ended = tuple(replace(it, valid_until=it.valid_until or moment) for it in old.trust.keys)
-    trust = TrustRoot(old.trust.version + 1, old.origin, (*ended, *public_keys(old.origin, seeds, moment)))
+    trust = TrustRoot(old.trust.version + 1, old.origin, (*ended, *keys))
     statement = rotation_statement(old.trust, trust, salt=secrets.token_bytes(SALT_BYTES))
     replace_file(folder / _name(trust.version), seal(statement, old))
-    replace_file(folder / KEYS_FILE, KeyFile.of(trust, seeds, passphrase).to_bytes())
+    replace_file(folder / KEYS_FILE, KeyFile.of(trust, seeds, passphrase, kept).to_bytes())
     return KeyRing.load(folder, passphrase)
 
 

@@ -8,7 +8,7 @@ from queuebit_secrets.master import (
     make_master_key,
     read_master_key,
 )
-from queuebit_secrets.vault import VaultAway, VaultRefuses, vault_secret
+from queuebit_secrets.vault import VaultAway, VaultRefuses, ask_vault, vault_secret
 
 __all__ = [
     "VARIABLES",
@@ -16,6 +16,7 @@ __all__ = [
     "MasterKeyUnusable",
     "VaultAway",
     "VaultRefuses",
+    "ask_vault",
     "default_file",
     "make_master_key",
     "read_master_key",

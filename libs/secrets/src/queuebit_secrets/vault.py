@@ -1,13 +1,14 @@
-"""Reads one field of what Vault stores at a path, with Vault's own client."""
+"""Reads one field of what Vault stores at a path, and asks Vault other things, with its own client."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["VaultAway", "VaultRefuses", "vault_secret"]
+__all__ = ["VaultAway", "VaultRefuses", "ask_vault", "vault_secret"]
 
 _ANSWER_S = 10
 """Seconds that Vault may take to answer."""
@@ -48,6 +49,26 @@ def vault_secret(place: str, environment: Mapping[str, str]) -> str:
 
 def _data(path: str, environment: Mapping[str, str]) -> dict[str, object]:
     """What Vault stores at a path."""
+    answer = ask_vault(environment, f"read {path}", lambda client: client.read(path))
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(data, dict):
+        place = f"Vault at {environment.get('VAULT_ADDR')}"
+        raise VaultRefuses(f"{place} has nothing at {path}: check the path (version 2 has /data/ in it)")
+    return data
+
+
+def ask_vault(environment: Mapping[str, str], what: str, ask: Callable[[Any], object]) -> object:
+    """Call Vault's client, and return its answer.
+
+    Args:
+        environment: as for `vault_secret`.
+        what: the request in words, such as `read secret/data/ionq`, for errors.
+        ask: calls the client, which is an `hvac.Client`; that has no types.
+
+    Raises:
+        VaultRefuses: a variable is wrong, Vault's client is not installed, or Vault refuses the request.
+        VaultAway: Vault does not answer.
+    """
     try:
         import hvac
         import requests
@@ -65,20 +86,17 @@ def _data(path: str, environment: Mapping[str, str]) -> dict[str, object]:
             allow_redirects=False,  # the token would follow to any host
         )
         try:
-            answer = client.read(path)
+            answer = ask(client)
         except (hvac.exceptions.Forbidden, hvac.exceptions.Unauthorized) as error:
-            raise VaultRefuses(f"Vault at {address} refuses to read {path}: check its token and policy") from error
-        except hvac.exceptions.InvalidRequest as error:
+            raise VaultRefuses(f"Vault at {address} refuses to {what}: check its token and policy") from error
+        except (hvac.exceptions.InvalidRequest, hvac.exceptions.InvalidPath) as error:
             reason = str(error).replace(token, "***")[:200]
-            raise VaultRefuses(f"Vault at {address} cannot read {path}: {reason}") from error
+            raise VaultRefuses(f"Vault at {address} cannot {what}: {reason}") from error
         except (hvac.exceptions.VaultError, requests.RequestException) as error:
             raise VaultAway(f"Vault at {address} does not answer: {type(error).__name__}") from error
     if isinstance(answer, requests.Response) and answer.is_redirect:
         raise VaultRefuses(f"Vault at {address} redirects to another address: set the address of the active node")
-    data = answer.get("data") if isinstance(answer, dict) else None
-    if not isinstance(data, dict):
-        raise VaultRefuses(f"Vault at {address} has nothing at {path}: check the path (version 2 has /data/ in it)")
-    return data
+    return answer
 
 
 def _address(environment: Mapping[str, str]) -> str:

@@ -224,6 +224,7 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
                 "QUEUEBIT_PROVENANCE_RECOVERED_FILE": str(home.recoveries),
                 **_given("QUEUEBIT_PROVENANCE_PASSPHRASE_FILE"),
                 **_given("QUEUEBIT_PROVENANCE_PASSPHRASE_VAULT"),
+                **_given("QUEUEBIT_PROVENANCE_SIGNERS_FILE"),
                 **_given("QUEUEBIT_PROVENANCE_PROFILE"),
             }
         case "telemetry":

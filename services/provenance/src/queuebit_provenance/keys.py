@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from queuebit_kernel import Clock, Stale, Unavailable
-from queuebit_proof import KeyRing, KeysUnsafe, TrustRoot, open_envelope, rotations
+from queuebit_proof import KeyRing, KeysUnsafe, TrustRoot, open_envelope, read_signers, rotations
 from queuebit_provenance.ledger import Ledger
 from queuebit_provenance.settings import Settings
 from queuebit_provenance.state import KeyChange
@@ -28,6 +28,7 @@ def open_keys(settings: Settings, clock: Clock, environment: Mapping[str, str]) 
 
     Raises:
         KeysUnsafe: they cannot be used; the text says why.
+        SignerAway: a device that is to keep a new key does not answer.
         ValueError: the passphrase cannot be read.
     """
     return KeyRing.open(
@@ -36,6 +37,7 @@ def open_keys(settings: Settings, clock: Clock, environment: Mapping[str, str]) 
         clock.now(),
         passphrase=_passphrase(settings, environment),
         profile=settings.profile,
+        signers=read_signers(settings.signers_file) if settings.signers_file else None,
     )
 
 

@@ -20,6 +20,7 @@ from queuebit_proof import (
     KeyRing,
     LogCorrupt,
     ProofFault,
+    SignerAway,
     TileLog,
     TrustRoot,
     sign_checkpoint,
@@ -86,6 +87,8 @@ class Ledger:
         self._signed_at = datetime.fromtimestamp(0, UTC)
         """When the newest head that this process knows was signed."""
         self._refusal: str | None = None
+        self._away: str | None = None
+        """Why the device of a key did not sign the last head."""
         self._checkpoint: str | None = None
         """The newest one whose leaves are all in the tree in memory."""
         self._publish_at = 0.0
@@ -97,7 +100,7 @@ class Ledger:
     @property
     def trouble(self) -> str | None:
         """Why nothing can be sealed now, and the next step."""
-        return self._refusal or self._wrong_time(self._clock.now())
+        return self._refusal or self._wrong_time(self._clock.now()) or self._away
 
     async def load(self) -> None:
         """Read the log, check it against the last checkpoint, and publish missing tiles.
@@ -117,6 +120,7 @@ class Ledger:
             Stale: one of them has a leaf already, or another process moved the log.
             Unavailable: it is not known whether the batch was stored; `unsealed` finds out.
             LogRefused: the log cannot be continued, or the clock is wrong.
+            SignerAway: the device of a key does not sign; nothing was stored.
         """
 
         def events(first: int, size: int, now: datetime) -> list[JobSealed | StatementLogged]:
@@ -131,6 +135,7 @@ class Ledger:
             Stale: another process moved the log.
             Unavailable: it is not known whether it was stored.
             LogRefused: the log cannot be continued, or the clock is wrong.
+            SignerAway: the device of a key does not sign; nothing was stored.
         """
 
         def rotated(first: int, size: int, now: datetime) -> list[KeysRotated]:
@@ -150,7 +155,7 @@ class Ledger:
         now = self._time()
         tiles, self._stored = await self._newest(), False
         first = tiles.append(entries)
-        checkpoint = sign_checkpoint(tiles.head(self._keys.origin), self._keys, now)
+        checkpoint = await self._signed(tiles.head(self._keys.origin), now)
         events = events_of(first, tiles.size, now)
         head = LogCheckpointed(
             source=SOURCE, time=now, data=Checkpoint(log=self._name, tree_size=tiles.size, checkpoint=checkpoint)
@@ -162,6 +167,16 @@ class Ledger:
         self._checkpoint, self.behind = checkpoint, True
         if self._clock.monotonic() >= self._publish_at:
             await self.publish()
+
+    async def _signed(self, head: Head, now: datetime) -> str:
+        """Sign a head; a device or a service needs a while."""
+        try:
+            checkpoint = await asyncio.to_thread(sign_checkpoint, head, self._keys, now)
+        except SignerAway as away:
+            self._away = f"nothing can be signed: {away}"
+            raise
+        self._away = None
+        return checkpoint
 
     async def publish(self) -> None:
         """Write the public files; they can be rebuilt, so a full disk costs no receipt."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from pydantic import JsonValue
@@ -64,6 +65,7 @@ class IssueReceipt:
         Raises:
             LogRefused: the log does not have this statement, or cannot be read.
             Unavailable: the log does not answer.
+            SignerAway: the device of a key does not sign.
         """
         if question.job is None:
             return _no("bad_question", "a receipt is of one job: give its id")
@@ -92,7 +94,7 @@ class IssueReceipt:
             leaf, data.leaf_index, head.size, inclusion, head.root
         ):
             raise LogRefused(f"the statement about {job} is not leaf {data.leaf_index} of the log: see `qb verify`")
-        envelope = seal(statement, self._keys)
+        envelope = await asyncio.to_thread(seal, statement, self._keys)
         return issue(envelope, leaf_index=data.leaf_index, inclusion=inclusion, checkpoint=checkpoint)
 
     async def _head(self, sequence: int, leaf: int) -> tuple[str, SignedCheckpoint]:

@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     """Of the private keys; its one line is the passphrase. Keys that lie in plain text are encrypted at the start."""
     passphrase_vault: str | None = None
     """Instead of the file: a path and a field in Vault, such as `secret/data/queuebit#passphrase`."""
+    signers_file: Path | None = None
+    """Which keys a device or a service keeps: references, such as `vault:transit/heads` (docs/keys.md)."""
     profile: Profile | None = None
     """`default` or `cnsa2`: of new keys; with keys of another profile the service does not start, if it is set."""
     trust_file: Path | None = None

@@ -49,7 +49,7 @@ def list_(args: Namespace, out: Output) -> Exit:
 
 def rotate(args: Namespace, out: Output) -> Exit:
     """Replace the keys of a stack that is down."""
-    from queuebit_proof import KeysUnsafe, Profile, rotate_keys
+    from queuebit_proof import KeysUnsafe, Profile, SignerAway, read_signers, rotate_keys
 
     home = Home(args.home)
     home.require()
@@ -58,9 +58,12 @@ def rotate(args: Namespace, out: Output) -> Exit:
         try:
             passphrase = read_secret(Path(args.passphrase_file)).encode() if args.passphrase_file else None
             profile = Profile(args.profile) if args.profile else None
-            ring = rotate_keys(folder, SystemClock().now(), passphrase=passphrase, profile=profile)
+            signers = read_signers(Path(args.signers)) if args.signers else None
+            ring = rotate_keys(folder, SystemClock().now(), passphrase=passphrase, profile=profile, signers=signers)
         except (OSError, ValueError) as error:
             raise Stop(Exit.USAGE, f"the passphrase cannot be read: {error}") from error
+        except SignerAway as error:
+            raise Stop(Exit.UNREACHABLE, f"the keys stay as they are: {error}") from error
         except KeysUnsafe as error:
             raise Stop(Exit.REFUSED, f"the keys stay as they are: {error}") from error
     trust, signed = ring.trust, folder / f"rotation-{ring.trust.version}.json"
