@@ -28,7 +28,7 @@ def test_the_first_start_makes_a_key_outside_of_the_home_and_later_ones_keep_it(
     before = bus_store_key(home)
     assert not prepare_master_key(home)
     assert bus_store_key(home) == before
-    assert key_variables() == {VARIABLES[0]: str(tmp_path / "config" / "queuebit" / "master.key")}
+    assert key_variables(home) == {VARIABLES[0]: str(tmp_path / "config" / "queuebit" / "master.key")}
     text = (tmp_path / "config" / "queuebit" / "master.key").read_text().strip()
     assert not [it for it in home.root.rglob("*") if it.is_file() and text in it.read_text()]
 
@@ -46,7 +46,7 @@ def test_another_key_is_refused_before_the_server_starts_without_streams(
     prepare_master_key(home)
     make_master_key(tmp_path / "other.key")
     monkeypatch.setenv(VARIABLES[0], str(tmp_path / "other.key"))
-    assert key_variables() == {VARIABLES[0]: str(tmp_path / "other.key")}
+    assert key_variables(home) == {VARIABLES[0]: str(tmp_path / "other.key")}
     with pytest.raises(Stop, match=rf"{home.root} is encrypted with the master key .* name the right one"):
         master_key(home)
 

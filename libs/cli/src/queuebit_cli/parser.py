@@ -33,6 +33,7 @@ from queuebit_cli.parser_inventory import inventory_commands
 from queuebit_cli.parser_invoices import invoice_commands
 from queuebit_cli.parser_keys import key_commands
 from queuebit_cli.parser_lab import lab_commands
+from queuebit_cli.parser_master_key import master_key_commands
 from queuebit_cli.parser_money import ledger_commands, reconcile_commands, report_commands
 from queuebit_cli.parser_operator import (
     document_commands,
@@ -380,6 +381,7 @@ def _reading(words: Group) -> None:
 
     checkpoint_commands(words.group("checkpoint", "the signed head of the log: continuity and witnesses"))
     key_commands(words.group("keys", "the keys that sign receipts: list, replace"))
+    master_key_commands(words.group("master-key", "the key with which stored data are encrypted"))
     tls_commands(words)
     deployment_commands(words.group("deployment", "the servers of the bus, as queuebit.toml describes them"))
     signing_commands(words)

@@ -20,7 +20,16 @@ from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import read_json, write_private
 from queuebit_stack.home import Home
 
-__all__ = ["STORE_KEY", "bus_store_key", "default_place", "key_variables", "master_key", "prepare_master_key"]
+__all__ = [
+    "STORE_KEY",
+    "bus_store_key",
+    "default_place",
+    "key_variables",
+    "master_key",
+    "own_file",
+    "prepare_master_key",
+    "store_key_of",
+]
 
 STORE_KEY = "QUEUEBIT_BUS_STORE_KEY"
 """The variable from which nats-server takes the key of its store; it reads it in no other way."""
@@ -32,7 +41,7 @@ def prepare_master_key(home: Home) -> bool:
     Raises:
         Stop: the key is missing, or is not the one with which this home is encrypted.
     """
-    missing = not any(os.environ.get(it) for it in VARIABLES) and not default_place().exists()
+    missing = not any(os.environ.get(it) for it in VARIABLES) and not _file(home).exists()
     if missing and home.encryption_file.exists():
         raise Stop(
             Exit.USAGE,
@@ -57,15 +66,23 @@ def master_key(home: Home) -> MasterKey:
     """The master key of a home.
 
     Raises:
-        Stop: it cannot be read, or is not the one with which this home is encrypted, or nothing says which one that is.
+        Stop: it cannot be read, or is not the one with which this home is encrypted, or nothing says which one that
+            is, or the key is being replaced.
     """
     try:
-        key = read_master_key(os.environ)
+        key = read_master_key(os.environ | key_variables(home))
     except (MasterKeyUnusable, VaultRefuses) as error:
         raise Stop(Exit.USAGE, str(error)) from error
     except VaultAway as error:
         raise Stop(Exit.UNREACHABLE, str(error)) from error
-    noted = (read_json(home.encryption_file) or {}).get("master_key")
+    note = read_json(home.encryption_file) or {}
+    if "next" in note:
+        raise Stop(
+            Exit.REFUSED,
+            f"the master key of {home.root} is being replaced by {note['next']}: complete it with the same command as "
+            f"before, {home.command('master-key replace')}",
+        )
+    noted = note.get("master_key")
     if noted is None and home.encryption_file.exists():
         raise Stop(
             Exit.USAGE,
@@ -82,14 +99,30 @@ def master_key(home: Home) -> MasterKey:
 
 
 def bus_store_key(home: Home) -> str:
+    """The key of nats-server's store."""
+    return store_key_of(master_key(home))
+
+
+def store_key_of(key: MasterKey) -> str:
     """The key of nats-server's store. It begins with a letter, because the server reads digits as a number."""
-    return "k" + master_key(home).derive("bus-store").hex()
+    return "k" + key.derive("bus-store").hex()
 
 
-def key_variables() -> dict[str, str]:
+def key_variables(home: Home) -> dict[str, str]:
     """The variables that tell a process of the stack where the master key is."""
     given = {name: os.environ[name] for name in VARIABLES if os.environ.get(name)}
-    return given or {VARIABLES[0]: str(default_place())}
+    return given or {VARIABLES[0]: str(_file(home))}
+
+
+def _file(home: Home) -> Path:
+    """The file of the key of this home: homes of one account have the same one, until one of them replaces its own."""
+    own = own_file(str((read_json(home.encryption_file) or {}).get("master_key")))
+    return own if own.exists() else default_place()
+
+
+def own_file(fingerprint: str) -> Path:
+    """Where a key is that replaced the default one of some home."""
+    return default_place().with_name(f"master-{fingerprint}.key")
 
 
 def default_place() -> Path:

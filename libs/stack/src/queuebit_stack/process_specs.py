@@ -289,7 +289,7 @@ def _warehouse(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
         "QUEUEBIT_WAREHOUSE_ANALYST_PASSWORD_FILE": str(home.analyst_password),
         "QUEUEBIT_WAREHOUSE_TENANTS_FILE": str(home.logins_file),
         "QUEUEBIT_WAREHOUSE_FINANCE_FILE": str(home.finance_logins),
-        **key_variables(),
+        **key_variables(home),
     }
 
 

@@ -20,6 +20,9 @@ __all__ = [
     "KEY_VARIABLE",
     "OVERLAY",
     "PROFILE",
+    "RENEWED",
+    "REPLACED",
+    "REPLACED_KEY_VARIABLE",
     "TENANT_MARK",
     "profile",
     "write_config",
@@ -130,22 +133,38 @@ _ENGINE_MB: Final = 512
 KEY_VARIABLE: Final = "QUEUEBIT_WAREHOUSE_DISK_KEY"
 """The variable from which the engine reads the key of its disk, so that no file has it."""
 
-ENCRYPTED, FORMER = "encrypted", "default"
-"""The disk for all parts of tables, and the disk of parts from before there was a key."""
+RENEWED: Final = "renewed"
+"""The folder of parts with the new key, until it takes the place of `encrypted`."""
+
+REPLACED_KEY_VARIABLE: Final = "QUEUEBIT_WAREHOUSE_REPLACED_DISK_KEY"
+"""As `KEY_VARIABLE`, with the key that is replaced."""
+
+ENCRYPTED, FORMER, REPLACED = "encrypted", "default", "replaced"
+"""The disk for all parts of tables, the disk of parts from before there was a key, and, while the key is replaced, the
+disk with the former key. Its files have the name `encrypted` until all parts left it."""
 
 
-def _disks(store: Path) -> str:
+def _disks(store: Path, *, replaces: bool) -> str:
     """Disks and policy of the tables. Every table has the policy `default`, so all are encrypted.
 
     The encrypted disk is over one of its own: in 26.9 the engine cannot sync a folder of one that is a part of another.
     """
+    disks = _disk(ENCRYPTED, store / (RENEWED if replaces else ENCRYPTED), KEY_VARIABLE)
+    volumes = f"<main><disk>{ENCRYPTED}</disk></main><former><disk>{FORMER}</disk></former>"
+    if replaces:
+        disks += _disk(REPLACED, store / ENCRYPTED, REPLACED_KEY_VARIABLE)
+        volumes += f"<{REPLACED}><disk>{REPLACED}</disk></{REPLACED}>"
     return (
-        f"<storage_configuration><disks><{FORMER}><keep_free_space_bytes>0</keep_free_space_bytes></{FORMER}>"
-        f"<files><type>local</type><path>{escape(str(store / ENCRYPTED))}/</path></files>"
-        f"<{ENCRYPTED}><type>encrypted</type><disk>files</disk><algorithm>AES_256_CTR</algorithm>"
-        f'<key_hex from_env="{KEY_VARIABLE}"/></{ENCRYPTED}></disks>'
-        f"<policies><default><volumes><main><disk>{ENCRYPTED}</disk></main><former><disk>{FORMER}</disk></former>"
-        "</volumes></default></policies></storage_configuration>"
+        f"<storage_configuration><disks><{FORMER}><keep_free_space_bytes>0</keep_free_space_bytes></{FORMER}>{disks}"
+        f"</disks><policies><default><volumes>{volumes}</volumes></default></policies></storage_configuration>"
+    )
+
+
+def _disk(name: str, folder: Path, key: str) -> str:
+    return (
+        f"<{name}_files><type>local</type><path>{escape(str(folder))}/</path></{name}_files>"
+        f"<{name}><type>encrypted</type><disk>{name}_files</disk><algorithm>AES_256_CTR</algorithm>"
+        f'<key_hex from_env="{key}"/></{name}>'
     )
 
 
@@ -154,16 +173,17 @@ def profile(max_memory_mb: int) -> dict[str, str]:
     return {**PROFILE, "max_memory_usage": str(max_memory_mb << 20)}
 
 
-def write_config(folder: Path, max_memory_mb: int, *, encrypted: bool = False) -> Path:
+def write_config(folder: Path, max_memory_mb: int, *, encrypted: bool = False, replaces: bool = False) -> Path:
     """Write the engine's two configuration files; every start overwrites them.
 
     Args:
         folder: where.
         max_memory_mb: memory of one query.
         encrypted: whether the environment has the key of the disk.
+        replaces: whether it also has the key that this one replaces.
     """
     users, config = folder / "users.xml", folder / "config.xml"
-    disks = _disks(folder / "store") if encrypted else ""
+    disks = _disks(folder / "store", replaces=replaces) if encrypted else ""
     everything = str((2 * max_memory_mb + _ENGINE_MB) << 20)
     fixed = "".join(f"<{name}><const/></{name}>" for name in _FIXED)
     settings = _xml(profile(max_memory_mb) | {name: value for name, value in _FIXED.items() if value})

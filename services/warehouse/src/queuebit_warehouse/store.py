@@ -16,7 +16,17 @@ from threading import Lock
 from typing import Final
 
 from queuebit_kernel import Clock
-from queuebit_warehouse.config import ENCRYPTED, FORMER, FREE_BYTES, KEY_VARIABLE, OVERLAY, profile, write_config
+from queuebit_warehouse.config import (
+    ENCRYPTED,
+    FORMER,
+    FREE_BYTES,
+    KEY_VARIABLE,
+    OVERLAY,
+    REPLACED,
+    REPLACED_KEY_VARIABLE,
+    profile,
+    write_config,
+)
 from queuebit_warehouse.engine import Connection, connect
 from queuebit_warehouse.errors import CannotStart
 from queuebit_warehouse.guard import Guard
@@ -37,7 +47,14 @@ _EXTERNAL_CAUSES: Final = re.compile(
 class Store:
     """An open store; `connect` returns handles until `close`."""
 
-    def __init__(self, folder: Path, max_memory_mb: int, clock: Clock, disk_key: bytes | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        max_memory_mb: int,
+        clock: Clock,
+        disk_key: bytes | None = None,
+        replaced_key: bytes | None = None,
+    ) -> None:
         """Open it, or create an empty one.
 
         Args:
@@ -45,13 +62,18 @@ class Store:
             max_memory_mb: memory of one query.
             clock: names the folder of a store that does not open.
             disk_key: 32 bytes, with which the tables are encrypted; None: plain files.
+            replaced_key: the former one: what is encrypted with it is encrypted with `disk_key`.
         """
         self._folder = folder
         self._lock = _lock(folder)
         self._path = folder / "store"
         if disk_key is not None:
             os.environ[KEY_VARIABLE] = disk_key.hex()
-        self._config = write_config(folder, max_memory_mb, encrypted=disk_key is not None)
+        if replaced_key is not None:
+            os.environ[REPLACED_KEY_VARIABLE] = replaced_key.hex()
+        self._config = write_config(
+            folder, max_memory_mb, encrypted=disk_key is not None, replaces=replaced_key is not None
+        )
         self.profile = profile(max_memory_mb)
         self.spool = folder / "spool"
         shutil.rmtree(self.spool, ignore_errors=True)
@@ -60,9 +82,13 @@ class Store:
         try:
             self._control = self._open()
         except _Unreadable as broken:
+            if replaced_key is not None:
+                raise CannotStart(f"cannot open {self._path} with the replaced key: {broken.reason}", 75) from broken
             self._control = self._replace(broken.reason, clock)
         if disk_key is not None:
-            self._encrypt()
+            self._encrypt(FORMER)
+        if replaced_key is not None:
+            self._encrypt(REPLACED)
         answer = self._control.query("SELECT version(), timezone()", "TSV").bytes().decode()
         self.version, self.timezone = answer.strip().split("\t")
         functions = self._control.query("SELECT name FROM system.table_functions", "TSV").bytes().decode()
@@ -94,6 +120,17 @@ class Store:
             return f"the disk under {self._folder} is full ({free} bytes free): free some space, and inserts continue"
         return None
 
+    def require_moved(self) -> None:
+        """Check that nothing needs the disk with the replaced key any more.
+
+        Raises:
+            CannotStart: a part is still there, or a change of rows is not complete.
+        """
+        parts = "SELECT count() FROM system.parts WHERE active AND disk_name = "
+        for waiting in (parts + literal(REPLACED), "SELECT count() FROM system.mutations WHERE NOT is_done"):
+            if left := int(self._control.query(waiting, "TSV").bytes().decode()):
+                raise CannotStart(f"{left} parts or changes of rows in {self._path} wait: replace the key again", 75)
+
     def close(self) -> None:
         self._control.close()
         self._lock.close()
@@ -109,10 +146,10 @@ class Store:
                 raise _Unreadable(f"{error} {captured()}".strip()) from error
         return connection
 
-    def _encrypt(self) -> None:
-        """Move parts from before there was a key: a merge with them would not be encrypted either."""
-        plain = "SELECT DISTINCT database, table, partition_id FROM system.parts WHERE active AND disk_name = "
-        rows = self._control.query(plain + literal(FORMER), "TSV").bytes().decode().splitlines()
+    def _encrypt(self, disk: str) -> None:
+        """Move parts from a disk without a key, or with a former one: a merge with them would stay there."""
+        there = "SELECT DISTINCT database, table, partition_id FROM system.parts WHERE active AND disk_name = "
+        rows = self._control.query(there + literal(disk), "TSV").bytes().decode().splitlines()
         for database, table, partition in (row.split("\t") for row in rows):
             _log.warning("encrypting partition %s of %s.%s", partition, database, table)
             whole = f"{name(database)}.{name(table)}"

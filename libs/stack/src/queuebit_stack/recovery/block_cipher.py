@@ -1,33 +1,28 @@
 """Decrypts the blocks of nats-server's store, which `qb recover` reads itself.
 
-With `cipher: aes`, each block has a file with its key beside it: a nonce of 16 bytes, and the key, encrypted by
-AES-256-GCM with that nonce under HMAC-SHA256(store key, account, stream:block). The block is encrypted by AES-256-CTR
-from its first byte, with the same nonce. Like the format of the blocks, this is internal to the server.
+With `cipher: aes`, each block has a file with its key beside it (`key_files`). The block is encrypted by AES-256-CTR
+from its first byte, with the nonce of that file. Like the format of the blocks, this is internal to the server.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.hmac import HMAC
+
+from queuebit_stack.recovery.key_files import NONCE_BYTES, open_key
 
 __all__ = ["BlockCipher"]
-
-_NONCE: Final = 16
 
 
 class BlockCipher:
     """Reads blocks, encrypted or not."""
 
     def __init__(self, store_key: str = "") -> None:
-        self._key = store_key.encode()
+        self._key = store_key
 
     def read(self, block: Path) -> bytes:
         """The records of a block; nothing if its key is damaged, because then all of it is lost."""
@@ -47,9 +42,6 @@ class BlockCipher:
     def _applied(self, block: Path, sealed: bytes, content: bytes) -> bytes:
         """Encrypt or decrypt, which is the same."""
         account, stream = block.parents[3].name, block.parents[1].name
-        mac = HMAC(self._key, SHA256())
-        mac.update(f"{account}{stream}:{block.stem}".encode())
-        nonce = sealed[:_NONCE]
-        key = AESGCM(mac.finalize()).decrypt(nonce, sealed[_NONCE:], None)
+        key, nonce = open_key(self._key, account, f"{stream}:{block.stem}", sealed), sealed[:NONCE_BYTES]
         encryptor = Cipher(AES(key), CTR(nonce)).encryptor()
         return encryptor.update(content) + encryptor.finalize()
