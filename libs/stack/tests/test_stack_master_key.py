@@ -169,7 +169,7 @@ def killed_before(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
 
 @pytest.mark.server
-async def test_streams_and_positions_open_with_the_new_key_wherever_the_command_was_killed(
+async def test_streams_and_positions_open_with_the_new_key_after_a_kill_at_each_step(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = former = master_key(home)

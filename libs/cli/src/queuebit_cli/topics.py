@@ -15,6 +15,7 @@ TOPICS = {
         "receipt",
         "checkpoint",
         "keys",
+        "master-key",
         "verify",
         "sign",
         "verify-file",
