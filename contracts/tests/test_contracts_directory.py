@@ -53,7 +53,11 @@ def documents(draw: st.DrawFn) -> Tenants:
             users[user] = User(role=draw(st.sampled_from(ROLES)), keys=keys)
         named = st.dictionaries(st.sampled_from(["main", "sim"]), projects, max_size=2)
         tenants[name] = Tenant(
-            user=users, project=draw(named), budget=draw(budgets), **{it: draw(of) for it, of in limits.items()}
+            user=users,
+            project=draw(named),
+            budget=draw(budgets),
+            erasable=draw(st.booleans()),
+            **{it: draw(of) for it, of in limits.items()},
         )
     removed = draw(st.lists(st.sampled_from([it for it in NAMES if it not in tenants] or ["old"]), unique=True))
     return Tenants(tenant=tenants, removed=tuple(removed))

@@ -221,6 +221,8 @@ class Terms(Wire):
     """The most gates that the hold pays for; absent where the price does not depend on them."""
     tasks: int | None = Field(default=None, ge=1)
     """The most tasks of the vendor that the hold pays for; absent where a job is one task."""
+    erasable: bool | None = None
+    """Whether its result is kept outside of events, however small, so that it can be erased; absent: no."""
 
 
 class FallbackTerms(Wire):
@@ -293,6 +295,8 @@ class Acceptance(Wire):
     those of its tenant, or those of any tenant that allows it, too. Absent: with none."""
     flags: tuple[str, ...] | None = None
     """What rules of data protection found in the submission, as `RULE:FIELD`; absent: nothing."""
+    erasable: bool | None = None
+    """Whether its result is kept outside of events, however small, so that it can be erased; absent: no."""
 
     @property
     def everywhere(self) -> tuple[Candidate, ...]:

@@ -154,7 +154,7 @@ class Directory:
 
 
 _LIMITS = {"share", "max_shots", "max_active_jobs"}
-_TABLES = {"budget", "grant", "legal_hold", "regions", "quota", "vendors", "workload_class"}
+_TABLES = {"budget", "erasable", "grant", "legal_hold", "regions", "quota", "vendors", "workload_class"}
 """What a definition leaves out where it is empty."""
 
 
@@ -164,6 +164,7 @@ def _limits(data: TenantDefinition) -> dict[str, object]:
         "regions": data.regions or (),
         "vendors": data.vendors or (),
         "legal_hold": data.legal_hold or "",
+        "erasable": data.erasable is True,
         "budget": {name: _budget(it) for name, it in (data.budgets or {}).items()},
         "quota": {name: _quota(it) for name, it in (data.quotas or {}).items()},
         "workload_class": {it: WorkloadClass.model_construct(**terms.model_dump()) for it, terms in _classes(data)},
@@ -297,7 +298,7 @@ def _begun(name: str, old: Tenant | None, new: Tenant, by: str) -> Iterator[Tena
         quotas = {it: _quota_terms(quota) for it, quota in limits.pop("quota").items()}
         classes = {it: ClassTerms(**terms) for it, terms in limits.pop("workload_class").items()}
         said = {"budgets": budgets, "grants": grants, "quotas": quotas, "classes": classes}
-        said |= {it: limits.pop(it) for it in ("legal_hold", "regions", "vendors")}
+        said |= {it: limits.pop(it) for it in ("erasable", "legal_hold", "regions", "vendors")}
         given = {field: value for field, value in said.items() if value}
         definition = TenantDefinition(tenant=name, by=by, **given, **limits)
         yield TenantDefined(source=_SOURCE, data=definition)

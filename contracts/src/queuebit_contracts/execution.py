@@ -108,6 +108,11 @@ class Placement(Wire):
     shared_device: Annotated[str, open_text(TENANT, ANYONE)] | None = None
     """With whose circuits its executor may run it at once, as the acceptance says; absent: it runs alone."""
 
+    @property
+    def erasable(self) -> bool:
+        """Whether its result is kept outside of events, however small."""
+        return self.terms is not None and self.terms.erasable is True
+
 
 class Start(Wire):
     """An executor began an attempt."""

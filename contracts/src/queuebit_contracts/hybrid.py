@@ -126,6 +126,8 @@ class HybridAcceptance(Wire):
     submitted_at: Moment
     flags: tuple[str, ...] | None = None
     """What rules of data protection found in the submission, as `RULE:FIELD`; absent: nothing."""
+    erasable: bool | None = None
+    """Whether its result is kept outside of events, however small, so that it can be erased; absent: no."""
 
 
 class HybridRejection(Wire):

@@ -15,6 +15,7 @@ from typing import Final
 
 __all__ = [
     "ARRIVALS",
+    "ERR_INSIDE_EVENT",
     "ERR_MALFORMED",
     "ERR_OTHER_CONTENT",
     "ERR_PROTECTED",
@@ -39,6 +40,10 @@ ERR_OTHER_CONTENT: Final = 90003
 ERR_PROTECTED: Final = 90004
 """`err_code` of a refusal: a rule of data protection found something in the message; the text names the rule, and never
 what it found."""
+
+ERR_INSIDE_EVENT: Final = 90005
+"""`err_code` of a refusal: contents of the tenant are never inside events; store the content, and send a reference to
+it."""
 
 _ARRIVALS = {
     "qb.job.": "qb.intake.job.",

@@ -100,6 +100,8 @@ class TenantDefinition(Wire):
     """The vendors that may have its data: no job runs at another one; absent: all."""
     legal_hold: str | None = None
     """Why no content of it may be erased; absent: it may."""
+    erasable: bool | None = None
+    """Whether its circuits, files and results are never inside events, however small; absent: no."""
     quotas: dict[str, QuotaTerms] | None = None
     """How much jobs may use together, by what counts: `tenant`, or `<kind>:<name>` of a `project`, of a `user`, or of a
     `class` for each user."""

@@ -280,6 +280,8 @@ class Tenant(_Entry):
     """The vendors that may have its data, as in budgets; on a fallback too. Empty means all."""
     legal_hold: str = Field(default="", max_length=200)
     """Why no content of it may be erased, such as the name of a case; empty: it may."""
+    erasable: bool = False
+    """Whether its circuits, files and results are never inside events, however small, so that all can be erased."""
     project: dict[Name, Project] = Field(default_factory=dict)
     user: dict[Name, User] = Field(default_factory=dict)
     budget: dict[BudgetName, Budget] = Field(default_factory=dict)

@@ -12,6 +12,7 @@ import pytest
 from nats.aio.client import Client
 
 from queuebit_contracts.intake import (
+    ERR_INSIDE_EVENT,
     ERR_MALFORMED,
     ERR_OTHER_CONTENT,
     ERR_PROTECTED,
@@ -208,6 +209,30 @@ async def test_what_data_protection_refuses_reaches_no_stream(tmp_path: Path) ->
         assert counted == [(public_key(server.seeds["acme/ann"]), it) for it in ("protected_data", "malformed")]
         assert (await broker.jetstream().stream_info("KV_PAYLOADS")).state.messages == 0
         assert (await ask(ann, f"qb.job.acme.{submitted('k').data.job}.submitted", GOOD))["seq"] == 1
+        await tasks.close()
+        for client in (broker, ann):
+            await client.close()
+    finally:
+        server.kill()
+
+
+@pytest.mark.server
+async def test_contents_that_must_be_erasable_come_into_no_event(tmp_path: Path) -> None:
+    server, tasks = NatsServer(tmp_path, (("acme", "ann", "member"),)), Tasks()
+    await server.start()
+    intake = Intake("broker", tasks, Pace(50), Undecided(), erasable=lambda tenant: tenant == "acme")
+    event = submitted("k")
+    subject = f"qb.job.acme.{event.data.job}.submitted"
+    circuit = event.data.circuit.model_copy(update={"inline": None})
+    outside = event.model_copy(update={"data": event.data.model_copy(update={"circuit": circuit})})
+    try:
+        broker, ann = [await server.connect(name) for name in ("broker", "acme/ann")]
+        await intake.listen(broker)
+        await broker.flush()
+        answer = await ask(ann, subject, event.to_bytes())
+        assert answer["error"]["err_code"] == ERR_INSIDE_EVENT
+        assert "tenant acme" in answer["error"]["description"]
+        assert (await ask(ann, subject, outside.to_bytes()))["seq"] == 1
         await tasks.close()
         for client in (broker, ann):
             await client.close()

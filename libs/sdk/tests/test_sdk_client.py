@@ -1,6 +1,7 @@
 """The client over a transport that is a function: what it sends, and how it reads the answers."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from queuebit import (
     JobFailed,
     NotFound,
     Refused,
+    Reply,
 )
 from queuebit_contracts.catalog import AnyEvent, decode
 from queuebit_contracts.command import CancelJob
+from queuebit_contracts.intake import ERR_INSIDE_EVENT
 from queuebit_contracts.job import (
     Cancellation,
     JobCancelled,
@@ -149,6 +152,40 @@ async def test_a_large_circuit_travels_in_chunks(ann: Credential) -> None:
     assert submitted_in(bus).data.circuit.inline is None
     assert b"".join(bus.chunks.values()) == source.encode()
     assert all(subject.startswith("$KV.PAYLOADS.acme.") for subject in bus.chunks)
+
+
+class ErasableBus(FakeBus):
+    """A platform with a tenant that has no contents inside events."""
+
+    async def request(
+        self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
+    ) -> Reply:
+        event = decode(body) if subject.endswith(".submitted") and not subject.startswith("$") else None
+        if isinstance(event, JobSubmitted) and event.data.circuit.inline is not None:
+            return Reply(json.dumps({"error": {"err_code": ERR_INSIDE_EVENT, "description": "store it"}}).encode())
+        return await super().request(subject, body, headers, timeout=timeout)
+
+
+async def test_a_circuit_that_must_be_erasable_is_stored_outside_of_the_event(ann: Credential) -> None:
+    bus = ErasableBus(runs)
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL, key="k")
+        assert (await client.submit(BELL, key="k")).id == job.id
+        assert (await job.result(timeout=20)).counts == {"00": 480, "11": 520}
+    sent = submitted_in(bus)
+    content = sent.data.model_dump(mode="json", exclude_none=True, exclude={"proof"})
+    assert sent.data.circuit.inline is None
+    assert [*bus.chunks.values()] == [BELL.encode()]
+    assert verify(sent.data.proof.key, content, sent.data.proof.signature)
+    assert sent.provenanceid == digest_of(content)
+
+
+async def test_the_same_key_is_the_same_job_although_the_circuit_is_outside_now(ann: Credential) -> None:
+    bus = FakeBus()
+    async with AsyncClient(ann, transport=bus) as client:
+        first = await client.submit(BELL, key="k")
+        bus.__class__ = ErasableBus
+        assert (await client.submit(BELL, key="k")).id == first.id
 
 
 async def test_questions_are_asked_under_the_own_tenant(ann: Credential) -> None:

@@ -98,6 +98,19 @@ async def test_a_flag_refuses_nothing_and_names_the_rule() -> None:
     assert await screening().flags(job(purpose="MRN-1234", circuit=unread)) == ("mrn:purpose",)
 
 
+@pytest.mark.parametrize("erasable", [False, True])
+async def test_an_acceptance_says_whether_the_result_must_be_erasable(office: Office, erasable: bool) -> None:
+    await office.open()
+    tenants = office.world.directory.document()
+    acme = tenants.tenant["acme"].model_copy(update={"erasable": erasable})
+    office.world.directory = type(office.world.directory)(
+        tenants.model_copy(update={"tenant": {**tenants.tenant, "acme": acme}})
+    )
+    await office.deliver(await office.submit())
+    assert office.log.events(JobAccepted)[0].data.erasable is (True if erasable else None)
+    assert (office.world.erasable("acme"), office.world.erasable("unknown")) == (erasable, False)
+
+
 async def test_an_acceptance_has_the_flags(office: Office) -> None:
     office.screening = screening()
     office.restart()

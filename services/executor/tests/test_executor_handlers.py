@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 
+from queuebit_contracts.admission import Terms
 from queuebit_contracts.backend import (
     BackendCalibrated,
     BackendCalibrationFailed,
@@ -30,7 +31,7 @@ from queuebit_contracts.job import (
 from queuebit_contracts.subjects import Aggregate
 from queuebit_contracts.topology import PLATFORM
 from queuebit_contracts.uncertainty import WILSON
-from queuebit_contracts.wire import Reason
+from queuebit_contracts.wire import Amount, Reason
 from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.announce import AnnounceBackends
 from queuebit_executor.answers import Described
@@ -301,6 +302,20 @@ async def test_a_large_result_lies_in_the_tenants_payloads(world: World, run: Ru
     event, sequence = await world.place()
     world.circuits.counts = json.dumps({format(it, "020b"): 1 for it in range(2_000)}).encode()
     await run(event, sequence)
+    result = world.log.events(JobCompleted)[0].data.result
+    assert result.inline is None
+    assert await world.payloads.get("acme", result) == world.circuits.counts
+
+
+async def test_a_small_result_that_must_be_erasable_is_in_no_event(world: World, run: RunPlacement) -> None:
+    event = world.placed()
+    terms = Terms(
+        project="lab", price="p", price_book="sha256:" + "0" * 64, hold=Amount(amount="1", currency="EUR"), shots=1_000,
+        qpu_us=1_234, qubits=2, erasable=True,
+    )  # fmt: skip
+    await world.log.append(world.submitted())
+    event = event.model_copy(update={"data": event.data.model_copy(update={"terms": terms})})
+    await run(event, await world.log.append(event))
     result = world.log.events(JobCompleted)[0].data.result
     assert result.inline is None
     assert await world.payloads.get("acme", result) == world.circuits.counts

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from queuebit.transport import Message
 from queuebit_contracts.catalog import decode
-from queuebit_contracts.intake import ERR_MALFORMED, ERR_PROTECTED, ERR_TOO_FAST
+from queuebit_contracts.intake import ERR_INSIDE_EVENT, ERR_MALFORMED, ERR_PROTECTED, ERR_TOO_FAST
 from queuebit_contracts.job import JobLimits, JobSubmitted, Signature
 from queuebit_contracts.program import PROGRAM, QIR_BITCODE, QIR_TEXT, read_program
 from queuebit_contracts.subjects import stored, subject_of
@@ -220,6 +220,18 @@ async def test_qir_is_a_body_too_and_its_bitcode_is_stored_first(app: ASGIApp, b
         assert (asked.inline, stored_before) == ((content.decode(), b"") if content == text else (None, content))
 
 
+@pytest.mark.parametrize("source", [BELL, "qubit q;\nx q;\n#pragma braket result expectation z(q)\n"])
+async def test_a_circuit_that_must_be_erasable_is_stored_first(bus: LogBus, log: MemoryLog, source: str) -> None:
+    acme = Tenant(project={"main": Project()}, erasable=True)
+    app = app_for(platform(log, bus), replace(ANN, signer=signer), tenants={"acme": acme})
+    answer = await send(app, "POST", "/v1/jobs", headers=PLAIN, body=json.dumps({"circuit": source}).encode())
+    assert answer.status == 202, answer.json()
+    content, event = bus.relayed[0], decode(bus.relayed[1])
+    assert isinstance(event, JobSubmitted)
+    assert (event.data.circuit.inline, event.data.circuit.digest) == (None, digest(content))
+    assert (content == BELL.encode()) is (source == BELL)
+
+
 @pytest.mark.parametrize("caller", [replace(ANN, signer=signer, project="main")])
 async def test_a_circuit_with_result_pragmas_is_an_item_of_a_program(app: ASGIApp, bus: LogBus) -> None:
     source = "qubit q;\nx q;\n#pragma braket result expectation z(q)\n"
@@ -312,6 +324,7 @@ async def test_a_viewer_may_not_write(app: ASGIApp, bus: LogBus, step: str) -> N
         (ERR_TOO_FAST, 429, "too_fast"),
         (ERR_MALFORMED, 422, "malformed"),
         (ERR_PROTECTED, 422, "protected_data"),
+        (ERR_INSIDE_EVENT, 422, "inside_event"),
         (10077, 503, "not_stored"),
     ],
 )

@@ -133,6 +133,18 @@ async def test_a_job_starts_and_ends_with_its_result_and_what_it_used(place: Pla
         await place.deliver()
 
 
+async def test_a_small_result_that_must_be_erasable_is_in_no_event(tmp_path: Path) -> None:
+    event = accepted(describe(b"pass", PYTHON))
+    place = Place(
+        UsageFiles(tmp_path), event.model_copy(update={"data": event.data.model_copy(update={"erasable": True})})
+    )
+    place.runs.released.set()
+    await place.deliver()
+    (end,) = place.log.events(HybridCompleted)
+    assert end.data.result is not None
+    assert (end.data.result.inline, end.data.result.digest) == (None, digest(b"1"))
+
+
 async def test_a_second_delivery_waits_and_reports_a_job_whose_end_could_not_be_stored(place: Place) -> None:
     """It was acknowledged then, and the job had no end for ever."""
     first = asyncio.ensure_future(place.deliver())

@@ -110,6 +110,16 @@ def test_the_terms_have_the_gates_and_the_tasks_that_the_hold_pays_for(world: Wo
     assert (placed.data.terms.gate_shots, placed.data.terms.tasks) == (gates, 7)
 
 
+@pytest.mark.parametrize("erasable", [None, True])
+def test_the_terms_say_whether_the_result_must_be_erasable(world: World, erasable: bool | None) -> None:
+    event = world.accepted("j1")
+    accepted = event.model_copy(update={"data": event.data.model_copy(update={"erasable": erasable})})
+    world.happens(world.registered("aer"), accepted)
+    [placed] = world.cycle()
+    assert placed.data.terms is not None
+    assert placed.data.terms.erasable is erasable
+
+
 def decision_of(placed: JobPlaced) -> Payload:
     assert placed.data.decision is not None
     return placed.data.decision

@@ -153,6 +153,8 @@ def _limit(tenant: Group) -> None:
     limit.add_argument("--vendors", metavar="A,B", help="of the tenant, for its data; or of a project; or `all`")
     hold = "of the tenant: no content of it is erased, because of this; or `none`"
     limit.add_argument("--legal-hold", metavar="TEXT", help=hold)
+    outside = "of the tenant: whether its circuits and results are never inside events, so that all can be erased (no)"
+    limit.add_argument("--erasable", choices=("yes", "no"), help=outside)
     limit.add_argument("--regions", metavar="A,B", help="of the tenant, for its data; or of a project; or `all`")
     limit.add_argument(
         "--weight", type=number(1), metavar="N", help="of the project: its weight in fair share inside the tenant (1)"

@@ -24,6 +24,7 @@ from queuebit_contracts.command import CancelJob
 from queuebit_contracts.hybrid import HybridSubmitted
 from queuebit_contracts.intake import (
     ARRIVALS,
+    ERR_INSIDE_EVENT,
     ERR_MALFORMED,
     ERR_OTHER_CONTENT,
     ERR_PROTECTED,
@@ -46,7 +47,7 @@ from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.trace_context import traceparent_in
 
-__all__ = ["Intake", "Pace", "Refused", "Screen", "Undecided", "Write", "read_write"]
+__all__ = ["Erasable", "Intake", "Pace", "Refused", "Screen", "Undecided", "Write", "read_write"]
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +70,11 @@ _PIECE = 4096
 """The size that counts as one message."""
 
 _OTHER_CONTENT = "other content is stored under this digest: change a comment of the circuit and submit it again"
+
+_INSIDE_EVENT = (
+    "tenant {} has no contents inside events, so that all can be erased: store the content, and send its reference "
+    "without the text; a newer client does this by itself"
+)
 
 _MAX_WHOLE = 2**53 - 1
 """Larger whole numbers have no canonical form, so they cannot be signed, and some readers take them for floats."""
@@ -150,6 +156,10 @@ Screen = Callable[[str, Write], Awaitable[str | None]]
 """Says why data protection refuses a message of a tenant, without what it found; None: it does not."""
 
 
+Erasable = Callable[[str], bool]
+"""Says whether contents of a tenant are never inside events, so that all can be erased."""
+
+
 Refused = Callable[[Msg, str], None]
 """Takes a message that is refused, and the code of the reason."""
 
@@ -161,6 +171,11 @@ def _not_counted(message: Msg, code: str) -> None:
 async def _no_screen(tenant: str, write: Write) -> str | None:
     del tenant, write
     return None
+
+
+def _never(tenant: str) -> bool:
+    del tenant
+    return False
 
 
 def read_write(arrived: str, body: bytes, traceparent: str | None = None) -> Write:
@@ -244,6 +259,7 @@ class Intake:
         undecided: Undecided,
         screen: Screen = _no_screen,
         refused: Refused = _not_counted,
+        erasable: Erasable = _never,
     ) -> None:
         self._service = service
         self._tasks = tasks
@@ -251,6 +267,7 @@ class Intake:
         self._undecided = undecided
         self._screen = screen
         self._refused = refused
+        self._erasable = erasable
         self._refusals = Pace(_REFUSALS_PER_S)
 
     async def listen(self, client: Client) -> None:
@@ -275,7 +292,11 @@ class Intake:
             write = read_write(message.subject, message.data, traceparent_in(message.headers))
             if wait_s:
                 await asyncio.sleep(wait_s)
-            if (why := await self._screen(author_of(message.subject), write)) is not None:
+            tenant = author_of(message.subject)
+            if _has_content(write) and self._erasable(tenant):
+                self._refused(message, "inside_event")
+                answer = _refusal(400, ERR_INSIDE_EVENT, _INSIDE_EVENT.format(tenant))
+            elif (why := await self._screen(tenant, write)) is not None:
                 self._refused(message, "protected_data")
                 answer = _refusal(403, ERR_PROTECTED, why)
             else:
@@ -310,6 +331,17 @@ async def _compared(requests: Requests, write: Write) -> bytes:
     if stored.data == write.body:
         return json.dumps({"stream": "KV_PAYLOADS", "seq": sequence, "duplicate": True}).encode()
     return _refusal(400, ERR_OTHER_CONTENT, _OTHER_CONTENT)
+
+
+def _has_content(write: Write) -> bool:
+    """Whether a circuit or a file is inside the event."""
+    match write.event:
+        case JobSubmitted(data=asked):
+            return asked.circuit.inline is not None
+        case HybridSubmitted(data=asked):
+            return asked.file.inline is not None
+        case _:
+            return False
 
 
 def _submitted(arrived: str) -> str:

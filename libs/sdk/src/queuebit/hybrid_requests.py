@@ -19,6 +19,7 @@ from queuebit.inputs import one_line, plain_name, whole_number
 from queuebit.permissions import permitted
 from queuebit.session_requests import opening
 from queuebit.signing import UNSIGNED, proof_of
+from queuebit.writing import INSIDE_EVENT
 from queuebit_contracts import subjects
 from queuebit_contracts.delegation import MAX_LIFETIME_S, DelegateRequest, DelegationAnswer, delegation_id
 from queuebit_contracts.hybrid import (
@@ -74,11 +75,27 @@ async def start_hybrid(client: AsyncClient, source: bytes, *, label: str, **opti
             grant = await _prepared(client, draft, source) if credential.seed else None
             event = _signed(client, draft, "none" if grant is None else grant.delegation)
             try:
-                await client._access.start_hybrid(event, None if grant is None else grant.request, source)
+                await _start(client, draft, event, grant, source)
             except Stale:
                 if not await _is_known(client, draft):
                     raise Unreachable(f"the log does not show hybrid job {draft.hybrid} yet: submit again") from None
     return AsyncHybridJob(draft.hybrid, client)
+
+
+async def _start(
+    client: AsyncClient, draft: HybridSubmission, event: HybridSubmitted, grant: _Grant | None, source: bytes
+) -> None:
+    """Submit; the file is stored outside of the event if the platform asks for it."""
+    request = None if grant is None else grant.request
+    try:
+        await client._access.start_hybrid(event, request, source)
+    except Refused as refused:
+        if draft.file.inline is None or refused.reasons[0].code != INSIDE_EVENT:
+            raise
+        outside = draft.file.model_copy(update={"inline": None})
+        await client._payloads().keep(outside, source)
+        again = _signed(client, draft.model_copy(update={"file": outside}), event.data.delegation)
+        await client._access.start_hybrid(again, request, source)
 
 
 def _draft(
@@ -179,7 +196,8 @@ async def _is_known(client: AsyncClient, draft: HybridSubmission) -> bool:
 def hybrid_content(asked: HybridSubmission) -> str:
     """The digest of what two submissions with one key have in common if they are the same hybrid job."""
     without = {"proof", "label", "delegation"}
-    return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude=without))
+    counted = asked.model_copy(update={"file": asked.file.model_copy(update={"inline": None})})
+    return digest_of(counted.model_dump(mode="json", exclude_none=True, exclude=without))
 
 
 def _signed(client: AsyncClient, draft: HybridSubmission, delegation: str) -> HybridSubmitted:

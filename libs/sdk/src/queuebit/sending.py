@@ -9,6 +9,7 @@ from typing import Any
 
 from queuebit.amounts import Amount
 from queuebit.credentials import Credential
+from queuebit.errors import Refused
 from queuebit.job import AsyncJob
 from queuebit.keys import KeySpace, active_keys
 from queuebit.log_client import Entry, LogClient
@@ -19,6 +20,7 @@ from queuebit.records import ENDS
 from queuebit.submission import (
     content_digest,
     label_of,
+    outside_events,
     repeated,
     same_submission,
     submission,
@@ -26,6 +28,7 @@ from queuebit.submission import (
     work_digest,
 )
 from queuebit.watch import Watch
+from queuebit.writing import INSIDE_EVENT
 from queuebit_contracts import subjects
 from queuebit_contracts.job import JobSubmitted, Submission
 from queuebit_kernel import Stale
@@ -74,6 +77,18 @@ class Sender:
 
     async def _send(
         self, event: JobSubmitted, content: bytes | None, same: Callable[[Submission], str] = content_digest
+    ) -> tuple[AsyncJob, bool]:
+        """As `_sent`; the circuit is stored outside of the event if the platform asks for it."""
+        try:
+            return await self._sent(event, content, same)
+        except Refused as refused:
+            text = event.data.circuit.inline
+            if text is None or refused.reasons[0].code != INSIDE_EVENT:
+                raise
+        return await self._sent(outside_events(self.credential, event.data), text.encode(), same)
+
+    async def _sent(
+        self, event: JobSubmitted, content: bytes | None, same: Callable[[Submission], str]
     ) -> tuple[AsyncJob, bool]:
         """Submit, and return the job and whether it is new; an earlier one must have the same digest by `same`."""
         payload, tenant = event.data.circuit, self.credential.tenant

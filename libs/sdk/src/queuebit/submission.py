@@ -31,6 +31,7 @@ __all__ = [
     "annotations_of",
     "content_digest",
     "label_of",
+    "outside_events",
     "repeated",
     "replayed",
     "same_submission",
@@ -123,11 +124,21 @@ def submission(
         circuit_version=circuit_version,
         proof=UNSIGNED,
     )
+    return _signed(credential, draft, sign)
+
+
+def outside_events(credential: Credential, asked: Submission) -> JobSubmitted:
+    """The same submission, signed again, with its circuit in the payload store, however small."""
+    circuit = asked.circuit.model_copy(update={"inline": None})
+    return _signed(credential, asked.model_copy(update={"circuit": circuit}), None)
+
+
+def _signed(credential: Credential, draft: Submission, sign: Callable[[Json], Signature] | None) -> JobSubmitted:
     content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})
     digest = digest_of(content)
     proof = sign(content) if sign else proof_of(content, credential.seed, credential.delegation)
     return JobSubmitted(
-        id=event_id("qb.job.submitted.v1", credential.tenant, job, digest),
+        id=event_id("qb.job.submitted.v1", credential.tenant, draft.job, digest),
         source="qb/client",
         traceparent=current_traceparent(),
         provenanceid=digest,
@@ -208,10 +219,11 @@ def content_digest(asked: Submission) -> str:
     """A digest of everything requested, without signature, label, session and deadline: equal ones mean the same job.
 
     A job that an earlier session paid is found again, and not paid by another. Of a deadline "in two hours" that is
-    given again, the first counts.
+    given again, the first counts. The circuit counts by its digest, inside the event or outside.
     """
     limits = None if asked.limits is None else asked.limits.model_copy(update={"deadline": None})
-    counted = asked.model_copy(update={"limits": limits})
+    circuit = asked.circuit.model_copy(update={"inline": None})
+    counted = asked.model_copy(update={"limits": limits, "circuit": circuit})
     return digest_of(counted.model_dump(mode="json", exclude_none=True, exclude={"proof", "label", "session"}))
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from queuebit.errors import Reason, Refused, Unanswered, Unreachable
 from queuebit.transport import Transport
-from queuebit_contracts.intake import ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_PROTECTED, ERR_TOO_FAST
+from queuebit_contracts.intake import ERR_INSIDE_EVENT, ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_PROTECTED, ERR_TOO_FAST
 
-__all__ = ["write"]
+__all__ = ["INSIDE_EVENT", "write"]
 
 _PAUSES_S = (0.2, 0.4, 0.6)
 """Pauses before a message without confirmation is sent again."""
@@ -23,7 +23,15 @@ _RETRY_S = 15.0
 _PACED_S = 300.0
 """How long a message is repeated while the platform asks for a lower rate."""
 
-_REFUSED = {ERR_MALFORMED: "malformed", ERR_OTHER_CONTENT: "other_content", ERR_PROTECTED: "protected_data"}
+INSIDE_EVENT = "inside_event"
+"""The code of a refusal: contents of the tenant are never inside events."""
+
+_REFUSED = {
+    ERR_INSIDE_EVENT: INSIDE_EVENT,
+    ERR_MALFORMED: "malformed",
+    ERR_OTHER_CONTENT: "other_content",
+    ERR_PROTECTED: "protected_data",
+}
 """Refusals that repeating cannot change."""
 
 

@@ -92,7 +92,13 @@ def create_app() -> Service:
 
     async def forward_writes() -> None:
         intake = Intake(
-            service.name, service.tasks, Pace(settings.writes_per_s), undecided, screening.refusal, refusals.message
+            service.name,
+            service.tasks,
+            Pace(settings.writes_per_s),
+            undecided,
+            screening.refusal,
+            refusals.message,
+            world.erasable,
         )
         await intake.listen(service.bus.client)
 

@@ -76,6 +76,7 @@ def accepted(
             calibration=asked.calibration,
             shared_device=admitted.shared_device,
             flags=admitted.flags,
+            erasable=admitted.erasable or None,
         ),
     )
 

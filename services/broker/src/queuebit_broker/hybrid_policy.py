@@ -69,6 +69,8 @@ class AdmitHybrid:
     user: str
     terms: HybridTerms
     budgets: tuple[str, ...]
+    erasable: bool = False
+    """Whether its result is kept outside of events."""
 
 
 def admit_hybrid(request: HybridRequest, snapshot: HybridSnapshot) -> AdmitHybrid | tuple[Reason, ...]:
@@ -89,7 +91,8 @@ def admit_hybrid(request: HybridRequest, snapshot: HybridSnapshot) -> AdmitHybri
         return tuple(reasons)
     names = [*snapshot.budgets.counted, *(snapshot.cap.budgets if snapshot.cap else ())]
     names += [budget_of(asked.session)] if asked.session else []
-    return AdmitHybrid(author.user, terms, tuple(dict.fromkeys(names)))
+    erasable = tenant is not None and tenant.erasable
+    return AdmitHybrid(author.user, terms, tuple(dict.fromkeys(names)), erasable)
 
 
 def _about_author(request: HybridRequest, author: Authority | Reason) -> Iterator[Reason]:

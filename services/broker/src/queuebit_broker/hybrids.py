@@ -236,6 +236,7 @@ def _accepted(request: HybridRequest, admitted: AdmitHybrid, flags: tuple[str, .
             budgets=admitted.budgets or None,
             submitted_at=request.submitted_at,
             flags=flags,
+            erasable=admitted.erasable or None,
         ),
     )
 

@@ -72,6 +72,8 @@ class Admit:
     """With whose circuits it may be on a device at the same time; None: with none."""
     flags: tuple[str, ...] | None = None
     """What rules of data protection found in it; None: nothing."""
+    erasable: bool = False
+    """Whether its result is kept outside of events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,8 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     objective = _objective(asked, tenant, project)
     terms = author.delegation, others, objective, stated(in_slot(limits, snapshot.slot)), _weight(project)
     shared = _shared_device(asked, project)
-    return Admit(author.user, tenant.share, tuple(paid), hold, budgets, *terms, counted, shared, snapshot.flags)
+    kept = snapshot.flags, tenant.erasable
+    return Admit(author.user, tenant.share, tuple(paid), hold, budgets, *terms, counted, shared, *kept)
 
 
 def _objective(asked: Submission, tenant: Tenant, project: Project | None) -> str | None:

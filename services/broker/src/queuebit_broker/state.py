@@ -121,6 +121,10 @@ class World:
         """Return the current account; an empty one if it was never funded."""
         return self.accounts.account(tenant, project)
 
+    def erasable(self, tenant: str) -> bool:
+        """Whether contents of a tenant are never inside events; false for a tenant that does not exist."""
+        return (entry := self.directory.tenant.get(tenant)) is not None and entry.erasable
+
     def registered(self) -> Mapping[str, Registration]:
         """Every backend that offered itself, by name."""
         if self._registered is None:

@@ -287,7 +287,8 @@ class RunPlacement:
 
     async def _finished(self, placed: JobPlaced, mark: Mark, done: Finished) -> End:
         done = replace(done, suspect=done.suspect or self._doubt(placed.data.backend))
-        keep = partial(self._payloads.put, placed.data.tenant, done.content, done.media_type)
+        put = self._payloads.store if placed.data.erasable else self._payloads.put
+        keep = partial(put, placed.data.tenant, done.content, done.media_type)
         result = await self._insist(keep)
         return events.finished(self._me, placed, mark, done=done, result=result, now=self._clock.now())
 

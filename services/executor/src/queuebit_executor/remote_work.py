@@ -74,7 +74,8 @@ class RemoteWork:
 
     async def part(self, placed: JobPlaced, part: Submission, manifest: Manifest) -> Part:
         """Keep the manifest of a part; returns what `dispatched` says of it."""
-        keep = partial(self._payloads.put, placed.data.tenant, manifest.content(), SUBMITTED)
+        put = self._payloads.store if placed.data.erasable else self._payloads.put
+        keep = partial(put, placed.data.tenant, manifest.content(), SUBMITTED)
         content: Payload = await self._insist(keep)
         return Part(first=part.items.start, items=len(part.items), content=content)
 

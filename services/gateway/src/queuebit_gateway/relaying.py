@@ -8,7 +8,7 @@ from queuebit.errors import QueuebitError, Refused
 from queuebit.payloads import Payloads
 from queuebit.programs import asks_for_results
 from queuebit.transport import Transport
-from queuebit_contracts.intake import ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_PROTECTED, ERR_TOO_FAST
+from queuebit_contracts.intake import ERR_INSIDE_EVENT, ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_PROTECTED, ERR_TOO_FAST
 from queuebit_contracts.program import PROGRAM, Item, Program
 from queuebit_contracts.wire import INLINE_LIMIT, Payload
 from queuebit_gateway.problems import Problem
@@ -99,4 +99,6 @@ def _refused(error: dict[str, object]) -> Problem:
             return Problem(409, "other_content", text)
         case code if code == ERR_PROTECTED:
             return Problem(422, "protected_data", text)
+        case code if code == ERR_INSIDE_EVENT:
+            return Problem(422, "inside_event", text)
     return Problem(503, "not_stored", "the log did not store it", "send the same again", retry_after_s=1)

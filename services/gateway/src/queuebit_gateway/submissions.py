@@ -188,6 +188,9 @@ class Submissions:
 
     async def _signed(self, asked: SubmitBody, caller: Caller, key: str | None) -> JobSubmitted:
         payload, content = reference_of(asked.circuit)
+        tenant, text = self._tenants.get(caller.tenant), payload.inline
+        if text is not None and tenant is not None and tenant.erasable:
+            payload, content = payload.model_copy(update={"inline": None}), text.encode()
         if content is not None:
             await self._relay.payload(caller.tenant, payload, content)
         return submission(

@@ -165,7 +165,8 @@ class RunHybridJobs:
         if self._closing:
             raise Unavailable(f"hybrid job {it.hybrid} was lost: its process ends")
         result = attempt.result if isinstance(how, Finish) else None
-        stored = None if result is None else await self._payloads.put(it.tenant, result, _JSON)
+        put = self._payloads.store if it.erasable else self._payloads.put
+        stored = None if result is None else await put(it.tenant, result, _JSON)
         await self._end(event, how, seen, attempt.progress(), stored)
 
     async def _source(self, job: HybridAcceptance) -> str | Fail:

@@ -72,6 +72,8 @@ class AcceptedJob:
     """How often it lost a place to a job that goes before it."""
     left: tuple[str, ...] = ()
     """The backends that it was moved away from, because others became better for it."""
+    erasable: bool = False
+    """Whether its result is kept outside of events."""
 
     @property
     def key(self) -> Key:
@@ -151,6 +153,7 @@ class AcceptedJob:
             qubits=self.qubits,
             gate_shots=self.gate_shots.get(backend) if self.gate_shots else None,
             tasks=self.tasks.get(backend) if self.tasks else None,
+            erasable=self.erasable or None,
         )
 
     @classmethod
@@ -198,6 +201,7 @@ class AcceptedJob:
             reservation=data.reservation,
             shared_device=_shared_device(data),
             calibration=data.calibration,
+            erasable=data.erasable is True,
         )
 
 

@@ -16,7 +16,7 @@ from queuebit_stack.tenant_edits import budget_of
 
 __all__ = ["OF_A_PROJECT", "OF_A_TENANT", "budget", "grant", "limit"]
 
-OF_A_TENANT = ("share", "max_shots", "max_active_jobs", "regions", "vendors", "legal_hold")
+OF_A_TENANT = ("share", "max_shots", "max_active_jobs", "regions", "vendors", "legal_hold", "erasable")
 OF_A_PROJECT = (
     "backends",
     "default_kind",
@@ -81,7 +81,7 @@ def limit(args: Namespace, out: Output) -> Exit:
     requested = _requested(args)
     lists = {"backends": _ALL, "fallback": _NONE, "vendors": _ALL, "regions": _ALL}
     named = {it: _named(it, getattr(args, it), empty) for it, empty in lists.items() if it in requested}
-    consent = {"reruns": requested["reruns"] == _YES} if "reruns" in requested else {}
+    consent = {it: requested[it] == _YES for it in ("reruns", "erasable") if it in requested}
     without = {
         it: None for it in ("min_fidelity", "deadline_s", "legal_hold", *_INVENTORY) if requested.get(it) == _NONE
     }
