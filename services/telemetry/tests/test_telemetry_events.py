@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from queuebit_contracts.clustered import stored_tables
 from queuebit_runtime.rows import Row, row_of
+from queuebit_telemetry.adapters import ClickHouse
 from queuebit_telemetry.errors import NoTables, OtherGeneration
 from queuebit_telemetry.ports import Events
 
@@ -87,3 +93,40 @@ class TestClickHouse(EventsLaws):
         await client._command("DROP TABLE IF EXISTS events_set_aside SYNC")
         yield client
         await client.close()
+
+
+@pytest.mark.server
+class TestServer(EventsLaws):
+    """The same laws over a ClickHouse server of yours: it loses the tables of its database."""
+
+    @pytest.fixture
+    async def events(self) -> AsyncIterator[Events]:
+        if not (named := os.environ.get("CLICKHOUSE_URL")):
+            pytest.skip("no server: CLICKHOUSE_URL=http://USER:PASSWORD@HOST:8123, CLICKHOUSE_CLUSTER for a cluster")
+        address = urlsplit(named)
+        url = f"{address.scheme}://{address.hostname}:{address.port or 8123}"
+        cluster = os.environ.get("CLICKHOUSE_CLUSTER", "")
+        client = ClickHouse(url, address.username or "default", address.password or "", cluster)
+        await client.drop_events()
+        yield client
+        await client.close()
+
+
+async def test_on_a_cluster_every_table_is_made_on_all_servers() -> None:
+    """What is sent, since no cluster is here."""
+    sent = list[str]()
+
+    class Recorded(ClickHouse):
+        async def _client(self) -> Any:
+            async def command(statement: str, **_: object) -> None:
+                sent.append(statement)
+
+            return SimpleNamespace(command=command)
+
+    await Recorded("http://127.0.0.1:1", "queuebit", "none", "main").create()
+    assert sum("ENGINE = Replicated" in it for it in sent) == len(stored_tables())
+    assert sum("ENGINE = Distributed" in it for it in sent) == len(stored_tables())
+    assert all("ON CLUSTER 'main'" in it for it in sent if "ALTER TABLE" not in it)
+    sent.clear()
+    await Recorded("http://127.0.0.1:1", "queuebit", "none").create()
+    assert not any("ON CLUSTER" in it or "Replicated" in it for it in sent)

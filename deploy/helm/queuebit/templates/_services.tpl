@@ -34,6 +34,9 @@ telemetry:
   environment:
     QUEUEBIT_TELEMETRY_WAREHOUSE_URL: {{ $warehouse }}
     QUEUEBIT_TELEMETRY_WAREHOUSE_PASSWORD_FILE: {{ $secrets }}/warehouse.password
+    {{- if .Values.warehouse.cluster }}
+    QUEUEBIT_TELEMETRY_WAREHOUSE_CLUSTER: {{ .Values.warehouse.cluster }}
+    {{- end }}
     {{- if .Values.objectives }}
     QUEUEBIT_TELEMETRY_OBJECTIVES: /etc/queuebit/objectives
     {{- end }}

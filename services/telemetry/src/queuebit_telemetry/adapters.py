@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from queuebit_contracts.case_sums import ADD_CASES, RENEW_CASE_SUMS
+from queuebit_contracts.clustered import distributed
 from queuebit_contracts.kept_cases import DROP_KEPT, KEPT_CASES, OUTDATED, keep_cases
 from queuebit_contracts.tables import VERSION, generation_of, statements
 from queuebit_incidents.scope import Scope
@@ -71,6 +72,8 @@ class ClickHouse(Answers):
 
     async def create(self) -> None:
         for statement in statements(uuid.uuid4().hex):
+            await self._command(statement)
+        for statement in distributed(self._cluster) if self._cluster else ():
             await self._command(statement)
 
     async def set_aside(self) -> None:

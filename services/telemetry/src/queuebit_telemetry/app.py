@@ -56,7 +56,10 @@ class Telemetry(Service):
         super().__init__("telemetry", bus)
         clock = SystemClock()
         self._warehouse = ClickHouse(
-            settings.warehouse_url, settings.warehouse_user, read_secret(settings.warehouse_password_file)
+            settings.warehouse_url,
+            settings.warehouse_user,
+            read_secret(settings.warehouse_password_file),
+            settings.warehouse_cluster,
         )
         self._head = LogHead(self.bus)
         self._backlog = Backlog(self._head, clock)

@@ -15,6 +15,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.compression import _ZstdError as ZstdError
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from queuebit_contracts.clustered import clustered
 from queuebit_kernel import Unavailable
 from queuebit_telemetry.errors import NoTables, OtherGeneration, Refused
 
@@ -38,9 +39,10 @@ _ONE_BLOCK = {"min_insert_block_size_rows": 1 << 24, "min_insert_block_size_byte
 class Client:
     """A ClickHouse server, or the embedded warehouse. Connects when first used."""
 
-    def __init__(self, url: str, user: str, password: str) -> None:
+    def __init__(self, url: str, user: str, password: str, cluster: str = "") -> None:
         self._address = urlsplit(url)
         self._login = (user, password)
+        self._cluster = cluster
         self._opened: AsyncClient | None = None
         self._opening = asyncio.Lock()
 
@@ -72,6 +74,8 @@ class Client:
             return [dict(row) for row in result.named_results()]
 
     async def _command(self, statement: str, **parameters: str | list[str]) -> None:
+        if self._cluster:
+            statement = clustered(statement, self._cluster)
         with faults():
             await (await self._client()).command(statement, parameters=parameters)
 

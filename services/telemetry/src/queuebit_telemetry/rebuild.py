@@ -31,7 +31,7 @@ async def rebuild(warehouse: ClickHouse) -> None:
 
 async def _main(settings: Settings) -> None:
     password = read_secret(settings.warehouse_password_file)
-    warehouse = ClickHouse(settings.warehouse_url, settings.warehouse_user, password)
+    warehouse = ClickHouse(settings.warehouse_url, settings.warehouse_user, password, settings.warehouse_cluster)
     try:
         await rebuild(warehouse)
     finally:

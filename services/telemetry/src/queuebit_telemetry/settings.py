@@ -20,6 +20,9 @@ class Settings(BaseSettings):
     warehouse_user: str = Field(default="queuebit", min_length=1)
     warehouse_password_file: Path
     """One line; readable by its owner only."""
+    warehouse_cluster: str = Field(default="", pattern=r"^([A-Za-z][A-Za-z0-9_-]{0,63})?$")
+    """The cluster of ClickHouse servers, as their configuration names it: tables are made on all of them, and
+    replicated. Empty: a single server."""
     objectives: Path | None = None
     """The folder with the service levels that are promised, read once; absent or empty for those of this version."""
     flush_ms: int = Field(default=1_500, ge=10, le=10_000)
