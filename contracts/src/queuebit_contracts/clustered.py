@@ -53,7 +53,7 @@ def stored_tables() -> tuple[str, ...]:
 
 
 def distributed(cluster: str) -> Iterator[str]:
-    """The statements that make the tables over all shards, anew each time, so that they have the present columns.
+    """The statements that make the tables over all shards; each is replaced, so that it has the present columns.
 
     They have no key of sharding, so that nothing can be inserted into several shards.
     """
