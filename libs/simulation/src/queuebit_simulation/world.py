@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cache
 from random import Random
 from typing import Any, Final
 from unittest.mock import patch
@@ -23,11 +24,16 @@ import anyio.to_thread
 import nats
 from cryptography.exceptions import InvalidSignature
 from faststream._internal.broker import registrator
+from faststream._internal.testing import calls
+from faststream._internal.utils import path
 from faststream.nats.subscriber.usecases import ConcurrentCoreSubscriber, CoreSubscriber
 
+import queuebit_broker.app
+import queuebit_metering.app
 from queuebit_contracts import wire
 from queuebit_contracts.subjects import parse
 from queuebit_kernel import SystemClock
+from queuebit_pricing import load
 from queuebit_proof import algorithms
 from queuebit_proof.algorithms import Algorithm, SigningKey
 from queuebit_runtime import service
@@ -76,6 +82,14 @@ _SIZES: Final = {Algorithm.ML_DSA_44: 2420, Algorithm.ML_DSA_65: 3309, Algorithm
 """Bytes of signatures of FIPS 204, which contain random numbers that no seed of ours decides."""
 
 _sign, _public = SigningKey.sign, algorithms._public
+
+
+_FASTER: Final[list[tuple[object, str, object]]] = [
+    (calls, "MagicMock", lambda: None),  # one for each handler, for tests with FastStream's test broker
+    (path, "_escape_literal_braces", cache(path._escape_literal_braces)),
+    *((it.app, "load", cache(load)) for it in (queuebit_broker, queuebit_metering)),
+]
+"""What processes do at each start, and would do a thousand times in one seed: once for the same input, or never."""
 
 
 def _signed(key: SigningKey, message: bytes) -> bytes:
@@ -131,6 +145,7 @@ def simulated(loop: VirtualLoop, network: Network, random: Random) -> Iterator[N
         (service, "assert_topology", assured),
         (service, "_settle_memory", lambda: None),
     ]
+    replaced += _FASTER
     replaced += [(it, "start", _start_if_asked(it.start)) for it in (CoreSubscriber, ConcurrentCoreSubscriber)]
     global_state = globally.getstate()
     globally.seed(random.getrandbits(64))  # the ids of spans
