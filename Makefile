@@ -14,7 +14,7 @@ REAL := server or stack or docker
 VENDORS := $(or $(ONLY),$(notdir $(patsubst %/,%,$(wildcard libs/vendors/*/))))
 VENDOR_MEMBERS := contracts libs/deployment libs/documents libs/kernel libs/planning libs/pricing libs/proof libs/quantum libs/runtime libs/scheduling libs/secrets services/executor
 
-.PHONY: help setup demo test check analysis docs fast format generate lock provision bench focus fsck fidelity fuzz simulate collections notebooks jupyter drill drill-billing soak images kits clients release vendors vendorlocks vendorstack chart
+.PHONY: help setup demo test check analysis docs fast format generate lock provision bench focus fsck fidelity fuzz simulate collections notebooks jupyter drill drill-cluster drill-billing soak images kits clients release vendors vendorlocks vendorstack chart
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -179,6 +179,9 @@ drill: setup ## a row of the fault matrix, docs/drills.md: ROW=2 JOBS=10000 EVER
 
 soak: setup ## jobs at half load with faults for HOURS=24; the slopes of memory and disk
 	$(PY) -m tests.faults.soak --hours $(or $(HOURS),24)
+
+drill-cluster: setup ## three servers killed, paused and wiped in turn while jobs run: JOBS=2000 EVERY=5 FAULTS=kill,pause,wipe,stepdown,restart
+	$(PY) -m tests.cluster.drill --jobs $(or $(JOBS),2000) --every $(or $(EVERY),5) $(if $(FAULTS),--faults $(FAULTS))
 
 drill-billing: setup ## the billing drill: bills and invoices under kills against a second computation: JOBS=100000 SEED=1 EVERY=6 LIMIT=seconds PLANT=charge
 	$(PY) -m tests.billing --jobs $(or $(JOBS),10000) --every $(or $(EVERY),6) $(if $(SEED),--seed $(SEED)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(PLANT),--plant $(PLANT))

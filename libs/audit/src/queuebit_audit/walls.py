@@ -13,6 +13,7 @@ from nats.errors import Error as NatsError
 from queuebit_contracts.subjects import job, of_tenant, query, stored
 from queuebit_contracts.topology import DECISIONS, LOG, inbox_of
 from queuebit_kernel import Unavailable
+from queuebit_runtime.servers import servers_of
 
 __all__ = ["Intruder", "Login", "intruders", "is_admitted", "logins", "trespasses"]
 
@@ -54,7 +55,11 @@ async def is_admitted(url: str, login: Login) -> bool:
     """
     try:
         client = await nats.connect(
-            url, nkeys_seed_str=login.seed, error_cb=_quietly, connect_timeout=_TIMEOUT_S, allow_reconnect=False
+            servers_of(url),
+            nkeys_seed_str=login.seed,
+            error_cb=_quietly,
+            connect_timeout=_TIMEOUT_S,
+            allow_reconnect=False,
         )
     except (NatsError, OSError, TimeoutError) as error:
         if "authorization" in str(error).lower():
@@ -97,7 +102,7 @@ async def trespasses(url: str, intruder: Intruder) -> list[str]:
 
     try:
         client = await nats.connect(
-            url,
+            servers_of(url),
             nkeys_seed_str=intruder.seed,
             inbox_prefix=inbox_of(intruder.user, intruder.tenant).encode(),
             error_cb=note,

@@ -42,11 +42,12 @@ class Bus:
             tls: TLS context, for servers with TLS.
         """
         self.service = service
+        self.servers = servers_of(url)
         self.metrics = Metrics(service)
         self.tracing = Tracing(service)
         self._outcome = MessageOutcome(self.tracing, MessageMetrics(self.metrics))
         self.broker = NatsBroker(
-            servers_of(url),
+            self.servers,
             name=f"queuebit-{service}",
             security=NatsNKey.from_seed(seed, ssl_context=tls),
             inbox_prefix=inbox_of(service),

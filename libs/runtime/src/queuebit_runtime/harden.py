@@ -23,6 +23,7 @@ from nats.errors import ProtocolError
 from nats.protocol.parser import Parser
 
 from queuebit_runtime.received import Headers, Received, permitted, read_headers
+from queuebit_runtime.servers import servers_of
 
 __all__ = ["OnMessage", "connect", "harden_nats_client", "listen"]
 
@@ -136,6 +137,9 @@ def harden_nats_client() -> None:
 
 
 async def connect(servers: str | list[str], **options: Any) -> Client:  # the arguments of nats-py
-    """Open a connection that reads any stored message; arguments and errors are those of `nats.connect`."""
+    """Open a connection that reads any stored message; arguments and errors are those of `nats.connect`.
+
+    A text may name several servers, separated by commas.
+    """
     harden_nats_client()
-    return await nats.connect(servers, **options)
+    return await nats.connect(servers_of(servers) if isinstance(servers, str) else servers, **options)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nats
 from nats.aio.client import Client
+from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -27,7 +30,7 @@ from nats.js.api import (
     StreamConfig,
     StreamInfo,
 )
-from nats.js.errors import NotFoundError
+from nats.js.errors import NotFoundError, ServiceUnavailableError
 
 from queuebit_contracts.executors import parse_stacks, with_executors
 from queuebit_contracts.topology import Bucket, Durable, Stream, Topology, inbox_of, topology
@@ -41,6 +44,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Drift", "assert_topology", "provision"]
 
+_logger = logging.getLogger(__name__)
+
+_PAUSE_S = 0.5
 
 _FREE = ("description", "max_bytes", "num_replicas", "placement")
 """Settings that an installation may choose."""
@@ -149,23 +155,30 @@ async def _ensure_stream(
 async def assert_topology(client: Client, wanted: Topology, service: str) -> None:
     """Check what a service depends on: every stream and bucket, and its own consumers.
 
+    A stream without a leader is waited for: after the failure of a server, another one is elected within seconds.
+
     Raises:
         Drift: a part is missing or differs; the text names it and the command to run.
     """
     js = client.jetstream(timeout=10)
     for stream in _streams(wanted):
-        await _assert(js.stream_info(str(stream.name)), stream, f"stream {stream.name}")
+        await _assert(partial(js.stream_info, str(stream.name)), stream, f"stream {stream.name}")
     for name, durable in wanted.durables_of(service).items():
-        await _assert(js.consumer_info(durable.stream, name), _durable(name, durable), f"durable {name}")
+        await _assert(partial(js.consumer_info, durable.stream, name), _durable(name, durable), f"durable {name}")
 
 
 async def _assert(
-    asking: Awaitable[StreamInfo | ConsumerInfo], declared: StreamConfig | ConsumerConfig, what: str
+    ask: Callable[[], Awaitable[StreamInfo | ConsumerInfo]], declared: StreamConfig | ConsumerConfig, what: str
 ) -> None:
-    try:
-        found = (await asking).config
-    except NotFoundError as error:
-        raise Drift(f"{what} does not exist: run `make provision` (or `qb up`) first") from error
+    while True:
+        try:
+            found = (await ask()).config
+            break
+        except NotFoundError as error:
+            raise Drift(f"{what} does not exist: run `make provision` (or `qb up`) first") from error
+        except (TimeoutError, NoRespondersError, ServiceUnavailableError):
+            _logger.warning("%s has no leader: waiting for one", what)
+            await asyncio.sleep(_PAUSE_S)
     for field in fields(declared):
         wanted, there = getattr(declared, field.name), getattr(found, field.name)
         if field.name == "filter_subjects":  # the server keeps a single one under another name

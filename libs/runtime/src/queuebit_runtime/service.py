@@ -24,6 +24,7 @@ from queuebit_runtime.gate import opened
 from queuebit_runtime.health import Health, HealthServer
 from queuebit_runtime.log import JetStreamLog
 from queuebit_runtime.log_records import CountRecords, KeepRecords, LogSettings, write_logs
+from queuebit_runtime.majority import keep_to_majority
 from queuebit_runtime.otlp import exporting
 from queuebit_runtime.provision import assert_topology
 from queuebit_runtime.servers import tls_of
@@ -157,6 +158,8 @@ class Service:
         for step in self.before:
             await step()
         self.tasks.spawn(self._watch(), f"{self.name} watch")
+        if len(self.bus.servers) > 1:
+            self.tasks.spawn(keep_to_majority(self.bus.client), f"{self.name} majority")
         self.tasks.spawn(self.bus.tracing.run(self.bus.client), f"{self.name} tracing")
         for loop in self.work:
             self.tasks.spawn(_coroutine(loop), f"{self.name} {getattr(loop, '__name__', 'work')}")

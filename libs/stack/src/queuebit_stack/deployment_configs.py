@@ -45,7 +45,7 @@ def node_configs(home: Home, deployment: Deployment, tenants: Tenants) -> dict[s
             host=host,
             port=int(port),
             store=node.store,
-            pid_file=node.store / "nats.pid",
+            pid_file=node.store.parent / f"{name}.pid",  # a server whose store was deleted starts again
             system_key=key_of(home, "system"),
             cluster=Cluster(name, node.route, others, password, bus.name) if others and node.route else None,
             tls=_tls(node, bus.ca_file),

@@ -50,20 +50,21 @@ async def seen_replicas(urls: Sequence[str], seed: str, ca_file: Path | None = N
         OSError: none does.
     """
     quick_start()
-    import nats
     from nats.errors import Error as NatsError
+
+    from queuebit_runtime.harden import connect
 
     async def ignore(error: Exception) -> None:
         """Servers that are down are named by the comparison."""
 
     try:
-        client = await nats.connect(
+        client = await connect(
             [*urls],
             nkeys_seed_str=seed,
             inbox_prefix=inbox_of("system").encode(),
             tls=tls_of(ca_file),
-            allow_reconnect=False,
-            max_reconnect_attempts=1,
+            max_reconnect_attempts=2,  # of each server, also at the first connection
+            reconnect_time_wait=0.2,
             connect_timeout=_TIMEOUT_S,
             error_cb=ignore,
         )
