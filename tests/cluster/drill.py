@@ -31,6 +31,7 @@ from queuebit_contracts.topology import LOG, inbox_of
 from queuebit_deployment.replicas import Replica, compare
 from queuebit_runtime.harden import connect
 from queuebit_runtime.secrets import read_secret
+from queuebit_stack.replicas import seen_replicas
 from queuebit_testing.build import BELL
 from queuebit_testing.cluster_platform import NODES, ClusterPlatform
 
@@ -167,7 +168,7 @@ async def settle(platform: ClusterPlatform, seconds: float = 60.0) -> str:
 
 async def _seen(platform: ClusterPlatform) -> list[Replica]:
     try:
-        return await platform.seen()
+        return await seen_replicas(platform.urls, read_secret(platform.home.seed_file("system")))
     except OSError:
         return []
 

@@ -14,9 +14,7 @@ from pathlib import Path
 
 from queuebit import AsyncClient
 from queuebit.credentials import find as credential_of
-from queuebit_deployment.replicas import Replica
 from queuebit_runtime.deployment import read_deployment
-from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.server_config import server_binary
 from queuebit_stack.bootstrap import bootstrap, first_tenants, keep_tenants, readdress, write_logins
 from queuebit_stack.deployment_configs import node_configs
@@ -25,7 +23,6 @@ from queuebit_stack.home import Home
 from queuebit_stack.ports import auto
 from queuebit_stack.probe import look
 from queuebit_stack.process_specs import process_specs
-from queuebit_stack.replicas import seen_replicas
 from queuebit_stack.stack import CONTAINERS, Stack
 from queuebit_stack.stacks import find, known, save
 from queuebit_testing.server import free_port
@@ -200,10 +197,6 @@ class ClusterPlatform:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"not within {seconds:g} s: {what}; logs are in {self.folder}")
             time.sleep(_POLL_S)
-
-    async def seen(self) -> list[Replica]:
-        """The replicas of all servers that answer; raises `OSError` if none does."""
-        return await seen_replicas(self.urls, read_secret(self.home.seed_file("system")))
 
     def client(self) -> AsyncClient:
         """A client of the tenant `demo`."""
