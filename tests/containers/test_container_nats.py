@@ -9,12 +9,12 @@ import nats
 import pytest
 from nats.errors import Error as NatsError
 
-from queuebit_contracts.topology import inbox_of
+from queuebit_contracts.topology import LOG, inbox_of
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.log import EventLog, JetStreamLog
 from queuebit_runtime.provision import provision
 from queuebit_stack.home import Home
-from queuebit_testing.laws import EventLogLaws
+from queuebit_testing.laws import EventLogLaws, Publish
 from queuebit_testing.server import declared
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]  # the first run fetches an image
@@ -34,16 +34,33 @@ def provisioned(nats_url: str, prepared: Home) -> str:
 
 class TestNatsImage(EventLogLaws):
     @pytest.fixture
-    async def log(self, provisioned: str, prepared: Home) -> AsyncIterator[EventLog]:
+    async def bus(self, provisioned: str, prepared: Home) -> AsyncIterator[Bus]:
         bus = Bus("broker", provisioned, prepared.seed_file("broker").read_text().strip())
         await bus.connect()
-        yield JetStreamLog(bus)
+        yield bus
         await bus.close()
+
+    @pytest.fixture
+    def log(self, bus: Bus) -> EventLog:
+        return JetStreamLog(bus)
+
+    @pytest.fixture
+    def publish(self, bus: Bus) -> Publish:
+        async def publish(subject: str, body: bytes) -> int:
+            return (await bus.client.jetstream().publish(subject, body, stream=LOG)).seq
+
+        return publish
 
 
 async def test_a_connection_without_a_key_is_refused(nats_url: str) -> None:
+    """The server asks the broker about it, and refuses after five seconds, because none answers."""
+
     async def quiet(error: Exception) -> None:
         del error
 
+    async def log_in() -> None:
+        client = await nats.connect(nats_url, allow_reconnect=False, error_cb=quiet, connect_timeout=30)
+        await client.flush(5)  # `connect` may return when the server closes the connection
+
     with pytest.raises(NatsError):
-        await nats.connect(nats_url, allow_reconnect=False, error_cb=quiet)
+        await log_in()
