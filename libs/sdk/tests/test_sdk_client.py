@@ -180,6 +180,16 @@ async def test_a_circuit_that_must_be_erasable_is_stored_outside_of_the_event(an
     assert sent.provenanceid == digest_of(content)
 
 
+async def test_an_erased_content_is_reported_as_erased(ann: Credential) -> None:
+    bus = FakeBus()
+    async with AsyncClient(ann, transport=bus) as client:
+        await client.submit(BELL + "\n// " + "x" * 20_000)
+        circuit = submitted_in(bus).data.circuit
+        bus.chunks = dict.fromkeys(bus.chunks, b"")
+        with pytest.raises(NotFound, match="was erased: its receipt is still valid"):
+            await client._payloads().get(circuit)
+
+
 async def test_the_same_key_is_the_same_job_although_the_circuit_is_outside_now(ann: Credential) -> None:
     bus = FakeBus()
     async with AsyncClient(ann, transport=bus) as client:

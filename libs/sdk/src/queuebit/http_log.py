@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 
-from queuebit.errors import NotFound, QueuebitError, Refused, StillRunning, Unreachable
+from queuebit.errors import QueuebitError, Refused, StillRunning, Unreachable
 from queuebit.http_errors import UnknownJob
 from queuebit.http_transport import HttpTransport
 from queuebit.log_client import Entry, LogClient
-from queuebit.payloads import Payloads
+from queuebit.payloads import Payloads, checked
 from queuebit.wait_budget import WaitBudget
 from queuebit_contracts.catalog import AnyEvent, decode
 from queuebit_contracts.command import CancelJob
@@ -17,7 +17,7 @@ from queuebit_contracts.hybrid import is_hybrid
 from queuebit_contracts.job import JobSubmitted, Seal, SealV1
 from queuebit_contracts.subjects import parse, subject_of
 from queuebit_contracts.wire import Payload, UnknownEvent
-from queuebit_kernel import Stale, digest
+from queuebit_kernel import Stale
 
 __all__ = ["HttpLog", "HttpPayloads"]
 
@@ -125,9 +125,7 @@ class HttpPayloads(Payloads):
         if payload.inline is not None:
             return payload.inline.encode()
         content = (await self._http.send("GET", f"/v1/payloads/{payload.digest}?size={payload.size}")).body
-        if digest(content) != payload.digest:
-            raise NotFound(f"the content stored under {payload.digest} has another digest: tell the operator")
-        return content
+        return checked(content, payload)
 
     async def _store(self, payload: Payload, content: bytes) -> None:
         headers = {"content-type": payload.media_type}

@@ -10,7 +10,20 @@ from queuebit_kernel import digest
 from queuebit_runtime.lag import read_past_lag
 from queuebit_runtime.payloads import CHUNK, chunks, describe
 
-__all__ = ["Payloads"]
+__all__ = ["Payloads", "checked"]
+
+
+def checked(content: bytes, payload: Payload) -> bytes:
+    """The content that was read, if it is that of its reference.
+
+    Raises:
+        NotFound: it was erased, or is another one.
+    """
+    if not content and payload.size:
+        raise NotFound(f"the content of {payload.digest} was erased: its receipt is still valid")
+    if digest(content) != payload.digest:
+        raise NotFound(f"the content stored under {payload.digest} has another digest: tell the operator")
+    return content
 
 
 class Payloads:
@@ -51,9 +64,7 @@ class Payloads:
         if payload.inline is not None:
             return payload.inline.encode()
         content = b"".join(await chunks(payload.size, lambda number: self._chunk(payload, number)))
-        if digest(content) != payload.digest:
-            raise NotFound(f"the content stored under {payload.digest} has another digest: tell the operator")
-        return content
+        return checked(content, payload)
 
     async def _chunk(self, payload: Payload, number: int) -> bytes:
         """One chunk. It was stored before the event that names it: if a replica does not have it yet, retry."""
