@@ -20,6 +20,7 @@ from queuebit_cli.grammar import (
     whole,
 )
 from queuebit_cli.parser_alerts import alert_commands, silence_commands
+from queuebit_cli.parser_archive import archive_commands
 from queuebit_cli.parser_audit import audit_commands
 from queuebit_cli.parser_canaries import canary_commands
 from queuebit_cli.parser_checkpoints import checkpoint_commands
@@ -102,6 +103,7 @@ def build() -> ArgumentParser:
     invoice_commands(words.group("invoice", "invoices of tenants, and credits"))
     ledger_commands(words)
     audit_commands(words)
+    archive_commands(words.group("archive", "the log in Parquet files: write them, show them, check them"))
     erase_commands(words)
     inventory_commands(words)
     alert_commands(words)

@@ -34,6 +34,7 @@ TOPICS = {
         "logs",
         "doctor",
         "backup",
+        "archive",
         "recover",
         "warehouse",
         "containers",

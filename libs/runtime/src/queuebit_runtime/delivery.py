@@ -12,7 +12,7 @@ from queuebit_runtime.connection import Msg
 from queuebit_runtime.dead_letters import HEADERS
 from queuebit_runtime.guards import stored_first
 
-__all__ = ["Delivered", "Origin", "current", "delivered", "origin_of", "read"]
+__all__ = ["Delivered", "Origin", "current", "delivered", "origin_of", "read", "stored_ns"]
 
 
 class Delivered(NamedTuple):
@@ -84,6 +84,18 @@ def origin_of(message: Msg) -> Origin:
             it = message.metadata
             moment, at = it.timestamp.astimezone(UTC), it.sequence
             return Origin(str(it.consumer), it.num_delivered, at.stream, at.consumer, moment, it.num_pending)
+
+
+def stored_ns(message: Msg) -> int:
+    """When the log stored a message of a consumer, exactly: nanoseconds since 1970.
+
+    Raises:
+        ValueError: no consumer delivered it.
+    """
+    parts = message.reply.split(".")
+    if parts[:2] != ["$JS", "ACK"] or len(parts) < 9:
+        raise ValueError(f"{message.reply!r} is no reply subject of a consumer")
+    return int(parts[7] if len(parts) == 9 else parts[9])  # servers with domains write two more before it
 
 
 def read(message: Msg) -> Delivered:

@@ -26,6 +26,8 @@ class Received(Msg):
         self.subject = subject
         self.reply = reply
         self.data = data
+        self.block = block
+        """The headers as they came; None if there are none."""
         self._block = block
         self._headers: Headers | None = None
 

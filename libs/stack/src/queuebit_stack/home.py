@@ -179,6 +179,11 @@ class Home:
         return self.root / "hybrid"
 
     @property
+    def archive(self) -> Path:
+        """The folder of the archive of the log, if none is named; absent until `qb archive write`."""
+        return self.root / "archive"
+
+    @property
     def snapshots(self) -> Path:
         """The folder for snapshots of services' views; they follow from the log, and may be deleted at any time."""
         return self.root / "snapshots"
