@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from typing import TypeVar
 
 from nats.errors import Error as NatsError
@@ -36,7 +36,7 @@ from queuebit_runtime.keys import public_key
 from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.view import View
 
-__all__ = ["as_operator", "following", "inspect", "judge"]
+__all__ = ["as_operator", "following", "inspect", "judge", "operator_bus"]
 
 _T = TypeVar("_T")
 
@@ -192,13 +192,22 @@ async def following(view: View, work: Coroutine[None, None, _T]) -> _T:
         await asyncio.gather(reading, working, return_exceptions=True)
 
 
+def as_operator(target: Target) -> AbstractAsyncContextManager[Bus]:
+    """A connection as the operator to the bus of a stack."""
+    return operator_bus(target.bus_url, target.operator_seed)
+
+
 @asynccontextmanager
-async def as_operator(target: Target) -> AsyncIterator[Bus]:
-    """A connection as the operator, which reconnects after a restart of the server."""
+async def operator_bus(url: str, seed: str) -> AsyncIterator[Bus]:
+    """A connection as the operator, which reconnects after a restart of the server.
+
+    Raises:
+        Unavailable: the server does not answer.
+    """
     try:
         client = await connect(
-            target.bus_url,
-            nkeys_seed_str=target.operator_seed,
+            url,
+            nkeys_seed_str=seed,
             inbox_prefix=inbox_of("operator").encode(),
             connect_timeout=5,
             allow_reconnect=True,
@@ -207,7 +216,7 @@ async def as_operator(target: Target) -> AsyncIterator[Bus]:
             error_cb=_quietly,
         )
     except (NatsError, OSError, TimeoutError) as error:
-        raise Unavailable(f"nats-server at {target.bus_url} does not answer: {error!r}") from error
+        raise Unavailable(f"nats-server at {url} does not answer: {error!r}") from error
     try:
         yield Bus(client)
     finally:

@@ -5,21 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
-from nats.errors import Error as NatsError
-
 from queuebit_archive import Message, Writer
-from queuebit_audit.inspection import following
-from queuebit_audit.sources import Bus
+from queuebit_audit.inspection import following, operator_bus
 from queuebit_contracts.topology import topology
-from queuebit_kernel import Unavailable
 from queuebit_runtime.delivery import stored_ns
 from queuebit_runtime.received import Received
 from queuebit_runtime.view import Raw, View
-from queuebit_stack.connection import connected_once
 
 __all__ = ["archive_log", "last_sequence"]
-
-_TIMEOUT_S = 5.0
 
 
 async def archive_log(url: str, seed: str, writer: Writer, *, rest: bool) -> None:
@@ -41,15 +34,12 @@ async def archive_log(url: str, seed: str, writer: Writer, *, rest: bool) -> Non
     def take(raw: Raw) -> Awaitable[None] | None:
         return asyncio.to_thread(writer.write) if writer.take(_message(raw)) else None
 
-    bus = await _connected(url, seed)
-    try:
+    async with operator_bus(url, seed) as bus:
         writer.require(await bus.last_sequence())
         view = View(bus, "operator", topology().operator.view, take, after=writer.after)
         await following(view, view.caught_up.wait())
-        if rest:
-            await asyncio.to_thread(writer.write)
-    finally:
-        await bus.client.close()
+    if rest:
+        await asyncio.to_thread(writer.write)
 
 
 async def last_sequence(url: str, seed: str) -> int:
@@ -58,18 +48,8 @@ async def last_sequence(url: str, seed: str) -> int:
     Raises:
         Unavailable: the bus does not answer.
     """
-    bus = await _connected(url, seed)
-    try:
+    async with operator_bus(url, seed) as bus:
         return await bus.last_sequence()
-    finally:
-        await bus.client.close()
-
-
-async def _connected(url: str, seed: str) -> Bus:
-    try:
-        return Bus(await connected_once(url, "operator", seed, _TIMEOUT_S))
-    except (NatsError, OSError, TimeoutError) as error:
-        raise Unavailable(f"nats-server at {url} does not answer: {error!r}") from error
 
 
 def _message(raw: Raw) -> Message:
