@@ -171,8 +171,7 @@ function DelegatedKeys({ me }) {
 const ABOUT = [["", "All"], ...["roles", "keys", "policies", "configuration", "money", "results", "work", "reads", "refusals"].map((it) => [it, it[0].toUpperCase() + it.slice(1)])];
 const isAudited = (it) => /^tenant\.|^job\.cancelled$|^account\.funded$/.test(it.name);
 const AUDIT_SQL = `SELECT seq, stored_at, type, data FROM events
-WHERE type LIKE 'qb.tenant.%' OR type LIKE 'qb.delegation.%' OR type LIKE 'qb.access.%'
-ORDER BY seq DESC`;
+WHERE type LIKE 'qb.tenant.%' OR type LIKE 'qb.access.%' ORDER BY seq DESC`;
 const jobOf = (it) => (it.object.startsWith("job ") ? it.object.slice(4) : null);
 
 /** The audit trail of the tenant, newest first; each page begins after the last row of the one before. */
@@ -194,7 +193,7 @@ function Audit({ action, actor }) {
       <${Loaded} of=${first}>${({ data }) => (data.length
         ? html`<${Table} caption="Audit" rows=${[...data, ...older.rows]} rowKey=${(it) => it.sequence} columns=${[
             { name: "When", cell: (it) => html`<${When} at=${it.at} />` },
-            { name: "Actor", cell: (it) => html`${it.actor === it.key ? html`<code title=${it.key}>${it.key.slice(0, 10)}…</code>` : it.actor}${it.door && html`<br /><span class="quiet">${it.door}</span>`}` },
+            { name: "Actor", cell: (it) => html`${it.actor === it.key ? html`<code>${it.key.slice(0, 10)}…</code>` : it.actor}${it.door && html`<br /><span class="quiet">${it.door}</span>`}` },
             { name: "Action", cell: (it) => html`${it.action} ${jobOf(it) ? html`<a href=${href(`/jobs/${jobOf(it)}`)}><code>${jobOf(it).slice(0, 10)}</code></a>` : html`<strong>${it.object}</strong>`}${it.count > 1 && html` <span class="quiet">${count(it.count)} times</span>`}
               <div class="quiet">${[it.detail, it.amount, it.reason].filter(Boolean).join("; ")}</div>` },
             { name: "Outcome", less: "wide-only", cell: (it) => html`<span class=${/refused|failed/.test(it.outcome) ? "bad" : "quiet"}>${it.outcome}</span>` },
