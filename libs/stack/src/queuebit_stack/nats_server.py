@@ -41,7 +41,7 @@ def connected_keys(seed_file: Path, port: int) -> set[str]:
         OSError: the server does not answer.
     """
     reply = _ask(seed_file, port, "PING.CONNZ", auth=True, acc=PLATFORM_ACCOUNT, limit=_MOST_CONNECTIONS)
-    return {str(it["nkey"]) for it in reply.get("data", {}).get("connections") or () if "nkey" in it}
+    return {str(it.get("authorized_user")) for it in reply.get("data", {}).get("connections") or ()}
 
 
 def log_mark(seed_file: Path, port: int) -> Mark | None:
