@@ -42,6 +42,16 @@ def test_a_home_that_never_signed_needs_no_keys_yet(tmp_path: Path) -> None:
     require_signing_keys(home)
 
 
+def test_containers_have_the_keys_in_a_folder_of_their_own(home: Home) -> None:
+    containers = home.root / "containers"
+    containers.mkdir()
+    home.provenance.rename(containers / "provenance")
+    require_signing_keys(home)
+    _tear(containers / "provenance" / "keys" / "keys.json")
+    with pytest.raises(Stop, match="no receipt can be signed"):
+        require_signing_keys(home)
+
+
 @pytest.mark.parametrize(
     "damage", [_tear, Path.unlink, lambda path: path.write_bytes(b"")], ids=["torn", "gone", "empty"]
 )

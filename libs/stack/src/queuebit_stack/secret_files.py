@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from shlex import quote
 
+from queuebit_stack.containers import folder as containers_folder
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 
@@ -27,7 +29,7 @@ def require_signing_keys(home: Home) -> None:
     Raises:
         Stop: they are damaged, missing, or differ from those in the trust document.
     """
-    folder = home.provenance / "keys"
+    folder = _keys_folder(home)
     if not (folder.exists() or home.trust_file.exists()):
         return
     from queuebit_proof import KeysUnsafe, ProofFault, TrustRoot, read_public
@@ -45,6 +47,12 @@ def require_signing_keys(home: Home) -> None:
             Exit.USAGE,
             f"no receipt can be signed: {home.trust_file} lists other keys than {folder}\n{_no_keys(home)}",
         )
+
+
+def _keys_folder(home: Home) -> Path:
+    """Containers have the data of provenance in a folder of their own."""
+    in_containers = containers_folder(home) / home.provenance.name / "keys"
+    return in_containers if in_containers.exists() else home.provenance / "keys"
 
 
 def _no_keys(home: Home) -> str:

@@ -12,14 +12,14 @@ from queuebit_contracts.inventory import TENANT_TYPES, Workload, rows_of
 from queuebit_contracts.query import Question
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_telemetry.fact_lists import event_of
-from queuebit_telemetry.ports import Facts
+from queuebit_telemetry.ports import Facts, Workloads
 
 __all__ = ["inventory"]
 
 _FACTS = 1_000
 
 
-async def inventory(warehouse: Facts, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
+async def inventory(warehouse: Workloads, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
     """One row for each project, as `qb inventory --tenant` has it; raises `Unavailable` as the warehouse does."""
     del question
     directory = await _directory(warehouse, tenant)

@@ -29,6 +29,7 @@ __all__ = [
     "Log",
     "Sums",
     "Traces",
+    "Workloads",
 ]
 
 
@@ -175,13 +176,17 @@ class Sums(Protocol):
 
 
 class Facts(Protocol):
-    """Single facts, and what jobs amount to; raises `Unavailable` when there is no answer."""
+    """Single facts; raises `Unavailable` when there is no answer."""
 
     async def facts(
         self, tenant: str, types: Sequence[str], shared: Sequence[str], question: Question
     ) -> list[dict[str, JsonValue]]:
         """The newest facts of these types, newest first: of one tenant, and of `shared` types those of the platform."""
         ...
+
+
+class Workloads(Facts, Protocol):
+    """Facts, and what jobs amount to."""
 
     async def workloads(self, tenant: str) -> list[dict[str, Any]]:  # columns of any type
         """By project and currency: completed jobs, the newest result, backends, charges and data sets."""
