@@ -123,6 +123,7 @@ class NatsServer:
         self.url = f"nats://127.0.0.1:{self.port}"
         self.wanted = with_executors(declared(), stacks or {})
         self.seeds, users = seeds_and_users(clients, self.wanted)
+        self.seeds["system"] = new_seed()
         config = render(
             users,
             walls=walls_of(self.wanted, dict.fromkeys(tenant for tenant, _, _ in clients)),
@@ -132,6 +133,7 @@ class NatsServer:
             store=folder / "jetstream",
             pid_file=folder / "nats.pid",
             tls=tls,
+            system_key=public_key(self.seeds["system"]),
         )
         self.config = folder / "nats.conf"
         self.config.write_text(config)
