@@ -37,7 +37,7 @@ def test_documents_name_many_commands() -> None:
 
 @pytest.mark.parametrize(("place", "text"), NAMED, ids=[f"{place} {text}" for place, text in NAMED])
 def test_every_command_that_is_named_is_one(place: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for command in re.split(r"\s&&\s|\s\|\s", text):
+    for command in re.split(r"\s&&\s|\s[|>]\s", text):
         program, *words = shlex.split(command, comments=True)
         if program == "qb":
             wrong = _wrong([word for word in words if word != "…"], capsys)
