@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[3]
 PATTERNS = ("README.md", "docs/**/*.md", "libs/*/README.md", "services/*/README.md", "examples/**/*.md")
 _SPAN = re.compile(r"`(qb [^`]+)`")
 _LINE = re.compile(r"^\s*(?:\$ )?(qb .+)$")
+_INTO_FILE = re.compile(r"\s>\s[\w./-]+(\s+#.*)?$")
 _PARSER = build()
 
 
@@ -37,7 +38,7 @@ def test_documents_name_many_commands() -> None:
 
 @pytest.mark.parametrize(("place", "text"), NAMED, ids=[f"{place} {text}" for place, text in NAMED])
 def test_every_command_that_is_named_is_one(place: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for command in re.split(r"\s&&\s|\s[|>]\s", text):
+    for command in re.split(r"\s&&\s|\s\|\s", _INTO_FILE.sub("", text)):
         program, *words = shlex.split(command, comments=True)
         if program == "qb":
             wrong = _wrong([word for word in words if word != "…"], capsys)
