@@ -60,6 +60,7 @@ WITHOUT_LAWS = {
     "Traces": "one implementation, and no fake",
     "Turn": "part of CircuitsLaws",
     "Worker": "part of CircuitsLaws",
+    "Workloads": "one implementation, and no fake",
 }
 
 
