@@ -95,6 +95,26 @@ def test_a_replacement_that_is_not_complete_keeps_the_stack_down_and_takes_no_th
     assert master_key(home).fingerprint == started
 
 
+def test_the_new_key_and_the_note_are_on_disk_before_a_store_needs_them(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    monkeypatch.setattr("os.sync", lambda: steps.append("sync"))
+    monkeypatch.setattr(master_key_replacement, "replace_store_key", lambda *_: steps.append("store"))
+    replace_master_key(home, {}, ignored)
+    assert steps == ["sync", "store"]
+
+
+def test_the_draft_of_another_process_is_not_used(home: Home) -> None:
+    other = master_key_replacement.own_file("new-of-another-process")
+    make_master_key(other)
+    make_master_key(master_key_replacement.own_file("new"))
+    before = other.read_bytes(), master_key_replacement.own_file("new").read_bytes()
+    new = replace_master_key(home, {}, ignored)
+    assert (other.read_bytes(), master_key_replacement.own_file("new").read_bytes()) == before
+    assert master_key(home).fingerprint == new.fingerprint
+
+
 # --- the store of nats-server
 
 

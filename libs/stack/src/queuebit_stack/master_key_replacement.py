@@ -52,6 +52,7 @@ def replace_master_key(home: Home, place: Mapping[str, str], say: Callable[[str]
         )
     new = _new_key(note, place)
     write_private(home.encryption_file, json.dumps({**note, "next": new.fingerprint}) + "\n")
+    os.sync()  # the new key and the note are on disk before anything needs them
     say("encrypting the keys of streams, consumers and blocks")
     try:
         replace_store_key(home.jetstream, store_key_of(former), store_key_of(new))
@@ -70,7 +71,7 @@ def _new_key(note: Mapping[str, Any], place: Mapping[str, str]) -> MasterKey:
     elif started is not None:
         new = _read({VARIABLES[0]: str(own_file(started))})
     else:
-        draft = own_file("new")
+        draft = own_file(f"new-{os.getpid()}")  # homes that replace at once have different ones
         make_master_key(draft)
         new = _read({VARIABLES[0]: str(draft)})
         draft.replace(own_file(new.fingerprint))

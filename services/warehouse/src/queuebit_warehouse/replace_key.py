@@ -40,7 +40,8 @@ def replace_key(folder: Path, former: bytes, new: bytes, clock: Clock) -> None:
             renewed.rename(disk)
         _sync(store)
         _write(note, key_id)
-    shutil.rmtree(old, ignore_errors=True)
+    if old.exists():  # the next replacement would take what is left for its own
+        shutil.rmtree(old)
 
 
 def _move_parts(folder: Path, former: bytes, new: bytes, clock: Clock) -> None:
