@@ -49,6 +49,20 @@ def test_a_namespace_is_a_tenant_with_a_project() -> None:
     assert match_claims(issuer, CLAIMS) == {"user": "kubernetes", "project": "chem"}
 
 
+@pytest.mark.parametrize("misspelt", ["service-account", "projct"])
+def test_an_annotation_that_is_misspelt_is_refused(misspelt: str) -> None:
+    text = listed(chem={"queuebit/tenant": "acme", f"queuebit/{misspelt}": "x"})
+    with pytest.raises(ValueError, match=f"namespace chem: queuebit/{misspelt}"):
+        read_namespaces(text)
+
+
+def test_two_namespaces_never_have_one_entry() -> None:
+    tenant = {"queuebit/tenant": "acme"}
+    text = listed(a={**tenant, "queuebit/service-accounts": "b"}, a_b=tenant)
+    with pytest.raises(ValueError, match="namespace a-b: another one has the entry kubernetes-a-b"):
+        issuers_of(read_namespaces(text), CLUSTER)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

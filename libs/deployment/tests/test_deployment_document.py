@@ -74,11 +74,11 @@ def test_a_certificate_needs_its_key_and_an_authority() -> None:
         parse_deployment(node)
 
 
-def secret(reference: str) -> str:
+def secret(reference: str, user: str = "broker") -> str:
     return secret_at(
         reference,
-        "broker",
-        environment={"SEED_broker": "from the environment"},
+        user,
+        environment={"SEED_broker": "from the environment", "SEED_executor_aer": "of an executor"},
         read_file=lambda path: f"file {path}",
         read_vault=lambda place: f"vault {place}",
     )
@@ -87,6 +87,7 @@ def secret(reference: str) -> str:
 def test_a_reference_is_read_where_it_says() -> None:
     assert secret("file:/run/secrets/{user}.seed") == "file /run/secrets/broker.seed"
     assert secret("env:SEED_{user}") == "from the environment"
+    assert secret("env:SEED_{user}", "executor-aer") == "of an executor", "no variable has a hyphen"
     assert secret("vault:secret/data/queuebit/{user}#seed") == "vault secret/data/queuebit/broker#seed"
 
 

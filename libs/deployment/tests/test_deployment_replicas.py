@@ -47,6 +47,12 @@ def test_a_stream_without_a_leader_or_with_too_few_copies_is_named() -> None:
     ]
 
 
+def test_a_silent_server_without_the_stream_hides_no_missing_copy() -> None:
+    two = [replace(it, peers=frozenset({"n1", "n2"})) for it in copies(n1=10, n2=10)]
+    found = [it.found for it in compare(two, two, ("n1", "n2", "gateway")) if it.found]
+    assert found == ["does not answer", "has 2 of 3 replicas"]
+
+
 def answer(server: str, **cluster: Any) -> dict[str, Any]:
     state = {"first_seq": 1, "last_seq": 7, "messages": 7}
     stream = {"name": "LOG", "config": {"num_replicas": 3}, "cluster": cluster, "state": state}

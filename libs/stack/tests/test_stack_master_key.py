@@ -17,7 +17,7 @@ from nats.js.errors import NotFoundError
 from queuebit_runtime.server_config import server_binary
 from queuebit_secrets import VARIABLES, MasterKey, make_master_key
 from queuebit_stack import master_key_replacement
-from queuebit_stack.encryption import STORE_KEY, key_variables, master_key, prepare_master_key, store_key_of
+from queuebit_stack.encryption import STORE_KEY, key_variables, master_key, own_file, prepare_master_key, store_key_of
 from queuebit_stack.errors import Stop
 from queuebit_stack.home import Home
 from queuebit_stack.master_key_replacement import replace_master_key
@@ -106,12 +106,12 @@ def test_the_new_key_and_the_note_are_on_disk_before_a_store_needs_them(
 
 
 def test_the_draft_of_another_process_is_not_used(home: Home) -> None:
-    other = master_key_replacement.own_file("new-of-another-process")
+    other = own_file("new-of-another-process")
     make_master_key(other)
-    make_master_key(master_key_replacement.own_file("new"))
-    before = other.read_bytes(), master_key_replacement.own_file("new").read_bytes()
+    make_master_key(own_file("new"))
+    before = other.read_bytes(), own_file("new").read_bytes()
     new = replace_master_key(home, {}, ignored)
-    assert (other.read_bytes(), master_key_replacement.own_file("new").read_bytes()) == before
+    assert (other.read_bytes(), own_file("new").read_bytes()) == before
     assert master_key(home).fingerprint == new.fingerprint
 
 

@@ -22,7 +22,7 @@ def _reference(text: str) -> str:
 
 Reference = Annotated[str, AfterValidator(_reference), Field(examples=["file:/run/secrets/routes"])]
 """`file:` and a whole path, `env:` and a variable, or `vault:` with a path and a field. `{user}` stands for the name of
-the user whose secret it is."""
+the user whose secret it is; in the name of a variable, with `_` for what no such name may have."""
 
 
 def secret_at(
@@ -46,8 +46,8 @@ def secret_at(
         ValueError: it is no reference, or the variable is not set.
         OSError: as the readers do.
     """
-    found = _FORM.fullmatch(_reference(reference).replace("{user}", user))
-    kind, where = [it for it in found.groups() if it] if found else ("", "")
+    kind, _, where = _reference(reference).partition(":")
+    where = where.replace("{user}", re.sub(r"\W", "_", user) if kind == "env" else user)
     if kind == "file":
         return read_file(where)
     if kind == "vault":

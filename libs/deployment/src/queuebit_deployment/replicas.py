@@ -106,7 +106,8 @@ def _rows(stream: str, looks: Sequence[Mapping[str, Replica]], silent: Sequence[
     if not leader:
         yield Row(stream, "", "", None, None, "has no leader, so that nothing can be stored")
     wanted = max(it.wanted for it in copies)
-    if len(copies) < wanted and not silent:
+    peers = {peer for it in (*before.values(), *copies) for peer in it.peers}
+    if len(copies) < wanted and peers.isdisjoint(silent):  # of a silent one it is not known what it has
         yield Row(stream, "", "", None, None, f"has {len(copies)} of {wanted} replicas")
     for server, it in sorted(now.items()):
         role = "leader" if server == leader else "follower"

@@ -225,10 +225,16 @@ def _of_arguments(args: argparse.Namespace) -> _Target:
 def _of_deployment(found: Deployment, args: argparse.Namespace) -> _Target:
     """From the deployment file; arguments that are given count more."""
     bus = found.bus
-    seed = read_secret(args.seed_file) if args.seed_file else secret_of(found.credentials.seed or "", "provisioner")
+    seed = read_secret(args.seed_file) if args.seed_file else _own_seed(found.credentials.seed)
     servers, ca_file = args.servers or [*bus.urls], args.ca_file or bus.ca_file
     replicas = args.replicas or bus.replicas
     return _Target(servers, seed, ca_file, sized(_wanted(args), found), replicas, bus.placement)
+
+
+def _own_seed(reference: str | None) -> str:
+    if reference is None:
+        raise ValueError("no seed: name its file after the address, or set credentials.seed in the deployment file")
+    return secret_of(reference, "provisioner")
 
 
 def _wanted(args: argparse.Namespace) -> Topology:

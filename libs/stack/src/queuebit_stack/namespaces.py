@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from queuebit_contracts.delegation import audience_of
 from queuebit_contracts.issuers import Issuer
@@ -38,7 +38,9 @@ class Cluster:
 
 
 class Namespace(BaseModel):
-    """A namespace of a tenant."""
+    """A namespace of a tenant; an annotation that is misspelt is refused, for it could grant more than was meant."""
+
+    model_config = ConfigDict(extra="forbid")
 
     name: _Name
     tenant: _Name
@@ -84,13 +86,16 @@ def issuers_of(namespaces: Sequence[Namespace], cluster: Cluster) -> dict[str, d
     A token counts only while it is bound to a pod: one that a person asks for by hand is not.
 
     Raises:
-        ValueError: an entry breaks the rules of issuers.
+        ValueError: an entry breaks the rules of issuers, or two would have one name.
     """
     found: dict[str, dict[str, Issuer]] = {}
     for it in namespaces:
         for account in it.service_accounts or ("*",):
             name = "-".join((cluster.name, it.name, *((account,) if it.service_accounts else ())))
-            found.setdefault(it.tenant, {})[name] = Issuer.model_validate(
+            entries = found.setdefault(it.tenant, {})
+            if name in entries:
+                raise ValueError(f"namespace {it.name}: another one has the entry {name}; list other service accounts")
+            entries[name] = Issuer.model_validate(
                 {
                     "url": cluster.url,
                     "audience": audience_of(it.tenant),
