@@ -25,7 +25,10 @@ class Unavailable(Exception):
 
 
 def _call(*words: str) -> None:
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise Unavailable(f"{words[0]} is not installed") from error
     if done.returncode != 0:
         raise Unavailable(f"{' '.join(words)}: {done.stderr.strip()}")
 
