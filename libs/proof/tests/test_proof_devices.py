@@ -23,7 +23,7 @@ from queuebit_proof import (
     seal,
 )
 from queuebit_proof.algorithms import Algorithm, SigningKey, is_signed
-from queuebit_proof.devices import public_key_of
+from queuebit_proof.devices import public_key_of, vault_transit
 from queuebit_proof.devices.kept_key import Device
 from queuebit_proof.devices.pkcs11_token import TokenKey
 from queuebit_proof.devices.pkcs11_uri import TokenUri
@@ -327,3 +327,24 @@ def test_a_key_that_vault_lacks_or_that_is_of_another_kind_is_named(vault: OpenB
         public_key_of("vault:transit/absent", Algorithm.ED25519)
     with pytest.raises(SignerAway, match="is no ed25519 key, but ecdsa-p256"):
         public_key_of(vault.make_key("curve", kind="ecdsa-p256"), Algorithm.ED25519)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        {},
+        {"data": None},
+        {"data": {"type": "ed25519"}},
+        {"data": {"type": "ed25519", "keys": {}}},
+        {"data": {"type": "ed25519", "keys": {"one": {"public_key": "AAAA"}}}},
+        {"data": {"type": "ed25519", "keys": {"1": "2026-12-01"}}},
+        {"data": {"type": "ed25519", "keys": {"1": {"public_key": "A"}}}},
+    ],
+)
+def test_an_answer_of_vault_that_is_not_understood_makes_the_signer_wait(
+    monkeypatch: pytest.MonkeyPatch, answer: object
+) -> None:
+    monkeypatch.setattr(vault_transit, "ask_vault", lambda *_: answer)
+    with pytest.raises(SignerAway, match="transit/heads"):
+        TransitKey.of("transit/heads").public()

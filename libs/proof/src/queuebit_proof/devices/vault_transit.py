@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from queuebit_proof.devices.kept_key import require_own
@@ -20,6 +22,7 @@ class TransitKey:
         self._mount = mount
         self._name = name
         self._versions: dict[bytes, int] = {}
+        self._newest = b""
 
     @classmethod
     def of(cls, path: str) -> TransitKey:
@@ -36,7 +39,7 @@ class TransitKey:
     def public(self) -> bytes:
         """The raw public key of the newest version."""
         self._read()
-        return max(self._versions, key=lambda it: self._versions[it])
+        return self._newest
 
     def sign(self, public: bytes, message: bytes) -> bytes:
         """Sign with the version that has this public key."""
@@ -50,14 +53,18 @@ class TransitKey:
                 self._name, base64.b64encode(message).decode(), key_version=version, mount_point=self._mount
             ),
         )
-        signature = base64.b64decode(str(answer["signature"]).rpartition(":")[2])
+        with self._understood():
+            signature = base64.b64decode(str(answer["signature"]).rpartition(":")[2])
         return require_own(signature, public, message, f"vault:{self._place}")
 
     def _read(self) -> None:
         data = self._ask("read", lambda client: client.secrets.transit.read_key(self._name, mount_point=self._mount))
-        if data["type"] != "ed25519":
-            raise SignerAway(f"{self._place} in Vault is no ed25519 key, but {data['type']}")
-        self._versions = {base64.b64decode(it["public_key"]): int(number) for number, it in data["keys"].items()}
+        if (kind := data.get("type")) != "ed25519":
+            raise SignerAway(f"{self._place} in Vault is no ed25519 key, but {kind}")
+        with self._understood():
+            versions = {base64.b64decode(it["public_key"]): int(number) for number, it in data["keys"].items()}
+            self._newest = max(versions, key=lambda it: versions[it])
+            self._versions = versions
 
     @property
     def _place(self) -> str:
@@ -68,5 +75,12 @@ class TransitKey:
             answer: Any = ask_vault(os.environ, f"{verb} {self._place}", ask)
         except (VaultRefuses, VaultAway) as error:
             raise SignerAway(str(error)) from error
-        data: dict[str, Any] = answer["data"]
-        return data
+        with self._understood():
+            return dict(answer["data"])
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        try:
+            yield
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise SignerAway(f"Vault's answer about {self._place} has an unknown form: {error!r}") from error
