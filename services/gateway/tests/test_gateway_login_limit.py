@@ -116,6 +116,16 @@ async def test_clients_behind_a_known_proxy_are_counted_apart(world: World) -> N
     assert await through_proxy(OTHER, "good") == 200
 
 
+async def test_a_client_that_claims_other_addresses_counts_as_one(world: World) -> None:
+    app = ProxyHeadersMiddleware(world.app(), trusted_hosts=["10.0.0.1"])  # type: ignore[arg-type]  # its own types
+
+    async def claiming(number: int) -> int:
+        headers = [("authorization", f"Bearer guess {number}"), ("x-forwarded-for", f"192.0.2.{number}")]
+        return (await send(app, "GET", "/v1/jobs", headers=headers, client=EVIL)).status  # type: ignore[arg-type]
+
+    assert [await claiming(it) for it in range(MOST + 1)] == [401] * MOST + [429]
+
+
 async def test_the_flood_has_a_code_of_its_own_in_the_audit_trail(world: World) -> None:
     app = world.app()
     for it in range(MOST + 5):
