@@ -37,6 +37,7 @@ _WHOLE = re.compile(rf"^pytestmark = .*{_MARK.pattern}", re.MULTILINE)
 
 _SECOND = re.compile(r"\bsecond: EmbeddedStack|\bpoisoned: set")
 """Tests that change a stack share one, which is not that of the others."""
+_STACK_S = 180
 _LONGEST = "tests/faults/test_kill_everything.py"
 
 _MEMORY = "/dev/shm"  # noqa: S108  # pytest makes a folder of its own in it
@@ -89,7 +90,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)  # before the others are deselected
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse a mark that its file does not name, because the file would be left out where its tests belong.
+    """Give tests of a stack, the first of which waits for its start, the time that this takes on a busy machine.
+
+    Refuse a mark that its file does not name, because the file would be left out where its tests belong.
 
     Raises:
         pytest.UsageError: there is one.
@@ -97,6 +100,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.get_closest_marker(it) for it in _REAL.split(" or ")) and not _marks(item.path):
             raise pytest.UsageError(f"{item.nodeid} has a mark from elsewhere: write pytest.mark.… in {item.path}")
+        if item.get_closest_marker("stack") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_STACK_S))
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import shutil
@@ -197,7 +198,10 @@ async def test_events_come_once_in_order(client: AsyncClient, way: str) -> None:
     seen = list[LoggedEvent]()
     async with aclosing(client.events()) as events:
         first = asyncio.ensure_future(anext(events))
-        await asyncio.sleep(0)
+        number = itertools.count()
+        while not first.done():  # until the events are followed
+            await client.submit(BELL, shots=10, key=f"before events {way} {next(number)}")
+            await asyncio.wait([first], timeout=1)
         job = await client.submit(BELL, shots=10, key=f"events {way}")
         seen.append(await first)
         async with asyncio.timeout(20):

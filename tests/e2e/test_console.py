@@ -97,6 +97,7 @@ def test_a_person_follows_a_job_from_the_list_to_its_proof(
     page.get_by_role("button", name="Verify both signatures").click()
     page.get_by_role("status").get_by_text("Valid", exact=True).wait_for()
     page.get_by_text("signed with Ed25519 and ML-DSA-65").wait_for()
+    page.locator(".checks li.good").nth(5).wait_for()
     assert page.locator(".checks li.good").count() == 6
     assert log == []
 
