@@ -13,7 +13,7 @@ from queuebit_testing.chromium import browser, findings, needs_chromium, watched
 from .console_stub import STATUS, Stub, name_of, serving
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.server, needs_chromium]
 
