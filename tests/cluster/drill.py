@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from nats.errors import Error as NatsError
+from tests.faults.asking import answer_of
 
-from queuebit import AsyncClient, AsyncJob, QueuebitError, StillRunning, Unreachable
+from queuebit import AsyncClient, AsyncJob, QueuebitError
 from queuebit_audit import inspect, target_of
 from queuebit_contracts.topology import LOG, inbox_of
 from queuebit_deployment.replicas import Replica, compare
@@ -107,16 +108,7 @@ class Drill:
         return job
 
     async def _again(self, ask: Callable[[], Awaitable[_T]]) -> _T:
-        """Repeat a request until there is an answer."""
-        deadline = time.monotonic() + TIMEOUT_S
-        while True:
-            try:
-                return await ask()
-            except (Unreachable, StillRunning) as error:
-                self.report.retries += isinstance(error, Unreachable)
-                if time.monotonic() > deadline:
-                    raise
-                await asyncio.sleep(0.1)
+        return await answer_of(ask, self.report, TIMEOUT_S)
 
     async def hurt(self, fault: str, node: str) -> None:
         """Let one fault happen, and wait until all servers follow again: one failure at a time is tolerated."""

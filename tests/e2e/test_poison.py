@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,6 +17,7 @@ from queuebit_contracts.subjects import covers
 from queuebit_testing.build import BELL
 from queuebit_testing.embedded import EmbeddedStack
 from queuebit_testing.server import declared
+from queuebit_testing.stopped import stopped
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 
@@ -38,18 +35,6 @@ def _letters(second: EmbeddedStack) -> list[dict[str, Any]]:
 
 def _letters_about(second: EmbeddedStack, subject: str) -> list[dict[str, Any]]:
     return [it for it in _letters(second) if it["subject"] == subject]
-
-
-@contextmanager
-def _halted(second: EmbeddedStack, name: str) -> Iterator[None]:
-    """Stop a process (SIGSTOP) during the block."""
-    pid = second.pid(name)
-    assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def test_malformed_messages_on_every_subject_stop_no_service(
@@ -87,7 +72,9 @@ def test_a_letter_is_settled_once_its_cause_is_gone(second: EmbeddedStack) -> No
     """A member may not stop another's job; made an admin, the very same request is replayed and counts."""
     second.qb("tenant", "add", "team", "--budget", "100")
     second.qb("tenant", "user", "add", "team", "bob", "--role", "submitter")
-    with _halted(second, "executor-cirq"):
+    executor = second.pid("executor-cirq")
+    assert executor is not None
+    with stopped(executor):
         job = asyncio.run(_ask_to_stop_what_is_anothers(second))
         while not (letters := _letters_about(second, f"qb.command.team.{job}.cancel")):
             time.sleep(0.1)  # the test's own time limit ends this

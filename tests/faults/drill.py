@@ -15,9 +15,10 @@ from decimal import Decimal
 from functools import partial
 from typing import TypeVar
 
+from tests.faults.asking import answer_of
 from tests.faults.strikes import Struck
 
-from queuebit import AsyncClient, AsyncJob, QueuebitError, Refused, StillRunning, Unreachable
+from queuebit import AsyncClient, AsyncJob, QueuebitError, Refused
 from queuebit.credentials import find
 from queuebit_audit.inspection import following
 from queuebit_audit.sources import Bus
@@ -133,17 +134,7 @@ class Drill:
         return job
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]], *also: type[QueuebitError]) -> T:
-        """Repeat a request until there is an answer."""
-        again: tuple[type[QueuebitError], ...] = (Unreachable, StillRunning, *also)
-        deadline = time.monotonic() + TIMEOUT_S
-        while True:
-            try:
-                return await ask()
-            except again as error:
-                self.report.retries += isinstance(error, Unreachable)
-                if time.monotonic() > deadline:
-                    raise
-                await asyncio.sleep(0.2)
+        return await answer_of(ask, self.report, TIMEOUT_S, *also)
 
     async def _strike(self, strikes: AsyncIterator[Struck]) -> None:
         count = 0

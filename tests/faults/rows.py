@@ -145,6 +145,11 @@ ROWS = {
         _NOTHING,
         Strikes(_partitioned, 5_000, 2.0, 12, own_network=True),
     ),
+    7: Row(
+        "of three servers with replicas, one is killed, paused, wiped or restarted, or loses its lead, every 5 s",
+        "every accepted job has its result; I1 to I7 hold; in the end all replicas are equal",
+        Programs(("tests.cluster.drill --jobs 10000 --every 5",), "--jobs"),
+    ),
     8: Row(
         "bits of the log, of the warehouse and of receipts flip; files are truncated, reordered or replaced",
         "each is found and named; what can be restored is",

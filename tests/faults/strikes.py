@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +20,7 @@ from queuebit_contracts.topology import topology
 from queuebit_stack.process import Identity
 from queuebit_stack.process_specs import NATS, WAREHOUSE
 from queuebit_testing.embedded import EmbeddedStack
+from queuebit_testing.stopped import stopped
 
 __all__ = [
     "Struck",
@@ -88,18 +86,9 @@ async def pauses(
         await asyncio.sleep(every_s)
         if (pid := stack.pid(name)) is None:
             continue
-        with _stopped(pid):
+        with stopped(pid):
             await asyncio.sleep(factor * lease_s())
         yield Struck(name)
-
-
-@contextmanager
-def _stopped(pid: int) -> Iterator[None]:
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 async def cuts(stack: EmbeddedStack, disk: CutDisk, every_s: float) -> AsyncIterator[Struck]:
@@ -185,7 +174,7 @@ async def silent_warehouse(stack: EmbeddedStack, every_s: float, hold_s: float) 
         if (pid := stack.pid("warehouse")) is None or (known := Identity.of(pid)) is None:
             continue
         end = time.monotonic() + hold_s
-        with _stopped(pid):
+        with stopped(pid):
             while time.monotonic() < end and known.alive:
                 await asyncio.sleep(_LOOK_S)
         begin = time.monotonic()

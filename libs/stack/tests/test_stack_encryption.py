@@ -13,16 +13,6 @@ from queuebit_stack.errors import Stop
 from queuebit_stack.home import Home
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    home = Home(tmp_path / "home")
-    home.prepare()
-    return home
-
-
 def test_the_first_start_makes_a_key_outside_of_the_home_and_later_ones_keep_it(home: Home, tmp_path: Path) -> None:
     assert prepare_master_key(home)
     before = bus_store_key(home)

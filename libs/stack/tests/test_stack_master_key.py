@@ -26,12 +26,8 @@ from queuebit_testing.server import free_port
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    home = Home(tmp_path / "home")
-    home.prepare()
+def home(home: Home) -> Home:
+    """A home with a master key."""
     prepare_master_key(home)
     return home
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
-import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +17,7 @@ from queuebit_contracts.topology import LOG
 from queuebit_runtime.provision import provision
 from queuebit_runtime.server_config import Cluster, render, server_binary, walls_of
 from queuebit_testing.server import connect_as, declared, free_port, seed_file_of, seeds_and_users
+from queuebit_testing.stopped import stopped
 
 __all__ = ["NatsCluster"]
 
@@ -85,11 +84,8 @@ class NatsCluster:
     @asynccontextmanager
     async def stalled(self, name: str) -> AsyncIterator[None]:
         """Stop one server (SIGSTOP): it stays connected, does not answer, and lags behind when it continues."""
-        os.kill(self._processes[name].pid, signal.SIGSTOP)
-        try:
+        with stopped(self._processes[name].pid):
             yield
-        finally:
-            os.kill(self._processes[name].pid, signal.SIGCONT)
 
     async def connect(self, name: str) -> Client:
         """Connect as a user, to any of the servers."""
