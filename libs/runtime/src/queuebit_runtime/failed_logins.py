@@ -7,8 +7,10 @@ from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-__all__ = ["WINDOW_S", "FailedLogins", "place_of"]
+__all__ = ["TOO_MANY", "WINDOW_S", "FailedLogins", "place_of"]
 
+TOO_MANY: Final = "too_many_failed_logins"
+"""The code of a login that is refused unread."""
 WINDOW_S: Final = 60.0
 """The time in which failures are counted."""
 _MOST: Final = 10_000

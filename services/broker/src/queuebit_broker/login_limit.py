@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from queuebit_runtime.callout import Decide, LoginRequest, UserLogin
-from queuebit_runtime.failed_logins import WINDOW_S, FailedLogins
+from queuebit_runtime.failed_logins import TOO_MANY, WINDOW_S, FailedLogins
 
-__all__ = ["TOO_MANY", "LoginLimit"]
-
-TOO_MANY: Final = "too_many_failed_logins"
+__all__ = ["LoginLimit"]
 
 
 class LoginLimit:

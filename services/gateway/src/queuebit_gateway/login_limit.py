@@ -11,11 +11,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from queuebit_gateway.access import has_caller
 from queuebit_gateway.problems import Problem
-from queuebit_runtime.failed_logins import WINDOW_S, FailedLogins
+from queuebit_runtime.failed_logins import TOO_MANY, WINDOW_S, FailedLogins
 
-__all__ = ["TOO_MANY", "LoginLimit"]
+__all__ = ["LoginLimit"]
 
-TOO_MANY: Final = "too_many_failed_logins"
 _LOGINS: Final = ("/oauth/token", "/qrmi/identity/token")
 """Addresses whose body has the credential."""
 _KEY_ID: Final = re.compile(r'keyid="([^"]*)"')
