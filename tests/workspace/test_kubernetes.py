@@ -136,6 +136,7 @@ def test_a_standby_has_a_name_of_its_own(objects: dict[tuple[str, str], dict[str
         assert values(objects["Deployment", name])[f"QUEUEBIT_{name.upper()}_NAME"] == "$(QUEUEBIT_POD)"
 
 
+@pytest.mark.usefixtures("secrets")  # the home knows its stacks when it is prepared
 def test_stacks_are_those_that_are_built_in(objects: dict[tuple[str, str], dict[str, Any]], home: Home) -> None:
     stacks = parse_stacks(objects["ConfigMap", "provision"]["data"]["stacks.json"].encode())
     assert stacks == {name: tuple(it.backends) for name, it in known(home).running.items()}
